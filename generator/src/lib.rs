@@ -1,0 +1,7 @@
+//! From a manifest to a typed Rust crate: a pure core, and a thin shell that reads and writes.
+
+pub mod diagnostic;
+pub mod manifest;
+pub mod model;
+pub mod names;
+pub mod source;

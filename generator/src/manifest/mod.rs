@@ -1,0 +1,5 @@
+//! The manifest's language.
+
+mod types;
+
+pub use types::*;

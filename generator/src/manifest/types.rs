@@ -1,0 +1,162 @@
+//! The manifest as it is written: every value with its place, nothing filled in.
+//!
+//! Only what this version can do has a field here. A key of the language whose behaviour comes later is refused by
+//! the reader (`not-supported`), so that nothing is ever accepted and ignored.
+
+use crate::source::{Span, Spanned};
+
+/// A text of the manifest and its place.
+pub type Text = Spanned<String>;
+
+/// The whole manifest.
+#[derive(Debug, Clone, Default)]
+pub struct Manifest {
+    /// `app:`
+    pub app: Option<Text>,
+    /// `kafka:`
+    pub kafka: Kafka,
+    /// `environments:`, in the order of the file.
+    pub environments: Vec<Environment>,
+    /// `concurrency:` of the process: a number, or `${…}`.
+    pub concurrency: Option<Text>,
+    /// `defaults:` for every consumer.
+    pub defaults: ConsumerSettings,
+    /// `messages:`, in the order of the file.
+    pub messages: Vec<Message>,
+    /// `groups:`, in the order of the file.
+    pub groups: Vec<Group>,
+    /// `topics:`, in the order of the file.
+    pub topics: Vec<Topic>,
+}
+
+/// `kafka:`; option values are text, whatever YAML thinks of them.
+#[derive(Debug, Clone, Default)]
+pub struct Kafka {
+    /// `brokers:`, a list joined with commas.
+    pub brokers: Option<Text>,
+    /// `options:`, for consumers and producers.
+    pub options: Vec<(Text, Text)>,
+    /// `consumer:`
+    pub consumer: Vec<(Text, Text)>,
+    /// `producer:`
+    pub producer: Vec<(Text, Text)>,
+}
+
+/// One entry of `environments:`.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Its name, compared with `KARAFKA_ENV`.
+    pub name: Text,
+    /// `kafka:` there.
+    pub kafka: Kafka,
+    /// `concurrency:` there.
+    pub concurrency: Option<Text>,
+}
+
+/// One entry of `groups:`.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its id.
+    pub name: Text,
+    /// `concurrency`, `ordering` (`partition`), `protocol`, `assignor`, `instance_id`, `memory`, `delivery`
+    /// (`at_least_once`): those that this version can do, checked, in the order of the file.
+    pub settings: Vec<(Text, Text)>,
+}
+
+/// What a consumer can say, and `defaults:` for it.
+#[derive(Debug, Clone, Default)]
+pub struct ConsumerSettings {
+    /// `group:`
+    pub group: Option<Text>,
+    /// `parser:`: a constant, or `json`, `bytes`, `text`.
+    pub parser: Option<Text>,
+    /// `interchanger:`: a constant, or `json`, `binary`.
+    pub interchanger: Option<Text>,
+    /// `tombstones: deliver | skip | fail`
+    pub tombstones: Option<Text>,
+    /// `retry: { backoff: 1s..30s }`
+    pub backoff: Option<Text>,
+    /// `jobs: in_process`, the only backend of this version.
+    pub jobs: Option<Text>,
+}
+
+/// A consumer of a topic: its own keys, or an entry of `consumers:`.
+#[derive(Debug, Clone)]
+pub struct Consumer {
+    /// The key or the entry.
+    pub span: Span,
+    /// `controller:`, a constant.
+    pub controller: Text,
+    /// `worker:`, a constant.
+    pub worker: Option<Text>,
+    /// `emits:`, keys of topics.
+    pub emits: Vec<Text>,
+    /// The rest.
+    pub settings: ConsumerSettings,
+}
+
+/// One entry of `topics:`.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Its key, which names it in Rust.
+    pub key: Text,
+    /// `name:` in Kafka, where it differs.
+    pub name: Option<Text>,
+    /// `message:`, a name under `messages:`.
+    pub message: Option<Text>,
+    /// `key:`, a field of the message.
+    pub key_field: Option<Text>,
+    /// `partitions:`, a number or `${…}`.
+    pub partitions: Option<Text>,
+    /// Who consumes it here: none, one, or `consumers:`.
+    pub consumers: Vec<Consumer>,
+}
+
+/// One entry of `messages:`.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Its name.
+    pub name: Text,
+    /// What it is made of.
+    pub body: MessageBody,
+}
+
+/// What a message is made of.
+#[derive(Debug, Clone)]
+pub enum MessageBody {
+    /// A record; `{ fields: { … } }` when a field has a reserved name.
+    Fields(Vec<Field>),
+    /// `{ one_of: { created: OrderCreated, … }, by: type }`
+    OneOf {
+        /// Tag and message, in the order of the file.
+        variants: Vec<(Text, Text)>,
+        /// The field that tells them apart.
+        by: Text,
+    },
+}
+
+/// A field of a record.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Its name on the wire, without the `?`.
+    pub name: Text,
+    /// Whether it may be absent or null.
+    pub optional: bool,
+    /// What it holds.
+    pub kind: Spanned<Type>,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone)]
+pub enum Type {
+    /// A scalar, or another message: the name as written.
+    Name(String),
+    /// `a | b`: texts, in the order of the file.
+    Enum(Vec<Text>),
+    /// `[T]`
+    List(Box<Spanned<Type>>),
+    /// `{ string: T }`
+    Map(Box<Spanned<Type>>),
+    /// `{ name: string, age?: u8 }`
+    Record(Vec<Field>),
+}

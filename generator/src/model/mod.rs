@@ -1,0 +1,5 @@
+//! The resolved app.
+
+mod types;
+
+pub use types::*;

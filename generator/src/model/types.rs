@@ -1,0 +1,222 @@
+//! The resolved app: every default written out, every name derived, nothing left to look up.
+//!
+//! Templates, the lock file, `flow`, `routes` and samples read this and nothing else, so that the manifest's shape can
+//! change without touching them.
+
+use crate::names::Constant;
+
+/// A setting's dotted key and its text, `${…}` unread.
+pub type Setting = (String, String);
+
+/// A whole app.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    /// `app:`; also the package's name.
+    pub app: String,
+    /// The library's name in Rust: `app` with `-` as `_`.
+    pub crate_name: String,
+    /// `kafka.brokers`, `kafka.options.*`, `kafka.consumer.*`, `kafka.producer.*`, `concurrency`.
+    pub settings: Vec<Setting>,
+    /// Name and settings of each environment, in alphabetical order.
+    pub environments: Vec<(String, Vec<Setting>)>,
+    /// By name, in alphabetical order; every group that a consumer is in.
+    pub groups: Vec<Group>,
+    /// Every named type, those of nested records too, by name in alphabetical order.
+    pub messages: Vec<Message>,
+    /// By key, in alphabetical order.
+    pub topics: Vec<Topic>,
+    /// By constant, in alphabetical order.
+    pub controllers: Vec<Controller>,
+    /// By constant, in alphabetical order; derived ones too.
+    pub workers: Vec<Worker>,
+    /// The app's own parsers, by constant, in alphabetical order.
+    pub parsers: Vec<Part>,
+    /// The app's own interchangers, by constant, in alphabetical order.
+    pub interchangers: Vec<Part>,
+    /// In the order of their topics' keys, then of their groups.
+    pub consumers: Vec<Consumer>,
+}
+
+/// A consumer group.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its id as written, `${…}` unread.
+    pub name: String,
+    /// What the manifest says of it.
+    pub settings: Vec<Setting>,
+}
+
+/// What a topic carries.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Payload {
+    /// A named type of [`Model::messages`].
+    Message(String),
+    /// Any JSON value.
+    Json,
+    /// Bytes as they are.
+    Bytes,
+    /// UTF-8 text.
+    Text,
+}
+
+/// A topic.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Its key in the manifest.
+    pub key: String,
+    /// Its type's name in Rust: the key in camel case.
+    pub rust_name: String,
+    /// Its name in Kafka as written, `${…}` unread; the key where the manifest gives none.
+    pub name: String,
+    /// What it carries.
+    pub payload: Payload,
+    /// The wire name of the message's field that is the record's key.
+    pub key_field: Option<String>,
+    /// `name`, `partitions`, as far as the manifest names them.
+    pub settings: Vec<Setting>,
+}
+
+/// A controller; it may serve several topics.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    /// Its constant, its Rust path and its file.
+    pub constant: Constant,
+    /// What its topics carry.
+    pub payload: Payload,
+    /// Keys of its topics, in alphabetical order.
+    pub topics: Vec<String>,
+    /// Keys of the topics that it may send to, in alphabetical order: the union over its consumers.
+    pub emits: Vec<String>,
+    /// Whether any of its consumers says `tombstones: deliver`.
+    pub delivers_tombstones: bool,
+}
+
+/// A worker.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// Its constant, its Rust path and its file.
+    pub constant: Constant,
+    /// The constant of its controller.
+    pub controller: Constant,
+    /// Whether the manifest names it: then its file is owned, else it is generated.
+    pub named: bool,
+}
+
+/// A parser or an interchanger of the app's own.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its constant, its Rust path and its file.
+    pub constant: Constant,
+    /// What it makes or carries: every type it is used with, in order.
+    pub payloads: Vec<Payload>,
+}
+
+/// `json`, `bytes`, `text`, `binary`, or a constant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartRef {
+    /// One that comes with the runtime: its name in the manifest.
+    BuiltIn(&'static str),
+    /// One of the app's own.
+    Own(Constant),
+}
+
+/// One controller on one topic in one group.
+#[derive(Debug, Clone)]
+pub struct Consumer {
+    /// The topic's key.
+    pub topic: String,
+    /// The group's name.
+    pub group: String,
+    /// The controller.
+    pub controller: Constant,
+    /// The worker.
+    pub worker: Constant,
+    /// The parser.
+    pub parser: PartRef,
+    /// The interchanger.
+    pub interchanger: PartRef,
+    /// Keys of the topics that it may send to, in alphabetical order.
+    pub emits: Vec<String>,
+    /// `tombstones`, `retry.backoff`, as far as the manifest or its defaults name them.
+    pub settings: Vec<Setting>,
+}
+
+/// A named type.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Its name in Rust and in the manifest.
+    pub name: String,
+    /// Where it comes from, for its documentation: `NewVideo`, or `NewVideo.author` for a nested record.
+    pub path: String,
+    /// What it is made of.
+    pub shape: Shape,
+}
+
+/// What a named type is made of.
+#[derive(Debug, Clone)]
+pub enum Shape {
+    /// A struct.
+    Record(Vec<Field>),
+    /// An enum of texts: wire name and Rust name.
+    Enum(Vec<(String, String)>),
+    /// An enum of messages, told apart by a field.
+    OneOf {
+        /// The field's wire name.
+        by: String,
+        /// Wire tag, Rust variant, message name.
+        variants: Vec<(String, String, String)>,
+    },
+}
+
+/// A field of a struct.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Its name on the wire.
+    pub wire_name: String,
+    /// Its name in Rust, `r#type` for keywords.
+    pub rust_name: String,
+    /// Whether it may be absent or null.
+    pub optional: bool,
+    /// What it holds.
+    pub kind: Type,
+    /// Whether it closes a circle of types, and so is boxed.
+    pub boxed: bool,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Type {
+    /// A scalar by its name in the manifest, such as `u32` or `timestamp`.
+    Scalar(Scalar),
+    /// Another named type.
+    Named(String),
+    /// A list.
+    List(Box<Type>),
+    /// A map with text keys.
+    Map(Box<Type>),
+}
+
+/// The scalar types of the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "each is the manifest's word of the same name, described in docs/manifest.md")]
+pub enum Scalar {
+    String,
+    Bool,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    F32,
+    F64,
+    Decimal,
+    Bytes,
+    Uuid,
+    Timestamp,
+    Date,
+    Time,
+    Json,
+}

@@ -1,0 +1,116 @@
+//! What an app does with a message.
+
+use std::future::Future;
+
+use crate::{Context, Message, Result, topic::Key};
+
+/// What the manifest says of a controller; written by `karafka generate`, never by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a controller of karafka.yml",
+    label = "no topic names this controller",
+    note = "run `karafka generate controller NAME`, or name it under a topic in karafka.yml and run `karafka generate`"
+)]
+pub trait Routed: Send + Sync + Sized + 'static {
+    /// The app's state, which [`Context::state`] lends.
+    type State: Send + Sync + 'static;
+    /// The message that the controller's topics carry.
+    type Message: Send + Sync + 'static;
+    /// The constant in the manifest, such as `Videos::DetailsController`.
+    const NAME: &'static str;
+}
+
+/// Handles the messages of one topic, or of several that carry the same type.
+///
+/// ```
+/// # use karafka::{Context, Controller, Message, Result, Routed};
+/// # #[derive(Default)] pub struct OrdersController;
+/// # impl Routed for OrdersController { type State = (); type Message = String; const NAME: &'static str = "OrdersController"; }
+/// impl Controller for OrdersController {
+///     async fn perform(&self, message: &Message<String>, _ctx: &Context<Self>) -> Result {
+///         println!("{} bytes at offset {}", message.payload.len(), message.offset());
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Controller: Routed {
+    /// Handles one message. The offset moves on only after `Ok`; an error or a panic is retried in place.
+    ///
+    /// The message is lent: an attempt that fails is repeated without parsing again, and nothing outlives the lane
+    /// that commits it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept the message from being handled. It is reported, and the message is tried again after a backoff.
+    fn perform(&self, message: &Message<Self::Message>, ctx: &Context<Self>) -> impl Future<Output = Result> + Send;
+
+    /// Decides, before any work is done, whether the message is wanted. Accepts by default.
+    ///
+    /// # Errors
+    ///
+    /// A failure of that message, retried like one of [`Controller::perform`].
+    fn before_enqueue(
+        &self,
+        _message: &Message<Self::Message>,
+        _ctx: &Context<Self>,
+    ) -> impl Future<Output = Result<Admission>> + Send {
+        async { Ok(Admission::Accept) }
+    }
+
+    /// Handles a record without a value, when the manifest says `tombstones: deliver`.
+    ///
+    /// # Errors
+    ///
+    /// By default an error that says what to write; otherwise as [`Controller::perform`].
+    fn perform_tombstone(&self, _key: Key<'_>, _ctx: &Context<Self>) -> impl Future<Output = Result> + Send {
+        async {
+            Err(crate::Error::new(format_args!(
+                "`tombstones: deliver` is set, but `{}` has no `perform_tombstone`",
+                Self::NAME
+            )))
+        }
+    }
+}
+
+/// What [`Controller::before_enqueue`] says to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Admission {
+    /// Perform it.
+    Accept,
+    /// Count it as done without performing it; the reason is counted and logged.
+    Skip(std::borrow::Cow<'static, str>),
+    /// Ask again after this time. The partition waits meanwhile; the poll thread does not.
+    Defer(std::time::Duration),
+}
+
+impl Admission {
+    /// Skips the message, for this reason.
+    pub fn skip(reason: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self::Skip(reason.into())
+    }
+}
+
+/// Makes a part of the app (a controller, worker, parser or interchanger) from the app's state, once at the start.
+///
+/// Everything with a `Default` has it. Implement it instead of `Default` for a part that needs the state:
+///
+/// ```
+/// # struct State { limit: usize }
+/// struct OrdersController { limit: usize }
+///
+/// impl karafka::FromState<State> for OrdersController {
+///     fn from_state(state: &State) -> Self {
+///         Self { limit: state.limit }
+///     }
+/// }
+/// ```
+pub trait FromState<S> {
+    /// Makes the part.
+    fn from_state(state: &S) -> Self;
+}
+
+impl<S, T: Default> FromState<S> for T {
+    fn from_state(_: &S) -> Self {
+        Self::default()
+    }
+}

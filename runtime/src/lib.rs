@@ -1,0 +1,33 @@
+//! The runtime of generated karafka apps: consumes Kafka, loses nothing, stops cleanly.
+
+pub mod app;
+mod context;
+mod controller;
+mod error;
+pub mod interchanger;
+pub mod manifest;
+mod message;
+pub mod parser;
+mod record;
+pub mod topic;
+pub mod types;
+mod worker;
+
+pub use app::App;
+pub use context::Context;
+pub use controller::{Admission, Controller, FromState, Routed};
+pub use error::{Error, Result};
+pub use interchanger::Interchanger;
+pub use message::Message;
+pub use parser::Parser;
+pub use record::{OwnedRecord, Record};
+pub use topic::{EmittedBy, Key, Topic};
+pub use worker::Worker;
+
+/// What an app's own files need; `use crate::generated::prelude::*` brings it in.
+pub mod prelude {
+    pub use crate::{
+        Admission, Context, Controller, Error, FromState, Interchanger, Key, Message, Parser, Record, Result, Worker,
+        types::{Bytes, Date, Decimal, Json, Time, Timestamp, Uuid},
+    };
+}

@@ -1,0 +1,70 @@
+//! What the manifest says, as it is compiled into an app: plain data that `karafka generate` writes.
+//!
+//! Settings stay text, with their `${…}` unread, because brokers, numbers and durations may come from the
+//! environment of the machine that runs the app; [`crate::settings`] reads them at the start.
+
+/// A setting's dotted key and its text, such as `("kafka.brokers", "${KAFKA_BROKERS:-localhost:9092}")`.
+pub type Setting = (&'static str, &'static str);
+
+/// A whole manifest.
+#[derive(Debug)]
+pub struct Manifest {
+    /// The app's name; also the group of consumers that name none.
+    pub app: &'static str,
+    /// The app's version, from its `Cargo.toml`.
+    pub version: &'static str,
+    /// The folder that the app was built from, where development looks for the embedded broker's address.
+    pub root: &'static str,
+    /// Settings of the process: `kafka.brokers`, `kafka.options.*`, `kafka.consumer.*`, `kafka.producer.*`,
+    /// `concurrency`.
+    pub settings: &'static [Setting],
+    /// What differs in an environment, in the keys of `settings`.
+    pub environments: &'static [(&'static str, &'static [Setting])],
+    /// Groups, by name, in alphabetical order.
+    pub groups: &'static [GroupEntry],
+    /// Topics, by key, in alphabetical order.
+    pub topics: &'static [TopicEntry],
+    /// Consumers, in the order of their topics' keys, then of their groups.
+    pub consumers: &'static [ConsumerEntry],
+}
+
+/// A consumer group.
+#[derive(Debug)]
+pub struct GroupEntry {
+    /// Its id in Kafka as the manifest writes it, `${…}` unread.
+    pub name: &'static str,
+    /// `concurrency`, `memory`, `protocol`, `assignor`, `instance_id`, as far as the manifest names them.
+    pub settings: &'static [Setting],
+}
+
+/// A topic.
+#[derive(Debug)]
+pub struct TopicEntry {
+    /// The key under `topics:`.
+    pub key: &'static str,
+    /// The message's name in the manifest, or `json`, `bytes`, `text`.
+    pub message: &'static str,
+    /// `name`, `partitions`, as far as the manifest names them.
+    pub settings: &'static [Setting],
+}
+
+/// One controller on one topic in one group.
+#[derive(Debug)]
+pub struct ConsumerEntry {
+    /// The topic's key.
+    pub topic: &'static str,
+    /// The group's name, as in [`GroupEntry::name`].
+    pub group: &'static str,
+    /// The controller's constant.
+    pub controller: &'static str,
+    /// The worker's constant.
+    pub worker: &'static str,
+    /// The parser's constant, or `json`, `bytes`, `text`.
+    pub parser: &'static str,
+    /// The interchanger's constant, or `json`, `binary`.
+    pub interchanger: &'static str,
+    /// Keys of the topics that the controller may send to, in alphabetical order.
+    pub emits: &'static [&'static str],
+    /// `tombstones`, `retry.backoff`, as far as the manifest names them.
+    pub settings: &'static [Setting],
+}
