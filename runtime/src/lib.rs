@@ -9,6 +9,7 @@ pub mod manifest;
 mod message;
 pub mod parser;
 mod record;
+pub mod settings;
 pub mod topic;
 pub mod types;
 mod worker;
