@@ -4,6 +4,7 @@ pub mod app;
 mod context;
 mod controller;
 mod error;
+pub mod events;
 pub mod interchanger;
 pub mod manifest;
 mod message;
