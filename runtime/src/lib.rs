@@ -12,6 +12,7 @@ pub mod parser;
 mod record;
 pub mod settings;
 pub mod topic;
+pub mod topology;
 pub mod types;
 mod worker;
 
