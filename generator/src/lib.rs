@@ -5,3 +5,5 @@ pub mod manifest;
 pub mod model;
 pub mod names;
 pub mod source;
+
+pub use model::{Compiled, compile};

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Field, Message, Shape, Type, codes, report::Report};
-use crate::{diagnostic::Diagnostic, source::Span};
+use super::{Field, Message, Shape, Type, report::Report};
+use crate::{
+    diagnostic::{Diagnostic, codes},
+    source::Span,
+};
 
 /// Boxes the fields that close a circle of types, and reports records that cannot be without themselves.
 ///

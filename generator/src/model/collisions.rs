@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{codes, messages::Messages, report::Report};
+use super::{messages::Messages, report::Report};
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, codes},
     names::{Constant, Role},
     source::Span,
 };

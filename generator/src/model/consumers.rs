@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Consumer, Controller, Part, PartRef, Payload, Setting, Worker, codes,
+    Consumer, Controller, Part, PartRef, Payload, Setting, Worker,
     collisions::{self, Named},
     controllers::{self, Handled},
     emits,
@@ -12,7 +12,7 @@ use super::{
     topics::Declared,
 };
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, codes},
     manifest::{self, ConsumerSettings, Manifest, Text},
     names::{Constant, Role},
     source::Span,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Consumer, Controller, Payload, Setting, codes, report::Report};
+use super::{Consumer, Controller, Payload, Setting, report::Report};
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, codes},
     manifest,
     names::{
         Constant,

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{PartRef, codes, controllers::Handled, report::Report, topics::Declared};
+use super::{PartRef, controllers::Handled, report::Report, topics::Declared};
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, codes},
     manifest::{ConsumerSettings, Text},
     source::Span,
 };

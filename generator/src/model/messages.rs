@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Field, Message, Scalar, Shape, Type, circles, codes, report::Report};
+use super::{Field, Message, Scalar, Shape, Type, circles, report::Report};
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, codes},
     manifest::{self, MessageBody, Text},
     names::{self, NameError, case::camel},
     source::{Span, Spanned},

@@ -4,7 +4,6 @@
 //! name that is unknown or two that meet (held by `tests::a_manifest_gives_a_model_or_says_why_not`).
 
 mod circles;
-mod codes;
 mod collisions;
 mod consumers;
 mod controllers;
@@ -19,7 +18,13 @@ mod types;
 pub use resolve::resolve;
 pub use types::*;
 
-use crate::diagnostic::Diagnostic;
+use std::collections::HashSet;
+
+use crate::{
+    diagnostic::{Diagnostic, Severity},
+    manifest,
+    source::Source,
+};
 
 /// A manifest that was read and resolved.
 #[derive(Debug, Clone, Default)]
@@ -30,11 +35,23 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::normalized_damerau_levenshtein(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+/// Reads and resolves a manifest. Total: any text gives a model, or at least one error.
+#[must_use]
+pub fn compile(source: &Source) -> Compiled {
+    let (manifest, mut diagnostics) = manifest::read(source);
+    let Some(manifest) = manifest else { return Compiled { model: None, diagnostics } };
+    let (model, resolved) = resolve(source, &manifest);
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+    let refused: HashSet<usize> = diagnostics.iter().filter(|d| is_error(d)).map(|d| d.span.start).collect();
+    // What the reader has refused is refused once; and it may have left out what a warning misses.
+    let new = resolved.into_iter().filter(|found| match found.severity {
+        Severity::Error => !refused.contains(&found.span.start),
+        Severity::Warning => refused.is_empty(),
+    });
+    diagnostics.extend(new);
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    Compiled { model: model.filter(|_| refused.is_empty()), diagnostics }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,10 @@
 //! What resolving finds wrong, and the words that all of it shares.
 
 use crate::{
-    diagnostic::{Diagnostic, Severity},
-    manifest::Text,
+    diagnostic::{Diagnostic, Severity, codes},
+    manifest::{Text, keys::nearest},
     names::{NameError, Refusal},
-    source::{Source, Span},
+    source::{Lines, Source, Span},
 };
 
 /// Looking for the nearest name compares it with all the others; past this many mistakes nobody reads the answer.
@@ -14,21 +14,14 @@ const SUGGESTIONS: usize = 40;
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     source: &'a Source,
-    /// Where each line begins.
-    lines: Vec<usize>,
+    lines: Lines<'a>,
     diagnostics: Vec<Diagnostic>,
     suggestions_left: usize,
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
-        let newlines = source.text.match_indices('\n').map(|(at, _)| at + 1);
-        Self {
-            source,
-            lines: std::iter::once(0).chain(newlines).collect(),
-            diagnostics: Vec::new(),
-            suggestions_left: SUGGESTIONS,
-        }
+        Self { source, lines: source.lines(), diagnostics: Vec::new(), suggestions_left: SUGGESTIONS }
     }
 
     pub(super) fn add(&mut self, diagnostic: Diagnostic) {
@@ -47,7 +40,7 @@ impl<'a> Report<'a> {
 
     /// `line 21`, for a place that the words of a diagnostic name.
     pub(super) fn line(&self, span: Span) -> String {
-        format!("line {}", self.lines.partition_point(|&start| start <= span.start))
+        format!("line {}", self.lines.line(span.start))
     }
 
     /// Whether the manifest says exactly this at a place: not quoted, not escaped, not made by an alias.
@@ -57,8 +50,7 @@ impl<'a> Report<'a> {
 
     /// The text of the line that holds a place, up to that place; and where the line begins.
     pub(super) fn before(&self, span: Span) -> (&'a str, usize) {
-        let line = self.lines.partition_point(|&start| start <= span.start).saturating_sub(1);
-        let start = self.lines[line];
+        let start = self.lines.span(self.lines.line(span.start)).start;
         (self.source.text.get(start..span.start).unwrap_or_default(), start)
     }
 
@@ -66,7 +58,7 @@ impl<'a> Report<'a> {
     pub(super) fn refuse(&mut self, code: &'static str, text: &Text, error: &NameError) {
         let mut diagnostic = Diagnostic::error(code, text.span, error.to_string());
         let advice = match &error.why {
-            Refusal::NoLetter if code == super::codes::INVALID_TOPIC_NAME => {
+            Refusal::NoLetter if code == codes::INVALID_TOPIC_NAME => {
                 Some("give it a key with letters, and its own name under `name:`".to_owned())
             }
             Refusal::Keyword { .. } | Refusal::Device { .. } | Refusal::Hides { .. } => {
@@ -91,6 +83,6 @@ impl<'a> Report<'a> {
         candidates: impl IntoIterator<Item = &'c str>,
     ) -> Option<&'c str> {
         self.suggestions_left = self.suggestions_left.checked_sub(1)?;
-        super::nearest(wanted, candidates)
+        nearest(wanted, candidates)
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Group, Model, Setting, codes,
+    Group, Model, Setting,
     consumers::{self, Consumers},
     messages,
     report::Report,
     topics,
 };
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, codes},
     manifest::{self, Manifest, Text},
     names,
     source::Source,

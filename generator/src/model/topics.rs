@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{
-    Message, Scalar, Shape, Topic, Type, codes, consumers::Consumers, messages, messages::Messages, report::Report,
-};
+use super::{Message, Scalar, Shape, Topic, Type, consumers::Consumers, messages, messages::Messages, report::Report};
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, codes},
     manifest::{self, Text},
     names,
 };
