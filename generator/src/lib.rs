@@ -7,3 +7,5 @@ pub mod names;
 pub mod plan;
 pub mod render;
 pub mod source;
+
+pub use model::{Compiled, compile};

@@ -58,6 +58,24 @@ codes! {
     QUOTED_TYPE = "quoted-type", Manifest, "Types are written without quotes.";
     RESERVED_FIELD = "reserved-field", Manifest, "A field is called like a key of messages and must stand under `fields:`.";
     DUPLICATE_VALUE = "duplicate-value", Manifest, "The same value stands twice in one list.";
+    INVALID_APP = "invalid-app", Model, "The app's name cannot name a package and a crate.";
+    INVALID_CONSTANT = "invalid-constant", Model, "A controller, worker, parser or interchanger has a name that cannot be a Rust type in a file of its own.";
+    INVALID_MESSAGE_NAME = "invalid-message-name", Model, "A message, or the type of a nested record, has a name that cannot be a Rust type beside the runtime's.";
+    INVALID_FIELD_NAME = "invalid-field-name", Model, "Nothing of a field's, value's or tag's name is left for Rust.";
+    NAME_COLLISION = "name-collision", Model, "Two names meet in one file, one Rust name or one topic of Kafka.";
+    UNKNOWN_MESSAGE = "unknown-message", Model, "The message is not under `messages`.";
+    UNKNOWN_TYPE = "unknown-type", Model, "A field's type is neither one of the manifest's types nor a message.";
+    UNKNOWN_TOPIC = "unknown-topic", Model, "`emits` names a topic that is not in the manifest.";
+    UNKNOWN_FIELD = "unknown-field", Model, "`key` names a field that the message does not have.";
+    INVALID_RECORD_KEY = "invalid-record-key", Model, "The field that `key` names cannot be a record's key.";
+    INVALID_VARIANT = "invalid-variant", Model, "A `one_of` cannot tell this message from the others by its field.";
+    INFINITE_MESSAGE = "infinite-message", Model, "A message requires itself, so that none could ever end.";
+    PARSER_MISMATCH = "parser-mismatch", Model, "The parser does not make the message that the topic names.";
+    MIXED_MESSAGES = "mixed-messages", Model, "A controller gets messages of more than one type.";
+    DUPLICATE_CONSUMER = "duplicate-consumer", Model, "A topic has two consumers in one group.";
+    SHARED_WORKER = "shared-worker", Model, "One worker would serve two controllers.";
+    UNWRITABLE_TOPIC = "unwritable-topic", Model, "It is not known how to write the topic that `emits` names.";
+    UNUSED_GROUP = "unused-group", Model, "No consumer is in the group that `groups` describes.";
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Constants such as `Videos::DetailsController`: their Rust paths, their files, the workers derived from them.
 
+use std::fmt;
+
 use super::{
     NameError, Refusal,
     case::{camel, join_capitalized, snake},
@@ -215,6 +217,12 @@ impl Constant {
             return Err(Refusal::Hides { of: of.to_owned() });
         }
         Ok(Self { text: text.to_owned(), role, modules, type_name: type_name.to_owned() })
+    }
+}
+
+impl fmt::Display for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 

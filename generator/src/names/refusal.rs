@@ -1,10 +1,12 @@
 //! Why a name is refused, and the form of it that works.
 
+use crate::diagnostic::quote;
+
 /// A name that cannot be used.
 ///
 /// **Invariant:** `instead` is a name that the same rule accepts (held by `tests::what_is_offered_instead_works`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` {why}")]
+#[error("{} {why}", quote(name))]
 pub struct NameError {
     /// The name as it was written.
     pub name: String,
