@@ -6,13 +6,16 @@
 mod app;
 mod broker;
 mod check;
+mod files;
 mod flow;
 mod generate;
 mod info;
 mod later;
 mod new;
 mod routes;
+mod run;
 mod running;
+mod runtime;
 mod send;
 mod server;
 mod shell;

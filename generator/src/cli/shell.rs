@@ -5,6 +5,11 @@ use std::{
     path::PathBuf,
 };
 
+use karafka_generator::{
+    diagnostic::{self, Diagnostic, Format},
+    source::Source,
+};
+
 use super::{Color, Common, OutputFormat};
 
 /// Where a command's words go: results to standard output, everything else to standard error.
@@ -102,6 +107,24 @@ impl Shell {
             text.push_str(&format!("  {cause}\n"));
         }
         self.err(&text);
+    }
+
+    /// What was found in the manifest, in the format that was asked for.
+    pub(crate) fn diagnostics(&self, source: &Source, diagnostics: &[Diagnostic], color: bool) -> String {
+        let format = match self.format {
+            OutputFormat::Full => Format::Full,
+            OutputFormat::Concise => Format::Concise,
+            OutputFormat::Json => Format::Json,
+            OutputFormat::Github => Format::Github,
+        };
+        diagnostic::render(source, diagnostics, format, color)
+    }
+
+    /// The last line of a person's output; not with `--quiet`, and not between lines for machines.
+    pub(crate) fn summary(&self, text: &str) {
+        if !self.quiet && matches!(self.format, OutputFormat::Full | OutputFormat::Concise) {
+            self.err(&format!("{text}\n"));
+        }
     }
 
     /// `next: …`, what to do now; not with `--quiet`.
