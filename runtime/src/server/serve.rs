@@ -39,7 +39,7 @@ where
             return ExitCode::from(1);
         }
     };
-    let color = |is_terminal: bool| is_terminal && !variables.get("NO_COLOR").is_some_and(|set| !set.is_empty());
+    let color = |is_terminal: bool| is_terminal && variables.get("NO_COLOR").is_none_or(String::is_empty);
     let (format, listener): (_, Arc<dyn Listener>) = if settings.is_development() {
         let text = LogFormat::Text { color: color(io::stderr().is_terminal()) };
         (text, Arc::new(Development::new(Box::new(io::stdout()), color(io::stdout().is_terminal()))))
