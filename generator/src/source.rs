@@ -48,15 +48,150 @@ impl Source {
         Self { name: name.into(), text: text.into() }
     }
 
+    /// A source of this name from the bytes of a file. What is not UTF-8 becomes U+FFFD, which the manifest's reader
+    /// reports with its place.
+    pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Self {
+        Self::new(name, String::from_utf8_lossy(bytes))
+    }
+
+    /// Line and column, both from 1 and in characters, of a byte.
+    ///
+    /// Reads the text up to there; for many places, [`Source::lines`].
+    #[must_use]
+    pub fn position(&self, byte: usize) -> (usize, usize) {
+        self.lines().position(byte)
+    }
+
+    /// Where the lines begin, to look up many places.
+    #[must_use]
+    pub fn lines(&self) -> Lines<'_> {
+        Lines::new(&self.text)
+    }
+}
+
+/// Where the lines of a text begin.
+///
+/// A place is found in O(log lines), however long its line.
+#[derive(Debug, Clone)]
+pub struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+    /// How many characters begin before each block of [`BLOCK`] bytes.
+    blocks: Vec<usize>,
+}
+
+/// Bytes that are counted one by one to find a column.
+const BLOCK: usize = 256;
+
+impl<'a> Lines<'a> {
+    /// The lines of `text`, which end with `\n` or `\r\n`.
+    #[must_use]
+    pub fn new(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let mut characters = 0;
+        let blocks = text
+            .as_bytes()
+            .chunks(BLOCK)
+            .map(|block| {
+                let before = characters;
+                characters += characters_in(block);
+                before
+            })
+            .collect();
+        Self { text, starts, blocks }
+    }
+
+    /// How many characters begin before a byte.
+    fn characters_before(&self, byte: usize) -> usize {
+        // A text whose length is a multiple of the block has no block at its end.
+        let Some(block) = self.blocks.len().checked_sub(1).map(|last| last.min(byte / BLOCK)) else {
+            return 0;
+        };
+        self.blocks[block] + characters_in(&self.text.as_bytes()[block * BLOCK..byte])
+    }
+
+    /// The line, from 1, that holds a byte.
+    #[must_use]
+    pub fn line(&self, byte: usize) -> usize {
+        self.starts.partition_point(|&start| start <= byte.min(self.text.len()))
+    }
+
     /// Line and column, both from 1 and in characters, of a byte.
     #[must_use]
     pub fn position(&self, byte: usize) -> (usize, usize) {
-        let mut byte = byte.min(self.text.len());
-        while !self.text.is_char_boundary(byte) {
-            byte -= 1;
+        let byte = floor_char_boundary(self.text, byte);
+        let line = self.line(byte);
+        (line, self.characters_before(byte) - self.characters_before(self.starts[line - 1]) + 1)
+    }
+
+    /// The bytes of a line, from 1, without its end. Empty at the text's end for a line that is not there.
+    #[must_use]
+    pub fn span(&self, line: usize) -> Span {
+        let at = |line: usize| self.starts.get(line).copied();
+        let Some(start) = line.checked_sub(1).and_then(at) else {
+            return Span::new(self.text.len(), self.text.len());
+        };
+        let end = at(line).unwrap_or(self.text.len());
+        let text = self.text[start..end].trim_end_matches('\n');
+        Span::new(start, start + text.strip_suffix('\r').unwrap_or(text).len())
+    }
+
+    /// How many lines there are, at least one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.starts.len()
+    }
+}
+
+/// How many characters begin in some bytes of UTF-8.
+fn characters_in(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&byte| byte & 0b1100_0000 != 0b1000_0000).count()
+}
+
+/// The nearest place at or before `byte` where a character begins.
+#[must_use]
+pub fn floor_char_boundary(text: &str, byte: usize) -> usize {
+    let mut byte = byte.min(text.len());
+    while !text.is_char_boundary(byte) {
+        byte -= 1;
+    }
+    byte
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, an editor jumps to the wrong place.
+    #[test]
+    fn positions_count_characters_from_one() {
+        let source = Source::new("karafka.yml", "a: ö\r\nb: 日本x\n");
+        assert_eq!(source.position(0), (1, 1));
+        assert_eq!(source.position(source.text.find('ö').expect("is there")), (1, 4));
+        assert_eq!(source.position(source.text.find('x').expect("is there")), (2, 6));
+        assert_eq!(source.position(4), (1, 4), "inside a character: its beginning");
+        assert_eq!(source.position(usize::MAX), (3, 1));
+    }
+
+    /// If this fails, a column in a long line is off by what its blocks hold.
+    #[test]
+    fn columns_are_right_in_long_lines() {
+        for length in [0, 85, 86, 255, 256, 257, 600] {
+            let source = Source::new("karafka.yml", format!("a\n{}", "日".repeat(length)));
+            for column in [0, length / 2, length] {
+                assert_eq!(source.position(2 + 3 * column), (2, column + 1), "of {length}");
+            }
         }
-        let before = &self.text[..byte];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+
+    /// If this fails, a diagnostic shows the wrong line, or the carriage return of a Windows file.
+    #[test]
+    fn lines_are_without_their_ends() {
+        let text = "a\r\n\nlast";
+        let lines = Lines::new(text);
+        let shown: Vec<_> = (1..=lines.count()).map(|line| lines.span(line)).map(|s| &text[s.start..s.end]).collect();
+        assert_eq!(shown, ["a", "", "last"]);
+        assert_eq!(lines.span(9), Span::new(text.len(), text.len()));
+        assert_eq!(lines.span(0), Span::new(text.len(), text.len()));
     }
 }

@@ -1,0 +1,98 @@
+//! Finding the app and reading its manifest.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use karafka_generator::{
+    compile,
+    diagnostic::{Diagnostic, Severity},
+    model::Model,
+    plan,
+    source::Source,
+};
+
+use super::{Shell, WrongCall, shell::Tone};
+
+/// The file that makes a folder an app.
+pub(crate) const MANIFEST: &str = "karafka.yml";
+
+/// An app on the disk.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// The folder that holds `karafka.yml`.
+    pub(crate) root: PathBuf,
+}
+
+impl App {
+    /// The app of `--app`, or else the first folder with a manifest, from here upwards.
+    pub(crate) fn find(shell: &Shell) -> anyhow::Result<Self> {
+        if let Some(root) = &shell.app {
+            if !root.join(MANIFEST).is_file() {
+                return Err(WrongCall(format!("`--app {}`: there is no {MANIFEST}", root.display())).into());
+            }
+            return Ok(Self { root: root.clone() });
+        }
+        let here = std::env::current_dir().context("the current folder cannot be read")?;
+        match here.ancestors().find(|folder| folder.join(MANIFEST).is_file()) {
+            // The folder that a person is in needs no name in front of each file.
+            Some(root) if root == here => Ok(Self { root: PathBuf::from(".") }),
+            Some(root) => Ok(Self { root: root.to_path_buf() }),
+            None => bail!(
+                "no {MANIFEST} here or in a folder above\n  make an app with `karafka new NAME`, or say where it is with `--app DIR`"
+            ),
+        }
+    }
+
+    /// The manifest's text, after whatever a command that was killed left half done has been taken back.
+    pub(crate) fn source(&self, shell: &Shell) -> anyhow::Result<Source> {
+        recover(&self.root, shell)?;
+        Ok(Source::new(MANIFEST, read_text(&self.root.join(MANIFEST))?))
+    }
+
+    /// The resolved app; `None` when the manifest has errors. What was found in it goes to standard error.
+    pub(crate) fn model(&self, shell: &Shell) -> anyhow::Result<Option<Model>> {
+        Ok(model(&self.source(shell)?, shell))
+    }
+}
+
+/// The resolved app of a manifest; `None` when it has errors. What was found in it goes to standard error.
+pub(crate) fn model(source: &Source, shell: &Shell) -> Option<Model> {
+    let compiled = compile(source);
+    shell.err(&shell.diagnostics(source, &compiled.diagnostics, shell.color_err()));
+    if compiled.model.is_none() {
+        let errors = count(errors(&compiled.diagnostics), "error");
+        shell.summary(&format!("{errors}; nothing was written"));
+    }
+    compiled.model
+}
+
+/// How many of these are errors.
+pub(crate) fn errors(diagnostics: &[Diagnostic]) -> usize {
+    diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+}
+
+/// `1 error`, `2 errors`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// Takes back what a command that was killed left half done.
+pub(crate) fn recover(root: &Path, shell: &Shell) -> anyhow::Result<()> {
+    if plan::recover(root)? {
+        shell.progress(Tone::Notice, "restored", "what an interrupted command had begun was taken back");
+    }
+    Ok(())
+}
+
+/// A file's text, with an error that names the file.
+pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let message = format!("`{}` is not UTF-8 (byte {at}); save it as UTF-8", path.display());
+        io::Error::new(io::ErrorKind::InvalidData, message).into()
+    })
+}
