@@ -81,7 +81,7 @@ pub fn topic_name(name: &str) -> Result<(), NameError> {
     };
     let plain = letters::plain(name).unwrap_or_default();
     let words: Vec<&str> = plain.split(|c| !allowed(c)).filter(|word| !word.is_empty()).collect();
-    let instead = Some(words.join("_")).filter(|form| form != name && topic_name(form).is_ok());
+    let instead = Some(words.join("_")).filter(|form| topic_name(form).is_ok() && printable(form).is_ok());
     Err(NameError { instead, ..why.of(name) })
 }
 
