@@ -256,13 +256,15 @@ impl Reader<'_> {
 
     /// The place of a part of a text, or of the whole text if YAML wrote it differently.
     pub(super) fn part(&self, text: &Text, node: &Node, part: Span) -> Span {
-        let written = &self.source.text[node.span.start..node.span.end];
-        match written.find(&text.value) {
-            Some(offset) if !text.value.is_empty() => {
-                let start = node.span.start + offset;
-                Span::new(start + part.start, start + part.end)
-            }
-            _ => node.span,
+        match self.beginning(&text.value, node) {
+            Some(start) => Span::new(start + part.start, start + part.end),
+            None => node.span,
         }
+    }
+
+    /// Where the text of a scalar begins, unless YAML wrote it differently: in several lines, or with escapes.
+    pub(super) fn beginning(&self, text: &str, node: &Node) -> Option<usize> {
+        let written = &self.source.text[node.span.start..node.span.end];
+        written.find(text).map(|offset| node.span.start + offset)
     }
 }
