@@ -302,7 +302,7 @@ fn wanted(takes: &Takes) -> &'static str {
     match takes {
         Takes::Topics | Takes::List(_) => "a list",
         Takes::Keys(_) | Takes::Named(_) | Takes::Options | Takes::Fields | Takes::Variants => "keys and values",
-        Takes::Texts => "a text or a list",
+        Takes::Brokers => "a text or a list",
         Takes::Number(_) => "a number",
         _ => "a text",
     }

@@ -175,7 +175,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "invalid-number",
         "app: a\nconcurrency: lots\ntopics:\n  orders: { partitions: 0 }\n  clicks: { partitions: 1_000 }\n",
     ),
-    ("invalid-duration one", "app: a\ndefaults: { retry: { backoff: 5s } }\n"),
+    ("invalid-broker", "app: a\nkafka: { brokers: \"kafka-1:9092, kafka-2:port\" }\n"),
     ("invalid-duration backwards", "app: a\ndefaults: { retry: { backoff: 30s..1s } }\n"),
     ("invalid-duration zero", "app: a\ndefaults: { retry: { backoff: 0s..30s } }\n"),
     ("invalid-duration none", "app: a\ndefaults: { retry: { backoff: 1.5s..30 } }\n"),
@@ -183,6 +183,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("invalid-variable", "app: a\nkafka:\n  brokers: \"${KAFKA-localhost}:9092\"\nconcurrency: ${N\n"),
     ("variable-not-allowed", "app: \"${APP}\"\ntopics:\n  \"${PREFIX}orders\": { controller: \"${C}Controller\" }\n"),
     ("invalid-name homoglyph", "app: a\ntopics:\n  orders: { controller: \u{421}licksController }\n"),
+    ("invalid-name blank", "app: a\ntopics:\n  orders: { controller: A, group: \" g\" }\n"),
     ("invalid-name umlaut", "app: größe\n"),
     ("invalid-name zero width", "app: a\nmessages:\n  Or\u{200b}der: { id: uuid }\n"),
     (
