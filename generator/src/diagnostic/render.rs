@@ -278,7 +278,7 @@ help: did you mean `controller`?
             let span = |index: usize| Span::new(places[index].0, places[index].1);
             let diagnostic = Diagnostic::error("a", span(0), "m").label("l").help("h").related(span(1), "r").suggest(span(2), "s\nt");
             for format in [Format::Full, Format::Concise, Format::Json, Format::Github] {
-                assert!(!render(&Source::new("k", text.as_str()), &[diagnostic.clone()], format, true).is_empty());
+                assert!(!render(&Source::new("k", text.as_str()), std::slice::from_ref(&diagnostic), format, true).is_empty());
             }
         }
     }
