@@ -1,12 +1,15 @@
 //! The manifest's language: reading it, editing it, and its schema for editors.
 
+pub mod edit;
 pub mod keys;
 mod options;
 mod read;
+mod schema;
 mod types;
 mod values;
 mod yaml;
 mod yaml_errors;
 
 pub use read::read;
+pub use schema::schema;
 pub use types::*;
