@@ -104,6 +104,16 @@ fn what_is_offered_instead_works() {
     }
 }
 
+/// If this fails, a name that has nothing to offer instead sends the generator round in circles.
+#[test]
+fn names_without_anything_in_them_are_refused() {
+    for what in ["controller", "parser", "message", "topic", "field", "value", "app"] {
+        for name in ["", " ", "/", "::", "ü"] {
+            assert_eq!(read(what, name).unwrap_err().instead, None, "{what} {name:?}");
+        }
+    }
+}
+
 /// If this fails, a topic that Kafka refuses is found out only when the app starts.
 #[test]
 fn a_topic_has_at_most_249_bytes() {
