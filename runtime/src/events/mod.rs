@@ -3,13 +3,16 @@
 //! An event lends what it speaks of, so that one that nobody wants costs nothing: the engine asks
 //! [`Listener::wants_done`] once and then makes no event for a record that went well.
 
+mod calm;
 mod development;
 mod excerpt;
 mod production;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+pub use calm::Calm;
 pub use development::Development;
+pub(crate) use development::status;
 pub use production::{LogFormat, Production, log_to};
 
 use crate::{Error, Record};
@@ -223,9 +226,7 @@ pub enum Event<'a> {
     },
     /// A stop began: nothing more is fetched.
     Stopping {
-        /// Records that are being handled.
-        in_flight: u64,
-        /// How long they have.
+        /// How long what was begun has to end.
         budget: Duration,
     },
     /// The stop is over.
