@@ -62,7 +62,7 @@ fn what_does_not_fit_is_said_with_its_path() {
             Some(json!("noon")),
             "at: expected a timestamp as text, such as \"2026-11-22T12:01:07Z\", found \"noon\"",
         ),
-        ("/tags/a b", Some(json!(1)), "tags[\"a b\"]: expected `true` or `false`, found 1"),
+        ("/tags/a b", Some(json!(1)), "tags[\"a b\"]: expected `true` or `false`, found a number"),
         ("/tags/b", Some(json!(false)), "fits"),
         ("/note", Some(Value::Null), "fits"),
         ("/note", Some(json!(7)), "note: expected a text, found a number"),
