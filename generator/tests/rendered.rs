@@ -107,7 +107,7 @@ fn hostile_texts_stay_texts() {
     assert_eq!(rustfmt_changes(&files), "", "rustfmt reads every file, so every one is Rust");
     let routes = files.iter().find(|file| file.path == "src/generated/routes.rs").unwrap();
     assert!(
-        routes.text.contains(r#"("kafka.brokers", "a:1\", b: \"\\ \n{{ app }} {% raw %} */ #\\u{41}")"#),
+        routes.text.contains(r#"("kafka.options.sasl.password", "a:1\", b: \"\\ \n{{ app }} {% raw %} */ #\\u{41}")"#),
         "{}",
         routes.text
     );
