@@ -1,7 +1,7 @@
 //! A process under test: its output is read as it comes, every wait has a limit, and it never outlives its value.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -68,9 +68,26 @@ impl Process {
     ///
     /// When the program cannot be started, such as one that is not installed.
     pub fn start(command: &mut Command) -> Result<Self> {
+        Self::spawn(command.stdin(Stdio::null()))
+    }
+
+    /// Starts `command` with `input`, which must fit a pipe (64 KiB), as its standard input.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be started.
+    pub fn start_with_input(command: &mut Command, input: &str) -> Result<Self> {
+        let mut process = Self::spawn(command.stdin(Stdio::piped()))?;
+        if let Some(mut pipe) = process.child.stdin.take() {
+            // A program that ends without reading has its own words for it.
+            let _ = pipe.write_all(input.as_bytes());
+        }
+        Ok(process)
+    }
+
+    fn spawn(command: &mut Command) -> Result<Self> {
         let name = format!("{command:?}");
         let mut child = command
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -108,7 +125,24 @@ impl Process {
     ///
     /// When the process ends first, or `limit` passes; the error holds what was printed.
     pub fn wait_for_line(&mut self, what: &str, limit: Duration, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let mut lines = self.wait_for_lines(what, 1, limit, wanted)?;
+        Ok(lines.swap_remove(0))
+    }
+
+    /// Waits until at least `count` lines that `wanted` likes have come since the start, and gives them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Process::wait_for_line`].
+    pub fn wait_for_lines(
+        &mut self,
+        what: &str,
+        count: usize,
+        limit: Duration,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<String>> {
         let deadline = Instant::now() + limit;
+        let mut found = Vec::new();
         let mut seen = 0;
         loop {
             let ended = self.child.try_wait()?;
@@ -116,10 +150,11 @@ impl Process {
                 self.join_readers();
             }
             let lines = self.output.lock();
-            if let Some(line) = lines[seen..].iter().find(|line| wanted(&line.text)) {
-                return Ok(line.text.clone());
-            }
+            found.extend(lines[seen..].iter().filter(|line| wanted(&line.text)).map(|line| line.text.clone()));
             seen = lines.len();
+            if found.len() >= count {
+                return Ok(found);
+            }
             if let Some(status) = ended {
                 bail!("{} ended with {status} before {what}:\n{}", self.name, text(&lines));
             }
@@ -142,6 +177,18 @@ impl Process {
             bail!("{} had ended with {status} before it was signalled:\n{}", self.name, self.text());
         }
         kill_process(self.pid()?, signal).with_context(|| format!("cannot signal {}", self.name))
+    }
+
+    /// Sends a signal to the process and everything it started, as Ctrl-C in a terminal does.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended already.
+    pub fn signal_group(&mut self, signal: Signal) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("{} had ended with {status} before it was signalled:\n{}", self.name, self.text());
+        }
+        kill_process_group(self.pid()?, signal).with_context(|| format!("cannot signal the group of {}", self.name))
     }
 
     /// Whether it still runs.
