@@ -31,12 +31,15 @@ pub(super) fn answers(address: &str) -> bool {
     })
 }
 
-pub(super) fn create_topic(address: &str, name: &str, partitions: i32) -> Result<()> {
+/// Makes a topic and waits until every partition has a leader.
+///
+/// # Errors
+///
+/// When Kafka refuses it or stays without a leader.
+pub fn create_topic(address: &str, name: &str, partitions: i32) -> Result<()> {
     let admin: AdminClient<DefaultClientContext> = quiet(address).create()?;
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let created = runtime.block_on(admin.create_topics([&topic], &AdminOptions::new().operation_timeout(Some(ANSWER))));
-    for result in created? {
+    for result in wait_for(admin.create_topics([&topic], &patient()))?? {
         result.map_err(|(topic, code)| anyhow!("Kafka refused the topic `{topic}`: {code}"))?;
     }
     let deadline = Instant::now() + ANSWER;
@@ -51,6 +54,43 @@ pub(super) fn create_topic(address: &str, name: &str, partitions: i32) -> Result
         std::thread::sleep(Duration::from_millis(20));
     }
     bail!("the partitions of `{name}` have no leader after {ANSWER:?}")
+}
+
+/// Deletes a topic with everything in it.
+///
+/// # Errors
+///
+/// When Kafka refuses.
+pub fn delete_topic(address: &str, name: &str) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> = quiet(address).create()?;
+    for result in wait_for(admin.delete_topics(&[name], &patient()))?? {
+        result.map_err(|(topic, code)| anyhow!("Kafka kept the topic `{topic}`: {code}"))?;
+    }
+    Ok(())
+}
+
+/// How many records a topic holds.
+///
+/// # Errors
+///
+/// When Kafka does not say within `limit`.
+pub fn count(address: &str, topic: &str, limit: Duration) -> Result<u64> {
+    let consumer: BaseConsumer = quiet(address).create()?;
+    let metadata = consumer.fetch_metadata(Some(topic), limit)?;
+    let mut count = 0;
+    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), limit)?;
+        count += u64::try_from(high - low)?;
+    }
+    Ok(count)
+}
+
+fn patient() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(ANSWER))
+}
+
+fn wait_for<F: Future>(answer: F) -> Result<F::Output> {
+    Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(answer))
 }
 
 /// A client that keeps its connection troubles to itself: Kafka may still be starting.

@@ -3,7 +3,7 @@
 mod client;
 mod jars;
 
-pub use client::{Offsets, Producer};
+pub use client::{Offsets, Producer, count, create_topic, delete_topic};
 pub use jars::VERSION;
 
 use std::{
@@ -81,13 +81,13 @@ impl Kafka {
         &self.address
     }
 
-    /// Makes a topic and waits until every partition has a leader.
+    /// Makes a topic here.
     ///
     /// # Errors
     ///
-    /// When Kafka refuses it or stays without a leader.
+    /// As for [`create_topic`].
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<()> {
-        client::create_topic(&self.address, name, partitions)
+        create_topic(&self.address, name, partitions)
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
