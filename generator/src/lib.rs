@@ -4,4 +4,8 @@ pub mod diagnostic;
 pub mod manifest;
 pub mod model;
 pub mod names;
+pub mod plan;
+pub mod render;
 pub mod source;
+
+pub use model::{Compiled, compile};

@@ -48,15 +48,110 @@ impl Source {
         Self { name: name.into(), text: text.into() }
     }
 
+    /// A source of this name from the bytes of a file. What is not UTF-8 becomes U+FFFD, which the manifest's reader
+    /// reports with its place.
+    pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Self {
+        Self::new(name, String::from_utf8_lossy(bytes))
+    }
+
+    /// Line and column, both from 1 and in characters, of a byte.
+    ///
+    /// Reads the text up to there; for many places, [`Source::lines`].
+    #[must_use]
+    pub fn position(&self, byte: usize) -> (usize, usize) {
+        self.lines().position(byte)
+    }
+
+    /// Where the lines begin, to look up many places.
+    #[must_use]
+    pub fn lines(&self) -> Lines<'_> {
+        Lines::new(&self.text)
+    }
+}
+
+/// Where the lines of a text begin.
+///
+/// A place is found in O(log lines + length of its line).
+#[derive(Debug, Clone)]
+pub struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    /// The lines of `text`, which end with `\n` or `\r\n`.
+    #[must_use]
+    pub fn new(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, starts }
+    }
+
+    /// The line, from 1, that holds a byte.
+    #[must_use]
+    pub fn line(&self, byte: usize) -> usize {
+        self.starts.partition_point(|&start| start <= byte.min(self.text.len()))
+    }
+
     /// Line and column, both from 1 and in characters, of a byte.
     #[must_use]
     pub fn position(&self, byte: usize) -> (usize, usize) {
-        let mut byte = byte.min(self.text.len());
-        while !self.text.is_char_boundary(byte) {
-            byte -= 1;
-        }
-        let before = &self.text[..byte];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+        let byte = floor_char_boundary(self.text, byte);
+        let line = self.line(byte);
+        (line, self.text[self.starts[line - 1]..byte].chars().count() + 1)
+    }
+
+    /// The bytes of a line, from 1, without its end. Empty at the text's end for a line that is not there.
+    #[must_use]
+    pub fn span(&self, line: usize) -> Span {
+        let at = |line: usize| self.starts.get(line).copied();
+        let Some(start) = line.checked_sub(1).and_then(at) else {
+            return Span::new(self.text.len(), self.text.len());
+        };
+        let end = at(line).unwrap_or(self.text.len());
+        let text = self.text[start..end].trim_end_matches('\n');
+        Span::new(start, start + text.strip_suffix('\r').unwrap_or(text).len())
+    }
+
+    /// How many lines there are, at least one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.starts.len()
+    }
+}
+
+/// The nearest place at or before `byte` where a character begins.
+#[must_use]
+pub fn floor_char_boundary(text: &str, byte: usize) -> usize {
+    let mut byte = byte.min(text.len());
+    while !text.is_char_boundary(byte) {
+        byte -= 1;
+    }
+    byte
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, an editor jumps to the wrong place.
+    #[test]
+    fn positions_count_characters_from_one() {
+        let source = Source::new("karafka.yml", "a: ö\r\nb: 日本x\n");
+        assert_eq!(source.position(0), (1, 1));
+        assert_eq!(source.position(source.text.find('ö').expect("is there")), (1, 4));
+        assert_eq!(source.position(source.text.find('x').expect("is there")), (2, 6));
+        assert_eq!(source.position(4), (1, 4), "inside a character: its beginning");
+        assert_eq!(source.position(usize::MAX), (3, 1));
+    }
+
+    /// If this fails, a diagnostic shows the wrong line, or the carriage return of a Windows file.
+    #[test]
+    fn lines_are_without_their_ends() {
+        let text = "a\r\n\nlast";
+        let lines = Lines::new(text);
+        let shown: Vec<_> = (1..=lines.count()).map(|line| lines.span(line)).map(|s| &text[s.start..s.end]).collect();
+        assert_eq!(shown, ["a", "", "last"]);
+        assert_eq!(lines.span(9), Span::new(text.len(), text.len()));
+        assert_eq!(lines.span(0), Span::new(text.len(), text.len()));
     }
 }

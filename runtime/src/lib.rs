@@ -4,12 +4,15 @@ pub mod app;
 mod context;
 mod controller;
 mod error;
+pub mod events;
 pub mod interchanger;
 pub mod manifest;
 mod message;
 pub mod parser;
 mod record;
+pub mod settings;
 pub mod topic;
+pub mod topology;
 pub mod types;
 mod worker;
 

@@ -1,5 +1,7 @@
 //! What is wrong, where, and what to write instead.
 
+pub mod codes;
+
 use crate::source::Span;
 
 /// One mistake, or one thing to know.
@@ -87,5 +89,45 @@ impl Diagnostic {
     pub fn suggest(mut self, span: Span, replacement: impl Into<String>) -> Self {
         self.suggestion = Some(Suggestion { span, replacement: replacement.into() });
         self
+    }
+}
+
+/// A text of the manifest in backquotes, fit for one line of a message: shortened, and with control characters and
+/// other invisible ones written out.
+#[must_use]
+pub fn quote(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut quoted = String::from("`");
+    for (index, character) in text.chars().enumerate() {
+        if index == LONGEST {
+            quoted.push('…');
+            break;
+        }
+        if is_invisible(character) {
+            quoted.extend(character.escape_unicode());
+        } else {
+            quoted.push(character);
+        }
+    }
+    quoted.push('`');
+    quoted
+}
+
+/// Characters that a terminal would act on or not show: controls, marks of direction, blanks without a width.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, a name in a manifest can move the cursor of a person's terminal or fill its screen.
+    #[test]
+    fn quoted_texts_are_short_and_harmless() {
+        assert_eq!(quote("a\u{1b}[2Jb"), "`a\\u{1b}[2Jb`");
+        assert_eq!(quote("a\u{202e}b"), "`a\\u{202e}b`");
+        assert_eq!(quote(&"x".repeat(1_000)).chars().count(), 63);
     }
 }

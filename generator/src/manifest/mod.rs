@@ -1,5 +1,12 @@
-//! The manifest's language.
+//! The manifest's language: reading it, editing it, and its schema for editors.
 
+pub mod keys;
+mod options;
+mod read;
 mod types;
+mod values;
+mod yaml;
+mod yaml_errors;
 
+pub use read::read;
 pub use types::*;

@@ -1,5 +1,57 @@
-//! The resolved app.
+//! The resolved app: from the manifest as written to an app in which nothing is left to look up.
+//!
+//! **Invariant:** there is a model exactly when there is no error; templates, `flow` and the lock file never meet a
+//! name that is unknown or two that meet (held by `tests::a_manifest_gives_a_model_or_says_why_not`).
 
+mod circles;
+mod collisions;
+mod consumers;
+mod controllers;
+mod emits;
+mod messages;
+mod report;
+mod resolve;
+mod scalar;
+mod topics;
 mod types;
 
+pub use resolve::resolve;
 pub use types::*;
+
+use std::collections::HashSet;
+
+use crate::{
+    diagnostic::{Diagnostic, Severity},
+    manifest,
+    source::Source,
+};
+
+/// A manifest that was read and resolved.
+#[derive(Debug, Clone, Default)]
+pub struct Compiled {
+    /// The app; `None` if there is an error.
+    pub model: Option<Model>,
+    /// Everything that reading and resolving found, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads and resolves a manifest. Total: any text gives a model, or at least one error.
+#[must_use]
+pub fn compile(source: &Source) -> Compiled {
+    let (manifest, mut diagnostics) = manifest::read(source);
+    let Some(manifest) = manifest else { return Compiled { model: None, diagnostics } };
+    let (model, resolved) = resolve(source, &manifest);
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+    let refused: HashSet<usize> = diagnostics.iter().filter(|d| is_error(d)).map(|d| d.span.start).collect();
+    // What the reader has refused is refused once; and it may have left out what a warning misses.
+    let new = resolved.into_iter().filter(|found| match found.severity {
+        Severity::Error => !refused.contains(&found.span.start),
+        Severity::Warning => refused.is_empty(),
+    });
+    diagnostics.extend(new);
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    Compiled { model: model.filter(|_| refused.is_empty()), diagnostics }
+}
+
+#[cfg(test)]
+mod tests;

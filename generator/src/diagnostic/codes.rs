@@ -1,0 +1,104 @@
+//! The kinds of diagnostics: a name for each, and one sentence that says what it is about.
+
+/// The room that finds a mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// Reading the manifest: syntax and single values.
+    Manifest,
+    /// Resolving the app: what refers to what, and names that meet.
+    Model,
+}
+
+/// One kind of diagnostic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// Its name, as in `error[unknown-key]`.
+    pub name: &'static str,
+    /// What it is about, in one sentence.
+    pub doc: &'static str,
+    /// Who reports it.
+    pub room: Room,
+}
+
+/// Declares a constant for each code and the table of them all.
+macro_rules! codes {
+    ($($constant:ident = $name:literal, $room:ident, $doc:literal;)*) => {
+        $(#[doc = $doc] pub const $constant: &str = $name;)*
+
+        /// Every code, by room and then in the order in which a reader meets them.
+        pub const ALL: &[Code] = &[$(Code { name: $name, doc: $doc, room: Room::$room }),*];
+    };
+}
+
+codes! {
+    BAD_CHARACTER = "bad-character", Manifest, "The file holds a character that no manifest can hold, or is not UTF-8.";
+    YAML_SYNTAX = "yaml-syntax", Manifest, "The text is not YAML, or uses a part of YAML that manifests do without.";
+    NEEDS_QUOTES = "needs-quotes", Manifest, "YAML reads something else into this value unless it stands in quotes.";
+    TOO_DEEP = "too-deep", Manifest, "Brackets or indentation are nested deeper than any manifest needs.";
+    TOO_LARGE = "too-large", Manifest, "Aliases (`*name`) repeat more than any manifest needs.";
+    EMPTY_MANIFEST = "empty-manifest", Manifest, "The file holds nothing, or only comments.";
+    SEVERAL_DOCUMENTS = "several-documents", Manifest, "A manifest is one YAML document.";
+    DUPLICATE_KEY = "duplicate-key", Manifest, "The same key stands twice in one place.";
+    UNKNOWN_KEY = "unknown-key", Manifest, "The key is not part of the manifest's language at this place.";
+    NOT_SUPPORTED = "not-supported", Manifest, "The key or value is part of the language, and this version cannot do it yet.";
+    MISSING_KEY = "missing-key", Manifest, "Something needs a key that is not there.";
+    CONFLICTING_KEYS = "conflicting-keys", Manifest, "Two keys stand side by side that say the same thing in two ways.";
+    WRONG_KIND = "wrong-kind", Manifest, "A text stands where a list or keys belong, or the other way round.";
+    EMPTY_VALUE = "empty-value", Manifest, "A key has no value, or an empty text where something is needed.";
+    UNKNOWN_VALUE = "unknown-value", Manifest, "The value is not one of the words that the key takes.";
+    INVALID_NUMBER = "invalid-number", Manifest, "The value is not a whole number in the key's range.";
+    INVALID_DURATION = "invalid-duration", Manifest, "The value is not a duration such as `30s`, or a range of two.";
+    INVALID_SIZE = "invalid-size", Manifest, "The value is not a size such as `64MiB`.";
+    INVALID_VARIABLE = "invalid-variable", Manifest, "A `${…}` is not of one of the forms that are read.";
+    VARIABLE_NOT_ALLOWED = "variable-not-allowed", Manifest, "A `${…}` stands where routes or types are made, which are the same everywhere.";
+    INVALID_NAME = "invalid-name", Manifest, "A name holds a character that it cannot, such as a letter that only looks like another one.";
+    INVALID_TOPIC_NAME = "invalid-topic-name", Manifest, "Kafka does not take this as the name of a topic.";
+    ENGINE_OPTION = "engine-option", Manifest, "The librdkafka property belongs to the engine, or has a key of its own in the manifest.";
+    INVALID_TYPE = "invalid-type", Manifest, "The text is not a type of the manifest.";
+    QUOTED_TYPE = "quoted-type", Manifest, "Types are written without quotes.";
+    RESERVED_FIELD = "reserved-field", Manifest, "A field is called like a key of messages and must stand under `fields:`.";
+    DUPLICATE_VALUE = "duplicate-value", Manifest, "The same value stands twice in one list.";
+    INVALID_APP = "invalid-app", Model, "The app's name cannot name a package and a crate.";
+    INVALID_CONSTANT = "invalid-constant", Model, "A controller, worker, parser or interchanger has a name that cannot be a Rust type in a file of its own.";
+    INVALID_MESSAGE_NAME = "invalid-message-name", Model, "A message, or the type of a nested record, has a name that cannot be a Rust type beside the runtime's.";
+    INVALID_FIELD_NAME = "invalid-field-name", Model, "Nothing of a field's, value's or tag's name is left for Rust.";
+    NAME_COLLISION = "name-collision", Model, "Two names meet in one file, one Rust name or one topic of Kafka.";
+    UNKNOWN_MESSAGE = "unknown-message", Model, "The message is not under `messages`.";
+    UNKNOWN_TYPE = "unknown-type", Model, "A field's type is neither one of the manifest's types nor a message.";
+    UNKNOWN_TOPIC = "unknown-topic", Model, "`emits` names a topic that is not in the manifest.";
+    UNKNOWN_FIELD = "unknown-field", Model, "`key` names a field that the message does not have.";
+    INVALID_RECORD_KEY = "invalid-record-key", Model, "The field that `key` names cannot be a record's key.";
+    INVALID_VARIANT = "invalid-variant", Model, "A `one_of` cannot tell this message from the others by its field.";
+    INFINITE_MESSAGE = "infinite-message", Model, "A message requires itself, so that none could ever end.";
+    PARSER_MISMATCH = "parser-mismatch", Model, "The parser does not make the message that the topic names.";
+    MIXED_MESSAGES = "mixed-messages", Model, "A controller gets messages of more than one type.";
+    DUPLICATE_CONSUMER = "duplicate-consumer", Model, "A topic has two consumers in one group.";
+    SHARED_WORKER = "shared-worker", Model, "One worker would serve two controllers.";
+    UNWRITABLE_TOPIC = "unwritable-topic", Model, "It is not known how to write the topic that `emits` names.";
+    UNUSED_GROUP = "unused-group", Model, "No consumer is in the group that `groups` describes.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, two different mistakes look the same to an editor or a filter in CI.
+    #[test]
+    fn names_are_unique_and_in_kebab_case() {
+        let mut names: Vec<_> = ALL.iter().map(|code| code.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        for name in names {
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{name}");
+        }
+    }
+
+    /// If this fails, the table of codes in the documentation has a row without a sentence.
+    #[test]
+    fn each_code_has_one_sentence() {
+        for code in ALL {
+            assert!(code.doc.ends_with('.') && code.doc.len() > 20, "{}", code.name);
+        }
+    }
+}

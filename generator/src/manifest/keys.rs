@@ -1,0 +1,525 @@
+//! The table of every key of the language.
+//!
+//! What the reader takes and refuses, the nearest key that it proposes, what it says of keys whose behaviour comes
+//! later, and the JSON Schema for editors: all of it comes from here.
+
+use std::ops::RangeInclusive;
+
+use Section::{Batch, Consumer, Defaults, Environment, Group, Jobs, Kafka, Message, Retry, Root, Topic};
+
+/// A place in the manifest with keys of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// The top of the file.
+    Root,
+    /// `kafka:`
+    Kafka,
+    /// An entry of `environments:`.
+    Environment,
+    /// `jobs:` at the top.
+    Jobs,
+    /// `defaults:`
+    Defaults,
+    /// An entry of `messages:` that is not simply a list of fields.
+    Message,
+    /// An entry of `groups:`.
+    Group,
+    /// An entry of `topics:`.
+    Topic,
+    /// An entry of a topic's `consumers:`.
+    Consumer,
+    /// `retry:`
+    Retry,
+    /// `batch:`
+    Batch,
+}
+
+/// All sections, in the order of the documentation.
+pub const SECTIONS: &[Section] =
+    &[Root, Kafka, Environment, Jobs, Defaults, Message, Group, Topic, Consumer, Retry, Batch];
+
+impl Section {
+    /// What a message calls it: "`contoller` is not a key of …".
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Root => "the manifest",
+            Kafka => "`kafka`",
+            Environment => "an environment",
+            Jobs => "`jobs`",
+            Defaults => "`defaults`",
+            Message => "a message",
+            Group => "a group",
+            Topic => "a topic",
+            Consumer => "a consumer",
+            Retry => "`retry`",
+            Batch => "`batch`",
+        }
+    }
+
+    /// Its keys, in the order of the documentation.
+    pub fn keys(self) -> impl Iterator<Item = &'static Key> {
+        KEYS.iter().filter(move |key| key.sections.contains(&self))
+    }
+
+    /// Its key of this name.
+    #[must_use]
+    pub fn key(self, name: &str) -> Option<&'static Key> {
+        self.keys().find(|key| key.name == name)
+    }
+}
+
+/// One key of the language.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Where it stands.
+    pub sections: &'static [Section],
+    /// How it is written.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// A value that fits, as it would be written in one line.
+    pub example: &'static str,
+    /// What it is for, in one line.
+    pub doc: &'static str,
+    /// For a key whose behaviour comes later: what happens without it, and so what to do.
+    pub not_yet: Option<&'static str>,
+}
+
+/// What a key takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Takes {
+    /// A name of the app's own, without `${…}`.
+    Name,
+    /// A constant such as `Videos::DetailsController`, or one of the small words of the runtime.
+    Constant(&'static [&'static str]),
+    /// One of these words, without `${…}`.
+    Choice(&'static [Word]),
+    /// A text with `${…}`.
+    Text,
+    /// A text with `${…}`, or a list of them.
+    Texts,
+    /// A topic's name in Kafka, with `${…}`.
+    TopicName,
+    /// A consumer group's id, with `${…}`.
+    GroupId,
+    /// A whole number in a range, or `${…}`.
+    Number(RangeInclusive<u64>),
+    /// A range of durations such as `1s..30s`, or `${…}`.
+    Backoff,
+    /// A size such as `64MiB`, or `${…}`.
+    Size,
+    /// A list of topics' keys.
+    Topics,
+    /// librdkafka properties and their values.
+    Options,
+    /// A field of the message.
+    Field,
+    /// The keys of a section.
+    Keys(Section),
+    /// Names, each with the keys of a section.
+    Named(Section),
+    /// A list of the keys of a section.
+    List(Section),
+    /// Fields and their types.
+    Fields,
+    /// Tags and the messages that they stand for.
+    Variants,
+    /// Whatever it will be: this version refuses the key.
+    Later,
+}
+
+/// A word that a key takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// How it is written.
+    pub text: &'static str,
+    /// For a word whose behaviour comes later: what to do instead.
+    pub not_yet: Option<&'static str>,
+}
+
+const fn now(text: &'static str) -> Word {
+    Word { text, not_yet: None }
+}
+
+const fn later(text: &'static str, instead: &'static str) -> Word {
+    Word { text, not_yet: Some(instead) }
+}
+
+const fn key(
+    sections: &'static [Section],
+    name: &'static str,
+    takes: Takes,
+    example: &'static str,
+    doc: &'static str,
+) -> Key {
+    Key { sections, name, takes, example, doc, not_yet: None }
+}
+
+const fn not_yet(
+    sections: &'static [Section],
+    name: &'static str,
+    example: &'static str,
+    doc: &'static str,
+    instead: &'static str,
+) -> Key {
+    Key { sections, name, takes: Takes::Later, example, doc, not_yet: Some(instead) }
+}
+
+/// How many performs at once, at most: a number beyond it is a slip of the finger.
+const CONCURRENCY: RangeInclusive<u64> = 1..=100_000;
+/// Kafka itself advises against more partitions in a whole cluster.
+const PARTITIONS: RangeInclusive<u64> = 1..=100_000;
+
+const IN_PROCESS: &[Word] = &[
+    now("in_process"),
+    later(
+        "redis",
+        "jobs run in this process: leave the key out, and an offset counts as done when `perform` has returned",
+    ),
+];
+const ORDERING: &[Word] = &[
+    now("partition"),
+    later(
+        "key",
+        "records are handled in the order of their partition: take the line out; more partitions give more at once",
+    ),
+    later(
+        "none",
+        "records are handled in the order of their partition: take the line out; more partitions give more at once",
+    ),
+];
+const DELIVERY: &[Word] = &[
+    now("at_least_once"),
+    later("at_most_once", "records are handled at least once: take the line out, and make `perform` bear a repeat"),
+    later("exactly_once", "records are handled at least once: take the line out, and make `perform` bear a repeat"),
+];
+const START: &[Word] =
+    &[now("earliest"), later("latest", "a group without an offset begins with the earliest record: take the line out")];
+const LOST_POSITION: &[Word] = &[
+    now("fail"),
+    later("earliest", "a position that retention has passed stops the partition with a report: take the line out"),
+    later("latest", "a position that retention has passed stops the partition with a report: take the line out"),
+];
+const TOMBSTONES: &[Word] = &[now("deliver"), now("skip"), now("fail")];
+const PROTOCOLS: &[Word] = &[now("classic"), now("consumer")];
+const ASSIGNORS: &[Word] = &[now("cooperative-sticky"), now("range"), now("roundrobin")];
+
+/// Keys of a consumer, which `defaults:` can give to all of them.
+const CONSUMERS: &[Section] = &[Topic, Consumer, Defaults];
+
+/// Every key, by section, in the order of the documentation.
+pub const KEYS: &[Key] = &[
+    key(&[Root], "app", Takes::Name, "myapp", "The app's name, also its package's and its default group's."),
+    key(&[Root, Environment], "kafka", Takes::Keys(Kafka), "{ brokers: \"localhost:9092\" }", "How to reach Kafka."),
+    key(
+        &[Root],
+        "environments",
+        Takes::Named(Environment),
+        "{ production: { concurrency: 64 } }",
+        "Settings that differ by `KARAFKA_ENV`.",
+    ),
+    key(&[Root, Environment, Group], "concurrency", Takes::Number(CONCURRENCY), "32", "How many performs run at once."),
+    key(&[Root], "jobs", Takes::Keys(Jobs), "{ backend: in_process }", "Where jobs run."),
+    key(
+        &[Root],
+        "defaults",
+        Takes::Keys(Defaults),
+        "{ retry: { backoff: 1s..30s } }",
+        "For every consumer that does not say otherwise.",
+    ),
+    key(&[Root], "messages", Takes::Named(Message), "{ Order: { id: uuid } }", "The types of what topics carry."),
+    key(&[Root], "groups", Takes::Named(Group), "{ orders: { concurrency: 64 } }", "Settings of consumer groups."),
+    key(
+        &[Root],
+        "topics",
+        Takes::Named(Topic),
+        "{ orders: { controller: OrdersController } }",
+        "The topics, and who consumes them.",
+    ),
+    key(
+        &[Kafka],
+        "brokers",
+        Takes::Texts,
+        "localhost:9092",
+        "The addresses of some brokers, with commas between them.",
+    ),
+    key(
+        &[Kafka],
+        "options",
+        Takes::Options,
+        "{ security.protocol: ssl }",
+        "Properties of librdkafka, for consumers and producers.",
+    ),
+    key(
+        &[Kafka],
+        "consumer",
+        Takes::Options,
+        "{ fetch.min.bytes: 1 }",
+        "Properties of librdkafka, for consumers only.",
+    ),
+    key(
+        &[Kafka],
+        "producer",
+        Takes::Options,
+        "{ compression.type: lz4 }",
+        "Properties of librdkafka, for producers only.",
+    ),
+    key(&[Jobs], "backend", Takes::Choice(IN_PROCESS), "in_process", "Where jobs run."),
+    not_yet(
+        &[Jobs],
+        "url",
+        "redis://localhost",
+        "Where Redis is.",
+        "jobs run in this process, which needs no Redis: take the line out",
+    ),
+    key(
+        &[Message],
+        "fields",
+        Takes::Fields,
+        "{ id: uuid }",
+        "The fields, where one of them is called like a key of messages.",
+    ),
+    key(
+        &[Message],
+        "one_of",
+        Takes::Variants,
+        "{ created: OrderCreated }",
+        "Several messages on one topic, by the tag that tells them apart.",
+    ),
+    key(&[Message], "by", Takes::Field, "type", "The field that holds the tag of `one_of`."),
+    not_yet(
+        &[Message],
+        "schema",
+        "schemas/order.json",
+        "A JSON Schema, Avro or Protobuf file.",
+        "write the fields here, as in `Order: { id: uuid, total: decimal }`",
+    ),
+    not_yet(
+        &[Message],
+        "type",
+        "shop.v1.Order",
+        "The type in the schema file.",
+        "write the fields here, as in `Order: { id: uuid, total: decimal }`",
+    ),
+    not_yet(
+        &[Message],
+        "include",
+        "[schemas]",
+        "Folders for imports of the schema file.",
+        "write the fields here, as in `Order: { id: uuid, total: decimal }`",
+    ),
+    key(&[Group], "ordering", Takes::Choice(ORDERING), "partition", "Which records wait for one another."),
+    key(&[Group], "protocol", Takes::Choice(PROTOCOLS), "classic", "The group's protocol: `consumer` is KIP-848."),
+    key(&[Group], "assignor", Takes::Choice(ASSIGNORS), "cooperative-sticky", "How partitions are shared out."),
+    key(&[Group], "instance_id", Takes::Text, "${HOSTNAME}", "This process's name, for static membership."),
+    key(&[Group], "memory", Takes::Size, "64MiB", "How much may be in flight and fetched ahead."),
+    not_yet(
+        &[Group],
+        "window",
+        "100000",
+        "How many records between the oldest unfinished and the newest in flight.",
+        "the window is 100,000 records: take the line out",
+    ),
+    key(&[Group], "delivery", Takes::Choice(DELIVERY), "at_least_once", "What is promised of each record."),
+    key(
+        &[Topic],
+        "name",
+        Takes::TopicName,
+        "${TOPIC_PREFIX:-}orders",
+        "The topic's name in Kafka, where it is not its key.",
+    ),
+    key(&[Topic], "message", Takes::Name, "Order", "The type of what the topic carries, from `messages:`."),
+    key(&[Topic], "key", Takes::Field, "id", "The field of the message that is the record's key."),
+    key(&[Topic, Consumer], "controller", Takes::Constant(&[]), "OrdersController", "Who handles the records."),
+    key(
+        &[Topic, Consumer],
+        "worker",
+        Takes::Constant(&[]),
+        "OrdersWorker",
+        "Who runs the controller, where it is not derived from the controller's name.",
+    ),
+    key(
+        &[Topic, Consumer],
+        "emits",
+        Takes::Topics,
+        "[order_confirmed]",
+        "The only topics that the controller can send to.",
+    ),
+    key(CONSUMERS, "group", Takes::GroupId, "myapp", "The consumer group; the app's name by default."),
+    key(CONSUMERS, "parser", Takes::Constant(&["json", "bytes", "text"]), "json", "Who turns bytes into the message."),
+    key(
+        CONSUMERS,
+        "interchanger",
+        Takes::Constant(&["json", "binary"]),
+        "json",
+        "Who turns the message into a job and back.",
+    ),
+    key(
+        CONSUMERS,
+        "tombstones",
+        Takes::Choice(TOMBSTONES),
+        "skip",
+        "What becomes of records without a value; they fail by default.",
+    ),
+    key(CONSUMERS, "retry", Takes::Keys(Retry), "{ backoff: 1s..30s }", "How a failing record is tried again."),
+    key(CONSUMERS, "jobs", Takes::Choice(IN_PROCESS), "in_process", "Where this consumer's jobs run."),
+    key(CONSUMERS, "start", Takes::Choice(START), "earliest", "Where a group without an offset begins."),
+    key(
+        CONSUMERS,
+        "lost_position",
+        Takes::Choice(LOST_POSITION),
+        "fail",
+        "What happens when retention has passed the group's offset.",
+    ),
+    not_yet(
+        CONSUMERS,
+        "timeout",
+        "30s",
+        "How long one perform may take.",
+        "a perform may take as long as it needs: take the line out, and bound slow calls in `perform` itself",
+    ),
+    not_yet(
+        CONSUMERS,
+        "dead_letter",
+        "orders.dead",
+        "Where records go that cannot be handled.",
+        "a record that fails is tried again for ever at the longest backoff and never skipped: take the line out",
+    ),
+    not_yet(
+        CONSUMERS,
+        "queue",
+        "critical",
+        "The job queue, when jobs run on Redis.",
+        "jobs run in this process, which has no queues: take the line out",
+    ),
+    not_yet(
+        CONSUMERS,
+        "batch",
+        "{ size: 500, wait: 200ms }",
+        "Hands over several records at once.",
+        "each record is handled by itself: take the line out",
+    ),
+    key(&[Topic], "partitions", Takes::Number(PARTITIONS), "12", "How many partitions the topic has."),
+    not_yet(
+        &[Topic],
+        "replication",
+        "3",
+        "How many copies of each partition there are.",
+        "karafka does not make topics on a cluster yet: take the line out, and set it there",
+    ),
+    not_yet(
+        &[Topic],
+        "settings",
+        "{ retention.ms: 604800000 }",
+        "The topic's settings in Kafka.",
+        "karafka does not make topics on a cluster yet: take the line out, and set them there",
+    ),
+    key(
+        &[Topic],
+        "consumers",
+        Takes::List(Consumer),
+        "[{ controller: OrdersController }, { group: audit, controller: AuditController }]",
+        "Several groups that consume the topic.",
+    ),
+    key(
+        &[Retry],
+        "backoff",
+        Takes::Backoff,
+        "1s..30s",
+        "The first and the longest wait before a record is tried again.",
+    ),
+    not_yet(
+        &[Retry],
+        "attempts",
+        "5",
+        "How often a record is tried before it goes to the dead letter topic.",
+        "a record that fails is tried again for ever at the longest backoff and never skipped: take the line out",
+    ),
+    not_yet(&[Batch], "size", "500", "How many records at most.", "each record is handled by itself: take `batch` out"),
+    not_yet(
+        &[Batch],
+        "wait",
+        "200ms",
+        "How long to wait for them at most.",
+        "each record is handled by itself: take `batch` out",
+    ),
+];
+
+/// The nearest of `candidates` to a word, if it is near enough to be what was meant.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const NEAR_ENOUGH: f64 = 0.75;
+    // Longer words are not slips of the finger, and comparing them would take long.
+    const LONGEST: usize = 100;
+    if word.len() > LONGEST {
+        return None;
+    }
+    let plain = |text: &str| text.to_lowercase().replace(['_', '-', '.', ' '], "");
+    let wanted = plain(word);
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.len() <= LONGEST)
+        .map(|candidate| {
+            let other = plain(candidate);
+            let likeness = strsim::normalized_damerau_levenshtein(&wanted, &other).max(one_typo(&wanted, &other));
+            (likeness, candidate)
+        })
+        .filter(|&(likeness, _)| likeness >= NEAR_ENOUGH)
+        // The first of equals, so that the answer does not hang on the order of floats.
+        .fold(None, |best: Option<(f64, &str)>, next| match best {
+            Some(best) if best.0 >= next.0 => Some(best),
+            _ => Some(next),
+        })
+        .map(|(_, candidate)| candidate)
+}
+
+/// A singular for a plural, or one slip in a short word, is near whatever the measure says.
+fn one_typo(wanted: &str, other: &str) -> f64 {
+    let shorter = wanted.len().min(other.len());
+    if shorter >= 3 && strsim::damerau_levenshtein(wanted, other) == 1 { 0.9 } else { 0.0 }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    /// If this fails, a key has two meanings at one place, and which one counts hangs on the table's order.
+    #[test]
+    fn a_section_has_each_key_once() {
+        for &section in SECTIONS {
+            let mut names: Vec<_> = section.keys().map(|key| key.name).collect();
+            let count = names.len();
+            assert!(count > 0, "{section:?}");
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count, "{section:?}");
+        }
+    }
+
+    /// If this fails, a person is told of a key without what it is for.
+    #[test]
+    fn each_key_says_what_it_is_for_and_what_to_do_without_it() {
+        for key in KEYS {
+            assert!(key.doc.ends_with('.') && !key.doc.contains('\n'), "{}", key.name);
+            assert!(!key.example.is_empty(), "{}", key.name);
+            assert_eq!(key.not_yet.is_some(), key.takes == Takes::Later, "{}", key.name);
+        }
+    }
+
+    /// If this fails, a slip of the finger is answered with silence, or with a word that was never meant.
+    #[test]
+    fn near_words_are_proposed_and_far_ones_are_not() {
+        let topic = |word| nearest(word, Topic.keys().map(|key| key.name));
+        assert_eq!(topic("contoller"), Some("controller"));
+        assert_eq!(topic("consumer"), Some("consumers"));
+        assert_eq!(topic("Controller"), Some("controller"));
+        assert_eq!(topic("emit"), Some("emits"));
+        assert_eq!(topic("gorup"), Some("group"));
+        assert_eq!(topic("lostPosition"), Some("lost_position"));
+        assert_eq!(topic("colour"), None);
+        assert_eq!(topic("x"), None);
+        assert_eq!(topic(&"controller".repeat(1_000)), None);
+        assert_eq!(nearest("topcs", Root.keys().map(|key| key.name)), Some("topics"));
+    }
+}

@@ -1,0 +1,333 @@
+//! From text to the manifest: every mistake at once, in file order.
+
+mod kafka;
+mod messages;
+mod scalars;
+mod topics;
+
+use super::{
+    keys::{KEYS, Key, Section, Takes, nearest},
+    types::{Environment, Group, Manifest, Text},
+    values::{self, Variables},
+    yaml::{self, Entry, Node, Value},
+};
+use crate::{
+    diagnostic::{Diagnostic, codes, quote},
+    source::{Source, Span},
+};
+
+/// Reads a manifest.
+///
+/// No manifest only if the text as a whole cannot be read. What is wrong is left out of it, except names that others
+/// refer to, so that one mistake is one diagnostic.
+#[must_use]
+pub fn read(source: &Source) -> (Option<Manifest>, Vec<Diagnostic>) {
+    let (root, diagnostics) = yaml::parse(source);
+    let mut reader = Reader { source, diagnostics };
+    let manifest = root.and_then(|root| reader.manifest(&root));
+    (manifest, in_file_order(reader.diagnostics))
+}
+
+/// Sorts by place; a mistake in something that an alias repeats counts once.
+fn in_file_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span);
+    diagnostics.dedup();
+    diagnostics
+}
+
+/// Collects what is wrong while the manifest is put together.
+struct Reader<'s> {
+    source: &'s Source,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn manifest(&mut self, root: &Node) -> Option<Manifest> {
+        if root.entries().is_none() {
+            self.report(
+                Diagnostic::error(
+                    codes::WRONG_KIND,
+                    first_line(self.source, root.span),
+                    format!("a manifest is keys and values, not {}", kind_of(root)),
+                )
+                .help("begin with `app: myapp`"),
+            );
+            return None;
+        }
+        let mut manifest = Manifest::default();
+        let keys = self.keys(Section::Root, root);
+        for &(key, entry) in &keys {
+            match key.name {
+                "app" => manifest.app = self.value(key, entry),
+                "kafka" => manifest.kafka = self.kafka(key, entry),
+                "environments" => manifest.environments = self.environments(key, entry),
+                "concurrency" => manifest.concurrency = self.value(key, entry),
+                "jobs" => {
+                    self.jobs(key, entry);
+                }
+                "defaults" => manifest.defaults = self.defaults(key, entry),
+                "messages" => manifest.messages = self.messages(key, entry),
+                "groups" => manifest.groups = self.groups(key, entry),
+                "topics" => manifest.topics = self.topics(key, entry),
+                _ => {}
+            }
+        }
+        let misspelt =
+            |diagnostic: &Diagnostic| diagnostic.suggestion.as_ref().is_some_and(|it| it.replacement == "app");
+        if !keys.iter().any(|(key, _)| key.name == "app") && !self.diagnostics.iter().any(misspelt) {
+            self.missing_app(root);
+        }
+        Some(manifest)
+    }
+
+    fn missing_app(&mut self, root: &Node) {
+        let place = Span::new(root.span.start, root.span.start);
+        let diagnostic = Diagnostic::error(codes::MISSING_KEY, place, "the manifest does not name its app");
+        let flow = matches!(root.value, Value::Mapping { flow: true, .. });
+        self.report(if flow {
+            diagnostic.help("add `app: myapp`")
+        } else {
+            diagnostic.help("add the app's name").suggest(place, "app: myapp\n")
+        });
+    }
+
+    fn environments(&mut self, key: &'static Key, entry: &Entry) -> Vec<Environment> {
+        let mut environments = Vec::new();
+        for entry in self.named(key, entry) {
+            let name = self.name_of("an environment", entry);
+            let mut environment = Environment { name, kafka: super::types::Kafka::default(), concurrency: None };
+            for (key, entry) in self.keys(Section::Environment, &entry.value) {
+                match key.name {
+                    "kafka" => environment.kafka = self.kafka(key, entry),
+                    "concurrency" => environment.concurrency = self.value(key, entry),
+                    _ => {}
+                }
+            }
+            environments.push(environment);
+        }
+        environments
+    }
+
+    fn groups(&mut self, key: &'static Key, entry: &Entry) -> Vec<Group> {
+        let mut groups = Vec::new();
+        for entry in self.named(key, entry) {
+            let name = self.name_of("a group", entry);
+            let mut settings = Vec::new();
+            for (key, entry) in self.keys(Section::Group, &entry.value) {
+                if let Some(value) = self.value(key, entry) {
+                    settings.push((text_of(entry), value));
+                }
+            }
+            groups.push(Group { name, settings });
+        }
+        groups
+    }
+
+    /// `jobs: { backend: in_process }`: checked, and then the only way there is.
+    fn jobs(&mut self, key: &'static Key, entry: &Entry) {
+        if let Value::Scalar(scalar) = &entry.value.value
+            && !entry.value.is_null()
+        {
+            let message = format!("`{}` takes keys and values here, not a text", key.name);
+            let inside = format!("{{ backend: {} }}", scalar.text);
+            let written = if inside.len() < 40 { inside } else { key.example.to_owned() };
+            self.report(
+                Diagnostic::error(codes::WRONG_KIND, entry.value.span, message)
+                    .help(format!("write `jobs: {written}`"))
+                    .suggest(entry.value.span, written),
+            );
+            return;
+        }
+        for (key, entry) in self.keys(Section::Jobs, &entry.value) {
+            self.value(key, entry);
+        }
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// The entries of a mapping whose keys are those of a section: the known ones that this version can do.
+    /// Others are reported. Nothing at all counts as no keys.
+    fn keys<'n>(&mut self, section: Section, node: &'n Node) -> Vec<(&'static Key, &'n Entry)> {
+        if node.is_null() {
+            return Vec::new();
+        }
+        let Some(entries) = node.entries() else {
+            self.not_keys(section, node);
+            return Vec::new();
+        };
+        let mut known = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match section.key(&entry.key.value.text) {
+                Some(Key { name, not_yet: Some(instead), .. }) => self.not_supported(name, entry.key.span, instead),
+                Some(key) => known.push((key, entry)),
+                None => self.unknown_key(section, entry),
+            }
+        }
+        known
+    }
+
+    fn not_supported(&mut self, what: &str, span: Span, instead: &str) {
+        self.report(
+            Diagnostic::error(codes::NOT_SUPPORTED, span, format!("`{what}` is not supported yet")).help(instead),
+        );
+    }
+
+    fn not_keys(&mut self, section: Section, node: &Node) {
+        let message = format!("{} takes keys and values, not {}", section.title(), kind_of(node));
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND, first_line(self.source, node.span), message);
+        // `orders: OrdersController` says what it means.
+        let diagnostic = match (&node.value, section) {
+            (Value::Scalar(scalar), Section::Topic | Section::Consumer)
+                if scalar.text.starts_with(|c: char| c.is_ascii_uppercase()) && !scalar.text.contains('\n') =>
+            {
+                let written = format!("{{ controller: {} }}", scalar.text);
+                diagnostic.help(format!("write {}", quote(&written))).suggest(node.span, written)
+            }
+            _ => match section.keys().find(|key| key.not_yet.is_none()) {
+                Some(key) => diagnostic.help(format!("write `{{ {}: {} }}`", key.name, key.example)),
+                None => diagnostic,
+            },
+        };
+        self.report(diagnostic);
+    }
+
+    fn unknown_key(&mut self, section: Section, entry: &Entry) {
+        let word = &entry.key.value.text;
+        let span = entry.key.span;
+        let message = format!("{} is not a key of {}", quote(word), section.title());
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_KEY, span, message);
+        if let Some(foreign) = values::foreign(word) {
+            let diagnostic = diagnostic.label(foreign.words);
+            self.report(match foreign.mended.and_then(|mended| section.key(&mended)) {
+                Some(key) => diagnostic.help(format!("write `{}`", key.name)).suggest(span, key.name),
+                None => diagnostic,
+            });
+            return;
+        }
+        let near = nearest(word, section.keys().map(|key| key.name)).and_then(|near| section.key(near));
+        self.report(match (near, KEYS.iter().find(|key| key.name == word)) {
+            (Some(key), _) if key.not_yet.is_some() => {
+                diagnostic.help(format!("did you mean `{}`? It is not supported yet", key.name))
+            }
+            (Some(key), _) => diagnostic.help(format!("did you mean `{}`?", key.name)).suggest(span, key.name),
+            (None, Some(_)) if section == Section::Environment => {
+                diagnostic.help("environments differ in settings only, `kafka` and `concurrency`: routes and types are the same everywhere")
+            }
+            (None, Some(elsewhere)) => {
+                let titles: Vec<_> = elsewhere.sections.iter().map(|section| section.title()).collect();
+                diagnostic.help(format!("it is a key of {}", list(&titles, "and")))
+            }
+            (None, None) => diagnostic.help(format!("{} takes {}", section.title(), names(section))),
+        });
+    }
+
+    /// The entries of a mapping whose keys are names.
+    fn named<'n>(&mut self, key: &'static Key, entry: &'n Entry) -> &'n [Entry] {
+        if entry.value.is_null() {
+            return &[];
+        }
+        entry.value.entries().unwrap_or_else(|| {
+            self.wrong_kind(key, &entry.value);
+            &[]
+        })
+    }
+
+    /// A key that names something of the app's own. It is kept even if it is wrong, because others refer to it.
+    fn name_of(&mut self, what: &str, entry: &Entry) -> Text {
+        let name = text_of(entry);
+        if name.value.is_empty() || (name.value == "~" && name.span.start == name.span.end) {
+            self.report(Diagnostic::error(codes::EMPTY_VALUE, name.span, format!("{what} needs a name")));
+        } else if values::variables(&name.value) != Variables::None {
+            self.report(
+                Diagnostic::error(
+                    codes::VARIABLE_NOT_ALLOWED,
+                    name.span,
+                    format!(
+                        "the name of {what} is made when the app is generated, and `${{…}}` is read when it starts"
+                    ),
+                )
+                .help("write a plain name"),
+            );
+        } else {
+            self.check_ascii(&name);
+        }
+        name
+    }
+
+    fn check_ascii(&mut self, name: &Text) -> bool {
+        let Some(foreign) = values::foreign(&name.value) else {
+            return true;
+        };
+        let diagnostic =
+            Diagnostic::error(codes::INVALID_NAME, name.span, format!("{} {}", quote(&name.value), foreign.words));
+        self.report(match foreign.mended {
+            Some(mended) => diagnostic.help(format!("write {}", quote(&mended))).suggest(name.span, mended),
+            None => diagnostic.help("names become Rust code, files and topics, and are written in ASCII"),
+        });
+        false
+    }
+
+    fn wrong_kind(&mut self, key: &Key, node: &Node) {
+        let message = format!("`{}` takes {}, not {}", key.name, wanted(&key.takes), kind_of(node));
+        self.report(
+            Diagnostic::error(codes::WRONG_KIND, first_line(self.source, node.span), message)
+                .help(format!("write `{}: {}`", key.name, key.example)),
+        );
+    }
+}
+
+/// A key as a text with its place.
+fn text_of(entry: &Entry) -> Text {
+    Text::new(entry.key.value.text.clone(), entry.key.span)
+}
+
+/// What a person calls a node.
+fn kind_of(node: &Node) -> &'static str {
+    match &node.value {
+        _ if node.is_null() => "nothing",
+        Value::Scalar(_) => "a text",
+        Value::Sequence { .. } => "a list",
+        Value::Mapping { .. } => "keys and values",
+    }
+}
+
+/// What a key takes, in a word or two.
+fn wanted(takes: &Takes) -> &'static str {
+    match takes {
+        Takes::Topics | Takes::List(_) => "a list",
+        Takes::Keys(_) | Takes::Named(_) | Takes::Options | Takes::Fields | Takes::Variants => "keys and values",
+        Takes::Texts => "a text or a list",
+        Takes::Number(_) => "a number",
+        _ => "a text",
+    }
+}
+
+/// The part of a span on its first line.
+fn first_line(source: &Source, span: Span) -> Span {
+    let text = &source.text[span.start..span.end];
+    Span::new(span.start, span.start + text.lines().next().unwrap_or(text).trim_end().len())
+}
+
+/// `a`, `b` or `c`, each as it is given.
+fn list(words: &[impl AsRef<str>], last: &str) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.as_ref().to_owned(),
+        [first @ .., end] => {
+            let first: Vec<_> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} {last} {}", first.join(", "), end.as_ref())
+        }
+    }
+}
+
+/// The keys of a section that this version can do.
+fn names(section: Section) -> String {
+    let names: Vec<_> =
+        section.keys().filter(|key| key.not_yet.is_none()).map(|key| format!("`{}`", key.name)).collect();
+    list(&names, "and")
+}
+
+#[cfg(test)]
+mod tests;

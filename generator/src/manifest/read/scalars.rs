@@ -1,0 +1,268 @@
+//! Values that are one text, checked by what their key takes.
+
+use super::{
+    super::{
+        keys::{Key, Takes, Word, nearest},
+        types::Text,
+        values::{self, BackoffError, Variables},
+        yaml::{Entry, Node, Scalar, Value},
+    },
+    Reader, list,
+};
+use crate::{
+    diagnostic::{Diagnostic, codes, quote},
+    source::Span,
+};
+
+impl Reader<'_> {
+    /// The text of a key whose value is one, if it is what the key takes.
+    pub(super) fn value(&mut self, key: &'static Key, entry: &Entry) -> Option<Text> {
+        let text = match &entry.value.value {
+            Value::Sequence { items, .. } if key.takes == Takes::Texts => self.joined(key, items, entry.value.span)?,
+            _ => self.scalar(key, &entry.value)?,
+        };
+        let fits = match &key.takes {
+            Takes::Name | Takes::Field => self.is_literal(key, &text, &entry.value) && self.check_ascii(&text),
+            Takes::Constant(words) => {
+                self.is_literal(key, &text, &entry.value)
+                    && self.check_ascii(&text)
+                    && self.is_constant(key, words, &text)
+            }
+            Takes::Choice(words) => self.is_literal(key, &text, &entry.value) && self.is_one_of(key, words, &text),
+            Takes::Text | Takes::Texts => self.variables(&text, &entry.value).is_some(),
+            Takes::TopicName => match self.variables(&text, &entry.value)? {
+                true => self.is_topic_part(&text),
+                false => self.is_topic_name(&text),
+            },
+            Takes::GroupId => self.variables(&text, &entry.value).is_some() && self.check_ascii(&text),
+            Takes::Number(range) => {
+                self.variables(&text, &entry.value)? || {
+                    let fits = values::number(&text.value).is_some_and(|number| range.contains(&number));
+                    if !fits {
+                        let message = format!(
+                            "{} is not a whole number from {} to {}",
+                            quote(&text.value),
+                            range.start(),
+                            range.end()
+                        );
+                        self.invalid(codes::INVALID_NUMBER, key, &text, message);
+                    }
+                    fits
+                }
+            }
+            Takes::Backoff => self.variables(&text, &entry.value)? || self.is_backoff(key, &text),
+            Takes::Size => self.variables(&text, &entry.value)? || self.is_size(key, &text),
+            Takes::Topics
+            | Takes::Options
+            | Takes::Keys(_)
+            | Takes::Named(_)
+            | Takes::List(_)
+            | Takes::Fields
+            | Takes::Variants
+            | Takes::Later => false,
+        };
+        fits.then_some(text)
+    }
+
+    /// A text that is not empty; anything else is reported.
+    pub(super) fn scalar(&mut self, key: &Key, node: &Node) -> Option<Text> {
+        let Value::Scalar(Scalar { text, .. }) = &node.value else {
+            self.wrong_kind(key, node);
+            return None;
+        };
+        if node.is_null() || text.is_empty() {
+            let what = if node.is_null() { "has no value" } else { "is empty" };
+            self.report(
+                Diagnostic::error(codes::EMPTY_VALUE, node.span, format!("`{}` {what}", key.name))
+                    .help(format!("write `{}: {}`, or take the line out", key.name, key.example)),
+            );
+            return None;
+        }
+        Some(Text::new(text.clone(), node.span))
+    }
+
+    fn joined(&mut self, key: &Key, items: &[Node], span: Span) -> Option<Text> {
+        let mut texts = Vec::with_capacity(items.len());
+        for item in items {
+            texts.push(self.scalar(key, item)?.value);
+        }
+        if texts.is_empty() {
+            self.report(Diagnostic::error(codes::EMPTY_VALUE, span, format!("`{}` is an empty list", key.name)));
+            return None;
+        }
+        Some(Text::new(texts.join(","), span))
+    }
+
+    /// Whether a text of a setting holds `${…}`; nothing if one of them is malformed, which is reported.
+    pub(super) fn variables(&mut self, text: &Text, node: &Node) -> Option<bool> {
+        match values::variables(&text.value) {
+            Variables::None => Some(false),
+            Variables::Some => Some(true),
+            Variables::Malformed(part) => {
+                let span = self.part(text, node, part);
+                let written = &text.value[part.start..part.end];
+                self.report(
+                    Diagnostic::error(codes::INVALID_VARIABLE, span, format!("{} is not a variable", quote(written)))
+                        .help("write `${NAME}`, `${NAME:-default}`, or `${NAME?}` for a setting that is left out when the variable is not set"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Whether a text is free of `${…}`, where it has to be.
+    pub(super) fn is_literal(&mut self, key: &Key, text: &Text, node: &Node) -> bool {
+        let part = match text.value.find("${") {
+            None => return true,
+            Some(start) => {
+                let end = text.value[start..].find('}').map_or(text.value.len(), |end| start + end + 1);
+                Span::new(start, end)
+            }
+        };
+        let span = self.part(text, node, part);
+        let help = match key.name {
+            "message" | "controller" | "worker" | "parser" | "interchanger" | "emits" | "key" => {
+                "write a plain name: routes and types are the same in every environment"
+            }
+            "app" => "write a plain name: it becomes the package's",
+            _ => "write a plain word",
+        };
+        self.report(
+            Diagnostic::error(
+                codes::VARIABLE_NOT_ALLOWED,
+                span,
+                format!("`{}` is read when the app is generated, and `${{…}}` when it starts", key.name),
+            )
+            .help(help),
+        );
+        false
+    }
+
+    fn is_constant(&mut self, key: &Key, words: &[&str], text: &Text) -> bool {
+        // Only small words are ours to know; the rest is for those who know names.
+        let small = text.value.starts_with(|c: char| c.is_ascii_lowercase());
+        if words.is_empty() || !small || words.contains(&text.value.as_str()) {
+            return true;
+        }
+        let message = format!("{} is no {} that comes with the runtime", quote(&text.value), key.name);
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_VALUE, text.span, message);
+        self.report(match nearest(&text.value, words.iter().copied()) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")).suggest(text.span, near),
+            None => {
+                let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+                diagnostic.help(format!(
+                    "it is one of {}, or a constant of your own such as `Videos::Mine`",
+                    list(&words, "and")
+                ))
+            }
+        });
+        false
+    }
+
+    fn is_one_of(&mut self, key: &Key, words: &[Word], text: &Text) -> bool {
+        if let Some(word) = words.iter().find(|word| word.text == text.value) {
+            if let Some(instead) = word.not_yet {
+                self.not_supported(&format!("{}: {}", key.name, word.text), text.span, instead);
+            }
+            return word.not_yet.is_none();
+        }
+        let message = format!("{} is not a value of `{}`", quote(&text.value), key.name);
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_VALUE, text.span, message);
+        let ready = || words.iter().filter(|word| word.not_yet.is_none()).map(|word| word.text);
+        self.report(match nearest(&text.value, ready()) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")).suggest(text.span, near),
+            None => {
+                let words: Vec<_> = ready().map(|word| format!("`{word}`")).collect();
+                diagnostic.help(format!("it takes {}", list(&words, "or")))
+            }
+        });
+        false
+    }
+
+    fn is_backoff(&mut self, key: &Key, text: &Text) -> bool {
+        let Err(error) = values::backoff(&text.value) else {
+            return true;
+        };
+        let shown = quote(&text.value);
+        let diagnostic = |message: String| Diagnostic::error(codes::INVALID_DURATION, text.span, message);
+        self.report(match error {
+            BackoffError::OneDuration => {
+                let range = format!("{0}..{0}", text.value);
+                diagnostic(format!(
+                    "{shown} is one duration, and `{}` takes two: the first wait and the longest",
+                    key.name
+                ))
+                .help(format!("write `{range}` to wait the same each time"))
+                .suggest(text.span, range)
+            }
+            BackoffError::NotDurations => diagnostic(format!("{shown} is not a range of two durations"))
+                .help(format!("write `{}: {}`; units are `ms`, `s`, `m` and `h`", key.name, key.example)),
+            BackoffError::Backwards => {
+                let turned = text.value.split_once("..").map(|(first, longest)| format!("{longest}..{first}"));
+                let turned = turned.unwrap_or_else(|| key.example.to_owned());
+                diagnostic(format!("{shown} begins with the longer wait"))
+                    .help(format!("write `{turned}`"))
+                    .suggest(text.span, turned)
+            }
+            BackoffError::Zero => diagnostic(format!("{shown} begins with no wait at all"))
+                .help("a failing record would be tried again at full speed: write `100ms` or more"),
+        });
+        false
+    }
+
+    fn is_size(&mut self, key: &Key, text: &Text) -> bool {
+        if values::size(&text.value).is_some_and(|bytes| bytes > 0) {
+            return true;
+        }
+        let diagnostic =
+            Diagnostic::error(codes::INVALID_SIZE, text.span, format!("{} is not a size", quote(&text.value)));
+        self.report(match values::likely_size(&text.value) {
+            Some(likely) if likely != text.value => {
+                diagnostic.help(format!("did you mean `{likely}`?")).suggest(text.span, likely)
+            }
+            _ => diagnostic.help(format!("write `{}: {}`; units are `KiB`, `MiB` and `GiB`", key.name, key.example)),
+        });
+        false
+    }
+
+    /// Whether Kafka takes a literal text for a topic.
+    pub(super) fn is_topic_name(&mut self, text: &Text) -> bool {
+        if !self.check_ascii(text) {
+            return false;
+        }
+        let Some(reason) = values::topic_name_error(&text.value) else {
+            return true;
+        };
+        self.report(
+            Diagnostic::error(
+                codes::INVALID_TOPIC_NAME,
+                text.span,
+                format!("{} {reason}: Kafka does not take it as a topic's name", quote(&text.value)),
+            )
+            .help("a name has at most 249 of `A-Z a-z 0-9 . _ -`, and is not `.` or `..`"),
+        );
+        false
+    }
+
+    /// Whether the literal part of a topic's name with `${…}` can be one; what the variables hold is known at the start.
+    fn is_topic_part(&mut self, text: &Text) -> bool {
+        let literal = Text::new(values::without_variables(&text.value), text.span);
+        matches!(literal.value.as_str(), "" | "." | "..") || self.is_topic_name(&literal)
+    }
+
+    fn invalid(&mut self, code: &'static str, key: &Key, text: &Text, message: String) {
+        self.report(Diagnostic::error(code, text.span, message).help(format!("write `{}: {}`", key.name, key.example)));
+    }
+
+    /// The place of a part of a text, or of the whole text if YAML wrote it differently.
+    pub(super) fn part(&self, text: &Text, node: &Node, part: Span) -> Span {
+        let written = &self.source.text[node.span.start..node.span.end];
+        match written.find(&text.value) {
+            Some(offset) if !text.value.is_empty() => {
+                let start = node.span.start + offset;
+                Span::new(start + part.start, start + part.end)
+            }
+            _ => node.span,
+        }
+    }
+}

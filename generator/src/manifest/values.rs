@@ -1,0 +1,287 @@
+//! Single values of the manifest: numbers, durations, sizes, `${…}`, names.
+
+use crate::source::Span;
+
+/// What `${…}` a text holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Variables {
+    /// None: the text is what it says.
+    None,
+    /// At least one, all of them well formed.
+    Some,
+    /// One that is of no form that is read: its bytes in the text.
+    Malformed(Span),
+}
+
+/// Looks for `${NAME}`, `${NAME:-default}` and `${NAME?}`.
+pub(crate) fn variables(text: &str) -> Variables {
+    let mut found = Variables::None;
+    let mut at = 0;
+    while let Some(start) = text[at..].find("${").map(|offset| at + offset) {
+        let Some(end) = text[start..].find('}').map(|offset| start + offset + 1) else {
+            return Variables::Malformed(Span::new(start, text.len()));
+        };
+        if !is_variable(&text[start + 2..end - 1]) {
+            return Variables::Malformed(Span::new(start, end));
+        }
+        found = Variables::Some;
+        at = end;
+    }
+    found
+}
+
+/// The text with each `${…}` taken out, or replaced by its default.
+pub(crate) fn without_variables(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        out.push_str(before);
+        let (inside, tail) = after.split_once('}').unwrap_or((after, ""));
+        if let Some((_, default)) = inside.split_once(":-") {
+            out.push_str(default);
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn is_variable(inside: &str) -> bool {
+    let name = inside.split_once(":-").map_or(inside, |(name, _)| name);
+    let name = if name.len() == inside.len() { name.strip_suffix('?').unwrap_or(name) } else { name };
+    let default = &inside[name.len()..];
+    let mut characters = name.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !default.contains("${")
+}
+
+/// A whole number without sign, blanks or separators.
+pub(crate) fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// Milliseconds of `200ms`, `30s`, `5m`, `1h`.
+pub(crate) fn duration(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let unit = match &text[digits..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number(&text[..digits])?.checked_mul(unit)
+}
+
+/// Why a text is not a range of durations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BackoffError {
+    /// One duration only.
+    OneDuration,
+    /// No durations at all.
+    NotDurations,
+    /// The first is longer than the second.
+    Backwards,
+    /// A wait of nothing would try again without end, at full speed.
+    Zero,
+}
+
+/// Checks a range of durations such as `1s..30s`.
+pub(crate) fn backoff(text: &str) -> Result<(), BackoffError> {
+    let Some((first, longest)) = text.split_once("..") else {
+        return Err(if duration(text).is_some() { BackoffError::OneDuration } else { BackoffError::NotDurations });
+    };
+    match (duration(first), duration(longest)) {
+        (Some(0), Some(_)) => Err(BackoffError::Zero),
+        (Some(first), Some(longest)) if first > longest => Err(BackoffError::Backwards),
+        (Some(_), Some(_)) => Ok(()),
+        _ => Err(BackoffError::NotDurations),
+    }
+}
+
+/// Bytes of `512KiB`, `64MiB`, `1GiB`.
+pub(crate) fn size(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let unit = match &text[digits..] {
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number(&text[..digits])?.checked_mul(unit)
+}
+
+/// The size that was probably meant by `64MB`, `64M`, `64 MiB` or `64mib`.
+pub(crate) fn likely_size(text: &str) -> Option<String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let unit = match text[digits..].trim().to_ascii_lowercase().as_str() {
+        "k" | "kb" | "kib" => "KiB",
+        "m" | "mb" | "mib" => "MiB",
+        "g" | "gb" | "gib" => "GiB",
+        _ => return None,
+    };
+    number(&text[..digits])?;
+    Some(format!("{}{unit}", &text[..digits]))
+}
+
+/// Why Kafka does not take a name for a topic.
+pub(crate) fn topic_name_error(name: &str) -> Option<String> {
+    const LONGEST: usize = 249;
+    if name.is_empty() {
+        return Some("is empty".to_owned());
+    }
+    if name == "." || name == ".." {
+        return Some("stands for a folder".to_owned());
+    }
+    if name.len() > LONGEST {
+        return Some(format!("has {} bytes, and Kafka takes {LONGEST}", name.len()));
+    }
+    let foreign = name.chars().find(|&c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')))?;
+    Some(match foreign {
+        ' ' => "holds a blank".to_owned(),
+        _ => format!("holds `{}`", foreign.escape_debug()),
+    })
+}
+
+/// What is foreign in a name that is made of ASCII letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    /// In words: "holds `С` (U+0421, Cyrillic), which only looks like `C`".
+    pub(crate) words: String,
+    /// The name with what only looks like ASCII made ASCII, if that mends all of it.
+    pub(crate) mended: Option<String>,
+}
+
+/// The first character of a name that is not printable ASCII.
+pub(crate) fn foreign(name: &str) -> Option<Foreign> {
+    let character = name.chars().find(|c| !(c.is_ascii_graphic() || *c == ' '))?;
+    let point = u32::from(character);
+    let words = match look_alike(character) {
+        Some(ascii) => {
+            format!("holds `{character}` (U+{point:04X}, {}), which only looks like `{ascii}`", script(character))
+        }
+        None if character.is_alphanumeric() => format!("holds `{character}` (U+{point:04X}), which is not ASCII"),
+        None => format!("holds U+{point:04X}, which is not an ASCII character"),
+    };
+    let mended: String = name
+        .chars()
+        .filter(|c| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'))
+        .map(|c| look_alike(c).unwrap_or(c))
+        .collect();
+    Some(Foreign { words, mended: mended.is_ascii().then_some(mended) })
+}
+
+fn script(character: char) -> &'static str {
+    match character {
+        '\u{370}'..='\u{3ff}' => "Greek",
+        '\u{400}'..='\u{52f}' => "Cyrillic",
+        '\u{ff00}'..='\u{ffef}' => "full width",
+        _ => "not ASCII",
+    }
+}
+
+/// The ASCII character that another one is easily taken for.
+fn look_alike(character: char) -> Option<char> {
+    const PAIRS: &[(&str, &str)] = &[
+        ("АВЕКМНОРСТУХІЈЅԚԜ", "ABEKMHOPCTYXIJSQW"),
+        ("аеорсухіјѕԁԛԝһ", "aeopcyxijsdqwh"),
+        ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX"),
+        ("ονρ", "ovp"),
+        ("‐‑‒–—−", "------"),
+        ("\u{a0}\u{2007}\u{202f}", "   "),
+        ("：∶", "::"),
+    ];
+    if let '\u{ff01}'..='\u{ff5e}' = character {
+        return char::from_u32(u32::from(character) - 0xfee0);
+    }
+    PAIRS.iter().find_map(|(foreign, ascii)| {
+        let at = foreign.chars().position(|c| c == character)?;
+        ascii.chars().nth(at)
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    /// If this fails, a setting is read from a variable that nobody meant, or the text `${…}` reaches Kafka.
+    #[test]
+    fn variables_have_three_forms() {
+        for text in ["${A}", "${A_1:-}", "${A:-localhost:9092}", "${A?}", "x${A}y${B?}", "${_a}", "${A:-what?}"] {
+            assert_eq!(variables(text), Variables::Some, "{text}");
+        }
+        for text in ["", "plain", "$A", "a$", "pa$$word", "{A}", "}"] {
+            assert_eq!(variables(text), Variables::None, "{text}");
+        }
+        for text in
+            ["${", "${}", "${A", "${1A}", "${A-b}", "${A:b}", "${A:?e}", "${A B}", "${A?:-b}", "${A:-${B}}", "${ö}"]
+        {
+            assert!(matches!(variables(text), Variables::Malformed(_)), "{text}");
+        }
+        assert_eq!(variables("ab${A B}c"), Variables::Malformed(Span::new(2, 8)));
+    }
+
+    /// If this fails, the literal part of a name with a variable goes to Kafka unchecked.
+    #[test]
+    fn the_literal_part_stays() {
+        assert_eq!(without_variables("${PREFIX:-dev.}events${A?}x"), "dev.eventsx");
+    }
+
+    /// If this fails, a wait is a thousand times as long as the manifest says, or a typo becomes a number.
+    #[test]
+    fn durations_and_sizes_have_units() {
+        assert_eq!(duration("200ms"), Some(200));
+        assert_eq!(duration("30s"), Some(30_000));
+        assert_eq!(duration("5m"), Some(300_000));
+        assert_eq!(duration("1h"), Some(3_600_000));
+        for text in ["", "30", "s", "1.5s", "-1s", "1 s", "1S", "99999999999999999999s", "18446744073709551615h", "１s"]
+        {
+            assert_eq!(duration(text), None, "{text}");
+        }
+        assert_eq!(size("64MiB"), Some(64 << 20));
+        for text in ["", "64", "MiB", "64MB", "-1KiB", "64 MiB", "99999999999999999GiB"] {
+            assert_eq!(size(text), None, "{text}");
+        }
+        assert_eq!(likely_size("64 mb").unwrap(), "64MiB");
+        assert_eq!(likely_size("lots"), None);
+        assert_eq!(number("1_000"), None);
+        assert_eq!(number(""), None);
+    }
+
+    /// If this fails, a record that fails is tried again at full speed, or never.
+    #[test]
+    fn a_backoff_goes_upwards_from_something() {
+        assert_eq!(backoff("1s..30s"), Ok(()));
+        assert_eq!(backoff("1s..1s"), Ok(()));
+        assert_eq!(backoff("30s..1s"), Err(BackoffError::Backwards));
+        assert_eq!(backoff("0s..1s"), Err(BackoffError::Zero));
+        assert_eq!(backoff("5s"), Err(BackoffError::OneDuration));
+        assert_eq!(backoff("1s..."), Err(BackoffError::NotDurations));
+        assert_eq!(backoff("soon"), Err(BackoffError::NotDurations));
+    }
+
+    /// If this fails, a name that Kafka refuses is found out in production.
+    #[test]
+    fn topic_names_are_kafkas() {
+        for name in ["orders", "a.b.c", "A_1-x", "...", &"x".repeat(249)] {
+            assert_eq!(topic_name_error(name), None, "{name}");
+        }
+        for name in ["", ".", "..", "a b", "a/b", "é", &"x".repeat(250)] {
+            assert!(topic_name_error(name).is_some(), "{name}");
+        }
+    }
+
+    /// If this fails, two names that look the same are two, and nobody sees why nothing is found.
+    #[test]
+    fn look_alikes_are_named() {
+        let foreign_name = foreign("\u{421}ontroller").unwrap();
+        assert_eq!(foreign_name.words, "holds `С` (U+0421, Cyrillic), which only looks like `C`");
+        assert_eq!(foreign_name.mended.as_deref(), Some("Controller"));
+        assert_eq!(foreign("größe").unwrap().mended, None);
+        assert_eq!(foreign("a\u{200b}b").unwrap().mended.as_deref(), Some("ab"));
+        assert_eq!(foreign("Plain_name-1"), None);
+    }
+}

@@ -1,0 +1,307 @@
+//! YAML as a tree of nodes with their places.
+//!
+//! A scalar keeps its text and whether it stood in quotes, whatever YAML would make of it. The tree is built in one
+//! pass over the parser's events; depth, and what aliases repeat, are bounded, so that no input can blow it up.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
+
+use super::yaml_errors;
+use crate::{
+    diagnostic::{Diagnostic, codes, quote},
+    source::{Source, Span, Spanned},
+};
+
+/// How deep brackets and indentation may be nested.
+pub(super) const MAX_DEPTH: usize = 64;
+
+/// How many nodes aliases may repeat in all.
+pub(super) const MAX_REPEATED: usize = 200_000;
+
+/// A value and where it stands. An alias stands where it is written, what is inside it where its anchor is.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) value: Value,
+}
+
+/// What a node is.
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    Scalar(Scalar),
+    Sequence { items: Vec<Node>, flow: bool },
+    Mapping { entries: Vec<Entry>, flow: bool },
+}
+
+/// A text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scalar {
+    /// After YAML's escapes.
+    pub(crate) text: String,
+    /// Whether it stood in quotes, or as a block after `|` or `>`.
+    pub(crate) quoted: bool,
+}
+
+/// A key of a mapping and its value.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) key: Spanned<Scalar>,
+    pub(crate) value: Node,
+}
+
+impl Node {
+    /// Whether there is nothing: no text at all, `~` or `null`, none of them in quotes.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar(scalar) if !scalar.quoted && matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// The entries, if this is a mapping.
+    pub(crate) fn entries(&self) -> Option<&[Entry]> {
+        match &self.value {
+            Value::Mapping { entries, .. } => Some(entries),
+            Value::Scalar(_) | Value::Sequence { .. } => None,
+        }
+    }
+}
+
+/// Reads a text as one YAML document.
+///
+/// No tree if the text cannot be read; the tree and the mistakes in it otherwise.
+pub(crate) fn parse(source: &Source) -> (Option<Node>, Vec<Diagnostic>) {
+    if let Some(diagnostic) = yaml_errors::forbidden_character(source) {
+        return (None, vec![diagnostic]);
+    }
+    let options = granit_parser::options! {
+        emit_comments: false,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str_with_options(&source.text, options) {
+        let step = match event {
+            Ok((event, span)) => builder.take(source, event, clamp(source, span.byte_range())),
+            Err(error) => Err(Box::new(yaml_errors::syntax(source, &error))),
+        };
+        if let Err(diagnostic) = step {
+            builder.diagnostics.push(*diagnostic);
+            return (None, builder.diagnostics);
+        }
+        if builder.finished {
+            break;
+        }
+    }
+    match builder.root {
+        Some(root) if !(root.is_null() && root.span.start == root.span.end) => (Some(root), builder.diagnostics),
+        _ => {
+            builder.diagnostics.push(
+                Diagnostic::error(codes::EMPTY_MANIFEST, Span::new(0, 0), "the manifest is empty")
+                    .help("the smallest one names the app and a topic:\n\napp: myapp\ntopics:\n  orders: { controller: OrdersController }"),
+            );
+            (None, builder.diagnostics)
+        }
+    }
+}
+
+/// A byte range of the parser as a span that is surely inside the text.
+fn clamp(source: &Source, range: Option<std::ops::Range<usize>>) -> Span {
+    let range = range.unwrap_or_default();
+    let end = crate::source::floor_char_boundary(&source.text, range.end);
+    let start = crate::source::floor_char_boundary(&source.text, range.start).min(end);
+    Span::new(start, end)
+}
+
+/// A finished node with its measures: how many nodes it has, and how high it is.
+#[derive(Debug, Clone)]
+struct Built {
+    node: Node,
+    size: usize,
+    height: usize,
+}
+
+/// A sequence or mapping that is still open.
+#[derive(Debug)]
+struct Frame {
+    start: Span,
+    flow: bool,
+    anchor: usize,
+    size: usize,
+    height: usize,
+    /// A mapping's keys and values by turns.
+    children: Vec<Node>,
+    mapping: bool,
+}
+
+#[derive(Debug, Default)]
+struct Builder {
+    stack: Vec<Frame>,
+    root: Option<Node>,
+    anchors: HashMap<usize, Built>,
+    repeated: usize,
+    diagnostics: Vec<Diagnostic>,
+    documents: usize,
+    finished: bool,
+}
+
+impl Builder {
+    fn take(&mut self, source: &Source, event: Event<'_>, span: Span) -> Result<(), Box<Diagnostic>> {
+        if let Some(tag) = event.tag() {
+            let tag = tag.original();
+            self.diagnostics.push(
+                Diagnostic::error(
+                    codes::YAML_SYNTAX,
+                    span,
+                    format!("{} is a tag, which manifests do without", quote(&tag)),
+                )
+                .help("take it out: every value keeps its text, or put the text in quotes if it begins with `!`"),
+            );
+        }
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    self.finished = true;
+                    self.diagnostics.push(
+                        Diagnostic::error(codes::SEVERAL_DOCUMENTS, span, "a second document begins here")
+                            .help("a manifest is one YAML document: take out the `---`, or move what follows to a file of its own"),
+                    );
+                }
+            }
+            Event::Scalar(text, style, anchor, _) => {
+                let scalar = Scalar { text: text.into_owned(), quoted: style != ScalarStyle::Plain };
+                // A block after `|` or `>` ends with its last line, not with the blank ones after it.
+                let written = source.text[span.start..span.end].trim_end().len();
+                let span = Span::new(span.start, span.start + written);
+                self.push(Built { node: Node { span, value: Value::Scalar(scalar) }, size: 1, height: 0 }, anchor)?;
+            }
+            Event::SequenceStart(style, anchor, _) => self.open(span, style == StructureStyle::Flow, anchor, false),
+            Event::MappingStart(style, anchor, _) => self.open(span, style == StructureStyle::Flow, anchor, true),
+            Event::SequenceEnd | Event::MappingEnd => self.close(span)?,
+            Event::Alias(anchor) => {
+                let Some(built) = self.anchors.get(&anchor) else {
+                    return Err(Diagnostic::error(
+                        codes::YAML_SYNTAX,
+                        span,
+                        "this alias stands inside the very thing that it repeats",
+                    )
+                    .help("take the `*` out: what repeats itself never ends")
+                    .into());
+                };
+                let depth = self.stack.len() + built.height;
+                if self.repeated + built.size > MAX_REPEATED || depth > 2 * MAX_DEPTH {
+                    let message = format!("aliases repeat more than {MAX_REPEATED} values");
+                    return Err(Diagnostic::error(codes::TOO_LARGE, span, message)
+                        .help("write fewer `*` that repeat what itself repeats")
+                        .into());
+                }
+                let mut built = built.clone();
+                built.node.span = span;
+                self.repeated += built.size;
+                self.push(built, 0)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, start: Span, flow: bool, anchor: usize, mapping: bool) {
+        self.stack.push(Frame { start, flow, anchor, size: 1, height: 0, children: Vec::new(), mapping });
+    }
+
+    fn close(&mut self, end: Span) -> Result<(), Box<Diagnostic>> {
+        let Some(Frame { start, flow, anchor, size, height, children, mapping }) = self.stack.pop() else {
+            return Ok(());
+        };
+        // A block ends where its last child does; the parser says so only at the next token, lines further down.
+        let end = if flow { end.end } else { children.last().map_or(start.end, |child| child.span.end) };
+        let span = Span::new(start.start, end.max(start.start));
+        let value = if mapping {
+            Value::Mapping { entries: self.entries(children), flow }
+        } else {
+            Value::Sequence { items: children, flow }
+        };
+        self.push(Built { node: Node { span, value }, size, height: height + 1 }, anchor)
+    }
+
+    fn push(&mut self, built: Built, anchor: usize) -> Result<(), Box<Diagnostic>> {
+        if anchor != 0 {
+            self.repeated += built.size;
+            if self.repeated > MAX_REPEATED {
+                let message = format!("anchors hold more than {MAX_REPEATED} values");
+                return Err(Diagnostic::error(codes::TOO_LARGE, built.node.span, message).into());
+            }
+            self.anchors.insert(anchor, built.clone());
+        }
+        match self.stack.last_mut() {
+            Some(frame) => {
+                frame.size += built.size;
+                frame.height = frame.height.max(built.height);
+                frame.children.push(built.node);
+            }
+            None => self.root = Some(built.node),
+        }
+        Ok(())
+    }
+
+    /// Keys and values by turns as entries: keys are texts, each stands once, `<<` is merged.
+    fn entries(&mut self, children: Vec<Node>) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(children.len() / 2);
+        let mut places: HashMap<String, Span> = HashMap::with_capacity(children.len() / 2);
+        let mut merged = Vec::new();
+        let mut children = children.into_iter();
+        while let (Some(key), Some(value)) = (children.next(), children.next()) {
+            let Value::Scalar(scalar) = key.value else {
+                self.diagnostics.push(
+                    Diagnostic::error(codes::WRONG_KIND, key.span, "a key is a text, not a list or a mapping")
+                        .help("if this is meant as a value, such as `{{ name }}`, put it in quotes"),
+                );
+                continue;
+            };
+            let key = Spanned::new(scalar, key.span);
+            if key.value.text == "<<" && !key.value.quoted {
+                merged.push(value);
+            } else if let Some(&first) = places.get(&key.value.text) {
+                self.diagnostics.push(
+                    Diagnostic::error(
+                        codes::DUPLICATE_KEY,
+                        key.span,
+                        format!("the key {} stands twice", quote(&key.value.text)),
+                    )
+                    .label("again here")
+                    .related(first, "first here")
+                    .help("keep one of them, or give one another name"),
+                );
+            } else {
+                places.insert(key.value.text.clone(), key.span);
+                entries.push(Entry { key, value });
+            }
+        }
+        for value in merged {
+            self.merge(value, &mut entries, &mut places);
+        }
+        entries
+    }
+
+    /// Adds what `<<: *name` or `<<: [*a, *b]` brings: keys that are there already win.
+    fn merge(&mut self, value: Node, entries: &mut Vec<Entry>, places: &mut HashMap<String, Span>) {
+        match value.value {
+            Value::Mapping { entries: brought, .. } => {
+                for entry in brought {
+                    if !places.contains_key(&entry.key.value.text) {
+                        places.insert(entry.key.value.text.clone(), entry.key.span);
+                        entries.push(entry);
+                    }
+                }
+            }
+            Value::Sequence { items, .. } if items.iter().all(|item| item.entries().is_some()) => {
+                for item in items {
+                    self.merge(item, entries, places);
+                }
+            }
+            Value::Scalar(_) | Value::Sequence { .. } => self.diagnostics.push(
+                Diagnostic::error(codes::WRONG_KIND, value.span, "`<<` merges keys and values, and this has none")
+                    .help("write `<<: *name` where `&name` marks a mapping"),
+            ),
+        }
+    }
+}

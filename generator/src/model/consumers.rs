@@ -1,0 +1,301 @@
+//! Consumers: who handles what, with which parts, and what may be sent where.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    Consumer, Controller, Part, PartRef, Payload, Setting, Worker,
+    collisions::{self, Named},
+    controllers::{self, Handled},
+    emits,
+    messages::Messages,
+    report::Report,
+    topics::Declared,
+};
+use crate::{
+    diagnostic::{Diagnostic, codes},
+    manifest::{self, ConsumerSettings, Manifest, Text},
+    names::{Constant, Role},
+    source::Span,
+};
+
+const PARSERS: &[&str] = &["json", "bytes", "text"];
+const INTERCHANGERS: &[&str] = &["json", "binary"];
+
+/// Everything that consumers make of the model.
+#[derive(Debug, Default)]
+pub(super) struct Consumers {
+    pub(super) controllers: Vec<Controller>,
+    pub(super) workers: Vec<Worker>,
+    pub(super) parsers: Vec<Part>,
+    pub(super) interchangers: Vec<Part>,
+    pub(super) consumers: Vec<Consumer>,
+    /// What each topic carries, in the order of the file.
+    pub(super) payloads: Vec<Payload>,
+    /// Whether a consumer could not be resolved, so that the lists are not whole.
+    pub(super) broken: bool,
+}
+
+/// Resolves the consumers of all topics.
+pub(super) fn resolve<'a>(
+    app: &str,
+    manifest: &'a Manifest,
+    declared: &Declared<'a>,
+    messages: &Messages<'_>,
+    report: &mut Report<'_>,
+) -> Consumers {
+    let mut resolver = Resolver {
+        app,
+        defaults: &manifest.defaults,
+        parts: Parts::default(),
+        workers: HashMap::new(),
+        handled: Vec::new(),
+        found: Consumers::default(),
+        report,
+    };
+    let default_parser = resolver.part(manifest.defaults.parser.as_ref(), Role::Parser);
+    let default_interchanger = resolver.part(manifest.defaults.interchanger.as_ref(), Role::Interchanger);
+    for topic in &declared.topics {
+        let payload = resolver.topic(topic.written, messages, (&default_parser, &default_interchanger));
+        resolver.found.payloads.push(payload);
+    }
+    for (role, constants) in &resolver.parts.named {
+        collisions::check(*role, constants, messages, resolver.report);
+    }
+    emits::check(declared, &resolver.handled, &manifest.defaults, resolver.report);
+    resolver.finish()
+}
+
+/// The constants of the manifest, and the types that parsers and interchangers are used with.
+#[derive(Debug, Default)]
+struct Parts {
+    named: BTreeMap<Role, Named>,
+    parsers: BTreeMap<Constant, BTreeSet<Payload>>,
+    interchangers: BTreeMap<Constant, BTreeSet<Payload>>,
+}
+
+struct Resolver<'r, 'a, 's> {
+    app: &'r str,
+    defaults: &'a ConsumerSettings,
+    parts: Parts,
+    /// Names and paths of workers, with the controller of each and the place that names it.
+    workers: HashMap<String, (Constant, Span)>,
+    /// Consumers in the order of the file.
+    handled: Vec<Handled<'a>>,
+    found: Consumers,
+    report: &'r mut Report<'s>,
+}
+
+impl<'a> Resolver<'_, 'a, '_> {
+    /// The consumers of a topic, and what the topic carries.
+    fn topic(
+        &mut self,
+        topic: &'a manifest::Topic,
+        messages: &Messages<'_>,
+        (default_parser, default_interchanger): (&Option<PartRef>, &Option<PartRef>),
+    ) -> Payload {
+        let typed = topic.message.as_ref().map(|message| Payload::Message(message.value.clone()));
+        // What an unknown message would clash with is not worth a word until it is known.
+        let known = topic.message.as_ref().is_none_or(|m| messages.declared.contains_key(m.value.as_str()));
+        let mut groups: HashMap<&str, Span> = HashMap::new();
+        let mut carried = BTreeSet::new();
+        for consumer in &topic.consumers {
+            let settings = &consumer.settings;
+            let group = settings.group.as_ref().or(self.defaults.group.as_ref());
+            let group_name = group.map_or(self.app, |group| group.value.as_str());
+            let place = settings.group.as_ref().unwrap_or(&consumer.controller).span;
+            if let Some(first) = groups.insert(group_name, place) {
+                let words = format!("`{}` has two consumers in the group `{group_name}`", topic.key.value);
+                let diagnostic = Diagnostic::error(codes::DUPLICATE_CONSUMER, place, words)
+                    .related(first, "the first one is here")
+                    .help("a group handles each record once: give one of them a `group:` of its own");
+                self.report.add(diagnostic);
+            }
+            let controller = self.constant(&consumer.controller, Role::Controller);
+            let worker = match &consumer.worker {
+                Some(worker) => self.constant(worker, Role::Worker).map(|constant| (constant, true)),
+                None => controller.as_ref().map(|controller| (controller.derived_worker(), false)),
+            };
+            let parser = match &settings.parser {
+                None => default_parser.clone(),
+                own => self.part(own.as_ref(), Role::Parser),
+            };
+            let interchanger = match &settings.interchanger {
+                None => default_interchanger.clone(),
+                own => self.part(own.as_ref(), Role::Interchanger),
+            };
+            let (Some(controller), Some((worker, named)), Some(parser), Some(interchanger)) =
+                (controller, worker, parser, interchanger)
+            else {
+                self.found.broken = true;
+                continue;
+            };
+            if !known {
+                self.found.broken = true;
+                continue;
+            }
+            self.claim_worker(
+                &worker,
+                named,
+                &controller,
+                consumer.worker.as_ref().unwrap_or(&consumer.controller).span,
+            );
+
+            let payload = self.payload(topic, consumer, &parser, typed.as_ref());
+            carried.insert(payload.clone());
+            for (part, parts) in [(&parser, &mut self.parts.parsers), (&interchanger, &mut self.parts.interchangers)] {
+                if let PartRef::Own(constant) = part {
+                    parts.entry(constant.clone()).or_default().insert(payload.clone());
+                }
+            }
+            let resolved = Consumer {
+                topic: topic.key.value.clone(),
+                group: group_name.to_owned(),
+                controller,
+                worker,
+                parser,
+                interchanger,
+                emits: Vec::new(),
+                settings: self.settings(settings),
+            };
+            self.handled.push((resolved, consumer, payload));
+        }
+        // Consumers that read one topic in two ways leave open what it carries; see `emits`.
+        typed.unwrap_or_else(|| match (carried.len(), carried.pop_first()) {
+            (1, Some(payload)) => payload,
+            _ => Payload::Json,
+        })
+    }
+
+    fn constant(&mut self, text: &Text, role: Role) -> Option<Constant> {
+        match Constant::parse(&text.value, role) {
+            Ok(constant) => {
+                let named = self.parts.named.entry(role).or_default();
+                named.entry(text.value.clone()).or_insert_with(|| (constant.clone(), text.span));
+                Some(constant)
+            }
+            Err(error) => {
+                self.report.refuse(codes::INVALID_CONSTANT, text, &error);
+                None
+            }
+        }
+    }
+
+    /// A parser or an interchanger; `json` where none is named.
+    fn part(&mut self, text: Option<&Text>, role: Role) -> Option<PartRef> {
+        let built_in = if role == Role::Parser { PARSERS } else { INTERCHANGERS };
+        let Some(text) = text else { return Some(PartRef::BuiltIn(built_in[0])) };
+        if let Some(&name) = built_in.iter().find(|name| **name == text.value) {
+            return Some(PartRef::BuiltIn(name));
+        }
+        // A small word is a slip in one of the runtime's names, not a constant without capitals.
+        if text.value.bytes().all(|byte| byte.is_ascii_lowercase())
+            && let Some(near) = self.report.nearest(&text.value, built_in.iter().copied())
+        {
+            let words = format!("`{}` is neither a constant nor one of {}", text.value, words(built_in));
+            let diagnostic = Diagnostic::error(codes::INVALID_CONSTANT, text.span, words);
+            self.report.add(diagnostic.help(format!("did you mean `{near}`?")).suggest(text.span, near));
+            return None;
+        }
+        self.constant(text, role).map(PartRef::Own)
+    }
+
+    /// One worker performs the messages of one controller, because its Rust type says which.
+    fn claim_worker(&mut self, worker: &Constant, named: bool, controller: &Constant, span: Span) {
+        // Derived and named workers live in different modules, so the paths of the two never meet.
+        for claim in [worker.as_str().to_owned(), format!("{named} {}", worker.rust_path())] {
+            let (first, first_span) = self.workers.entry(claim).or_insert_with(|| (controller.clone(), span));
+            if first != controller {
+                let words = format!("`{worker}` would be the worker of both `{first}` and `{controller}`");
+                let diagnostic = Diagnostic::error(codes::SHARED_WORKER, span, words)
+                    .related(*first_span, "the first one is here")
+                    .help(match named {
+                        true => "a worker serves one controller: name another one, or leave `worker` out to derive it",
+                        false => "a worker serves one controller: name one of your own with `worker:`",
+                    });
+                self.report.add(diagnostic);
+                return;
+            }
+        }
+    }
+
+    fn payload(
+        &mut self,
+        topic: &manifest::Topic,
+        consumer: &manifest::Consumer,
+        parser: &PartRef,
+        typed: Option<&Payload>,
+    ) -> Payload {
+        let untyped = untyped(parser);
+        let (Some(typed), Some(message)) = (typed, &topic.message) else { return untyped };
+        if let (PartRef::BuiltIn(name), true) = (parser, untyped != Payload::Json) {
+            let words = format!("`parser: {name}` makes {name}, not the message `{}`", message.value);
+            // Where the default is at fault, the topic is what a person would change.
+            let diagnostic = match (&consumer.settings.parser, &self.defaults.parser) {
+                (Some(parser), _) => Diagnostic::error(codes::PARSER_MISMATCH, parser.span, words)
+                    .related(message.span, "the message is named here")
+                    .help(format!(
+                        "take `message` out, or write a parser of your own: `parser: {}Parser`",
+                        message.value
+                    )),
+                (None, default) => {
+                    let diagnostic = Diagnostic::error(codes::PARSER_MISMATCH, message.span, words)
+                        .help("add `parser: json` to this topic, or a parser of your own");
+                    match default {
+                        Some(default) => diagnostic.related(default.span, "the parser comes from `defaults`"),
+                        None => diagnostic,
+                    }
+                }
+            };
+            self.report.add(diagnostic);
+        }
+        typed.clone()
+    }
+
+    fn settings(&self, own: &ConsumerSettings) -> Vec<Setting> {
+        let settings = [
+            ("retry.backoff", own.backoff.as_ref().or(self.defaults.backoff.as_ref())),
+            ("tombstones", own.tombstones.as_ref().or(self.defaults.tombstones.as_ref())),
+        ];
+        settings.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.value.clone()))).collect()
+    }
+
+    fn finish(mut self) -> Consumers {
+        self.found.controllers = controllers::gather(&mut self.handled, self.report);
+        let mut workers: BTreeMap<Constant, Worker> = BTreeMap::new();
+        for (consumer, written, _) in &self.handled {
+            let worker = workers.entry(consumer.worker.clone()).or_insert_with(|| Worker {
+                constant: consumer.worker.clone(),
+                controller: consumer.controller.clone(),
+                named: false,
+            });
+            worker.named |= written.worker.is_some();
+        }
+        let parts = |parts: BTreeMap<Constant, BTreeSet<Payload>>| {
+            let part =
+                |(constant, payloads): (_, BTreeSet<_>)| Part { constant, payloads: payloads.into_iter().collect() };
+            parts.into_iter().map(part).collect()
+        };
+        self.found.workers = workers.into_values().collect();
+        self.found.parsers = parts(self.parts.parsers);
+        self.found.interchangers = parts(self.parts.interchangers);
+        self.found.consumers = self.handled.into_iter().map(|(consumer, ..)| consumer).collect();
+        self.found.consumers.sort_by(|a, b| (&a.topic, &a.group).cmp(&(&b.topic, &b.group)));
+        self.found
+    }
+}
+
+fn untyped(parser: &PartRef) -> Payload {
+    match parser {
+        PartRef::BuiltIn("bytes") => Payload::Bytes,
+        PartRef::BuiltIn("text") => Payload::Text,
+        PartRef::BuiltIn(_) | PartRef::Own(_) => Payload::Json,
+    }
+}
+
+fn words(list: &[&str]) -> String {
+    let quoted: Vec<String> = list.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}

@@ -1,0 +1,296 @@
+//! Messages: every record, nested record and enum gets its name, every field its Rust name and its type.
+
+use std::collections::HashMap;
+
+use super::{Field, Message, Scalar, Shape, Type, circles, report::Report};
+use crate::{
+    diagnostic::{Diagnostic, codes},
+    manifest::{self, MessageBody, Text},
+    names::{self, NameError, case::camel},
+    source::{Span, Spanned},
+};
+
+/// All named types.
+#[derive(Debug, Default)]
+pub(super) struct Messages<'a> {
+    /// In the order of the file, nested ones behind the message that holds them.
+    pub(super) types: Vec<Message>,
+    /// Names under `messages:`, with their places.
+    pub(super) declared: HashMap<&'a str, Span>,
+    /// Where each type stands in `types`.
+    index: HashMap<String, usize>,
+    /// Where each type is written.
+    spans: Vec<Span>,
+    /// Where the fields of each type are written.
+    field_spans: Vec<Vec<Span>>,
+}
+
+impl Messages<'_> {
+    /// The type of this name.
+    pub(super) fn get(&self, name: &str) -> Option<&Message> {
+        self.index.get(name).map(|&at| &self.types[at])
+    }
+}
+
+/// Resolves `messages:`.
+pub(super) fn resolve<'a>(written: &'a [manifest::Message], report: &mut Report<'_>) -> Messages<'a> {
+    let declared = written.iter().map(|message| (message.name.value.as_str(), message.name.span)).collect();
+    let mut resolver = Resolver { messages: Messages { declared, ..Messages::default() }, report };
+    for message in written {
+        if let Err(error) = names::message_name(&message.name.value) {
+            resolver.report.refuse(codes::INVALID_MESSAGE_NAME, &message.name, &error);
+        }
+    }
+    let mut choices = Vec::new();
+    for message in written {
+        let name = &message.name.value;
+        match &message.body {
+            MessageBody::Fields(fields) => resolver.record(name, name, message.name.span, fields),
+            MessageBody::OneOf { variants, by } => {
+                resolver.one_of(&message.name, variants, by);
+                choices.push((name, variants, by));
+            }
+        }
+    }
+    let Resolver { mut messages, report } = resolver;
+    for (name, variants, by) in choices {
+        check_variants(&messages, name, variants, by, report);
+    }
+    let Messages { types, index, field_spans, .. } = &mut messages;
+    circles::mend(types, index, field_spans, report);
+    messages
+}
+
+struct Resolver<'r, 'a, 's> {
+    messages: Messages<'a>,
+    report: &'r mut Report<'s>,
+}
+
+impl Resolver<'_, '_, '_> {
+    fn add(&mut self, name: &str, path: &str, span: Span, shape: Shape, field_spans: Vec<Span>) {
+        if let Some(&first) = self.messages.index.get(name) {
+            let (first_path, first_span) = (&self.messages.types[first].path, self.messages.spans[first]);
+            self.report.add(meeting(name, (path, span), (first_path, first_span)));
+            return;
+        }
+        // A nested type that meets a message further down in the file is reported here, once.
+        if path.contains('.')
+            && let Some(&message) = self.messages.declared.get(name)
+        {
+            self.report.add(meeting(name, (path, span), (name, message)));
+            return;
+        }
+        self.messages.index.insert(name.to_owned(), self.messages.types.len());
+        self.messages.types.push(Message { name: name.to_owned(), path: path.to_owned(), shape });
+        self.messages.spans.push(span);
+        self.messages.field_spans.push(field_spans);
+    }
+
+    fn record(&mut self, name: &str, path: &str, span: Span, written: &[manifest::Field]) {
+        let mut fields = Vec::with_capacity(written.len());
+        let mut spans = Vec::with_capacity(written.len());
+        let mut seen: HashMap<String, &Text> = HashMap::with_capacity(written.len());
+        let mut nested = Vec::new();
+        for field in written {
+            let wire_name = &field.name;
+            let rust_name = match names::field_name(&wire_name.value) {
+                Ok(rust_name) => rust_name,
+                Err(error) => {
+                    self.refuse_part("field", wire_name, &error);
+                    continue;
+                }
+            };
+            if let Some(first) = seen.insert(rust_name.clone(), wire_name) {
+                let message = if first.value == wire_name.value {
+                    format!("`{name}` has the field `{}` twice", first.value)
+                } else {
+                    format!("the fields `{}` and `{}` are both `{rust_name}` in Rust", first.value, wire_name.value)
+                };
+                let diagnostic = Diagnostic::error(codes::NAME_COLLISION, wire_name.span, message);
+                self.report.add(diagnostic.related(first.span, "the first one is here"));
+                continue;
+            }
+            let type_name = format!("{name}{}", camel(&wire_name.value));
+            let kind = self.kind(&type_name, &field.kind, &mut |shape| nested.push((shape, wire_name)));
+            let Some(kind) = kind else { continue };
+            spans.push(wire_name.span);
+            let wire_name = wire_name.value.clone();
+            fields.push(Field { wire_name, rust_name, optional: field.optional, kind, boxed: false });
+        }
+        self.add(name, path, span, Shape::Record(fields), spans);
+        for (shape, wire_name) in nested {
+            let type_name = format!("{name}{}", camel(&wire_name.value));
+            let path = format!("{path}.{}", wire_name.value);
+            self.nested(&type_name, &path, wire_name.span, shape);
+        }
+    }
+
+    /// The type of a field; a record or an enum inside it goes to `nested`, under the name `type_name`.
+    fn kind<'m>(
+        &mut self,
+        type_name: &str,
+        written: &'m Spanned<manifest::Type>,
+        nested: &mut dyn FnMut(&'m manifest::Type),
+    ) -> Option<Type> {
+        Some(match &written.value {
+            manifest::Type::Name(name) => match Scalar::from_name(name) {
+                Some(scalar) => Type::Scalar(scalar),
+                None if self.messages.declared.contains_key(name.as_str()) => Type::Named(name.clone()),
+                None => {
+                    self.unknown_type(name, written.span);
+                    return None;
+                }
+            },
+            manifest::Type::List(inner) => Type::List(Box::new(self.kind(type_name, inner, nested)?)),
+            manifest::Type::Map(inner) => Type::Map(Box::new(self.kind(type_name, inner, nested)?)),
+            shape @ (manifest::Type::Enum(_) | manifest::Type::Record(_)) => {
+                nested(shape);
+                Type::Named(type_name.to_owned())
+            }
+        })
+    }
+
+    fn nested(&mut self, name: &str, path: &str, span: Span, shape: &manifest::Type) {
+        if let Err(error) = names::message_name(name) {
+            let message = format!("the type of `{path}` would be called `{name}`, which {}", error.why);
+            let help = "rename the message, or give the field a message of its own under `messages`";
+            self.report.add(Diagnostic::error(codes::INVALID_MESSAGE_NAME, span, message).help(help));
+        }
+        match shape {
+            manifest::Type::Record(fields) => self.record(name, path, span, fields),
+            manifest::Type::Enum(values) => {
+                let values = self.variants("value", values);
+                self.add(name, path, span, Shape::Enum(values), Vec::new());
+            }
+            manifest::Type::Name(_) | manifest::Type::List(_) | manifest::Type::Map(_) => {}
+        }
+    }
+
+    /// Wire names and Rust names of an enum's values or of tags.
+    fn variants<'t>(&mut self, what: &str, written: impl IntoIterator<Item = &'t Text>) -> Vec<(String, String)> {
+        let mut variants = Vec::new();
+        let mut seen: HashMap<String, &Text> = HashMap::new();
+        for wire_name in written {
+            let rust_name = match names::variant_name(&wire_name.value) {
+                Ok(rust_name) => rust_name,
+                Err(error) => {
+                    self.refuse_part(what, wire_name, &error);
+                    continue;
+                }
+            };
+            if let Some(first) = seen.insert(rust_name.clone(), wire_name) {
+                let message = if first.value == wire_name.value {
+                    format!("the {what} `{}` stands here twice", first.value)
+                } else {
+                    format!("the {what}s `{}` and `{}` are both `{rust_name}` in Rust", first.value, wire_name.value)
+                };
+                let diagnostic = Diagnostic::error(codes::NAME_COLLISION, wire_name.span, message);
+                self.report.add(diagnostic.related(first.span, "the first one is here"));
+                continue;
+            }
+            variants.push((wire_name.value.clone(), rust_name));
+        }
+        variants
+    }
+
+    fn one_of(&mut self, name: &Text, written: &[(Text, Text)], by: &Text) {
+        let tags = self.variants("tag", written.iter().map(|(tag, _)| tag));
+        let rust_names: HashMap<String, String> = tags.into_iter().collect();
+        let mut variants = Vec::new();
+        for (tag, message) in written {
+            if !self.messages.declared.contains_key(message.value.as_str()) {
+                unknown_message(&self.messages, message, "`one_of`", self.report);
+            } else if let Some(rust_name) = rust_names.get(&tag.value) {
+                variants.push((tag.value.clone(), rust_name.clone(), message.value.clone()));
+            }
+        }
+        let shape = Shape::OneOf { by: by.value.clone(), variants };
+        self.add(&name.value, &name.value, name.span, shape, Vec::new());
+    }
+
+    fn refuse_part(&mut self, what: &str, name: &Text, error: &NameError) {
+        let message = format!("the {what} {error}");
+        self.report.add(Diagnostic::error(codes::INVALID_FIELD_NAME, name.span, message));
+    }
+
+    fn unknown_type(&mut self, name: &str, span: Span) {
+        let mut diagnostic =
+            Diagnostic::error(codes::UNKNOWN_TYPE, span, format!("`{name}` is neither a type nor one of `messages`"));
+        let mut candidates: Vec<&str> = Scalar::ALL.map(Scalar::name).to_vec();
+        candidates.extend(self.messages.declared.keys());
+        candidates.sort_unstable();
+        let near = Scalar::meant_by(name).map(Scalar::name).or_else(|| self.report.nearest(name, candidates));
+        diagnostic = match near {
+            Some(near) => {
+                let place = self.messages.declared.get(near).map(|span| format!(" ({})", self.report.line(*span)));
+                let help = format!("did you mean `{near}`{}?", place.unwrap_or_default());
+                diagnostic.help(help).suggest(span, near)
+            }
+            None if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                diagnostic.help(format!("add it under `messages`: `{name}: {{ … }}`"))
+            }
+            None => diagnostic.help(format!("types are {}", Scalar::ALL.map(Scalar::name).join(" "))),
+        };
+        self.report.add(diagnostic);
+    }
+}
+
+/// Reports a message that `who` names and that is not under `messages:`.
+pub(super) fn unknown_message(messages: &Messages<'_>, name: &Text, who: &str, report: &mut Report<'_>) {
+    let wanted = &name.value;
+    let message = format!("{who} names `{wanted}`, which is not under `messages`");
+    let diagnostic = Diagnostic::error(codes::UNKNOWN_MESSAGE, name.span, message);
+    let mut candidates: Vec<&str> = messages.declared.keys().copied().collect();
+    candidates.sort_unstable();
+    let diagnostic = if let Some(nested) = messages.get(wanted) {
+        let help = format!("`{wanted}` is the type of `{}`; give it an entry of its own under `messages`", nested.path);
+        diagnostic.help(help)
+    } else if wanted == "json" {
+        diagnostic.help("leave `message` out: any JSON value is the default")
+    } else if matches!(wanted.as_str(), "bytes" | "text") {
+        diagnostic.help(format!("write `parser: {wanted}` instead of `message`"))
+    } else if let Some(near) = report.nearest(wanted, candidates) {
+        let line = report.line(messages.declared[near]);
+        diagnostic.help(format!("did you mean `{near}` ({line})?")).suggest(name.span, near)
+    } else {
+        diagnostic.help(format!("add it under `messages`: `{wanted}: {{ id: uuid, … }}`"))
+    };
+    report.add(diagnostic);
+}
+
+/// Checks that each variant is a record, and that none has a field where the tag goes.
+fn check_variants(messages: &Messages<'_>, name: &str, variants: &[(Text, Text)], by: &Text, report: &mut Report<'_>) {
+    for (tag, message) in variants {
+        let Some(&at) = messages.index.get(&message.value) else { continue };
+        match &messages.types[at].shape {
+            Shape::Record(fields) => {
+                let Some(clash) = fields.iter().position(|field| field.wire_name == by.value) else { continue };
+                let words = format!(
+                    "`by: {}` tells the types of `{name}` apart, but `{}` has a field of its own of that name",
+                    by.value, message.value
+                );
+                let diagnostic = Diagnostic::error(codes::INVALID_VARIANT, by.span, words)
+                    .related(messages.field_spans[at][clash], "this field")
+                    .help("choose another name for `by`, or take the field out: the tag says the same");
+                report.add(diagnostic);
+            }
+            Shape::OneOf { .. } | Shape::Enum(_) => {
+                let words =
+                    format!("`{}` is itself a `one_of`, so its tag and that of `{name}` would meet", message.value);
+                let help = format!("name its messages here, instead of `{}: {}`", tag.value, message.value);
+                report.add(Diagnostic::error(codes::INVALID_VARIANT, message.span, words).help(help));
+            }
+        }
+    }
+}
+
+fn meeting(name: &str, (path, span): (&str, Span), (first_path, first_span): (&str, Span)) -> Diagnostic {
+    let what = |path: &str| match path.contains('.') {
+        true => format!("the type of `{path}`"),
+        false => format!("the message `{path}`"),
+    };
+    let message = format!("{} and {} are both called `{name}`", what(first_path), what(path));
+    Diagnostic::error(codes::NAME_COLLISION, span, message).related(first_span, "the other one is here").help(
+        "rename one, or give the field a message of its own: a nested type is named after its message and its field",
+    )
+}

@@ -1,0 +1,114 @@
+//! Puts the app together: settings, groups, and what the other files of this room resolve.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Group, Model, Setting,
+    consumers::{self, Consumers},
+    messages,
+    report::Report,
+    topics,
+};
+use crate::{
+    diagnostic::{Diagnostic, codes},
+    manifest::{self, Manifest, Text},
+    names,
+    source::Source,
+};
+
+/// What a group says that the runtime reads; `ordering` and `delivery` can only say what is so anyway.
+const GROUP_SETTINGS: [&str; 5] = ["assignor", "concurrency", "instance_id", "memory", "protocol"];
+
+/// Resolves a manifest: fills in every default, derives every name, and checks everything together.
+///
+/// Takes the source only to name lines in its words. The model is `None` if there is an error, or if the manifest has
+/// no `app`, which its reader has reported. Diagnostics are in the order of the file.
+#[must_use]
+pub fn resolve(source: &Source, manifest: &Manifest) -> (Option<Model>, Vec<Diagnostic>) {
+    let mut report = Report::new(source);
+    let app = manifest.app.as_ref();
+    if let Some(app) = app
+        && let Err(error) = names::app_name(&app.value)
+    {
+        report.refuse(codes::INVALID_APP, app, &error);
+    }
+    let app = app.map(|app| app.value.as_str()).unwrap_or_default();
+    let messages = messages::resolve(&manifest.messages, &mut report);
+    let declared = topics::declare(&manifest.topics, &messages, &mut report);
+    let consumers = consumers::resolve(app, manifest, &declared, &messages, &mut report);
+    let groups = groups(&manifest.groups, &consumers, &mut report);
+
+    if app.is_empty() || report.has_errors() {
+        return (None, report.finish());
+    }
+    let mut messages = messages.types;
+    messages.sort_by(|a, b| a.name.cmp(&b.name));
+    let topics = topics::finish(declared, &consumers);
+    let Consumers { controllers, workers, parsers, interchangers, consumers, .. } = consumers;
+    let model = Model {
+        app: app.to_owned(),
+        crate_name: names::crate_name(app),
+        settings: settings(&manifest.kafka, manifest.concurrency.as_ref()),
+        environments: environments(&manifest.environments),
+        groups,
+        messages,
+        topics,
+        controllers,
+        workers,
+        parsers,
+        interchangers,
+        consumers,
+    };
+    (Some(model), report.finish())
+}
+
+fn settings(kafka: &manifest::Kafka, concurrency: Option<&Text>) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    let mut add = |key: String, value: &Text| settings.push((key, value.value.clone()));
+    if let Some(concurrency) = concurrency {
+        add("concurrency".to_owned(), concurrency);
+    }
+    if let Some(brokers) = &kafka.brokers {
+        add("kafka.brokers".to_owned(), brokers);
+    }
+    for (part, options) in [("options", &kafka.options), ("consumer", &kafka.consumer), ("producer", &kafka.producer)] {
+        for (name, value) in options {
+            add(format!("kafka.{part}.{}", name.value), value);
+        }
+    }
+    settings.sort();
+    settings
+}
+
+fn environments(environments: &[manifest::Environment]) -> Vec<(String, Vec<Setting>)> {
+    let mut resolved: Vec<_> = environments
+        .iter()
+        .map(|environment| {
+            (environment.name.value.clone(), settings(&environment.kafka, environment.concurrency.as_ref()))
+        })
+        .collect();
+    resolved.sort();
+    resolved
+}
+
+/// The groups that consumers are in, with what the manifest says of them.
+fn groups(written: &[manifest::Group], consumers: &Consumers, report: &mut Report<'_>) -> Vec<Group> {
+    let used: BTreeSet<&str> = consumers.consumers.iter().map(|consumer| consumer.group.as_str()).collect();
+    let mut groups: BTreeMap<&str, Vec<Setting>> = used.iter().map(|name| (*name, Vec::new())).collect();
+    for group in written {
+        if let Some(settings) = groups.get_mut(group.name.value.as_str()) {
+            let known = group.settings.iter().filter(|(key, _)| GROUP_SETTINGS.contains(&key.value.as_str()));
+            *settings = known.map(|(key, value)| (key.value.clone(), value.value.clone())).collect();
+            settings.sort();
+        } else if !consumers.broken {
+            let name = &group.name.value;
+            let help = match report.nearest(name, used.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`, which consumers are in?"),
+                None => format!("name it in a consumer, `group: {name}`, or take it out"),
+            };
+            let message = format!("no consumer is in the group `{name}`, so what it says has no effect");
+            report.add(Diagnostic::warning(codes::UNUSED_GROUP, group.name.span, message).help(help));
+        }
+    }
+    groups.into_iter().map(|(name, settings)| Group { name: name.to_owned(), settings }).collect()
+}

@@ -1,0 +1,32 @@
+//! Snake case and camel case: one rule for files, modules, fields, types and variants.
+
+use heck::{ToSnakeCase, ToUpperCamelCase};
+
+/// `details_controller` from `DetailsController`, `http_events` from `HTTPEvents`, `s3_uploads` from `S3Uploads`.
+///
+/// A word ends where a small letter meets a capital, before the last of several capitals, and at anything that is
+/// neither letter nor digit; a digit belongs to the word that it follows.
+#[must_use]
+pub fn snake(text: &str) -> String {
+    text.to_snake_case()
+}
+
+/// `SendMessage` from `send-message`, `sendMessage` and `send_message`; the words are those of [`snake`].
+#[must_use]
+pub fn camel(text: &str) -> String {
+    text.to_upper_camel_case()
+}
+
+/// Capitals at the head of each part, the rest as it is: `HTTP_events` gives `HTTPEvents`. Repairs what was meant as
+/// a constant without touching its acronyms.
+pub(super) fn join_capitalized(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    for part in text.split(|c: char| !c.is_ascii_alphanumeric()) {
+        let mut letters = part.chars();
+        if let Some(first) = letters.next() {
+            joined.push(first.to_ascii_uppercase());
+            joined.push_str(letters.as_str());
+        }
+    }
+    joined
+}

@@ -1,0 +1,281 @@
+//! Constants such as `Videos::DetailsController`: their Rust paths, their files, the workers derived from them.
+
+use std::fmt;
+
+use super::{
+    NameError, Refusal,
+    case::{camel, join_capitalized, snake},
+    letters, reserved,
+};
+
+/// What a constant stands for, and so which folder it lives in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Under `src/controllers`.
+    Controller,
+    /// Under `src/workers`, or generated.
+    Worker,
+    /// Under `src/parsers`.
+    Parser,
+    /// Under `src/interchangers`.
+    Interchanger,
+}
+
+impl Role {
+    /// The folder under `src`, and the module.
+    #[must_use]
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Controller => "controllers",
+            Self::Worker => "workers",
+            Self::Parser => "parsers",
+            Self::Interchanger => "interchangers",
+        }
+    }
+
+    /// The key of the manifest that takes such a constant.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Controller => "controller",
+            Self::Worker => "worker",
+            Self::Parser => "parser",
+            Self::Interchanger => "interchanger",
+        }
+    }
+
+    /// The first segment that stands for the folder itself.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Controller => "Controllers",
+            Self::Worker => "Workers",
+            Self::Parser => "Parsers",
+            Self::Interchanger => "Interchangers",
+        }
+    }
+}
+
+/// A name such as `Videos::DetailsController`, checked, with the role that it was written for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Constant {
+    text: String,
+    role: Role,
+    /// Snake-cased, without a first segment that names the role's own folder.
+    modules: Vec<String>,
+    type_name: String,
+}
+
+impl Constant {
+    /// Reads `Segment(::Segment)*`, each segment `[A-Z][A-Za-z0-9]*`.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`], with the form that works where one can be told: for `::Facts::EventsConsumer`,
+    /// `videos/details_controller` and names that Rust or Windows cannot hold as a module or a file.
+    pub fn parse(text: &str, role: Role) -> Result<Self, NameError> {
+        Self::strict(text, role).map_err(|why| NameError {
+            instead: repairs(text, role, &why).into_iter().find(|form| Self::strict(form, role).is_ok()),
+            ..why.of(text)
+        })
+    }
+
+    /// The constant that `karafka generate ROLE text` means: a controller's or a worker's suffix is added if it is
+    /// not there. `Videos::Details` is the controller `Videos::DetailsController`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Constant::parse`].
+    pub fn complete(text: &str, role: Role) -> Result<Self, NameError> {
+        let suffix = match role {
+            Role::Controller if text.ends_with("Controller") || text.ends_with("Consumer") => "",
+            Role::Controller => "Controller",
+            Role::Worker if text.ends_with("Worker") => "",
+            Role::Worker => "Worker",
+            Role::Parser | Role::Interchanger => "",
+        };
+        Self::parse(&format!("{text}{suffix}"), role)
+    }
+
+    /// As the manifest writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What it stands for.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The type, such as `DetailsController`.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    /// The modules between the role's folder and the type, such as `["videos"]`.
+    #[must_use]
+    pub fn modules(&self) -> &[String] {
+        &self.modules
+    }
+
+    /// The module of the type's own file, such as `details_controller`.
+    #[must_use]
+    pub fn file_module(&self) -> String {
+        snake(&self.type_name)
+    }
+
+    /// The path in Rust, such as `crate::controllers::videos::DetailsController`.
+    #[must_use]
+    pub fn rust_path(&self) -> String {
+        let mut path = format!("crate::{}", self.role.folder());
+        for module in &self.modules {
+            path.push_str("::");
+            path.push_str(module);
+        }
+        format!("{path}::{}", self.type_name)
+    }
+
+    /// The file, such as `src/controllers/videos/details_controller.rs`.
+    #[must_use]
+    pub fn file(&self) -> String {
+        let mut path = format!("src/{}", self.role.folder());
+        for module in &self.modules {
+            path.push('/');
+            path.push_str(module);
+        }
+        format!("{path}/{}.rs", self.file_module())
+    }
+
+    /// One word for the whole constant, such as `videos_details_controller`: the name of a controller's test.
+    #[must_use]
+    pub fn flat_name(&self) -> String {
+        let mut name = self.modules.join("_");
+        if !name.is_empty() {
+            name.push('_');
+        }
+        name + &self.file_module()
+    }
+
+    /// The worker of a controller whose manifest names none: same namespace, a trailing `Controller` or `Consumer`
+    /// becomes `Worker`, anything else gets it appended. `Payments::Consumer` gives `Payments::Worker`.
+    #[must_use]
+    pub fn derived_worker(&self) -> Self {
+        let namespace = self.text.rsplit_once("::").map_or("", |(namespace, _)| namespace);
+        // `Controllers::` stands for a folder that the worker is not in.
+        let namespace = match namespace.strip_prefix(self.role.prefix()) {
+            Some("") => "",
+            Some(rest) if rest.starts_with("::") => &rest[2..],
+            _ => namespace,
+        };
+        let type_name = format!("{}Worker", self.stem());
+        let text = if namespace.is_empty() { type_name.clone() } else { format!("{namespace}::{type_name}") };
+        Self { text, role: Role::Worker, modules: self.modules.clone(), type_name }
+    }
+
+    /// The topic that `karafka generate controller` takes when no other is named: `videos_details` for
+    /// `Videos::DetailsController`, `payments` for `Payments::Consumer`.
+    #[must_use]
+    pub fn default_topic(&self) -> String {
+        let mut words = self.modules.clone();
+        words.extend(Some(snake(self.stem())).filter(|stem| !stem.is_empty()));
+        if words.is_empty() { self.file_module() } else { words.join("_") }
+    }
+
+    /// The type's name without a controller's suffix.
+    fn stem(&self) -> &str {
+        let name = self.type_name.as_str();
+        name.strip_suffix("Controller").or_else(|| name.strip_suffix("Consumer")).unwrap_or(name)
+    }
+
+    fn strict(text: &str, role: Role) -> Result<Self, Refusal> {
+        if text.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        letters::ascii(text)?;
+        if text.starts_with("::") {
+            return Err(Refusal::LeadingColons);
+        }
+        let mut segments = Vec::new();
+        for segment in text.split("::") {
+            check_segment(segment)?;
+            segments.push(segment);
+        }
+        let type_name = segments.pop().ok_or(Refusal::Empty)?;
+        if segments.first() == Some(&role.prefix()) {
+            segments.remove(0);
+        }
+        let modules: Vec<String> = segments.into_iter().map(snake).collect();
+        for module in modules.iter().cloned().chain([snake(type_name)]) {
+            check_module(module)?;
+        }
+        if modules.first().is_some_and(|module| module == "karafka") {
+            return Err(Refusal::Hides { of: "the crate `karafka`".to_owned() });
+        }
+        if let Some(of) = reserved::hidden_by(type_name) {
+            return Err(Refusal::Hides { of: of.to_owned() });
+        }
+        Ok(Self { text: text.to_owned(), role, modules, type_name: type_name.to_owned() })
+    }
+}
+
+impl fmt::Display for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn check_segment(segment: &str) -> Result<(), Refusal> {
+    if segment.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_') || segment.is_empty() {
+        return Err(Refusal::NotAConstant);
+    }
+    if segment.contains('_') {
+        return Err(Refusal::Underscore);
+    }
+    if !segment.starts_with(|c: char| c.is_ascii_uppercase()) {
+        return Err(Refusal::NotCapital { part: segment.to_owned() });
+    }
+    Ok(())
+}
+
+fn check_module(module: String) -> Result<(), Refusal> {
+    if reserved::is_keyword(&module) {
+        return Err(Refusal::Keyword { module });
+    }
+    if reserved::is_device(&module) {
+        return Err(Refusal::Device { file: module });
+    }
+    Ok(())
+}
+
+/// Forms that might have been meant, the likeliest first.
+fn repairs(text: &str, role: Role, why: &Refusal) -> Vec<String> {
+    let Some(text) = letters::plain(text) else { return Vec::new() };
+    let segments: Vec<String> =
+        text.split([':', '/', '.', '\\', ' ']).map(join_capitalized).filter(|segment| !segment.is_empty()).collect();
+    let Some((last, namespaces)) = segments.split_last() else { return Vec::new() };
+    let whole = |namespaces: &[String], last: &str| [namespaces, &[last.to_owned()]].concat().join("::");
+    let mut forms = vec![whole(namespaces, last)];
+    if matches!(why, Refusal::Keyword { .. }) {
+        // `Type::LoopController`: the namespace in the plural, as Rails would write it.
+        let plural = |word: &String| if reserved::is_keyword(&snake(word)) { plural(word) } else { word.clone() };
+        forms.push(whole(&namespaces.iter().map(plural).collect::<Vec<_>>(), last));
+    }
+    match (role, namespaces.last()) {
+        // `Parsers::Json`: with its role behind it, as controllers and workers have it.
+        (Role::Parser, _) => forms.push(whole(namespaces, &format!("{last}Parser"))),
+        (Role::Interchanger, _) => forms.push(whole(namespaces, &format!("{last}Interchanger"))),
+        // `Payments::Controller`: with its namespace before it.
+        (Role::Controller | Role::Worker, Some(namespace)) => {
+            forms.push(whole(namespaces, &format!("{}{last}", camel(namespace))));
+        }
+        (Role::Controller | Role::Worker, None) => {}
+    }
+    forms
+}
+
+fn plural(word: &str) -> String {
+    let hissing = ["ch", "x"].iter().any(|ending| word.ends_with(ending));
+    format!("{word}{}", if hissing { "es" } else { "s" })
+}

@@ -1,0 +1,129 @@
+//! Rust names for what the manifest names in its own way: fields, enum values, topics, messages.
+
+use super::{
+    NameError, Refusal,
+    case::{camel, join_capitalized, snake},
+    letters, reserved,
+};
+
+/// Kafka's limit for a topic's name, in bytes.
+const TOPIC_LIMIT: usize = 249;
+
+/// The Rust name of a field: snake case, `r#type` for a keyword, `self_` where a keyword cannot be raw, `_2fa` where
+/// it would begin with a digit.
+///
+/// # Errors
+///
+/// [`NameError`] if nothing of the name is left for Rust, or it holds what is not printable ASCII.
+pub fn field_name(wire_name: &str) -> Result<String, NameError> {
+    printable(wire_name).map_err(|why| why.of(wire_name))?;
+    let name = snake(wire_name);
+    Ok(if reserved::is_keyword(&name) {
+        if reserved::can_be_raw(&name) { format!("r#{name}") } else { format!("{name}_") }
+    } else if name.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("_{name}")
+    } else {
+        name
+    })
+}
+
+/// The Rust name of an enum's value, or of a tag of `one_of`: camel case, `Value404` where it would begin with a
+/// digit, `Self_` for `self`.
+///
+/// # Errors
+///
+/// As [`field_name`].
+pub fn variant_name(wire_name: &str) -> Result<String, NameError> {
+    printable(wire_name).map_err(|why| why.of(wire_name))?;
+    let name = camel(wire_name);
+    Ok(if name == "Self" {
+        "Self_".to_owned()
+    } else if name.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("Value{name}")
+    } else {
+        name
+    })
+}
+
+/// The Rust type of a topic, from its key: `send-message`, `sendMessage` and `send_message` are `SendMessage`.
+/// `Topic` goes before a digit and before a name that generated code needs for itself.
+///
+/// # Errors
+///
+/// As [`topic_name`], and if the key holds neither a letter nor a digit.
+pub fn topic_type(key: &str) -> Result<String, NameError> {
+    topic_name(key)?;
+    printable(key).map_err(|why| why.of(key))?;
+    let name = camel(key);
+    let taken = reserved::is_used_by_topics(&name) || name.starts_with(|c: char| c.is_ascii_digit());
+    Ok(if taken { format!("Topic{name}") } else { name })
+}
+
+/// Checks a topic's name by Kafka's rule: 1 to 249 bytes of `[A-Za-z0-9._-]`, but not `.` or `..`.
+///
+/// # Errors
+///
+/// [`NameError`] with the first thing that Kafka would refuse.
+pub fn topic_name(name: &str) -> Result<(), NameError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let why = if name.is_empty() {
+        Refusal::Empty
+    } else if let Err(foreign) = letters::ascii(name) {
+        foreign
+    } else if let Some(found) = name.chars().find(|c| !allowed(*c)) {
+        Refusal::Character { found, allowed: "a topic is made of letters, digits, `.`, `_` and `-`" }
+    } else if name.len() > TOPIC_LIMIT {
+        Refusal::TooLong { length: name.len(), limit: TOPIC_LIMIT }
+    } else if matches!(name, "." | "..") {
+        Refusal::Dots
+    } else {
+        return Ok(());
+    };
+    let plain = letters::plain(name).unwrap_or_default();
+    let words: Vec<&str> = plain.split(|c| !allowed(c)).filter(|word| !word.is_empty()).collect();
+    let instead = Some(words.join("_")).filter(|form| form != name && topic_name(form).is_ok());
+    Err(NameError { instead, ..why.of(name) })
+}
+
+/// Checks the name of a message: `[A-Z][A-Za-z0-9]*`, and free in generated code.
+///
+/// # Errors
+///
+/// [`NameError`], with the form that works where one can be told.
+pub fn message_name(name: &str) -> Result<(), NameError> {
+    let strict = |name: &str| {
+        letters::ascii(name)?;
+        if name.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        if let Some(found) = name.chars().find(|c| !c.is_ascii_alphanumeric()) {
+            return Err(Refusal::Character { found, allowed: "a message is named in letters and digits" });
+        }
+        if !name.starts_with(|c: char| c.is_ascii_uppercase()) {
+            return Err(Refusal::NotCapital { part: name.to_owned() });
+        }
+        match reserved::hidden_by(name) {
+            Some(of) => Err(Refusal::Hides { of: of.to_owned() }),
+            None => Ok(()),
+        }
+    };
+    strict(name).map_err(|why| {
+        let plain = letters::plain(name).map(|plain| join_capitalized(&plain));
+        NameError { instead: plain.filter(|form| strict(form).is_ok()), ..why.of(name) }
+    })
+}
+
+/// Printable ASCII with a letter or a digit in it: what serde can carry under another name.
+fn printable(name: &str) -> Result<(), Refusal> {
+    if name.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    letters::ascii(name)?;
+    if let Some(found) = name.chars().find(char::is_ascii_control) {
+        return Err(Refusal::Character { found, allowed: "names are printable" });
+    }
+    if !name.contains(|c: char| c.is_ascii_alphanumeric()) {
+        return Err(Refusal::NoLetter);
+    }
+    Ok(())
+}

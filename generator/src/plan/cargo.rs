@@ -1,0 +1,51 @@
+//! `Cargo.toml` is the user's: only a dependency that is missing is added, and the rest stays byte for byte.
+
+use toml_edit::{DocumentMut, Item, Table, value};
+
+use crate::render::Dependency;
+
+/// `text` with the dependencies that generated code needs.
+pub(super) fn with_dependencies(text: &str, runtime: &Dependency) -> Result<String, String> {
+    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.to_string())?;
+    let mut changed = false;
+    let runtime = format!("karafka = {}", runtime.toml());
+    for (table, line) in [
+        ("dependencies", runtime.as_str()),
+        ("dependencies", "serde = { version = \"1\", features = [\"derive\"] }"),
+        ("dev-dependencies", "tokio = { version = \"1\", features = [\"macros\", \"rt\"] }"),
+    ] {
+        let parsed: DocumentMut = line.parse().map_err(|error: toml_edit::TomlError| error.to_string())?;
+        let Some((name, dependency)) = parsed.iter().next() else { continue };
+        let item = document.entry(table).or_insert_with(|| Item::Table(Table::new()));
+        let Some(entries) = item.as_table_like_mut() else {
+            return Err(format!("`{table}` is not a table"));
+        };
+        // tokio under `dependencies` serves tests too.
+        if !entries.contains_key(name) {
+            entries.insert(name, dependency.as_value().map_or_else(|| value(""), |found| value(found.clone())));
+            changed = true;
+        }
+    }
+    Ok(if changed { document.to_string() } else { text.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+    use super::*;
+
+    /// If this fails, a command rewrites what a person keeps in `Cargo.toml`.
+    #[test]
+    fn only_what_is_missing_is_added() {
+        let runtime = Dependency::Version("0.1".into());
+        let text = "[package]\nname = \"a\" # ours\n\n[dependencies]\nkarafka.workspace = true\n# keep\nserde = \"1\"\n\n\
+                    [dev-dependencies]\ntokio = \"1\"\n";
+        assert_eq!(with_dependencies(text, &runtime).unwrap(), text);
+
+        let text = "[package]\nname = \"a\" # ours\n\n[dependencies]\nserde = \"1\" # keep\n";
+        let after = with_dependencies(text, &runtime).unwrap();
+        assert!(after.starts_with(text), "{after}");
+        assert!(after.contains("karafka = \"0.1\"") && after.contains("[dev-dependencies]\ntokio = {"), "{after}");
+    }
+}

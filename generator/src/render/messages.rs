@@ -1,0 +1,217 @@
+//! `src/generated/messages.rs`: the manifest's messages as serde types.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{escape::code, templates::Templates};
+use crate::model::{Field, Message, Model, Scalar, Shape, Type};
+
+#[derive(Serialize)]
+struct View<'m> {
+    types: Option<String>,
+    messages: Vec<MessageView<'m>>,
+}
+
+#[derive(Serialize)]
+struct MessageView<'m> {
+    name: &'m str,
+    about: String,
+    derive: String,
+    #[serde(flatten)]
+    shape: ShapeView<'m>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ShapeView<'m> {
+    Record { fields: Vec<FieldView<'m>> },
+    Enum { words: Vec<WordView<'m>> },
+    OneOf { by: &'m str, variants: Vec<WordView<'m>> },
+}
+
+#[derive(Serialize)]
+struct FieldView<'m> {
+    name: &'m str,
+    about: String,
+    rename: Option<&'m str>,
+    optional: bool,
+    r#type: String,
+}
+
+#[derive(Serialize)]
+struct WordView<'m> {
+    name: &'m str,
+    about: String,
+    rename: Option<&'m str>,
+    message: Option<&'m str>,
+}
+
+pub(super) fn text(templates: &Templates, model: &Model) -> String {
+    let inexact = with_floats(&model.messages);
+    let messages = model.messages.iter().map(|message| view(message, !inexact.contains(message.name.as_str())));
+    let view = View { types: imports(model), messages: messages.collect() };
+    templates.fill("src/generated/messages.rs", &view)
+}
+
+fn view(message: &Message, eq: bool) -> MessageView<'_> {
+    let eq = if eq { ", Eq" } else { "" };
+    let (derive, shape) = match &message.shape {
+        Shape::Record(fields) => {
+            (format!("Debug, Clone, PartialEq{eq}"), ShapeView::Record { fields: fields.iter().map(field).collect() })
+        }
+        Shape::Enum(words) => (
+            "Debug, Clone, Copy, PartialEq, Eq, Hash".to_owned(),
+            ShapeView::Enum {
+                words: words
+                    .iter()
+                    .map(|(wire, rust)| WordView {
+                        name: rust,
+                        about: format!("{}.", code(wire)),
+                        rename: (wire != rust).then_some(wire.as_str()),
+                        message: None,
+                    })
+                    .collect(),
+            },
+        ),
+        Shape::OneOf { by, variants } => (
+            format!("Debug, Clone, PartialEq{eq}"),
+            ShapeView::OneOf {
+                by,
+                variants: variants
+                    .iter()
+                    .map(|(tag, rust, message)| WordView {
+                        name: rust,
+                        about: format!("{} with {} {}.", code(message), code(by), code(tag)),
+                        rename: (tag != rust).then_some(tag.as_str()),
+                        message: Some(message),
+                    })
+                    .collect(),
+            },
+        ),
+    };
+    MessageView {
+        name: &message.name,
+        about: if message.path == message.name {
+            format!("The message {}.", code(&message.name))
+        } else {
+            format!("What {} holds.", code(&message.path))
+        },
+        derive: format!("#[derive({derive}, serde::Serialize, serde::Deserialize)]"),
+        shape,
+    }
+}
+
+fn field(field: &Field) -> FieldView<'_> {
+    let optional = if field.optional { ", optional" } else { "" };
+    let mut text = rust_type(&field.kind);
+    if field.boxed {
+        text = format!("Box<{text}>");
+    }
+    if field.optional {
+        text = format!("Option<{text}>");
+    }
+    FieldView {
+        name: &field.rust_name,
+        about: format!("{}{optional}.", code(&field.wire_name)),
+        // serde takes `r#type` for `type` by itself.
+        rename: (field.rust_name.trim_start_matches("r#") != field.wire_name).then_some(field.wire_name.as_str()),
+        optional: field.optional,
+        r#type: text,
+    }
+}
+
+fn rust_type(kind: &Type) -> String {
+    match kind {
+        Type::Scalar(scalar) => scalar_type(*scalar).to_owned(),
+        Type::Named(name) => name.clone(),
+        Type::List(inner) => format!("Vec<{}>", rust_type(inner)),
+        Type::Map(inner) => format!("std::collections::BTreeMap<String, {}>", rust_type(inner)),
+    }
+}
+
+fn scalar_type(scalar: Scalar) -> &'static str {
+    match scalar {
+        Scalar::String => "String",
+        Scalar::Bool => "bool",
+        Scalar::I8 => "i8",
+        Scalar::I16 => "i16",
+        Scalar::I32 => "i32",
+        Scalar::I64 => "i64",
+        Scalar::U8 => "u8",
+        Scalar::U16 => "u16",
+        Scalar::U32 => "u32",
+        Scalar::U64 => "u64",
+        Scalar::F32 => "f32",
+        Scalar::F64 => "f64",
+        Scalar::Decimal => "Decimal",
+        Scalar::Bytes => "Bytes",
+        Scalar::Uuid => "Uuid",
+        Scalar::Timestamp => "Timestamp",
+        Scalar::Date => "Date",
+        Scalar::Time => "Time",
+        Scalar::Json => "Json",
+    }
+}
+
+/// What to import from `karafka::types`, as the end of a `use`.
+fn imports(model: &Model) -> Option<String> {
+    let mut names = BTreeSet::new();
+    for field in model.messages.iter().flat_map(fields) {
+        if let Some(scalar) = innermost(&field.kind).ok().filter(|scalar| *scalar >= Scalar::Decimal) {
+            names.insert(scalar_type(scalar));
+        }
+    }
+    let names: Vec<_> = names.into_iter().collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some((*one).to_owned()),
+        many => Some(format!("{{{}}}", many.join(", "))),
+    }
+}
+
+fn fields(message: &Message) -> &[Field] {
+    match &message.shape {
+        Shape::Record(fields) => fields,
+        Shape::Enum(_) | Shape::OneOf { .. } => &[],
+    }
+}
+
+/// The scalar, or the name of the message, inside of lists and maps.
+fn innermost(kind: &Type) -> Result<Scalar, &str> {
+    match kind {
+        Type::Scalar(scalar) => Ok(*scalar),
+        Type::Named(name) => Err(name),
+        Type::List(inner) | Type::Map(inner) => innermost(inner),
+    }
+}
+
+/// The messages that hold an `f32` or `f64` somewhere below, which is only `PartialEq`.
+fn with_floats(messages: &[Message]) -> BTreeSet<&str> {
+    let mut inexact = BTreeSet::new();
+    let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for message in messages {
+        let name = message.name.as_str();
+        for field in fields(message) {
+            match innermost(&field.kind) {
+                Ok(Scalar::F32 | Scalar::F64) => drop(inexact.insert(name)),
+                Ok(_) => {}
+                Err(used) => users.entry(used).or_default().push(name),
+            }
+        }
+        if let Shape::OneOf { variants, .. } = &message.shape {
+            for (.., used) in variants {
+                users.entry(used).or_default().push(name);
+            }
+        }
+    }
+    let mut open: Vec<&str> = inexact.iter().copied().collect();
+    while let Some(name) = open.pop() {
+        for user in users.get(name).into_iter().flatten().copied() {
+            if inexact.insert(user) {
+                open.push(user);
+            }
+        }
+    }
+    inexact
+}

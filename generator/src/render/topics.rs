@@ -1,0 +1,78 @@
+//! `src/generated/topics.rs`: the manifest's topics as types.
+
+use serde::Serialize;
+
+use super::{escape::code, templates::Templates, type_in_generated};
+use crate::model::{Model, Payload, Shape, Topic};
+
+#[derive(Serialize)]
+struct View<'m> {
+    topics: Vec<TopicView<'m>>,
+}
+
+#[derive(Serialize)]
+struct TopicView<'m> {
+    name: &'m str,
+    key: &'m str,
+    about: String,
+    message: String,
+    encode: &'static str,
+    key_of: Option<String>,
+}
+
+pub(super) fn text(templates: &Templates, model: &Model) -> String {
+    let topics = model.topics.iter().map(|topic| view(model, topic)).collect();
+    templates.fill("src/generated/topics.rs", &View { topics })
+}
+
+fn view<'m>(model: &Model, topic: &'m Topic) -> TopicView<'m> {
+    let in_kafka = if topic.name == topic.key { String::new() } else { format!(", {} in Kafka", code(&topic.name)) };
+    TopicView {
+        name: &topic.rust_name,
+        key: &topic.key,
+        about: format!("The topic {}{in_kafka}.", code(&topic.key)),
+        message: type_in_generated(&topic.payload),
+        encode: match topic.payload {
+            Payload::Message(_) | Payload::Json => "encode_json",
+            Payload::Bytes => "encode_bytes",
+            Payload::Text => "encode_text",
+        },
+        key_of: topic.key_field.as_deref().and_then(|field| key_of(model, topic, field)),
+    }
+}
+
+/// The body of `key`, indented.
+fn key_of(model: &Model, topic: &Topic, wire_name: &str) -> Option<String> {
+    let Payload::Message(name) = &topic.payload else { return None };
+    match shape(model, name)? {
+        Shape::Record(_) => {
+            let field = rust_name(model, name, wire_name)?;
+            Some(format!("        karafka::topic::key_bytes(&message.{field})"))
+        }
+        Shape::OneOf { variants, .. } => {
+            let mut arms = String::new();
+            for (_, variant, inner) in variants {
+                let field = rust_name(model, inner, wire_name)?;
+                arms.push_str(&format!(
+                    "            Self::Message::{variant}(message) => karafka::topic::key_bytes(&message.{field}),\n"
+                ));
+            }
+            Some(format!("        match message {{\n{arms}        }}"))
+        }
+        Shape::Enum(_) => None,
+    }
+}
+
+fn shape<'m>(model: &'m Model, name: &str) -> Option<&'m Shape> {
+    let at = model.messages.binary_search_by(|message| message.name.as_str().cmp(name)).ok()?;
+    model.messages.get(at).map(|message| &message.shape)
+}
+
+fn rust_name<'m>(model: &'m Model, message: &str, wire_name: &str) -> Option<&'m str> {
+    match shape(model, message)? {
+        Shape::Record(fields) => {
+            fields.iter().find(|field| field.wire_name == wire_name).map(|field| field.rust_name.as_str())
+        }
+        Shape::Enum(_) | Shape::OneOf { .. } => None,
+    }
+}

@@ -1,0 +1,307 @@
+//! What happens in a running app, as one typed stream that logs, counters and tests all read.
+//!
+//! An event lends what it speaks of, so that one that nobody wants costs nothing: the engine asks
+//! [`Listener::wants_done`] once and then makes no event for a record that went well.
+
+mod development;
+mod excerpt;
+mod production;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+pub use development::Development;
+pub use production::{LogFormat, Production, log_to};
+
+use crate::{Error, Record};
+
+/// The version of [`Event`]: it grows when a variant or field changes its meaning, not when one is added.
+pub const VERSION: u32 = 1;
+
+/// Hears what happens. It is called on the engine's threads and must not block.
+pub trait Listener: Send + Sync + 'static {
+    /// Whether [`Event::Done`] is wanted; asked once, at the start. It is the only event of the fast path.
+    fn wants_done(&self) -> bool {
+        false
+    }
+
+    /// Something happened.
+    fn on(&self, event: &Event<'_>);
+}
+
+/// Hears nothing.
+impl Listener for () {
+    fn on(&self, _event: &Event<'_>) {}
+}
+
+/// A partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition {
+    /// The topic's name in Kafka.
+    pub topic: Arc<str>,
+    /// The partition's number.
+    pub partition: i32,
+}
+
+/// A record's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place<'a> {
+    /// The topic's name in Kafka.
+    pub topic: &'a str,
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+}
+
+/// What happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A group's consumer was made and asks for partitions.
+    Started {
+        /// The group's id.
+        group: &'a str,
+    },
+    /// A group was given partitions, beside those that it has.
+    Assigned {
+        /// The group's id.
+        group: &'a str,
+        /// The new ones.
+        partitions: &'a [Partition],
+    },
+    /// A group gave partitions back, after it had drained and committed them.
+    Revoked {
+        /// The group's id.
+        group: &'a str,
+        /// Those that went.
+        partitions: &'a [Partition],
+        /// Records that were begun and did not finish in time: they will be done again by the new owner.
+        to_repeat: u64,
+    },
+    /// A group lost partitions: its session expired, or it was fenced. Nothing of them can be committed.
+    Lost {
+        /// The group's id.
+        group: &'a str,
+        /// Those that went.
+        partitions: &'a [Partition],
+        /// Records that were begun and are not committed.
+        to_repeat: u64,
+    },
+    /// A record was handled. Made only for listeners that [want it](Listener::wants_done).
+    Done {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// From the first attempt's start to its end, for the attempt that went well.
+        duration: Duration,
+        /// What it emitted, as Kafka acknowledged it.
+        emitted: &'a [Place<'a>],
+    },
+    /// `before_enqueue` skipped a record; it counts as done.
+    Skipped {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// Why.
+        reason: &'a str,
+    },
+    /// A record without a value was skipped, as `tombstones: skip` says; it counts as done.
+    TombstoneSkipped {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+    },
+    /// `before_enqueue` put a record off; its partition waits.
+    Deferred {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// For how long.
+        wait: Duration,
+    },
+    /// An attempt failed; there will be another.
+    Failed {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Why.
+        error: &'a Error,
+        /// When the next attempt begins.
+        next: Duration,
+    },
+    /// An attempt panicked; there will be another.
+    Panicked {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// The panic's words.
+        message: &'a str,
+        /// When the next attempt begins.
+        next: Duration,
+    },
+    /// A record cannot be parsed; its partition waits until the process starts again.
+    Unparseable {
+        /// The record, with its bytes.
+        record: &'a Record,
+        /// The topic's key in the manifest.
+        topic: &'a str,
+        /// The controller's constant.
+        controller: &'a str,
+        /// The message's name in the manifest, or `json`, `bytes`, `text`.
+        message: &'a str,
+        /// Why.
+        error: &'a Error,
+    },
+    /// A record has no value, and the manifest does not say what that means; its partition waits as for
+    /// [`Event::Unparseable`].
+    TombstoneRefused {
+        /// The record.
+        record: &'a Record,
+        /// The topic's key in the manifest.
+        topic: &'a str,
+        /// The controller's constant.
+        controller: &'a str,
+    },
+    /// A record is unfinished for so long that its partition is not fetched any further.
+    Stuck {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// Since when.
+        age: Duration,
+    },
+    /// A commit failed; it is tried again with the next one.
+    CommitFailed {
+        /// The group's id.
+        group: &'a str,
+        /// librdkafka's words.
+        reason: &'a str,
+    },
+    /// No broker answers; the client goes on trying.
+    Disconnected {
+        /// The group's id.
+        group: &'a str,
+        /// librdkafka's words.
+        reason: &'a str,
+    },
+    /// Brokers answer again.
+    Reconnected {
+        /// The group's id.
+        group: &'a str,
+    },
+    /// Something that a person should know and that has no variant of its own.
+    Warning {
+        /// The group's id.
+        group: &'a str,
+        /// One sentence.
+        message: &'a str,
+    },
+    /// The embedded broker threw records away, because a partition of it holds only 5 MiB or 100,000 batches.
+    BrokerDropped {
+        /// The partition.
+        partition: &'a Partition,
+        /// How many since it started.
+        count: u64,
+    },
+    /// A client cannot go on; the process ends.
+    Fatal {
+        /// The group's id.
+        group: &'a str,
+        /// librdkafka's words.
+        reason: &'a str,
+    },
+    /// A stop began: nothing more is fetched.
+    Stopping {
+        /// Records that are being handled.
+        in_flight: u64,
+        /// How long they have.
+        budget: Duration,
+    },
+    /// The stop is over.
+    Stopped(Totals<'a>),
+}
+
+/// What a whole run came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals<'a> {
+    /// Records that were handled, skipped ones too.
+    pub handled: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Records that were begun and are not committed: they will be done again.
+    pub to_repeat: u64,
+    /// What did not end in time.
+    pub blocked: &'a [Blocked],
+}
+
+/// A handler that did not end within the stop's budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// The controller's constant.
+    pub controller: String,
+    /// The record's partition.
+    pub partition: Partition,
+    /// The record's offset.
+    pub offset: i64,
+    /// How long it has been running.
+    pub running: Duration,
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}@{}", self.topic, self.partition, self.offset)
+    }
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { controller, partition, offset, running } = self;
+        write!(f, "{controller} on {partition}@{offset}, running for {}", Short(*running))
+    }
+}
+
+impl<'a> From<&'a Record> for Place<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self { topic: record.topic(), partition: record.partition(), offset: record.offset() }
+    }
+}
+
+/// A time as a person says it: `0.2 ms`, `1.5 s`, `2 min`.
+#[derive(Debug, Clone, Copy)]
+pub struct Short(pub Duration);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        if seconds < 0.1 {
+            write!(f, "{:.1} ms", seconds * 1_000.0)
+        } else if seconds < 1.0 {
+            write!(f, "{:.0} ms", seconds * 1_000.0)
+        } else if seconds < 120.0 {
+            let text = format!("{seconds:.1}");
+            write!(f, "{} s", text.strip_suffix(".0").unwrap_or(&text))
+        } else {
+            write!(f, "{:.0} min", seconds / 60.0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! Writes what happens as `tracing` events, for machines that collect logs.
+
+use std::collections::BTreeMap;
+
+use tracing::{debug, error, info, warn};
+use tracing_subscriber::{EnvFilter, fmt, util::TryInitError};
+
+use super::{Event, Listener, Place, development::ranges};
+
+/// What filters such as `KARAFKA_LOG=karafka=debug` call the events.
+const TARGET: &str = "karafka";
+
+/// Writes events through `tracing`; what happens to a single record that went well is written at `debug`.
+///
+/// Bytes of keys and values are left out: they are often about people, and logs travel far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Production;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line, on standard output.
+    Json,
+    /// Words for a person, on standard error.
+    Text {
+        /// Whether in colour.
+        color: bool,
+    },
+}
+
+/// Sends everything that goes through `tracing` and `log` to the process's output, filtered by `KARAFKA_LOG`, else
+/// `RUST_LOG`, else `info` and above (librdkafka from `warn`).
+///
+/// # Errors
+///
+/// If a subscriber was set before; that one stays.
+pub fn log_to(format: LogFormat, variables: &BTreeMap<String, String>) -> Result<(), TryInitError> {
+    use tracing_subscriber::util::SubscriberInitExt;
+
+    let said = ["KARAFKA_LOG", "RUST_LOG"].iter().find_map(|name| variables.get(*name).filter(|text| !text.is_empty()));
+    let filter = said.map_or("info,rdkafka=warn,librdkafka=warn", String::as_str);
+    let filter = EnvFilter::builder().parse_lossy(filter);
+    match format {
+        LogFormat::Json => fmt().json().flatten_event(true).with_env_filter(filter).finish().try_init(),
+        LogFormat::Text { color } => {
+            let writer = std::io::stderr;
+            fmt().compact().with_ansi(color).with_writer(writer).with_env_filter(filter).finish().try_init()
+        }
+    }
+}
+
+/// Writes one event about one record, with its place in fields of their own.
+macro_rules! about {
+    ($level:ident, $place:expr, $controller:expr, $($rest:tt)*) => {{
+        let Place { topic, partition, offset } = $place;
+        $level!(target: TARGET, topic, partition, offset, controller = $controller, $($rest)*);
+    }};
+}
+
+impl Listener for Production {
+    fn wants_done(&self) -> bool {
+        tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
+    }
+
+    fn on(&self, event: &Event<'_>) {
+        match *event {
+            Event::Started { group } => info!(target: TARGET, group, "started"),
+            Event::Assigned { group, partitions } => {
+                info!(target: TARGET, group, partitions = ranges(partitions), "assigned");
+            }
+            Event::Revoked { group, partitions, to_repeat } => {
+                info!(target: TARGET, group, partitions = ranges(partitions), to_repeat, "revoked");
+            }
+            Event::Lost { group, partitions, to_repeat } => {
+                warn!(target: TARGET, group, partitions = ranges(partitions), to_repeat, "lost");
+            }
+            Event::Done { place, controller, duration, emitted } => {
+                let duration_ms = milliseconds(duration);
+                about!(debug, place, controller, duration_ms, emitted = emitted.len(), "done");
+            }
+            Event::Skipped { place, controller, reason } => about!(info, place, controller, reason, "skipped"),
+            Event::TombstoneSkipped { place, controller } => about!(debug, place, controller, "tombstone skipped"),
+            Event::Deferred { place, controller, wait } => {
+                about!(info, place, controller, wait_ms = milliseconds(wait), "deferred");
+            }
+            Event::Failed { place, controller, attempt, error, next } => {
+                let (error_type, next_ms) = (error.type_name(), milliseconds(next));
+                about!(warn, place, controller, attempt, error = error.chain(), error_type, next_ms, "failed");
+            }
+            Event::Panicked { place, controller, attempt, message, next } => {
+                about!(error, place, controller, attempt, error = message, next_ms = milliseconds(next), "panicked");
+            }
+            Event::Unparseable { record, controller, message, error, .. } => {
+                let bytes = record.value().map_or(0, <[u8]>::len);
+                let place = Place::from(record);
+                about!(
+                    error,
+                    place,
+                    controller,
+                    message_type = message,
+                    error = error.chain(),
+                    bytes,
+                    "cannot be parsed; the partition waits"
+                );
+            }
+            Event::TombstoneRefused { record, controller, .. } => {
+                about!(error, Place::from(record), controller, "has no value; the partition waits");
+            }
+            Event::Stuck { place, controller, age } => {
+                about!(
+                    warn,
+                    place,
+                    controller,
+                    age_ms = milliseconds(age),
+                    "unfinished; its partition is not fetched further"
+                );
+            }
+            Event::CommitFailed { group, reason } => warn!(target: TARGET, group, reason, "commit failed"),
+            Event::Disconnected { group, reason } => warn!(target: TARGET, group, reason, "no broker answers"),
+            Event::Reconnected { group } => info!(target: TARGET, group, "brokers answer again"),
+            Event::Warning { group, message } => warn!(target: TARGET, group, "{message}"),
+            Event::BrokerDropped { partition, count } => {
+                error!(target: TARGET,
+                    topic = &*partition.topic,
+                    partition = partition.partition,
+                    count,
+                    "the embedded broker dropped records"
+                );
+            }
+            Event::Fatal { group, reason } => error!(target: TARGET, group, reason, "cannot go on"),
+            Event::Stopping { in_flight, budget } => {
+                info!(target: TARGET, in_flight, budget_ms = milliseconds(budget), "stopping");
+            }
+            Event::Stopped(totals) => {
+                for blocked in totals.blocked {
+                    error!(target: TARGET, blocked = %blocked, "did not end in time");
+                }
+                let (handled, failed, to_repeat) = (totals.handled, totals.failed, totals.to_repeat);
+                info!(target: TARGET, handled, failed, to_repeat, "stopped");
+            }
+        }
+    }
+}
+
+fn milliseconds(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
+}

@@ -1,0 +1,191 @@
+//! Groups, topics and consumers: what only the manifest says of them.
+
+use super::{Layers, SettingError, parse, parse::Backoff};
+use crate::manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry};
+
+/// A consumer group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Group {
+    /// As the manifest writes it: [`GroupEntry::name`].
+    pub name: String,
+    /// Its id in Kafka.
+    pub id: String,
+    /// How many performs run at once: a flag or variable, else the group's own number, else the process's.
+    pub concurrency: usize,
+    /// The consumer group protocol.
+    pub protocol: Protocol,
+    /// The assignor of the classic protocol.
+    pub assignor: Assignor,
+    /// `group.instance.id`: what the manifest says, `-`, and the group's id.
+    pub instance_id: Option<String>,
+    /// Bytes in flight and prefetched.
+    pub memory: u64,
+    /// Whether the flags leave it anything to consume.
+    pub selected: bool,
+}
+
+/// A topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Topic {
+    /// Its key in the manifest: [`TopicEntry::key`].
+    pub key: String,
+    /// Its name in Kafka.
+    pub name: String,
+    /// How many partitions the manifest wants.
+    pub partitions: Option<i32>,
+}
+
+/// One controller on one topic in one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Consumer {
+    /// The topic's key: [`ConsumerEntry::topic`].
+    pub topic: String,
+    /// The group as the manifest writes it: [`ConsumerEntry::group`].
+    pub group: String,
+    /// What happens to a record without a value.
+    pub tombstones: Tombstones,
+    /// The time between two attempts.
+    pub backoff: Backoff,
+    /// Whether the flags leave it in.
+    pub selected: bool,
+}
+
+/// What happens to a record without a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tombstones {
+    /// `perform_tombstone` handles it.
+    Deliver,
+    /// It counts as done.
+    Skip,
+    /// It stops its partition, as what cannot be parsed does.
+    #[default]
+    Fail,
+}
+
+/// The consumer group protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// The one that every broker has.
+    #[default]
+    Classic,
+    /// KIP-848, Kafka 4.0 and later.
+    Consumer,
+}
+
+/// How the classic protocol shares partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Assignor {
+    /// Moves as little as it can, while the rest goes on.
+    #[default]
+    CooperativeSticky,
+    /// Kafka's `range`.
+    Range,
+    /// Kafka's `roundrobin`.
+    RoundRobin,
+}
+
+impl Protocol {
+    /// The value of `group.protocol`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Consumer => "consumer",
+        }
+    }
+}
+
+impl Assignor {
+    /// The value of `partition.assignment.strategy`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CooperativeSticky => "cooperative-sticky",
+            Self::Range => "range",
+            Self::RoundRobin => "roundrobin",
+        }
+    }
+}
+
+pub(super) fn group(layers: &mut Layers<'_>, entry: &GroupEntry, shared: Option<usize>, concurrency: usize) -> Group {
+    let name = entry.name;
+    let key = |setting: &str| format!("groups.{name}.{setting}");
+    let known = ["concurrency", "ordering", "protocol", "assignor", "instance_id", "memory", "delivery"];
+    refuse_unknown(layers, entry.settings.iter().map(|(name, _)| *name), &known, key);
+
+    let id = layers.text(&key("id"), name);
+    let id = layers.read(id, parse::group_id, name.to_owned());
+    let own = layers.entry(&key("concurrency"), entry.settings, "concurrency");
+    let own = if shared.is_some() { None } else { layers.read_optional(own, parse::concurrency) };
+    let ordering = layers.entry(&key("ordering"), entry.settings, "ordering");
+    layers.read(ordering, |text| one_of(text, &[("partition", ())], "`partition` in this version"), ());
+    let delivery = layers.entry(&key("delivery"), entry.settings, "delivery");
+    layers.read(delivery, |text| one_of(text, &[("at_least_once", ())], "`at_least_once` in this version"), ());
+    let protocol = layers.entry(&key("protocol"), entry.settings, "protocol");
+    let protocols = [("classic", Protocol::Classic), ("consumer", Protocol::Consumer)];
+    let protocol = layers.read(protocol, |text| one_of(text, &protocols, "`classic` or `consumer`"), Protocol::Classic);
+    let assignor = layers.entry(&key("assignor"), entry.settings, "assignor");
+    let assignors = [Assignor::CooperativeSticky, Assignor::Range, Assignor::RoundRobin].map(|a| (a.as_str(), a));
+    let expected = "`cooperative-sticky`, `range` or `roundrobin`";
+    let assignor = layers.read(assignor, |text| one_of(text, &assignors, expected), Assignor::default());
+    let instance_id = layers.entry(&key("instance_id"), entry.settings, "instance_id");
+    let instance_id = layers.read_optional(instance_id, parse::group_id).map(|instance| format!("{instance}-{id}"));
+    let memory = layers.entry(&key("memory"), entry.settings, "memory");
+    let memory = layers.read(memory, parse::memory, 64 << 20);
+    Group {
+        name: name.to_owned(),
+        id,
+        concurrency: shared.or(own).unwrap_or(concurrency),
+        protocol,
+        assignor,
+        instance_id,
+        memory,
+        selected: true,
+    }
+}
+
+pub(super) fn topic(layers: &mut Layers<'_>, entry: &TopicEntry) -> Topic {
+    let key = |setting: &str| format!("topics.{}.{setting}", entry.key);
+    refuse_unknown(layers, entry.settings.iter().map(|(name, _)| *name), &["name", "partitions"], key);
+    let name = layers.entry(&key("name"), entry.settings, "name");
+    let name = layers.read(name, parse::topic_name, entry.key.to_owned());
+    let partitions = layers.entry(&key("partitions"), entry.settings, "partitions");
+    let partitions = layers.read_optional(partitions, parse::partitions);
+    Topic { key: entry.key.to_owned(), name, partitions }
+}
+
+pub(super) fn consumer(layers: &mut Layers<'_>, manifest: &Manifest, entry: &ConsumerEntry) -> Consumer {
+    let alone = manifest.consumers.iter().filter(|other| other.topic == entry.topic).count() == 1;
+    let prefix = if alone {
+        format!("topics.{}", entry.topic)
+    } else {
+        format!("topics.{}.consumers.{}", entry.topic, entry.group)
+    };
+    let key = |setting: &str| format!("{prefix}.{setting}");
+    refuse_unknown(layers, entry.settings.iter().map(|(name, _)| *name), &["tombstones", "retry.backoff"], key);
+    let tombstones = layers.entry(&key("tombstones"), entry.settings, "tombstones");
+    let words = [("deliver", Tombstones::Deliver), ("skip", Tombstones::Skip), ("fail", Tombstones::Fail)];
+    let tombstones =
+        layers.read(tombstones, |text| one_of(text, &words, "`deliver`, `skip` or `fail`"), Tombstones::Fail);
+    let backoff = layers.entry(&key("retry.backoff"), entry.settings, "retry.backoff");
+    let backoff = layers.read(backoff, parse::backoff, Backoff::default());
+    Consumer { topic: entry.topic.to_owned(), group: entry.group.to_owned(), tombstones, backoff, selected: true }
+}
+
+/// What this version does not read must not be taken as if it were obeyed.
+pub(super) fn refuse_unknown<'a>(
+    layers: &mut Layers<'_>,
+    written: impl Iterator<Item = &'a str>,
+    known: &[&str],
+    key: impl Fn(&str) -> String,
+) {
+    let unknown = written.filter(|name| !known.contains(name));
+    layers.errors.extend(unknown.map(|name| SettingError::UnknownKey { key: key(name) }));
+}
+
+fn one_of<T: Copy>(text: &str, words: &[(&str, T)], expected: &'static str) -> Result<T, &'static str> {
+    words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or(expected)
+}

@@ -1,0 +1,207 @@
+//! Which layer says what: flags over variables over the manifest's environment over the manifest.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::{SettingError, expand, is_secret};
+use crate::manifest::{Manifest, Setting};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The manifest.
+    Manifest,
+    /// The manifest, under `environments:` at this name.
+    Environment(String),
+    /// A variable of the process's environment.
+    Variable(String),
+    /// A flag of the command line.
+    Flag(&'static str),
+    /// Nobody says it: karafka's own value.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manifest => f.write_str("karafka.yml"),
+            Self::Environment(name) => write!(f, "karafka.yml (environments.{name})"),
+            Self::Variable(name) => write!(f, "the variable {name}"),
+            Self::Flag(flag) => write!(f, "the flag {flag}"),
+            Self::Default => f.write_str("the default"),
+        }
+    }
+}
+
+/// A setting as it was found, for `info`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Value {
+    /// Its dotted key, such as `kafka.options.security.protocol` or `groups.audit.concurrency`.
+    pub key: String,
+    /// Its text, variables filled in. It may be a secret: show [`Value::shown`].
+    pub text: String,
+    /// Which layer said it.
+    pub origin: Origin,
+    /// The variables that its text in the manifest names.
+    pub through: Vec<String>,
+}
+
+impl Value {
+    /// The text, or `(redacted)` if the key looks like a secret's.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        if is_secret(&self.key) || self.text.contains("-----BEGIN ") { "(redacted)" } else { &self.text }
+    }
+
+    /// Where it came from, in words, with the variables that it went through.
+    #[must_use]
+    pub fn source(&self) -> String {
+        format!("{}{}", self.origin, super::error::through_words(&self.through))
+    }
+}
+
+/// One layer's word for a key.
+struct Written<'a> {
+    text: &'a str,
+    origin: Origin,
+}
+
+/// All layers at once, and what was found wrong in them.
+pub(super) struct Layers<'a> {
+    manifest: &'a Manifest,
+    environment: &'a str,
+    variables: &'a BTreeMap<String, String>,
+    pub(super) values: Vec<Value>,
+    pub(super) errors: Vec<SettingError>,
+}
+
+impl<'a> Layers<'a> {
+    pub(super) fn new(manifest: &'a Manifest, environment: &'a str, variables: &'a BTreeMap<String, String>) -> Self {
+        Self { manifest, environment, variables, values: Vec::new(), errors: Vec::new() }
+    }
+
+    /// A setting of the process: a flag, else a variable, else what the manifest says.
+    pub(super) fn process(
+        &mut self,
+        key: &str,
+        flag: Option<(&'static str, &str)>,
+        variable: Option<&str>,
+    ) -> Option<Value> {
+        if let Some(value) = self.outside(key, flag, variable) {
+            return Some(value);
+        }
+        let environment = self.environment_settings().iter().filter(|(name, _)| *name == key);
+        let overlaid =
+            environment.map(|(_, text)| Written { text, origin: Origin::Environment(self.environment.to_owned()) });
+        let base = self.manifest.settings.iter().filter(|(name, _)| *name == key);
+        let written: Vec<_> =
+            overlaid.chain(base.map(|(_, text)| Written { text, origin: Origin::Manifest })).collect();
+        self.first(key, written)
+    }
+
+    /// What a flag or a variable says of a key.
+    pub(super) fn outside(
+        &self,
+        key: &str,
+        flag: Option<(&'static str, &str)>,
+        variable: Option<&str>,
+    ) -> Option<Value> {
+        let value =
+            |text: &str, origin| Value { key: key.to_owned(), text: text.to_owned(), origin, through: Vec::new() };
+        if let Some((flag, text)) = flag {
+            return Some(value(text, Origin::Flag(flag)));
+        }
+        let name = variable?;
+        let text = self.variables.get(name).filter(|text| !text.is_empty())?;
+        Some(value(text, Origin::Variable(name.to_owned())))
+    }
+
+    /// A setting of a group, topic or consumer, which only the manifest names.
+    pub(super) fn entry(&mut self, key: &str, settings: &[Setting], name: &str) -> Option<Value> {
+        let written = settings.iter().filter(|(written, _)| *written == name);
+        let written = written.map(|(_, text)| Written { text, origin: Origin::Manifest }).collect();
+        self.first(key, written)
+    }
+
+    /// A text that always stands in the manifest.
+    pub(super) fn text(&mut self, key: &str, text: &str) -> Option<Value> {
+        self.first(key, vec![Written { text, origin: Origin::Manifest }])
+    }
+
+    /// The keys under `prefix` that any layer of the manifest names, without the prefix.
+    pub(super) fn names_under(&self, prefix: &str) -> Vec<&'static str> {
+        let settings = self.manifest.settings.iter().chain(self.environment_settings());
+        let mut names: Vec<_> = settings.filter_map(|(key, _)| key.strip_prefix(prefix)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Reads a value, or the default where there is none or a wrong one; a wrong one is remembered.
+    pub(super) fn read<T>(
+        &mut self,
+        value: Option<Value>,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+        default: T,
+    ) -> T {
+        self.read_optional(value, parse).unwrap_or(default)
+    }
+
+    /// Reads a value, or nothing where there is none or a wrong one; a wrong one is remembered.
+    pub(super) fn read_optional<T>(
+        &mut self,
+        value: Option<Value>,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        let value = value?;
+        match parse(&value.text) {
+            Ok(parsed) => {
+                self.values.push(value);
+                Some(parsed)
+            }
+            Err(expected) => {
+                self.errors.push(SettingError::Wrong {
+                    key: value.key,
+                    value: value.text,
+                    origin: value.origin,
+                    through: value.through,
+                    expected: expected.to_owned(),
+                });
+                None
+            }
+        }
+    }
+
+    /// Remembers what holds where nobody says anything.
+    pub(super) fn note_default(&mut self, key: &str, text: &str) {
+        if !self.values.iter().any(|value| value.key == key) {
+            self.values.push(Value {
+                key: key.to_owned(),
+                text: text.to_owned(),
+                origin: Origin::Default,
+                through: Vec::new(),
+            });
+        }
+    }
+
+    fn environment_settings(&self) -> &'static [Setting] {
+        let found = self.manifest.environments.iter().find(|(name, _)| *name == self.environment);
+        found.map_or(&[], |(_, settings)| settings)
+    }
+
+    /// The first that is not left out. What a higher layer hides is not read, so that its variables need not be set.
+    fn first(&mut self, key: &str, written: Vec<Written<'_>>) -> Option<Value> {
+        for Written { text, origin } in written {
+            match expand::expand(text, self.variables) {
+                Ok(expanded) => {
+                    let Some(text) = expanded.text else { continue };
+                    return Some(Value { key: key.to_owned(), text, origin, through: expanded.variables });
+                }
+                Err(error) => {
+                    self.errors.push(SettingError::Expand { key: key.to_owned(), origin, error });
+                    return None;
+                }
+            }
+        }
+        None
+    }
+}

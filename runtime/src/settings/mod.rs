@@ -1,0 +1,325 @@
+//! What the app runs with: the manifest, then the environment, then flags, read once at the start.
+//!
+//! Reading is pure: variables are passed in. Everything comes out typed and within bounds, and everything that is wrong
+//! comes out at once.
+
+mod entries;
+mod error;
+pub mod expand;
+mod layers;
+mod options;
+pub mod parse;
+
+use std::{collections::BTreeMap, time::Duration};
+
+pub use entries::{Assignor, Consumer, Group, Protocol, Tombstones, Topic};
+pub use error::SettingError;
+pub use expand::ExpandError;
+use layers::Layers;
+pub use layers::{Origin, Value};
+pub use options::{OptionError, check_option, compiled_in, is_secret, refused, refused_option};
+pub use parse::Backoff;
+
+use crate::manifest::{ConsumerEntry, Manifest};
+
+/// The environment in which a missing broker is started, and a person watches.
+pub const DEVELOPMENT: &str = "development";
+
+/// The environment of an app that nobody says anything to.
+pub const PRODUCTION: &str = "production";
+
+/// Partitions of a topic in development, where the manifest names no number.
+pub const DEVELOPMENT_PARTITIONS: i32 = 4;
+
+/// Where properties of librdkafka stand.
+const OPTIONS: [&str; 3] = ["kafka.options.", "kafka.consumer.", "kafka.producer."];
+
+/// What the command line says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--brokers`
+    pub brokers: Option<String>,
+    /// `--concurrency`
+    pub concurrency: Option<String>,
+    /// `--shutdown-timeout`
+    pub shutdown_timeout: Option<String>,
+    /// `--groups`: names as the manifest writes them, or as Kafka knows them. Empty: all.
+    pub groups: Vec<String>,
+    /// `--topics`: keys of the manifest, or names in Kafka. Empty: all.
+    pub topics: Vec<String>,
+    /// `--exclude-topics`, as `topics`.
+    pub exclude_topics: Vec<String>,
+    /// The environment when `KARAFKA_ENV` says nothing. `None`: development when cargo runs the process, else
+    /// production.
+    pub default_environment: Option<&'static str>,
+}
+
+/// Everything that an app runs with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The app's name.
+    pub app: String,
+    /// `development`, `production`, or what `KARAFKA_ENV` says.
+    pub environment: String,
+    /// Where Kafka is, as librdkafka takes it; `None` only in development: an embedded broker stands in.
+    pub brokers: Option<String>,
+    /// The prefix of `client.id`: the option of that name, or the app's name.
+    pub client_id: String,
+    /// `kafka.options`, for consumers and producers, without `client.id`.
+    pub options: BTreeMap<String, String>,
+    /// `kafka.consumer`, over `options`.
+    pub consumer_options: BTreeMap<String, String>,
+    /// `kafka.producer`, over `options`.
+    pub producer_options: BTreeMap<String, String>,
+    /// How many performs a group runs at once where it does not say.
+    pub concurrency: usize,
+    /// How long a stop may take.
+    pub shutdown_timeout: Duration,
+    /// One for each of [`Manifest::groups`], in the same order.
+    pub groups: Vec<Group>,
+    /// One for each of [`Manifest::topics`], in the same order.
+    pub topics: Vec<Topic>,
+    /// One for each of [`Manifest::consumers`], in the same order.
+    pub consumers: Vec<Consumer>,
+    /// Every value with its origin, sorted by key, for `info`.
+    pub values: Vec<Value>,
+}
+
+impl Settings {
+    /// Reads all layers. `variables` is the process's environment.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, in the order: process, groups, topics, consumers, flags.
+    pub fn read(
+        manifest: &Manifest,
+        variables: &BTreeMap<String, String>,
+        flags: &Flags,
+    ) -> Result<Self, Vec<SettingError>> {
+        let (settings, errors) = Self::examine(manifest, variables, flags);
+        if errors.is_empty() { Ok(settings) } else { Err(errors) }
+    }
+
+    /// As [`Settings::read`], for `info`: defaults stand where something is wrong.
+    #[must_use]
+    pub fn examine(
+        manifest: &Manifest,
+        variables: &BTreeMap<String, String>,
+        flags: &Flags,
+    ) -> (Self, Vec<SettingError>) {
+        let (environment, origin) = environment(variables, flags);
+        let mut layers = Layers::new(manifest, &environment, variables);
+        layers.values.push(Value { key: "environment".to_owned(), text: environment.clone(), origin, through: vec![] });
+
+        refuse_unknown_keys(&mut layers, manifest);
+        let flag = flags.brokers.as_deref().map(|text| ("--brokers", text));
+        let brokers = layers.process("kafka.brokers", flag, Some("KARAFKA_BROKERS"));
+        let missing = brokers.is_none() && layers.errors.is_empty();
+        let brokers = layers.read_optional(brokers, parse::brokers);
+        if missing && environment != DEVELOPMENT {
+            layers.errors.push(SettingError::NoBrokers { environment: environment.clone() });
+        }
+
+        let mut options = options_under(&mut layers, "kafka.options.", variables);
+        let consumer_options = options_under(&mut layers, "kafka.consumer.", &BTreeMap::new());
+        let producer_options = options_under(&mut layers, "kafka.producer.", &BTreeMap::new());
+        let client_id = options.remove("client.id").unwrap_or_else(|| manifest.app.to_owned());
+
+        let flag = flags.concurrency.as_deref().map(|text| ("--concurrency", text));
+        let outside = layers.outside("concurrency", flag, Some("KARAFKA_CONCURRENCY")).is_some();
+        let concurrency = layers.process("concurrency", flag, Some("KARAFKA_CONCURRENCY"));
+        let concurrency = layers.read(concurrency, parse::concurrency, 32);
+        layers.note_default("concurrency", "32");
+
+        let flag = flags.shutdown_timeout.as_deref().map(|text| ("--shutdown-timeout", text));
+        let shutdown_timeout = layers.process("shutdown_timeout", flag, Some("KARAFKA_SHUTDOWN_TIMEOUT"));
+        let shutdown_timeout = layers.read(shutdown_timeout, parse::shutdown_timeout, Duration::from_secs(30));
+        layers.note_default("shutdown_timeout", "30s");
+
+        let shared = outside.then_some(concurrency);
+        let groups =
+            manifest.groups.iter().map(|entry| entries::group(&mut layers, entry, shared, concurrency)).collect();
+        let topics = manifest.topics.iter().map(|entry| entries::topic(&mut layers, entry)).collect();
+        let consumers =
+            manifest.consumers.iter().map(|entry| entries::consumer(&mut layers, manifest, entry)).collect();
+
+        let Layers { mut values, mut errors, .. } = layers;
+        values.sort_by(|a, b| a.key.cmp(&b.key));
+        let app = manifest.app.to_owned();
+        let mut settings = Self {
+            app,
+            environment,
+            brokers,
+            client_id,
+            options,
+            consumer_options,
+            producer_options,
+            concurrency,
+            shutdown_timeout,
+            groups,
+            topics,
+            consumers,
+            values,
+        };
+        errors.extend(settings.names_that_meet());
+        errors.extend(settings.select(flags));
+        (settings, errors)
+    }
+
+    /// Asks librdkafka about every option, before any client is made.
+    ///
+    /// # Errors
+    ///
+    /// What it does not know, cannot do as it was compiled, or does not take.
+    pub fn check_options(&self) -> Result<(), Vec<SettingError>> {
+        let mut errors = Vec::new();
+        for value in &self.values {
+            let Some(name) = OPTIONS.iter().find_map(|prefix| value.key.strip_prefix(prefix)) else { continue };
+            if let Err(error) = check_option(name, &value.text) {
+                errors.push(SettingError::Option { key: value.key.clone(), origin: value.origin.clone(), error });
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// Whether this is development.
+    #[must_use]
+    pub fn is_development(&self) -> bool {
+        self.environment == DEVELOPMENT
+    }
+
+    /// The group that the manifest writes so.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.iter().find(|group| group.name == name)
+    }
+
+    /// The topic of this key.
+    #[must_use]
+    pub fn topic(&self, key: &str) -> Option<&Topic> {
+        self.topics.iter().find(|topic| topic.key == key)
+    }
+
+    /// The settings of a consumer.
+    #[must_use]
+    pub fn consumer(&self, entry: &ConsumerEntry) -> Option<&Consumer> {
+        self.consumers.iter().find(|consumer| consumer.topic == entry.topic && consumer.group == entry.group)
+    }
+
+    /// Two groups with one id would steal each other's partitions; two topics of one name would be consumed twice.
+    fn names_that_meet(&self) -> Vec<SettingError> {
+        let groups = self.groups.iter().map(|group| (group.name.as_str(), group.id.as_str()));
+        let topics = self.topics.iter().map(|topic| (topic.key.as_str(), topic.name.as_str()));
+        let mut errors = meetings("groups", groups);
+        errors.extend(meetings("topics", topics));
+        errors
+    }
+
+    /// Marks what the flags leave in.
+    fn select(&mut self, flags: &Flags) -> Vec<SettingError> {
+        let mut errors = Vec::new();
+        let mut known = |flag, what, wanted: &[String], of: &dyn Fn(&Consumer) -> [String; 2]| {
+            let all: Vec<[String; 2]> = self.consumers.iter().map(of).collect();
+            for name in wanted {
+                if !all.iter().any(|names| names.contains(name)) {
+                    let mut known: Vec<_> = all.iter().map(|[name, _]| name.as_str()).collect();
+                    known.sort_unstable();
+                    known.dedup();
+                    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                    errors.push(SettingError::UnknownName { flag, what, name: name.clone(), known });
+                }
+            }
+            all
+        };
+        let group_names = |consumer: &Consumer| {
+            let id = self.group(&consumer.group).map_or_else(String::new, |group| group.id.clone());
+            [consumer.group.clone(), id]
+        };
+        let topic_names = |consumer: &Consumer| {
+            let name = self.topic(&consumer.topic).map_or_else(String::new, |topic| topic.name.clone());
+            [consumer.topic.clone(), name]
+        };
+        let groups = known("--groups", "group", &flags.groups, &group_names);
+        let topics = known("--topics", "topic", &flags.topics, &topic_names);
+        known("--exclude-topics", "topic", &flags.exclude_topics, &topic_names);
+
+        let names = |wanted: &[String], names: &[String; 2]| wanted.iter().any(|name| names.contains(name));
+        for (index, consumer) in self.consumers.iter_mut().enumerate() {
+            consumer.selected = (flags.groups.is_empty() || names(&flags.groups, &groups[index]))
+                && (flags.topics.is_empty() || names(&flags.topics, &topics[index]))
+                && !names(&flags.exclude_topics, &topics[index]);
+        }
+        for group in &mut self.groups {
+            group.selected = self.consumers.iter().any(|consumer| consumer.selected && consumer.group == group.name);
+        }
+        let nothing = !self.consumers.is_empty() && !self.consumers.iter().any(|consumer| consumer.selected);
+        if nothing && errors.is_empty() {
+            errors.push(SettingError::NothingSelected);
+        }
+        errors
+    }
+}
+
+fn refuse_unknown_keys(layers: &mut Layers<'_>, manifest: &Manifest) {
+    let of_environments = manifest.environments.iter().flat_map(|(_, settings)| settings.iter());
+    let written = manifest.settings.iter().chain(of_environments).map(|(key, _)| *key);
+    let is_option = |key: &str| OPTIONS.iter().any(|prefix| key.starts_with(prefix));
+    let known = ["kafka.brokers", "concurrency", "shutdown_timeout"];
+    entries::refuse_unknown(layers, written.filter(|key| !is_option(key)), &known, str::to_owned);
+}
+
+/// `KARAFKA_ENV`, or what fits how the process was started.
+fn environment(variables: &BTreeMap<String, String>, flags: &Flags) -> (String, Origin) {
+    if let Some(name) = variables.get("KARAFKA_ENV").filter(|name| !name.is_empty()) {
+        return (name.clone(), Origin::Variable("KARAFKA_ENV".to_owned()));
+    }
+    let run_by_cargo = variables.contains_key("CARGO") && variables.contains_key("CARGO_MANIFEST_DIR");
+    let name = flags.default_environment.unwrap_or(if run_by_cargo { DEVELOPMENT } else { PRODUCTION });
+    (name.to_owned(), Origin::Default)
+}
+
+/// The options under `prefix`; those of the environment (`KARAFKA_OPTIONS_SECURITY_PROTOCOL`) win over the manifest's.
+fn options_under(
+    layers: &mut Layers<'_>,
+    prefix: &str,
+    variables: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let from_variables: BTreeMap<String, &str> = variables
+        .keys()
+        .filter_map(|variable| Some((variable.strip_prefix("KARAFKA_OPTIONS_")?, variable.as_str())))
+        .map(|(name, variable)| (name.to_ascii_lowercase().replace('_', "."), variable))
+        .collect();
+    let mut names: Vec<String> = layers.names_under(prefix).into_iter().map(str::to_owned).collect();
+    names.extend(from_variables.keys().cloned());
+    names.sort_unstable();
+    names.dedup();
+
+    let mut options = BTreeMap::new();
+    for name in names {
+        let key = format!("{prefix}{name}");
+        let Some(value) = layers.process(&key, None, from_variables.get(&name).copied()) else { continue };
+        if let Some(instead) = refused(&name, &value.text) {
+            layers.errors.push(SettingError::Refused { key, origin: value.origin, instead });
+            continue;
+        }
+        options.insert(name, value.text.clone());
+        layers.values.push(value);
+    }
+    options
+}
+
+fn meetings<'a>(what: &'static str, names: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<SettingError> {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (written, name) in names {
+        if let Some(first) = seen.insert(name, written) {
+            let (first, second) = (first.to_owned(), written.to_owned());
+            errors.push(SettingError::SameName { what, first, second, name: name.to_owned() });
+        }
+    }
+    errors
+}
+
+#[cfg(test)]
+mod tests;

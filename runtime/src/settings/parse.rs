@@ -1,0 +1,217 @@
+//! From the text of a setting to its value; each says what it expects.
+
+use std::time::Duration;
+
+/// What a value must be, in words that fit after "it must be".
+pub type Expected = &'static str;
+
+/// The bounds of the time between two attempts: it doubles from `min`, with jitter, and never passes `max`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// After the first failure.
+    pub min: Duration,
+    /// The cap.
+    pub max: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { min: Duration::from_secs(1), max: Duration::from_secs(30) }
+    }
+}
+
+/// How many performs run at once: 1 to 65,536.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn concurrency(text: &str) -> Result<usize, Expected> {
+    whole_number(text)
+        .filter(|number| (1..=65_536).contains(number))
+        .map(|number| number as usize)
+        .ok_or("a whole number from 1 to 65536, such as `32`")
+}
+
+/// The number of partitions of a topic: 1 to 100,000.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn partitions(text: &str) -> Result<i32, Expected> {
+    whole_number(text)
+        .filter(|number| (1..=100_000).contains(number))
+        .and_then(|number| i32::try_from(number).ok())
+        .ok_or("a whole number from 1 to 100000, such as `12`")
+}
+
+/// A size in bytes, from 1 MiB to 1 TiB, such as `64MiB`.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn memory(text: &str) -> Result<u64, Expected> {
+    const UNITS: [(&str, u64); 7] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("B", 1),
+    ];
+    let bytes = UNITS.iter().find_map(|(unit, factor)| {
+        let number = text.trim().strip_suffix(unit)?;
+        whole_number(number)?.checked_mul(*factor)
+    });
+    bytes.filter(|bytes| (1 << 20..=1 << 40).contains(bytes)).ok_or("a size from 1MiB to 1024GiB, such as `64MiB`")
+}
+
+/// A time with its unit (`ms`, `s`, `m`, `h`), up to a day.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn duration(text: &str) -> Result<Duration, Expected> {
+    const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    let milliseconds = UNITS.iter().find_map(|(unit, factor)| {
+        let number = text.trim().strip_suffix(unit)?;
+        whole_number(number)?.checked_mul(*factor)
+    });
+    milliseconds
+        .filter(|milliseconds| *milliseconds <= 86_400_000)
+        .map(Duration::from_millis)
+        .ok_or("a time with its unit, up to a day, such as `500ms`, `30s` or `5m`")
+}
+
+/// How long a stop may take: a [`duration`] up to an hour.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn shutdown_timeout(text: &str) -> Result<Duration, Expected> {
+    duration(text)
+        .ok()
+        .filter(|duration| *duration <= Duration::from_secs(3_600))
+        .ok_or("a time with its unit, up to an hour, such as `30s`")
+}
+
+/// The time between attempts, such as `1s..30s`; a single time stands for both ends.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn backoff(text: &str) -> Result<Backoff, Expected> {
+    let (min, max) = text.split_once("..").unwrap_or((text, text));
+    match (duration(min), duration(max)) {
+        (Ok(min), Ok(max)) if Duration::from_millis(1) <= min && min <= max => Ok(Backoff { min, max }),
+        _ => Err("a time from the shortest to the longest, 1ms or more, such as `1s..30s`"),
+    }
+}
+
+/// A topic's name as Kafka takes it.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn topic_name(text: &str) -> Result<String, Expected> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if (1..=249).contains(&text.len()) && text.bytes().all(legal) && text != "." && text != ".." {
+        Ok(text.to_owned())
+    } else {
+        Err("1 to 249 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`")
+    }
+}
+
+/// A group's id: any text that can be seen, without spaces around it.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn group_id(text: &str) -> Result<String, Expected> {
+    if (1..=255).contains(&text.len()) && text.trim() == text && !text.contains(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err("a text of 1 to 255 bytes, without spaces around it")
+    }
+}
+
+/// Where Kafka is: `host:port`, or several with commas between them, brought into one form.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn brokers(text: &str) -> Result<String, Expected> {
+    let brokers: Vec<&str> = text.split(',').map(str::trim).filter(|broker| !broker.is_empty()).collect();
+    if brokers.is_empty() || !brokers.iter().copied().all(is_broker) {
+        return Err("`host:port`, or several with commas between them, such as `kafka-1:9092,kafka-2:9092`");
+    }
+    Ok(brokers.join(","))
+}
+
+fn is_broker(broker: &str) -> bool {
+    let address = broker.split_once("://").map_or(broker, |(_, address)| address);
+    let (host, port) = match address.rsplit_once(':') {
+        // An IPv6 address without a port ends in its bracket.
+        Some((_, end)) if end.ends_with(']') => (address, None),
+        Some((host, port)) => (host, Some(port)),
+        None => (address, None),
+    };
+    let host_is_legal = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/');
+    host_is_legal && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
+/// Digits, and `_` between them.
+fn whole_number(text: &str) -> Option<u64> {
+    let digits = text.trim();
+    if !digits.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    digits.replace('_', "").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, a number in a manifest means something else than it says.
+    #[test]
+    fn reads_units() {
+        assert_eq!(memory("64MiB"), Ok(64 << 20));
+        assert_eq!(memory("1_048_576B"), Ok(1 << 20));
+        assert_eq!(memory("2 GB"), Ok(2_000_000_000));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(backoff("1s..30s"), Ok(Backoff::default()));
+        assert_eq!(backoff("200ms").map(|backoff| backoff.max), Ok(Duration::from_millis(200)));
+        assert_eq!(concurrency("64"), Ok(64));
+        assert_eq!(brokers(" a:1 , b:2,"), Ok("a:1,b:2".to_owned()));
+        let several = "[::1]:9092,[::1],SSL://kafka:9093";
+        assert_eq!(brokers(several), Ok(several.to_owned()));
+    }
+
+    /// If this fails, a value without sense starts an app that stands still, eats the machine, or spins.
+    #[test]
+    fn refuses_what_is_out_of_bounds() {
+        for text in ["0", "-1", "65537", "1.5", "", "x", "+3", "99999999999999999999"] {
+            assert!(concurrency(text).is_err(), "{text}");
+        }
+        for text in ["1KiB", "64", "2048GiB", "99999999999GiB", "MiB"] {
+            assert!(memory(text).is_err(), "{text}");
+        }
+        for text in ["30", "25h", "s", "-1s", "1 day"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        for text in ["0s..1s", "2s..1s", "1s..", "..", "1s...2s"] {
+            assert!(backoff(text).is_err(), "{text}");
+        }
+        for text in ["", ",", "a b:1", "a:0", "a:65536", ":9092", "a:x", "http://h/p"] {
+            assert!(brokers(text).is_err(), "{text}");
+        }
+        for text in ["", ".", "..", "a b", "a/b", "é"] {
+            assert!(topic_name(text).is_err(), "{text}");
+        }
+        for text in ["", " a", "a\n"] {
+            assert!(group_id(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fmt::Write as _;
+
+use super::*;
+use crate::manifest::{GroupEntry, TopicEntry};
+
+static MANIFEST: Manifest = Manifest {
+    app: "studio",
+    version: "1.2.0",
+    root: "/srv/studio",
+    settings: &[
+        ("concurrency", "${WORKERS:-16}"),
+        ("kafka.brokers", "${BROKERS?}"),
+        ("kafka.options.client.id", "studio-eu"),
+        ("kafka.options.sasl.password", "${PASSWORD?}"),
+        ("kafka.options.socket.keepalive.enable", "true"),
+        ("kafka.consumer.fetch.min.bytes", "1"),
+        ("kafka.producer.compression.type", "lz4"),
+    ],
+    environments: &[("production", &[("concurrency", "64"), ("kafka.options.sasl.username", "${USER_NAME}")])],
+    groups: &[
+        GroupEntry { name: "audit", settings: &[("memory", "8MiB"), ("protocol", "consumer")] },
+        GroupEntry {
+            name: "${PREFIX:-}main",
+            settings: &[("concurrency", "4"), ("instance_id", "${POD?}"), ("assignor", "range")],
+        },
+    ],
+    topics: &[
+        TopicEntry { key: "clicks", message: "json", settings: &[("partitions", "12")] },
+        TopicEntry { key: "events", message: "json", settings: &[("name", "${PREFIX:-}events")] },
+    ],
+    consumers: &[
+        entry("clicks", "${PREFIX:-}main", &[("tombstones", "skip")]),
+        entry("clicks", "audit", &[]),
+        entry("events", "${PREFIX:-}main", &[("retry.backoff", "200ms..5s")]),
+    ],
+};
+
+const fn entry(
+    topic: &'static str,
+    group: &'static str,
+    settings: &'static [(&'static str, &'static str)],
+) -> ConsumerEntry {
+    ConsumerEntry {
+        topic,
+        group,
+        controller: "ClicksController",
+        worker: "ClicksWorker",
+        parser: "json",
+        interchanger: "json",
+        emits: &[],
+        settings,
+    }
+}
+
+fn variables(given: &[(&str, &str)]) -> BTreeMap<String, String> {
+    given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn read(given: &[(&str, &str)], flags: &Flags) -> Settings {
+    Settings::read(&MANIFEST, &variables(given), flags).unwrap()
+}
+
+/// The errors as the command line prints them.
+fn errors(manifest: &Manifest, given: &[(&str, &str)], flags: &Flags) -> String {
+    let errors = match Settings::read(manifest, &variables(given), flags) {
+        Ok(settings) => settings.check_options().err().unwrap_or_default(),
+        Err(errors) => errors,
+    };
+    errors.iter().fold(String::new(), |mut text, error| {
+        let _ = writeln!(text, "error: {error}");
+        text
+    })
+}
+
+fn snapshot(name: &str, text: &str) {
+    insta::with_settings!({snapshot_path => "../../../tests/snapshots", prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+const DEV: (&str, &str) = ("KARAFKA_ENV", "development");
+const PROD: (&str, &str) = ("KARAFKA_ENV", "production");
+
+/// If this fails, an app runs with other numbers than its manifest says.
+#[test]
+fn reads_the_manifest() {
+    let settings = read(&[DEV, ("POD", "studio-0"), ("PREFIX", "eu.")], &Flags::default());
+    assert_eq!(settings.brokers, None);
+    assert_eq!(settings.client_id, "studio-eu");
+    assert_eq!(settings.options, BTreeMap::from([("socket.keepalive.enable".into(), "true".into())]));
+    assert_eq!(settings.consumer_options["fetch.min.bytes"], "1");
+    assert_eq!(settings.producer_options["compression.type"], "lz4");
+    assert_eq!(settings.concurrency, 16);
+    let [audit, main] = &settings.groups[..] else { panic!("two groups") };
+    assert_eq!((audit.concurrency, audit.memory, audit.protocol), (16, 8 << 20, Protocol::Consumer));
+    assert_eq!((main.id.as_str(), main.concurrency, main.assignor), ("eu.main", 4, Assignor::Range));
+    assert_eq!(main.instance_id.as_deref(), Some("studio-0-eu.main"));
+    assert_eq!(audit.instance_id, None);
+    assert_eq!(settings.topic("clicks").unwrap().partitions, Some(12));
+    assert_eq!(settings.topic("events").unwrap().name, "eu.events");
+    let tombstones: Vec<_> = settings.consumers.iter().map(|consumer| consumer.tombstones).collect();
+    assert_eq!(tombstones, [Tombstones::Skip, Tombstones::Fail, Tombstones::Fail]);
+    let events = settings.consumer(&MANIFEST.consumers[2]).unwrap();
+    assert_eq!((events.backoff.min, events.backoff.max), (Duration::from_millis(200), Duration::from_secs(5)));
+}
+
+/// If this fails, the layer that a person writes last is not the one that counts.
+#[test]
+fn later_layers_win() {
+    let given = [PROD, ("BROKERS", "a:1"), ("USER_NAME", "ann"), ("WORKERS", "not read")];
+    let settings = read(&given, &Flags::default());
+    assert_eq!((settings.brokers.as_deref(), settings.concurrency), (Some("a:1"), 64));
+    assert_eq!(settings.options["sasl.username"], "ann");
+    assert_eq!(settings.groups[1].concurrency, 4);
+
+    let given = [
+        PROD,
+        ("KARAFKA_BROKERS", "b:1"),
+        ("KARAFKA_CONCURRENCY", "8"),
+        ("KARAFKA_SHUTDOWN_TIMEOUT", "5s"),
+        ("KARAFKA_OPTIONS_SASL_USERNAME", "bob"),
+        ("KARAFKA_OPTIONS_FETCH_MAX_BYTES", "1048576"),
+    ];
+    let settings = read(&given, &Flags::default());
+    assert_eq!((settings.brokers.as_deref(), settings.concurrency), (Some("b:1"), 8));
+    assert_eq!(settings.shutdown_timeout, Duration::from_secs(5));
+    assert_eq!((settings.options["sasl.username"].as_str(), settings.groups[1].concurrency), ("bob", 8));
+    assert_eq!(settings.options["fetch.max.bytes"], "1048576");
+
+    let flags = Flags {
+        brokers: Some("c:1, d:1".to_owned()),
+        concurrency: Some("2".to_owned()),
+        shutdown_timeout: Some("0s".to_owned()),
+        ..Flags::default()
+    };
+    let settings = read(&given, &flags);
+    assert_eq!((settings.brokers.as_deref(), settings.concurrency), (Some("c:1,d:1"), 2));
+    assert_eq!((settings.shutdown_timeout, settings.groups[1].concurrency), (Duration::ZERO, 2));
+}
+
+/// If this fails, a release binary starts a broker of its own in production, or `cargo run` refuses to.
+#[test]
+fn cargo_means_development() {
+    let by_cargo = [("CARGO", "/bin/cargo"), ("CARGO_MANIFEST_DIR", "/srv"), ("KARAFKA_BROKERS", "a:1")];
+    assert_eq!(read(&by_cargo, &Flags::default()).environment, "development");
+    let alone = [("KARAFKA_BROKERS", "a:1"), ("USER_NAME", "ann")];
+    assert_eq!(read(&alone, &Flags::default()).environment, "production");
+    let flags = Flags { default_environment: Some(DEVELOPMENT), ..Flags::default() };
+    assert_eq!(read(&alone, &flags).environment, "development");
+    assert_eq!(read(&[PROD, by_cargo[0], by_cargo[1], alone[0], alone[1]], &flags).environment, "production");
+}
+
+/// If this fails, `--groups` or `--topics` runs something else than it names.
+#[test]
+fn flags_choose_a_part() {
+    let selected = |flags: Flags| {
+        let settings = read(&[DEV, ("PREFIX", "eu.")], &flags);
+        let consumers: Vec<_> = settings.consumers.iter().map(|consumer| consumer.selected).collect();
+        let groups: Vec<_> = settings.groups.iter().map(|group| group.selected).collect();
+        (consumers, groups)
+    };
+    let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(selected(Flags::default()), (vec![true; 3], vec![true; 2]));
+    let audit = Flags { groups: list(&["audit"]), ..Flags::default() };
+    assert_eq!(selected(audit), (vec![false, true, false], vec![true, false]));
+    let by_id = Flags { groups: list(&["eu.main"]), exclude_topics: list(&["clicks"]), ..Flags::default() };
+    assert_eq!(selected(by_id), (vec![false, false, true], vec![false, true]));
+    let by_key = Flags { topics: list(&["events"]), ..Flags::default() };
+    assert_eq!(selected(by_key), (vec![false, false, true], vec![false, true]));
+}
+
+/// If this fails, a person whose app does not start does not learn what to write.
+#[test]
+fn names_what_is_wrong() {
+    static WRONG: Manifest = Manifest {
+        settings: &[
+            ("concurrency", "${WORKERS}"),
+            ("kafka.brokers", "kafka:port"),
+            ("kafka.options.sasl.password", "${PASSWORD}"),
+            ("kafka.options.enable.auto.commit", "true"),
+            ("kafka.consumer.group.id", "x"),
+            ("kafka.producer.acks", "${ACKS"),
+            ("window", "1"),
+        ],
+        environments: &[("staging", &[("concurrency", "${WORKERS:-many}")])],
+        groups: &[
+            GroupEntry { name: "a", settings: &[("memory", "1KiB"), ("ordering", "key"), ("window", "1")] },
+            GroupEntry { name: "${A:-a}", settings: &[("concurrency", "0"), ("protocol", "new")] },
+        ],
+        topics: &[
+            TopicEntry { key: "one", message: "json", settings: &[("name", "t")] },
+            TopicEntry { key: "t", message: "json", settings: &[("partitions", "0")] },
+            TopicEntry { key: "u", message: "json", settings: &[("name", "${U u}")] },
+        ],
+        consumers: &[entry("one", "a", &[("tombstones", "maybe"), ("retry.backoff", "30s..1s")])],
+        ..MANIFEST
+    };
+    snapshot("settings_wrong_everywhere", &errors(&WRONG, &[DEV], &Flags::default()));
+    snapshot("settings_wrong_environment", &errors(&WRONG, &[("KARAFKA_ENV", "staging")], &Flags::default()));
+}
+
+/// If this fails, the first error of a first deployment reads worse than the design promises.
+#[test]
+fn names_the_missing_brokers() {
+    snapshot("settings_no_brokers", &errors(&MANIFEST, &[PROD, ("USER_NAME", "ann")], &Flags::default()));
+}
+
+/// If this fails, a wrong variable or flag is blamed on the manifest.
+#[test]
+fn names_variables_and_flags() {
+    let given = [DEV, ("KARAFKA_CONCURRENCY", "lots"), ("KARAFKA_OPTIONS_SASL_PASSWORD", "hunter2")];
+    let flags = Flags {
+        brokers: Some("kafka:0".to_owned()),
+        groups: vec!["mian".to_owned()],
+        topics: vec!["click".to_owned()],
+        shutdown_timeout: Some("30".to_owned()),
+        ..Flags::default()
+    };
+    snapshot("settings_wrong_outside", &errors(&MANIFEST, &given, &flags));
+    let flags = Flags { exclude_topics: vec!["clicks".to_owned(), "events".to_owned()], ..Flags::default() };
+    snapshot("settings_nothing_selected", &errors(&MANIFEST, &[DEV], &flags));
+}
+
+/// If this fails, an option that librdkafka does not know stops the app in a place where nobody looks for it.
+#[test]
+#[cfg(not(feature = "ssl"))]
+fn asks_librdkafka_for_each_option() {
+    let given = [
+        DEV,
+        ("KARAFKA_OPTIONS_SECURITY_PROTOCOL", "sasl_ssl"),
+        ("KARAFKA_OPTIONS_SASL_USERNAM", "ann"),
+        ("KARAFKA_OPTIONS_FETCH_MIN_BYTES", "few"),
+    ];
+    snapshot("settings_options_refused_by_librdkafka", &errors(&MANIFEST, &given, &Flags::default()));
+}
+
+/// If this fails, `info` shows a secret, or hides where a value came from.
+#[test]
+fn remembers_origins() {
+    let given = [PROD, ("BROKERS", "a:1"), ("USER_NAME", "ann"), ("PASSWORD", "hunter2"), ("PREFIX", "eu.")];
+    let settings = read(&given, &Flags { concurrency: Some("3".to_owned()), ..Flags::default() });
+    let text = settings.values.iter().fold(String::new(), |mut text, value| {
+        let _ = writeln!(text, "{} = {}  ({})", value.key, value.shown(), value.source());
+        text
+    });
+    snapshot("settings_origins", &text);
+}

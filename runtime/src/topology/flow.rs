@@ -1,0 +1,56 @@
+//! `flow` for a person, and as JSON.
+
+use serde_json::json;
+
+use super::{Topology, table};
+
+impl Topology {
+    /// The flow as a text: incoming ⇒ controller ⇒ outgoing, a row a consumer; topics with consumers first.
+    #[must_use]
+    pub fn flow_text(&self) -> String {
+        let mut rows = Vec::new();
+        let mut elsewhere = Vec::new();
+        for topic in &self.topics {
+            let consumers: Vec<_> = self.consumers_of(&topic.key).collect();
+            if consumers.is_empty() {
+                let unused = self.senders_to(&topic.key).is_empty();
+                let words = if unused { "(nobody here, and nothing here sends to it)" } else { "(nobody here)" };
+                elsewhere.push(vec![topic.key.clone(), format!("⇒ {words}")]);
+            }
+            for (index, consumer) in consumers.iter().enumerate() {
+                let key = if index == 0 { topic.key.as_str() } else { "" };
+                let group = if consumers.len() > 1 { format!(" [{}]", consumer.group) } else { String::new() };
+                let emits = if consumer.emits.is_empty() { "(end)".to_owned() } else { consumer.emits.join(", ") };
+                rows.push(vec![key.to_owned(), format!("⇒ {}{group}", consumer.controller), format!("⇒ {emits}")]);
+            }
+        }
+        if rows.is_empty() && elsewhere.is_empty() {
+            return format!("{}\n  (no topics yet: `karafka generate controller NAME` adds the first)\n", self.app);
+        }
+        // What nobody here consumes stands in the first column only, so that long remarks do not stretch the second.
+        let width = |row: &Vec<String>| row[0].chars().count();
+        let widest = rows.iter().chain(&elsewhere).map(width).max().unwrap_or(0);
+        for row in rows.iter_mut().chain(&mut elsewhere) {
+            row[0] = format!("{:widest$}", row[0]);
+        }
+        format!("{}\n{}{}", self.app, table(&rows, "  ", "   "), table(&elsewhere, "  ", "   "))
+    }
+
+    /// The flow as JSON.
+    #[must_use]
+    pub fn flow_json(&self) -> String {
+        let topics = self.topics.iter().map(|topic| {
+            let consumers = self.consumers_of(&topic.key).map(|consumer| {
+                json!({ "controller": consumer.controller, "group": consumer.group, "emits": consumer.emits })
+            });
+            json!({
+                "topic": topic.key,
+                "message": topic.message,
+                "consumers": consumers.collect::<Vec<_>>(),
+                "sent_by": self.senders_to(&topic.key),
+            })
+        });
+        let flow = json!({ "app": self.app, "topics": topics.collect::<Vec<_>>() });
+        format!("{flow:#}\n")
+    }
+}

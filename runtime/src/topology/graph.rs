@@ -1,0 +1,91 @@
+//! `flow` for programs that draw: mermaid and dot.
+
+use std::fmt::Write as _;
+
+use super::Topology;
+
+impl Topology {
+    /// The flow as a mermaid flowchart: topics round, controllers square, topics that nobody here consumes dashed.
+    #[must_use]
+    pub fn flow_mermaid(&self) -> String {
+        let mut text = "flowchart LR\n".to_owned();
+        for (id, topic) in self.topics.iter().enumerate() {
+            let elsewhere = if self.is_elsewhere(&topic.key) { ":::elsewhere" } else { "" };
+            let _ = writeln!(text, "  t{id}([\"{}\"]){elsewhere}", mermaid(&topic.key));
+        }
+        for (id, controller) in self.controllers().iter().enumerate() {
+            let _ = writeln!(text, "  c{id}[\"{}\"]", mermaid(controller));
+        }
+        for (from, to) in self.edges() {
+            let _ = writeln!(text, "  {from} --> {to}");
+        }
+        text.push_str("  classDef elsewhere stroke-dasharray: 4\n");
+        text
+    }
+
+    /// The flow in Graphviz's language: topics round, controllers square, topics that nobody here consumes dashed.
+    #[must_use]
+    pub fn flow_dot(&self) -> String {
+        let mut text = format!("digraph {} {{\n  rankdir=LR\n", dot(&self.app));
+        for (id, topic) in self.topics.iter().enumerate() {
+            let style = if self.is_elsewhere(&topic.key) { ", style=dashed" } else { "" };
+            let _ = writeln!(text, "  t{id} [label={}, shape=ellipse{style}]", dot(&topic.key));
+        }
+        for (id, controller) in self.controllers().iter().enumerate() {
+            let _ = writeln!(text, "  c{id} [label={}, shape=box]", dot(controller));
+        }
+        for (from, to) in self.edges() {
+            let _ = writeln!(text, "  {from} -> {to}");
+        }
+        text.push_str("}\n");
+        text
+    }
+
+    fn is_elsewhere(&self, topic: &str) -> bool {
+        self.consumers_of(topic).next().is_none()
+    }
+
+    fn controllers(&self) -> Vec<&str> {
+        let mut controllers: Vec<&str> = self.consumers.iter().map(|consumer| consumer.controller.as_str()).collect();
+        controllers.sort_unstable();
+        controllers.dedup();
+        controllers
+    }
+
+    /// Pairs of node names, in order, each once.
+    fn edges(&self) -> Vec<(String, String)> {
+        let controllers = self.controllers();
+        let controller_id = |name: &str| controllers.binary_search(&name).ok().map(|id| format!("c{id}"));
+        let topic_id = |key: &str| self.topics.iter().position(|topic| topic.key == key).map(|id| format!("t{id}"));
+        let mut edges = Vec::new();
+        for consumer in &self.consumers {
+            let controller = controller_id(&consumer.controller);
+            edges.extend(topic_id(&consumer.topic).zip(controller.clone()));
+            for emitted in &consumer.emits {
+                edges.extend(controller.clone().zip(topic_id(emitted)));
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        edges.retain(|edge| seen.insert(edge.clone()));
+        edges
+    }
+}
+
+/// A text between mermaid's quotes: its own escapes, and nothing that it would take for HTML.
+fn mermaid(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
+        match character {
+            '#' | '"' | '<' | '>' | '&' | '`' | '\n' | '\r' => {
+                let _ = write!(escaped, "#{};", u32::from(character));
+            }
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// A quoted text of Graphviz.
+fn dot(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}
