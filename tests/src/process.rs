@@ -1,5 +1,7 @@
 //! A process under test: its output is read as it comes, every wait has a limit, and it never outlives its value.
 
+mod guardian;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
@@ -12,9 +14,11 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, kill_process, kill_process_group};
 
+use self::guardian::Guardian;
+
 pub use rustix::process::Signal;
 
-/// A child in a process group of its own, stopped with its whole group when dropped.
+/// A child in a process group of its own, stopped with its whole group when dropped, or when this process is gone.
 ///
 /// The group matters for `cargo run`, `mvn` and the like: killing only them would leave the app or the JVM behind.
 #[derive(Debug)]
@@ -23,6 +27,7 @@ pub struct Process {
     child: Child,
     output: Arc<Output>,
     readers: Vec<JoinHandle<()>>,
+    _guardian: Guardian,
 }
 
 /// Lines of both streams in the order in which they came.
@@ -93,12 +98,13 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
+        let guardian = Guardian::of(child.id());
         let output = Arc::new(Output::default());
         let readers = [
             child.stdout.take().map(|pipe| Output::follow(&output, Stream::Out, pipe)),
             child.stderr.take().map(|pipe| Output::follow(&output, Stream::Err, pipe)),
         ];
-        Ok(Self { name, child, output, readers: readers.into_iter().flatten().collect() })
+        Ok(Self { name, child, output, readers: readers.into_iter().flatten().collect(), _guardian: guardian? })
     }
 
     /// Its process id.
