@@ -71,19 +71,43 @@ impl Source {
 
 /// Where the lines of a text begin.
 ///
-/// A place is found in O(log lines + length of its line).
+/// A place is found in O(log lines), however long its line.
 #[derive(Debug, Clone)]
 pub struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    /// How many characters begin before each block of [`BLOCK`] bytes.
+    blocks: Vec<usize>,
 }
+
+/// Bytes that are counted one by one to find a column.
+const BLOCK: usize = 256;
 
 impl<'a> Lines<'a> {
     /// The lines of `text`, which end with `\n` or `\r\n`.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, starts }
+        let mut characters = 0;
+        let blocks = text
+            .as_bytes()
+            .chunks(BLOCK)
+            .map(|block| {
+                let before = characters;
+                characters += characters_in(block);
+                before
+            })
+            .collect();
+        Self { text, starts, blocks }
+    }
+
+    /// How many characters begin before a byte.
+    fn characters_before(&self, byte: usize) -> usize {
+        // A text whose length is a multiple of the block has no block at its end.
+        let Some(block) = self.blocks.len().checked_sub(1).map(|last| last.min(byte / BLOCK)) else {
+            return 0;
+        };
+        self.blocks[block] + characters_in(&self.text.as_bytes()[block * BLOCK..byte])
     }
 
     /// The line, from 1, that holds a byte.
@@ -97,7 +121,7 @@ impl<'a> Lines<'a> {
     pub fn position(&self, byte: usize) -> (usize, usize) {
         let byte = floor_char_boundary(self.text, byte);
         let line = self.line(byte);
-        (line, self.text[self.starts[line - 1]..byte].chars().count() + 1)
+        (line, self.characters_before(byte) - self.characters_before(self.starts[line - 1]) + 1)
     }
 
     /// The bytes of a line, from 1, without its end. Empty at the text's end for a line that is not there.
@@ -117,6 +141,11 @@ impl<'a> Lines<'a> {
     pub fn count(&self) -> usize {
         self.starts.len()
     }
+}
+
+/// How many characters begin in some bytes of UTF-8.
+fn characters_in(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&byte| byte & 0b1100_0000 != 0b1000_0000).count()
 }
 
 /// The nearest place at or before `byte` where a character begins.
@@ -142,6 +171,17 @@ mod tests {
         assert_eq!(source.position(source.text.find('x').expect("is there")), (2, 6));
         assert_eq!(source.position(4), (1, 4), "inside a character: its beginning");
         assert_eq!(source.position(usize::MAX), (3, 1));
+    }
+
+    /// If this fails, a column in a long line is off by what its blocks hold.
+    #[test]
+    fn columns_are_right_in_long_lines() {
+        for length in [0, 85, 86, 255, 256, 257, 600] {
+            let source = Source::new("karafka.yml", format!("a\n{}", "日".repeat(length)));
+            for column in [0, length / 2, length] {
+                assert_eq!(source.position(2 + 3 * column), (2, column + 1), "of {length}");
+            }
+        }
     }
 
     /// If this fails, a diagnostic shows the wrong line, or the carriage return of a Windows file.

@@ -6,9 +6,15 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use karafka_generator::{model::Model, source::Source};
+use karafka_generator::{
+    compile,
+    diagnostic::{Diagnostic, Severity},
+    model::Model,
+    plan,
+    source::Source,
+};
 
-use super::{Shell, WrongCall};
+use super::{Shell, WrongCall, shell::Tone};
 
 /// The file that makes a folder an app.
 pub(crate) const MANIFEST: &str = "karafka.yml";
@@ -40,16 +46,45 @@ impl App {
         }
     }
 
-    /// The manifest's text.
-    pub(crate) fn source(&self) -> anyhow::Result<Source> {
+    /// The manifest's text, after whatever a command that was killed left half done has been taken back.
+    pub(crate) fn source(&self, shell: &Shell) -> anyhow::Result<Source> {
+        recover(&self.root, shell)?;
         Ok(Source::new(MANIFEST, read_text(&self.root.join(MANIFEST))?))
     }
 
-    /// The resolved app; `None` when the manifest has errors, which have been shown.
-    pub(crate) fn model(&self, _shell: &Shell) -> anyhow::Result<Option<Model>> {
-        let _source = self.source()?;
-        bail!("the manifest cannot be read yet")
+    /// The resolved app; `None` when the manifest has errors. What was found in it goes to standard error.
+    pub(crate) fn model(&self, shell: &Shell) -> anyhow::Result<Option<Model>> {
+        Ok(model(&self.source(shell)?, shell))
     }
+}
+
+/// The resolved app of a manifest; `None` when it has errors. What was found in it goes to standard error.
+pub(crate) fn model(source: &Source, shell: &Shell) -> Option<Model> {
+    let compiled = compile(source);
+    shell.err(&shell.diagnostics(source, &compiled.diagnostics, shell.color_err()));
+    if compiled.model.is_none() {
+        let errors = count(errors(&compiled.diagnostics), "error");
+        shell.summary(&format!("{errors}; nothing was written"));
+    }
+    compiled.model
+}
+
+/// How many of these are errors.
+pub(crate) fn errors(diagnostics: &[Diagnostic]) -> usize {
+    diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+}
+
+/// `1 error`, `2 errors`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// Takes back what a command that was killed left half done.
+pub(crate) fn recover(root: &Path, shell: &Shell) -> anyhow::Result<()> {
+    if plan::recover(root)? {
+        shell.progress(Tone::Notice, "restored", "what an interrupted command had begun was taken back");
+    }
+    Ok(())
 }
 
 /// A file's text, with an error that names the file.
@@ -57,9 +92,7 @@ pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
     let bytes = fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        anyhow::Error::new(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("`{}` is not UTF-8 (byte {at}); save it as UTF-8", path.display()),
-        ))
+        let message = format!("`{}` is not UTF-8 (byte {at}); save it as UTF-8", path.display());
+        io::Error::new(io::ErrorKind::InvalidData, message).into()
     })
 }

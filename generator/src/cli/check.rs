@@ -1,6 +1,17 @@
 //! `karafka check`: is the manifest right, and the crate in step with it?
 
-use super::{App, Exit, Shell};
+use karafka_generator::{
+    compile,
+    plan::{Entry, Options, Plan, Tree},
+    render::Renderer,
+};
+
+use super::{
+    App, Exit, OutputFormat, Shell,
+    app::{count, errors},
+    files,
+    runtime::Runtime,
+};
 
 /// Is the manifest right, and the crate in step with it?
 ///
@@ -9,10 +20,47 @@ use super::{App, Exit, Shell};
 #[command(after_help = "\
 Examples:
   karafka check                             exit status 1 if anything is wrong or out of step
+  karafka check --diff                      with every line that differs
   karafka check --output-format github      annotations in a workflow of GitHub")]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Show every line that differs
+    #[arg(long)]
+    diff: bool,
+}
 
-pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
-    let _model = App::find(shell)?.model(shell)?;
-    Ok(Exit::Done)
+/// How many lines of a difference are shown unless all are asked for.
+const GLANCE: usize = 12;
+
+pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
+    let app = App::find(shell)?;
+    let source = app.source(shell)?;
+    let compiled = compile(&source);
+    shell.out(&shell.diagnostics(&source, &compiled.diagnostics, shell.color_out()))?;
+    let Some(model) = compiled.model else {
+        shell.summary(&count(errors(&compiled.diagnostics), "error"));
+        return Ok(Exit::Wrong);
+    };
+    let tree = Tree::read(&app.root)?;
+    if tree.entry("Cargo.toml").is_none() && tree.entry("src") != Some(Entry::Folder) {
+        shell.summary(&format!("the manifest of `{}` is right; there is no crate beside it", model.app));
+        return Ok(Exit::Done);
+    }
+    let renderer = Renderer::new(&model, Runtime::default().dependency(&app.root)?);
+    let plan = Plan::new(&model, &renderer, &tree, Vec::new(), Options::default());
+    if plan.is_in_step() {
+        let controllers = count(model.controllers.len(), "controller");
+        let topics = count(model.topics.len(), "topic");
+        shell.summary(&format!("`{}` is in step: {topics}, {controllers}", model.app));
+        return Ok(Exit::Done);
+    }
+    let drift = files::drift(&plan, shell);
+    if shell.format == OutputFormat::Full {
+        let limit = if args.diff { usize::MAX } else { GLANCE };
+        let diffs = files::diffs(&plan, shell.color_out(), limit);
+        if !diffs.is_empty() {
+            shell.out(&format!("{}\n", diffs.trim_start_matches('\n')))?;
+        }
+    }
+    shell.out(&drift)?;
+    Ok(Exit::Wrong)
 }

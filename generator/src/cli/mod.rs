@@ -5,9 +5,12 @@
 
 mod app;
 mod check;
+mod files;
 mod generate;
 mod later;
 mod new;
+mod run;
+mod runtime;
 mod shell;
 
 use std::{io, path::PathBuf, process::ExitCode};

@@ -5,6 +5,8 @@ use std::{
     path::PathBuf,
 };
 
+use karafka_generator::{diagnostic::Diagnostic, source::Source};
+
 use super::{Color, Common, OutputFormat};
 
 /// Where a command's words go: results to standard output, everything else to standard error.
@@ -102,6 +104,23 @@ impl Shell {
             text.push_str(&format!("  {cause}\n"));
         }
         self.err(&text);
+    }
+
+    /// What was found in the manifest, in the format that was asked for.
+    pub(crate) fn diagnostics(&self, source: &Source, diagnostics: &[Diagnostic], _color: bool) -> String {
+        let mut out = String::new();
+        for diagnostic in diagnostics {
+            let (line, column) = source.position(diagnostic.span.start);
+            out.push_str(&format!("{}:{line}:{column}: [{}]: {}\n", source.name, diagnostic.code, diagnostic.message));
+        }
+        out
+    }
+
+    /// The last line of a person's output; not with `--quiet`, and not between lines for machines.
+    pub(crate) fn summary(&self, text: &str) {
+        if !self.quiet && matches!(self.format, OutputFormat::Full | OutputFormat::Concise) {
+            self.err(&format!("{text}\n"));
+        }
     }
 
     /// `next: …`, what to do now; not with `--quiet`.

@@ -70,6 +70,7 @@ codes! {
     INVALID_RECORD_KEY = "invalid-record-key", Model, "The field that `key` names cannot be a record's key.";
     INVALID_VARIANT = "invalid-variant", Model, "A `one_of` cannot tell this message from the others by its field.";
     INFINITE_MESSAGE = "infinite-message", Model, "A message requires itself, so that none could ever end.";
+    OVERSIZED_MESSAGE = "oversized-message", Model, "A message requires more than JSON readers and Rust's stack take.";
     PARSER_MISMATCH = "parser-mismatch", Model, "The parser does not make the message that the topic names.";
     MIXED_MESSAGES = "mixed-messages", Model, "A controller gets messages of more than one type.";
     DUPLICATE_CONSUMER = "duplicate-consumer", Model, "A topic has two consumers in one group.";

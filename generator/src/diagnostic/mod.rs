@@ -1,6 +1,10 @@
 //! What is wrong, where, and what to write instead.
 
 pub mod codes;
+mod full;
+mod render;
+
+pub use render::{Format, render};
 
 use crate::source::Span;
 

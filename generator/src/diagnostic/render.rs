@@ -1,1 +1,268 @@
 //! Diagnostics as a person, an editor or a CI service reads them.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::{Diagnostic, Severity, full};
+use crate::source::{Lines, Source};
+
+/// How diagnostics are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// For a person: the line, the place in it, what to write instead.
+    #[default]
+    Full,
+    /// One line each: `karafka.yml:7:5: error[unknown-key]: …`.
+    Concise,
+    /// One JSON object a line, for editors and scripts.
+    Json,
+    /// GitHub's workflow commands, which mark the line in a pull request.
+    Github,
+}
+
+/// Diagnostics of a manifest as text, each ended by a newline, in the order given.
+///
+/// Only [`Format::Full`] has colours. Takes time in proportion to the text and to the diagnostics, not to their product.
+#[must_use]
+pub fn render(source: &Source, diagnostics: &[Diagnostic], format: Format, color: bool) -> String {
+    let lines = source.lines();
+    let mut out = String::new();
+    match format {
+        Format::Full => full::render(source, &lines, diagnostics, color, &mut out),
+        Format::Concise => diagnostics.iter().for_each(|diagnostic| concise(source, &lines, diagnostic, &mut out)),
+        Format::Json => diagnostics.iter().for_each(|diagnostic| json(source, &lines, diagnostic, &mut out)),
+        Format::Github => diagnostics.iter().for_each(|diagnostic| github(source, &lines, diagnostic, &mut out)),
+    }
+    out
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+fn concise(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut String) {
+    let (line, column) = lines.position(diagnostic.span.start);
+    let Diagnostic { code, severity, message, help, .. } = diagnostic;
+    let _ = write!(out, "{}:{line}:{column}: {}[{code}]: {}", source.name, severity.as_str(), one_line(message));
+    if let Some(help) = help {
+        let _ = write!(out, "; {}", one_line(help));
+    }
+    out.push('\n');
+}
+
+fn json(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut String) {
+    let (line, column) = lines.position(diagnostic.span.start);
+    let (end_line, end_column) = lines.position(diagnostic.span.end);
+    let suggestion = diagnostic.suggestion.as_ref().map(|suggestion| {
+        let (line, column) = lines.position(suggestion.span.start);
+        let (end_line, end_column) = lines.position(suggestion.span.end);
+        json!({
+            "replacement": suggestion.replacement,
+            "line": line,
+            "column": column,
+            "end_line": end_line,
+            "end_column": end_column,
+        })
+    });
+    let object = json!({
+        "kind": "manifest",
+        "code": diagnostic.code,
+        "severity": diagnostic.severity.as_str(),
+        "message": diagnostic.message,
+        "file": source.name,
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+        "help": diagnostic.help,
+        "suggestion": suggestion,
+    });
+    let _ = writeln!(out, "{object}");
+}
+
+/// A workflow command, as in <https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions>.
+fn github(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut String) {
+    let (line, column) = lines.position(diagnostic.span.start);
+    let (end_line, end_column) = lines.position(diagnostic.span.end);
+    let command = diagnostic.severity.as_str();
+    let _ = write!(out, "::{command} file={},line={line},col={column}", property(&source.name));
+    if end_line == line {
+        let _ = write!(out, ",endColumn={end_column}");
+    } else {
+        let _ = write!(out, ",endLine={end_line}");
+    }
+    let _ = write!(out, ",title={}::{}", property(diagnostic.code), data(&diagnostic.message));
+    if let Some(help) = &diagnostic.help {
+        let _ = write!(out, "%0Ahelp: {}", data(help));
+    }
+    out.push('\n');
+}
+
+/// What follows the second `::` of a workflow command.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A property of a workflow command.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// Without line breaks: the next line would be taken for a diagnostic of its own.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use crate::source::Span;
+
+    const TEXT: &str = "app: a\ntopics:\n  ö: {}\n  orders:\n    contoller: OrdersController\n";
+
+    fn check(format: Format, diagnostics: &[Diagnostic], expected: &str) {
+        assert_eq!(render(&Source::new("karafka.yml", TEXT), diagnostics, format, false), expected);
+    }
+
+    fn unknown_key() -> Diagnostic {
+        let start = TEXT.find("contoller").unwrap();
+        let span = Span::new(start, start + 9);
+        Diagnostic::error("unknown-key", span, "`contoller` is not a key of a topic")
+            .help("did you mean `controller`?")
+            .suggest(span, "controller")
+    }
+
+    /// If this fails, what a person sees is not what the documentation shows.
+    #[test]
+    fn full_shows_the_line() {
+        check(
+            Format::Full,
+            &[unknown_key(), unknown_key()],
+            "\
+error[unknown-key]: `contoller` is not a key of a topic
+ --> karafka.yml:5:5
+  |
+5 |     contoller: OrdersController
+  |     ^^^^^^^^^
+  |
+help: did you mean `controller`?
+
+error[unknown-key]: `contoller` is not a key of a topic
+ --> karafka.yml:5:5
+  |
+5 |     contoller: OrdersController
+  |     ^^^^^^^^^
+  |
+help: did you mean `controller`?
+
+",
+        );
+    }
+
+    /// If this fails, an editor that reads one line a mistake loses one.
+    #[test]
+    fn concise_is_one_line() {
+        let diagnostic = Diagnostic::warning("a", Span::new(0, 3), "two\nlines").help("help\n\n  here");
+        check(
+            Format::Concise,
+            &[unknown_key(), diagnostic],
+            "karafka.yml:5:5: error[unknown-key]: `contoller` is not a key of a topic; did you mean `controller`?\n\
+             karafka.yml:1:1: warning[a]: two lines; help here\n",
+        );
+    }
+
+    /// If this fails, a script that applies suggestions breaks the manifest.
+    #[test]
+    fn json_has_every_field() {
+        check(
+            Format::Json,
+            &[unknown_key()],
+            "{\"kind\":\"manifest\",\"code\":\"unknown-key\",\"severity\":\"error\",\
+             \"message\":\"`contoller` is not a key of a topic\",\"file\":\"karafka.yml\",\"line\":5,\"column\":5,\
+             \"end_line\":5,\"end_column\":14,\"help\":\"did you mean `controller`?\",\
+             \"suggestion\":{\"replacement\":\"controller\",\"line\":5,\"column\":5,\"end_line\":5,\"end_column\":14}}\n",
+        );
+    }
+
+    /// If this fails, a manifest can write workflow commands of its own into a CI log.
+    #[test]
+    fn github_commands_are_escaped() {
+        let source = Source::new("a,b:c.yml", TEXT);
+        let diagnostic = Diagnostic::error("a", Span::new(0, 3), "50%\n::set-env x").help("y");
+        assert_eq!(
+            render(&source, &[diagnostic], Format::Github, false),
+            "::error file=a%2Cb%3Ac.yml,line=1,col=1,endColumn=4,title=a::50%25%0A::set-env x%0Ahelp: y\n",
+        );
+    }
+
+    fn full(text: &str, word: &str, diagnostic: impl Fn(Span) -> Diagnostic) -> String {
+        let start = text.find(word).unwrap();
+        let source = Source::new("karafka.yml", text);
+        render(&source, &[diagnostic(Span::new(start, start + word.len()))], Format::Full, false)
+    }
+
+    /// If this fails, the marker points past the word on a line with letters of several bytes, or after a tab.
+    #[test]
+    fn markers_stand_under_the_word() {
+        let shown = full("# ä\na: größe\tb: 日本 wrong\r\n", "wrong", |span| Diagnostic::error("a", span, "no"));
+        assert_eq!(
+            shown,
+            "error[a]: no\n --> karafka.yml:2:16\n  |\n2 | a: größe    b: 日本 wrong\n  |                     ^^^^^\n\n"
+        );
+    }
+
+    /// If this fails, a minified manifest fills the terminal, or the place shown is not the place in the file.
+    #[test]
+    fn long_lines_are_cut_around_the_place() {
+        let text = format!("a: [{}wrong{}]", "'ä', ".repeat(10_000), ", 'b'".repeat(10_000));
+        let shown =
+            full(&text, "wrong", |span| Diagnostic::error("a", span, "no").help("write").suggest(span, "right"));
+        assert!(shown.lines().all(|line| line.chars().count() < 160), "a long line of {} bytes", shown.len());
+        assert!(shown.contains("--> karafka.yml:1:50005"), "{shown}");
+        assert!(shown.contains("wrong") && shown.contains("^^^^^"), "{shown}");
+        assert!(shown.contains("help: write `right`"), "{shown}");
+    }
+
+    /// If this fails, a person sees that two names meet, and not where the first one is.
+    #[test]
+    fn other_places_are_shown_near_and_far() {
+        let near = "a: 1\nb: 2\na: 3\n";
+        let shown =
+            full(near, "a: 3", |span| Diagnostic::error("x", span, "twice").related(Span::new(0, 1), "first here"));
+        insta_snapshot("related_near", &shown);
+        let far = format!("a: 1\n{}a: 3\n", "b: 2\n".repeat(100));
+        let shown =
+            full(&far, "a: 3", |span| Diagnostic::error("x", span, "twice").related(Span::new(0, 1), "first here"));
+        insta_snapshot("related_far", &shown);
+    }
+
+    /// If this fails, a mistake at the very end of a file is shown nowhere.
+    #[test]
+    fn places_at_the_end_and_over_lines_are_shown() {
+        for (text, span) in [
+            ("", Span::new(0, 0)),
+            ("a:", Span::new(2, 2)),
+            ("a:\n", Span::new(3, 3)),
+            ("a:\n  b:\n", Span::new(0, 7)),
+            ("a", Span::new(7, 9)),
+        ] {
+            let shown = render(&Source::new("k", text), &[Diagnostic::error("x", span, "here")], Format::Full, true);
+            assert!(shown.contains("here") && shown.contains("k:"), "{shown}");
+        }
+    }
+
+    fn insta_snapshot(name: &str, text: &str) {
+        insta::with_settings!({snapshot_path => "../../../tests/snapshots", prepend_module_to_snapshot => false}, {
+            insta::assert_snapshot!(format!("diagnostic_{name}"), text);
+        });
+    }
+}

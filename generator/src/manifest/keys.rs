@@ -475,8 +475,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// A singular for a plural, or one slip in a short word, is near whatever the measure says.
 fn one_typo(wanted: &str, other: &str) -> f64 {
-    let shorter = wanted.len().min(other.len());
-    if shorter >= 3 && strsim::damerau_levenshtein(wanted, other) == 1 { 0.9 } else { 0.0 }
+    let (shorter, longer) = (wanted.len().min(other.len()), wanted.len().max(other.len()));
+    if shorter >= 2 && longer >= 3 && strsim::damerau_levenshtein(wanted, other) == 1 { 0.9 } else { 0.0 }
 }
 
 #[cfg(test)]

@@ -1,24 +1,13 @@
-//! Messages that hold themselves: boxed where Rust needs it, refused where no value could ever end.
+//! Messages that hold themselves, boxed where Rust needs it.
 
 use std::collections::HashMap;
 
-use super::{Field, Message, Shape, Type, report::Report};
-use crate::{
-    diagnostic::{Diagnostic, codes},
-    source::Span,
-};
+use super::{Field, Message, Shape, Type};
 
-/// Boxes the fields that close a circle of types, and reports records that cannot be without themselves.
+/// Boxes the fields that close a circle of types.
 ///
-/// Lists, maps and absent fields end a value; a list or a map also has its own place in memory, so only plain fields
-/// are boxed. Linear in the number of fields.
-pub(super) fn mend(
-    types: &mut [Message],
-    index: &HashMap<String, usize>,
-    field_spans: &[Vec<Span>],
-    report: &mut Report<'_>,
-) {
-    report_endless(types, index, field_spans, report);
+/// A list or a map has its own place in memory, so only plain fields are boxed. Linear in the number of fields.
+pub(super) fn close(types: &mut [Message], index: &HashMap<String, usize>) {
     for (at, field) in closing_fields(types, index) {
         if let Shape::Record(fields) = &mut types[at].shape {
             fields[field].boxed = true;
@@ -27,7 +16,7 @@ pub(super) fn mend(
 }
 
 /// The type that a plain field, neither list nor map, holds.
-fn direct(field: &Field, index: &HashMap<String, usize>) -> Option<usize> {
+pub(super) fn direct(field: &Field, index: &HashMap<String, usize>) -> Option<usize> {
     match &field.kind {
         Type::Named(name) => index.get(name).copied(),
         Type::Scalar(_) | Type::List(_) | Type::Map(_) => None,
@@ -84,88 +73,4 @@ fn closing_fields(types: &[Message], index: &HashMap<String, usize>) -> Vec<(usi
         }
     }
     closing
-}
-
-/// Reports each circle of required fields.
-fn report_endless(
-    types: &[Message],
-    index: &HashMap<String, usize>,
-    field_spans: &[Vec<Span>],
-    report: &mut Report<'_>,
-) {
-    // What a value of each type cannot be without: all of it for a record, one of it for a `one_of`.
-    let needs: Vec<Vec<(usize, usize)>> = types
-        .iter()
-        .map(|message| match &message.shape {
-            Shape::Record(fields) => {
-                let required = fields.iter().enumerate().filter(|(_, field)| !field.optional);
-                required.filter_map(|(number, field)| Some((number, direct(field, index)?))).collect()
-            }
-            Shape::OneOf { variants, .. } => {
-                variants.iter().enumerate().filter_map(|(n, v)| Some((n, index.get(&v.2).copied()?))).collect()
-            }
-            Shape::Enum(_) => Vec::new(),
-        })
-        .collect();
-    let one_is_enough = |at: usize| matches!(types[at].shape, Shape::OneOf { .. });
-
-    let mut users = vec![Vec::new(); types.len()];
-    for (at, needed) in needs.iter().enumerate() {
-        for &(_, target) in needed {
-            users[target].push(at);
-        }
-    }
-    let mut missing: Vec<usize> =
-        needs.iter().enumerate().map(|(at, n)| if one_is_enough(at) { n.len().min(1) } else { n.len() }).collect();
-    let mut ends: Vec<bool> = missing.iter().map(|&count| count == 0).collect();
-    let mut ready: Vec<usize> = (0..types.len()).filter(|&at| ends[at]).collect();
-    while let Some(at) = ready.pop() {
-        for &user in &users[at] {
-            missing[user] = missing[user].saturating_sub(1);
-            if missing[user] == 0 && !ends[user] {
-                ends[user] = true;
-                ready.push(user);
-            }
-        }
-    }
-
-    // From each type without an end, the first thing without an end that it needs, until the walk meets itself.
-    let mut walked = vec![usize::MAX; types.len()];
-    for start in (0..types.len()).filter(|&at| !ends[at]) {
-        let mut way: Vec<(usize, usize)> = Vec::new();
-        let mut at = start;
-        while walked[at] == usize::MAX {
-            walked[at] = start;
-            let Some(&(number, target)) = needs[at].iter().find(|(_, target)| !ends[*target]) else { break };
-            way.push((at, number));
-            at = target;
-        }
-        if walked[at] == start
-            && let Some(first) = way.iter().position(|&(on_the_way, _)| on_the_way == at)
-        {
-            report_circle(&way[first..], types, field_spans, report);
-        }
-    }
-}
-
-fn report_circle(circle: &[(usize, usize)], types: &[Message], field_spans: &[Vec<Span>], report: &mut Report<'_>) {
-    let steps: Vec<(usize, &Field, Span)> = circle
-        .iter()
-        .filter_map(|&(at, number)| match &types[at].shape {
-            Shape::Record(fields) => Some((at, &fields[number], field_spans[at][number])),
-            Shape::OneOf { .. } | Shape::Enum(_) => None,
-        })
-        .collect();
-    let Some(&(at, field, span)) = steps.iter().min_by_key(|(.., span)| span.start) else { return };
-    let (name, wire_name) = (&types[at].path, &field.wire_name);
-    let message = format!("`{name}.{wire_name}` is required and leads back to `{name}`: such a message never ends");
-    let help = match &field.kind {
-        Type::Named(kind) => format!("make it optional, `{wire_name}?: {kind}`, or a list, `{wire_name}: [{kind}]`"),
-        Type::Scalar(_) | Type::List(_) | Type::Map(_) => format!("make it optional, `{wire_name}?`"),
-    };
-    let mut diagnostic = Diagnostic::error(codes::INFINITE_MESSAGE, span, message).help(help);
-    for &(other, field, other_span) in steps.iter().filter(|(other, ..)| *other != at) {
-        diagnostic = diagnostic.related(other_span, format!("by way of `{}.{}`", types[other].path, field.wire_name));
-    }
-    report.add(diagnostic);
 }

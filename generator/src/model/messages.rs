@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Field, Message, Scalar, Shape, Type, circles, report::Report};
+use super::{Field, Message, Scalar, Shape, Type, circles, endless, report::Report};
 use crate::{
     diagnostic::{Diagnostic, codes},
     manifest::{self, MessageBody, Text},
@@ -56,8 +56,9 @@ pub(super) fn resolve<'a>(written: &'a [manifest::Message], report: &mut Report<
     for (name, variants, by) in choices {
         check_variants(&messages, name, variants, by, report);
     }
-    let Messages { types, index, field_spans, .. } = &mut messages;
-    circles::mend(types, index, field_spans, report);
+    let Messages { types, index, spans, field_spans, .. } = &mut messages;
+    endless::check(types, index, (spans, field_spans), report);
+    circles::close(types, index);
     messages
 }
 

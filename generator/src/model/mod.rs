@@ -8,12 +8,16 @@ mod collisions;
 mod consumers;
 mod controllers;
 mod emits;
+mod endless;
+mod lookup;
 mod messages;
 mod report;
 mod resolve;
+pub mod sample;
 mod scalar;
 mod topics;
 mod types;
+pub mod value;
 
 pub use resolve::resolve;
 pub use types::*;

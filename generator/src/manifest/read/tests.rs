@@ -83,3 +83,265 @@ fn aliases_and_merge_keys_bring_what_they_name() {
     assert_eq!(manifest.topics[1].consumers[0].settings.group.as_ref().unwrap().value, "g");
     assert_eq!(manifest.topics[2].consumers[0].settings.parser.as_ref().unwrap().value, "text");
 }
+
+/// Each mistake and the manifest that has it, by the name of its snapshot.
+///
+/// The name begins with the code; what follows tells the cases of one code apart.
+const MISTAKES: &[(&str, &str)] = &[
+    ("bad-character nul", "app: a\ntopics:\n  x\0: {}\n"),
+    ("bad-character not utf-8", "app: caf\u{fffd}\n"),
+    ("bad-character byte order mark", "app: a\n\u{feff}topics: {}\n"),
+    ("bad-character escape", "app: a\u{1b}[31m\n"),
+    ("yaml-syntax tab", "app: a\ntopics:\n\torders: {}\n"),
+    ("yaml-syntax colon", "app: my: app\n"),
+    ("yaml-syntax bracket", "app: a\ntopics:\n  orders: { emits: [a, b }\n"),
+    ("yaml-syntax unclosed bracket", "app: a\ntopics: { orders: { controller: A\n"),
+    ("yaml-syntax quote", "app: \"a\ntopics: {}\n"),
+    ("yaml-syntax indentation", "app: a\ntopics:\n    orders: {}\n  clicks: {}\n"),
+    ("yaml-syntax alias", "app: a\ntopics:\n  orders: *common\n"),
+    ("yaml-syntax circle", "app: a\ntopics: &x { orders: *x }\n"),
+    ("yaml-syntax tag", "app: !!str a\n"),
+    (
+        "needs-quotes between braces",
+        "app: a\nkafka:\n  options: { security.protocol: ssl, sasl.password: ${KAFKA_PASSWORD?} }\n",
+    ),
+    ("needs-quotes in a list", "app: a\nkafka:\n  brokers: [${HOST_1}:9092, b:9092]\n"),
+    ("needs-quotes at sign", "app: @scope\n"),
+    ("too-deep", "app: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n"),
+    (
+        "too-large",
+        "a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\n\
+         d: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c]\ne: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d]\nf: &f [*e, *e, *e, *e, *e, *e, *e, *e, *e]\n",
+    ),
+    ("empty-manifest", "# Nothing but a comment.\n"),
+    ("several-documents", "app: a\n---\napp: b\n"),
+    (
+        "duplicate-key topic",
+        "app: a\ntopics:\n  orders: { controller: A }\n  clicks: {}\n  orders: { controller: B }\n",
+    ),
+    ("duplicate-key field", "app: a\nmessages:\n  Order: { id: uuid, id?: uuid }\n"),
+    ("unknown-key near", "app: a\ntopics:\n  orders:\n    contoller: Videos::DetailsController\n"),
+    ("unknown-key elsewhere", "app: a\ntopics:\n  orders: { controller: A, ordering: partition }\n"),
+    ("unknown-key far", "app: a\ngroups:\n  g: { colour: red }\n"),
+    ("unknown-key not yet", "app: a\ntopics:\n  orders: { controller: A, dead_leter: x }\n"),
+    ("unknown-key environment", "app: a\nenvironments:\n  production: { topics: {} }\n"),
+    ("unknown-key homoglyph", "app: a\ntopics:\n  orders: { \u{441}ontroller: A }\n"),
+    ("unknown-key defaults", "app: a\ndefaults: { controller: A }\n"),
+    ("not-supported dead letter", "app: a\ntopics:\n  orders: { controller: A, dead_letter: orders.dead }\n"),
+    ("not-supported jobs", "app: a\njobs: { backend: redis, url: \"${REDIS_URL}\" }\n"),
+    ("not-supported attempts", "app: a\ndefaults: { retry: { attempts: 5, backoff: 1s..30s } }\n"),
+    ("not-supported ordering", "app: a\ngroups:\n  g: { ordering: key, delivery: exactly_once, window: 1000 }\n"),
+    ("not-supported start", "app: a\ntopics:\n  orders: { controller: A, start: latest, lost_position: latest }\n"),
+    ("not-supported schema", "app: a\nmessages:\n  Order: { schema: schemas/order.json }\n"),
+    ("not-supported header", "app: a\nmessages:\n  A: { id: u8 }\n  E: { one_of: { a: A }, by: header:type }\n"),
+    (
+        "not-supported topic",
+        "app: a\ntopics:\n  orders: { controller: A, timeout: 30s, queue: critical, batch: { size: 5 }, replication: 3, settings: {} }\n",
+    ),
+    ("missing-key app", "topics:\n  orders: { controller: A }\n"),
+    ("missing-key controller", "app: a\ntopics:\n  orders:\n    parser: bytes\n    group: g\n"),
+    ("missing-key consumers entry", "app: a\ntopics:\n  orders:\n    consumers:\n      - { group: audit }\n"),
+    ("missing-key by", "app: a\nmessages:\n  A: { id: u8 }\n  E: { one_of: { a: A } }\n"),
+    (
+        "conflicting-keys consumers",
+        "app: a\ntopics:\n  orders:\n    controller: A\n    consumers:\n      - { controller: B }\n",
+    ),
+    ("conflicting-keys one_of", "app: a\nmessages:\n  A: { id: u8 }\n  E: { one_of: { a: A }, by: type, id: u8 }\n"),
+    ("wrong-kind manifest", "- app\n- topics\n"),
+    ("wrong-kind section", "app: a\ntopics: [orders, clicks]\n"),
+    ("wrong-kind topic", "app: a\ntopics:\n  orders: OrdersController\n"),
+    ("wrong-kind text", "app: a\ntopics:\n  orders: { controller: [A, B] }\n"),
+    ("wrong-kind emits", "app: a\ntopics:\n  orders: { controller: A, emits: clicks }\n  clicks: {}\n"),
+    ("wrong-kind option", "app: a\nkafka: { options: { security: { protocol: ssl } } }\n"),
+    (
+        "wrong-kind jobs",
+        "app: a\njobs: in_process\ntopics:\n  orders: { controller: A, jobs: { backend: in_process } }\n",
+    ),
+    ("wrong-kind key", "app: {{ name }}\n"),
+    ("wrong-kind message", "app: a\nmessages: { Order: string }\n"),
+    ("wrong-kind variant", "app: a\nmessages:\n  E: { one_of: { a: { id: u8 } }, by: type }\n"),
+    ("empty-value null", "app: a\ntopics:\n  orders:\n    controller: A\n    group:\n"),
+    ("empty-value text", "app: a\ntopics:\n  orders: { controller: A, group: \"\" }\n"),
+    ("empty-value option", "app: a\nkafka:\n  options:\n    sasl.password:\n"),
+    ("empty-value message", "app: a\nmessages:\n  Order:\n"),
+    ("empty-value type", "app: a\nmessages:\n  Order:\n    id:\n    title: ~\n"),
+    ("unknown-value near", "app: a\ntopics:\n  orders: { controller: A, tombstones: skipp }\n"),
+    ("unknown-value far", "app: a\ngroups:\n  g: { assignor: sticky-ish, protocol: new }\n"),
+    ("unknown-value parser", "app: a\ntopics:\n  orders: { controller: A, parser: jsn, interchanger: xml }\n"),
+    (
+        "invalid-number",
+        "app: a\nconcurrency: lots\ntopics:\n  orders: { partitions: 0 }\n  clicks: { partitions: 1_000 }\n",
+    ),
+    ("invalid-duration one", "app: a\ndefaults: { retry: { backoff: 5s } }\n"),
+    ("invalid-duration backwards", "app: a\ndefaults: { retry: { backoff: 30s..1s } }\n"),
+    ("invalid-duration zero", "app: a\ndefaults: { retry: { backoff: 0s..30s } }\n"),
+    ("invalid-duration none", "app: a\ndefaults: { retry: { backoff: 1.5s..30 } }\n"),
+    ("invalid-size", "app: a\ngroups:\n  g: { memory: 64MB }\n  h: { memory: plenty }\n"),
+    ("invalid-variable", "app: a\nkafka:\n  brokers: \"${KAFKA-localhost}:9092\"\nconcurrency: ${N\n"),
+    ("variable-not-allowed", "app: \"${APP}\"\ntopics:\n  \"${PREFIX}orders\": { controller: \"${C}Controller\" }\n"),
+    ("invalid-name homoglyph", "app: a\ntopics:\n  orders: { controller: \u{421}licksController }\n"),
+    ("invalid-name umlaut", "app: größe\n"),
+    ("invalid-name zero width", "app: a\nmessages:\n  Or\u{200b}der: { id: uuid }\n"),
+    (
+        "invalid-topic-name blank",
+        "app: a\ntopics:\n  \"my orders\": { controller: A }\n  \"..\": {}\n  x: { name: \"${PREFIX:-}a/b\" }\n",
+    ),
+    (
+        "engine-option",
+        "app: a\nkafka:\n  options:\n    bootstrap.servers: localhost:9092\n    enable.auto.commit: true\n  consumer: { group.id: g, auto.offset.reset: latest }\n",
+    ),
+    (
+        "invalid-type",
+        "app: a\nmessages:\n  Order:\n    a: string?\n    b: u8[]\n    c: Vec<string>\n    d: [u8, u16]\n    e: { u32: string }\n    f: not a type\n    g: a | | b\n",
+    ),
+    ("quoted-type list", "app: a\nmessages:\n  Order:\n    tags: \"[string]\"\n    on: 'bool'\n    status: a | 'b'\n"),
+    ("reserved-field", "app: a\nmessages:\n  Order: { schema: string, fields?: [string], id: uuid }\n"),
+    (
+        "duplicate-value",
+        "app: a\nmessages:\n  Order: { status: new | old | new }\ntopics:\n  a: { controller: A, emits: [b, b] }\n  b: {}\n",
+    ),
+];
+
+fn diagnostics(text: &str) -> (Source, Vec<Diagnostic>) {
+    let source = Source::new("karafka.yml", text);
+    let (_, diagnostics) = read(&source);
+    (source, diagnostics)
+}
+
+/// If this fails, a person who makes this mistake sees something else than was agreed on.
+#[test]
+fn each_mistake_is_shown_as_agreed() {
+    for (name, text) in MISTAKES {
+        let (source, found) = diagnostics(text);
+        let code = name.split(' ').next().unwrap();
+        assert!(found.iter().all(|diagnostic| diagnostic.code == code), "{name}: {found:#?}");
+        assert!(!found.is_empty(), "{name} finds nothing");
+        assert!(found.iter().all(|diagnostic| diagnostic.help.is_some()), "{name} does not say what to write instead");
+        let shown = crate::diagnostic::render(&source, &found, crate::diagnostic::Format::Full, false);
+        let file = format!("mistake_{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+        insta::with_settings!({
+            snapshot_path => "../../../../tests/snapshots/mistakes", prepend_module_to_snapshot => false, omit_expression => true,
+        }, { insta::assert_snapshot!(file, shown) });
+    }
+}
+
+/// If this fails, a code of the documentation never shows, or shows in a way that nobody has looked at.
+#[test]
+fn each_code_has_a_case() {
+    for code in codes::ALL.iter().filter(|code| code.room == codes::Room::Manifest) {
+        assert!(MISTAKES.iter().any(|(name, _)| name.split(' ').next() == Some(code.name)), "{}", code.name);
+    }
+}
+
+/// If this fails, a person who does what the help says gets the same error once more.
+#[test]
+fn suggestions_mend_what_they_are_for() {
+    for (name, text) in MISTAKES {
+        let (_, found) = diagnostics(text);
+        for diagnostic in &found {
+            let Some(suggestion) = &diagnostic.suggestion else { continue };
+            let mut mended = (*text).to_owned();
+            mended.replace_range(suggestion.span.start..suggestion.span.end, &suggestion.replacement);
+            let (_, left) = diagnostics(&mended);
+            let same = left
+                .iter()
+                .filter(|other| other.code == diagnostic.code && other.message == diagnostic.message)
+                .count();
+            let before = found.iter().filter(|other| other.message == diagnostic.message).count();
+            assert!(same < before, "{name}: {:?} is still there in\n{mended}", diagnostic.message);
+        }
+    }
+}
+
+/// If this fails, a person mends one mistake only to be shown the next.
+#[test]
+fn all_mistakes_come_at_once_in_file_order() {
+    let (_, found) = diagnostics(
+        "ap: a\nconcurrency: x\nmessages:\n  A: { b: \"u8\" }\ngroups:\n  g: { memory: 1 }\ntopics:\n  t: { contoller: X, emits: y }\n",
+    );
+    let seen: Vec<_> = found.iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(seen, ["unknown-key", "invalid-number", "quoted-type", "invalid-size", "unknown-key", "wrong-kind"]);
+}
+
+/// If this fails, a mistake in something that ten topics share is shown ten times.
+#[test]
+fn a_mistake_behind_an_alias_counts_once() {
+    let (_, found) = diagnostics("app: a\ntopics:\n  x: &x { controller: X, gruop: g }\n  y: *x\n  z: *x\n");
+    assert_eq!(found.len(), 1, "{found:#?}");
+}
+
+/// If this fails, a large manifest takes minutes: each step here would, if it were quadratic.
+#[test]
+fn large_manifests_are_read_in_one_pass() {
+    let mut text = String::from("app: a\ntopics:\n");
+    for topic in 0..10_000 {
+        text.push_str(&format!("  topic_{topic}: {{ controller: C{topic}, contoller: x }}\n"));
+    }
+    let (source, found) = diagnostics(&text);
+    assert_eq!(found.len(), 10_000);
+    for format in [crate::diagnostic::Format::Full, crate::diagnostic::Format::Json] {
+        assert!(crate::diagnostic::render(&source, &found, format, false).len() > 1_000_000);
+    }
+    let (_, found) = diagnostics(&"[".repeat(20_000));
+    assert_eq!(found[0].code, codes::TOO_DEEP);
+}
+
+mod any_text {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MANIFESTS: [&str; 3] = [
+        include_str!("../../../../tests/manifests/smallest.yml"),
+        include_str!("../../../../tests/manifests/slide.yml"),
+        include_str!("../../../../tests/manifests/everything.yml"),
+    ];
+
+    /// Reads and renders a text in every way; what it says must lie in the text.
+    fn try_all(text: &str) {
+        let (source, found) = diagnostics(text);
+        for diagnostic in &found {
+            assert!(text.get(diagnostic.span.start..diagnostic.span.end).is_some(), "{diagnostic:?}");
+            assert!(codes::ALL.iter().any(|code| code.name == diagnostic.code));
+            if let Some(suggestion) = &diagnostic.suggestion {
+                assert!(text.get(suggestion.span.start..suggestion.span.end).is_some(), "{diagnostic:?}");
+            }
+        }
+        use crate::diagnostic::{Format, render};
+        for format in [Format::Full, Format::Concise, Format::Json, Format::Github] {
+            let shown = render(&source, &found, format, true);
+            assert_eq!(shown.is_empty(), found.is_empty());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// If this fails, some text makes the command crash.
+        #[test]
+        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            try_all(&Source::from_bytes("k", &bytes).text);
+        }
+
+        /// If this fails, some YAML makes the command crash.
+        #[test]
+        fn never_panics_on_yaml_like_text(text in "([a-z$?~|>*&!%@`'\"{}\\[\\],:# \t\r\nöС日<-]|: |\n  |- |\\$\\{|topics:|app:|messages:){0,60}") {
+            try_all(&text);
+        }
+
+        /// If this fails, a slip in a good manifest makes the command crash.
+        #[test]
+        fn never_panics_on_mutations(
+            which in 0..MANIFESTS.len(),
+            edits in prop::collection::vec((any::<prop::sample::Index>(), 0..8_usize, "[a-zA-Z{}\\[\\]:,'\"\n $?|&*~ö-]{0,4}"), 1..6),
+        ) {
+            let mut text = MANIFESTS[which].to_owned();
+            for (index, length, replacement) in edits {
+                let start = crate::source::floor_char_boundary(&text, index.index(text.len() + 1));
+                let end = crate::source::floor_char_boundary(&text, start + length).max(start);
+                text.replace_range(start..end, &replacement);
+            }
+            try_all(&text);
+        }
+    }
+}

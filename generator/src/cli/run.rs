@@ -1,0 +1,129 @@
+//! `karafka new --run`: builds the new app, starts it, and sends it something to do.
+
+use std::{
+    io::{BufReader, IsTerminal},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::Ordering,
+};
+
+use anyhow::{Context, bail};
+use cargo_metadata::Message;
+use indicatif::{ProgressBar, ProgressStyle};
+use karafka_generator::model::Model;
+
+use super::{Exit, Shell, files::interruption, shell::Tone};
+
+/// Builds and starts the app at `root`, and gives its exit status.
+///
+/// The app is in our process group: Ctrl-C reaches both, and we wait for it to stop in its own time.
+pub(crate) fn run(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result<Exit> {
+    let interrupted = interruption()?;
+    let Some(program) = build(shell, root, model)? else {
+        return Ok(if interrupted.load(Ordering::Relaxed) { Exit::Interrupted } else { Exit::Wrong });
+    };
+    let mut child = Command::new(&program)
+        .current_dir(root)
+        .env("KARAFKA_ENV", "development")
+        .spawn()
+        .with_context(|| format!("`{}` cannot be started", program.display()))?;
+    let status = child.wait().context("the app was started, and is lost")?;
+    Ok(exit(status))
+}
+
+/// What a child's end means for us: its own status, or 128 and the signal as shells have it.
+pub(crate) fn exit(status: std::process::ExitStatus) -> Exit {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return Exit::Status(u8::try_from(128 + signal).unwrap_or(1));
+    }
+    match status.code() {
+        Some(0) => Exit::Done,
+        Some(code) => Exit::Status(u8::try_from(code).unwrap_or(1)),
+        None => Exit::Wrong,
+    }
+}
+
+/// Builds the app as this command was built (release or not), and gives its binary; `None` when it does not compile,
+/// and cargo has said why.
+pub(crate) fn build(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result<Option<PathBuf>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root).args(["build", "--bin", &model.app, "--message-format=json-render-diagnostics"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    // Our own words say how far it is; cargo's are for when it fails.
+    if !shell.verbose {
+        command.arg("--quiet");
+    }
+    // `cargo run` sets these for us, about our own package.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR") {
+            command.env_remove(name);
+        }
+    }
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cargo cannot be started; is it installed?")?;
+    let program = follow(shell, root, model, &mut child)?;
+    let status = child.wait()?;
+    if !status.success() {
+        return Ok(None);
+    }
+    match program {
+        Some(program) => Ok(Some(program)),
+        None => bail!("cargo built no binary called `{}`", model.app),
+    }
+}
+
+/// Reads cargo's messages as they come, shows how far the build is, and gives the binary's path.
+fn follow(shell: &Shell, root: &Path, model: &Model, child: &mut Child) -> anyhow::Result<Option<PathBuf>> {
+    let Some(messages) = child.stdout.take() else { return Ok(None) };
+    let total = crates(root);
+    let bar = (!shell.quiet && std::io::stderr().is_terminal() && !shell.verbose).then(|| {
+        let style = ProgressStyle::with_template("{prefix:>12}  {msg}  [{bar:28.green}] {pos}/{len}")
+            .map(|style| style.progress_chars("=> "));
+        let bar = ProgressBar::new(total);
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        bar.set_prefix("building");
+        bar.set_message(model.app.clone());
+        bar
+    });
+    if bar.is_none() {
+        shell.progress(Tone::Good, "building", &format!("{} and up to {total} crates", model.app));
+    }
+    let mut program = None;
+    let mut built = std::collections::HashSet::new();
+    for message in Message::parse_stream(BufReader::new(messages)) {
+        match message? {
+            Message::CompilerArtifact(artifact) => {
+                if artifact.target.name == model.app
+                    && let Some(path) = artifact.executable
+                {
+                    program = Some(path.into_std_path_buf());
+                }
+                built.insert(artifact.package_id);
+                if let Some(bar) = &bar {
+                    bar.set_position(total.min(built.len() as u64));
+                }
+            }
+            Message::CompilerMessage(message) => {
+                if let Some(text) = message.message.rendered {
+                    shell.err(&text);
+                }
+            }
+            _ => {}
+        }
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    Ok(program)
+}
+
+/// About how many crates the build is made of: what its lock file lists, until cargo has dropped what it does not use.
+fn crates(root: &Path) -> u64 {
+    let lock = std::fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
+    lock.lines().filter(|line| *line == "[[package]]").count() as u64
+}

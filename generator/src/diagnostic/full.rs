@@ -1,0 +1,190 @@
+//! Diagnostics for a person: the line, the place in it, what to write instead.
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+
+use super::{Diagnostic, Severity, Suggestion, quote};
+use crate::source::{Lines, Source, Span, floor_char_boundary};
+
+/// Lines that are longer are cut around the place, in bytes.
+const LONG_LINE: usize = 140;
+/// What is kept before and after the place in a line that is cut, in bytes.
+const AROUND: usize = 50;
+/// Places at most this many lines apart are shown in one piece.
+const NEAR: usize = 6;
+
+/// Renders each diagnostic, with an empty line after it.
+pub(super) fn render(source: &Source, lines: &Lines<'_>, diagnostics: &[Diagnostic], color: bool, out: &mut String) {
+    // Long lines are cut here, in view of the place: the renderer's own limit is out of the way.
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(4 * LONG_LINE);
+    for diagnostic in diagnostics {
+        let excerpts = excerpts(source, lines, diagnostic);
+        let moved: Vec<_> = excerpts.iter().filter_map(|excerpt| excerpt.moved(source)).collect();
+        let mut text = renderer.render(&report(source, lines, diagnostic, excerpts));
+        for (counted, real) in moved {
+            text = text.replacen(&counted, &real, 1);
+        }
+        for line in text.lines() {
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        out.push('\n');
+    }
+}
+
+fn report<'a>(
+    source: &'a Source,
+    lines: &Lines<'_>,
+    diagnostic: &'a Diagnostic,
+    excerpts: Vec<Excerpt<'a>>,
+) -> Vec<Group<'a>> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut group = Group::with_title(level.primary_title(visible(&diagnostic.message)).id(diagnostic.code));
+    for excerpt in excerpts {
+        group = group.element(excerpt.snippet(source));
+    }
+    let mut report = vec![group];
+    if let Some(help) = &diagnostic.help {
+        let patch = diagnostic.suggestion.as_ref().filter(|suggestion| !is_said(help, suggestion));
+        let (words, patch) = match patch {
+            // A long line cannot be shown twice, so the words say what to write.
+            Some(suggestion) if !fits(lines, suggestion) => {
+                (format!("{help} {}", quote(&suggestion.replacement)), None)
+            }
+            patch => (help.clone(), patch),
+        };
+        let mut group = Group::with_title(Level::HELP.secondary_title(visible(&words)));
+        if let Some(suggestion) = patch {
+            group = group.element(patched(source, lines, suggestion));
+        }
+        report.push(group);
+    }
+    report
+}
+
+/// Whether the help already has the text of a suggestion, so that changed lines would say nothing more.
+fn is_said(help: &str, suggestion: &Suggestion) -> bool {
+    help.contains(&quote(&suggestion.replacement))
+}
+
+/// Whether the lines that a suggestion changes can be shown whole.
+fn fits(lines: &Lines<'_>, suggestion: &Suggestion) -> bool {
+    let (first, last) = (lines.line(suggestion.span.start), lines.line(suggestion.span.end));
+    suggestion.replacement.len() <= LONG_LINE && lines.span(last).end - lines.span(first).start <= 2 * LONG_LINE
+}
+
+fn patched<'a>(source: &'a Source, lines: &Lines<'_>, suggestion: &'a Suggestion) -> Snippet<'a, Patch<'a>> {
+    let first = lines.line(suggestion.span.start);
+    let last = lines.line(suggestion.span.end);
+    let (start, end) = (lines.span(first).start, lines.span(last).end.max(suggestion.span.end));
+    let span = suggestion.span.start - start..suggestion.span.end - start;
+    Snippet::source(&source.text[start..end]).line_start(first).patch(Patch::new(span, suggestion.replacement.as_str()))
+}
+
+/// A place with the words under it.
+struct Mark<'a> {
+    span: Span,
+    line: usize,
+    primary: bool,
+    label: Option<&'a str>,
+}
+
+/// Some lines of the source with places in them.
+struct Excerpt<'a> {
+    /// Line and column in the source.
+    position: (usize, usize),
+    /// The column in what is shown, which differs where a long line is cut.
+    shown_column: usize,
+    first_line: usize,
+    text: String,
+    annotations: Vec<Annotation<'a>>,
+}
+
+impl<'a> Excerpt<'a> {
+    fn snippet(self, source: &'a Source) -> Snippet<'a, Annotation<'a>> {
+        Snippet::source(self.text).path(source.name.as_str()).line_start(self.first_line).annotations(self.annotations)
+    }
+
+    /// The place as the renderer will count it, and as it is: it knows nothing of what was cut off a long line.
+    fn moved(&self, source: &Source) -> Option<(String, String)> {
+        let (line, column) = self.position;
+        let place = |column: usize| format!("{}:{line}:{column}", source.name);
+        (column != self.shown_column).then(|| (place(self.shown_column), place(column)))
+    }
+}
+
+/// The pieces of the source that a diagnostic is about, the one with its own place first.
+fn excerpts<'a>(source: &Source, lines: &Lines<'_>, diagnostic: &'a Diagnostic) -> Vec<Excerpt<'a>> {
+    let mark = |span: Span, primary, label| {
+        let line = lines.line(span.start);
+        let whole = lines.span(line);
+        // Of a place that goes on over several lines, the first is enough to find it.
+        let start = floor_char_boundary(&source.text, span.start.min(whole.end));
+        let end = floor_char_boundary(&source.text, span.end.clamp(start, whole.end.max(start)));
+        Mark { span: Span::new(start, end), line, primary, label }
+    };
+    let mut marks = vec![mark(diagnostic.span, true, diagnostic.label.as_deref())];
+    marks.extend(diagnostic.related.iter().map(|(span, words)| mark(*span, false, Some(words.as_str()))));
+    marks.sort_by_key(|mark| mark.span);
+    let mut pieces: Vec<Vec<Mark<'_>>> = Vec::new();
+    for mark in marks {
+        match pieces.last_mut() {
+            Some(piece) if piece.last().is_some_and(|last| mark.line - last.line <= NEAR) => piece.push(mark),
+            _ => pieces.push(vec![mark]),
+        }
+    }
+    pieces.sort_by_key(|piece| !piece.iter().any(|mark| mark.primary));
+    pieces.iter().map(|piece| excerpt(source, lines, piece)).collect()
+}
+
+fn excerpt<'a>(source: &Source, lines: &Lines<'_>, marks: &[Mark<'a>]) -> Excerpt<'a> {
+    let first_line = marks.first().map_or(1, |mark| mark.line);
+    let last_line = marks.last().map_or(first_line, |mark| mark.line);
+    let shown = marks.iter().find(|mark| mark.primary).or(marks.first());
+    let mut text = String::new();
+    let mut annotations = Vec::new();
+    let mut shown_column = 1;
+    for line in first_line..=last_line {
+        let whole = lines.span(line);
+        let here: Vec<_> = marks.iter().filter(|mark| mark.line == line).collect();
+        let kept = cut(source, whole, here.first().map(|mark| mark.span));
+        let prefix = if kept.start > whole.start { "…" } else { "" };
+        let line_start = text.len();
+        text.push_str(prefix);
+        let offset = text.len();
+        text.push_str(&source.text[kept.start..kept.end]);
+        if kept.end < whole.end {
+            text.push('…');
+        }
+        for mark in here {
+            let place = |byte: usize| byte.clamp(kept.start, kept.end) - kept.start + offset;
+            let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            if shown.is_some_and(|shown| std::ptr::eq(shown, mark)) {
+                shown_column = text[line_start..place(mark.span.start)].chars().count() + 1;
+            }
+            let annotation = kind.span(place(mark.span.start)..place(mark.span.end));
+            annotations.push(annotation.label(mark.label.map(visible)));
+        }
+        text.push('\n');
+    }
+    let position = shown.map_or((1, 1), |mark| lines.position(mark.span.start));
+    Excerpt { position, shown_column, first_line, text, annotations }
+}
+
+/// What is shown of a line: all of it, or what is around a place.
+fn cut(source: &Source, line: Span, place: Option<Span>) -> Span {
+    if line.end - line.start <= LONG_LINE {
+        return line;
+    }
+    let place = place.unwrap_or(Span::new(line.start, line.start));
+    let start = place.start.saturating_sub(AROUND).max(line.start);
+    let end = place.end.min(place.start + LONG_LINE - 2 * AROUND).saturating_add(AROUND).min(line.end);
+    Span::new(floor_char_boundary(&source.text, start), floor_char_boundary(&source.text, end))
+}
+
+/// A text of ours without anything that a terminal would act on; line breaks stay.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
