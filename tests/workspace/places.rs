@@ -39,3 +39,12 @@ fn an_app_can_lie_in_the_folder_of_another_workspace() {
         .expect("a file");
     an_app_works_in(folder.path());
 }
+
+/// If this fails, the benchmarks measure code that `karafka generate` no longer writes.
+#[test]
+fn the_benchmarks_app_is_in_step() {
+    let mut check = checkout::karafka_command(&checkout::root().join("bench/app")).expect("karafka is built");
+    process::run(check.arg("check"), std::time::Duration::from_secs(60))
+        .and_then(|ended| ended.expect_code(0))
+        .expect("bench/app is in step with its manifest");
+}

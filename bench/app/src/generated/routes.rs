@@ -2,12 +2,9 @@
 
 //! Who consumes what.
 
-use karafka::{
-    App,
-    manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry},
-};
+use karafka::App;
+use karafka::manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry};
 
-use super::workers;
 use crate::state::State;
 
 impl karafka::Routed for crate::controllers::EventsController {
@@ -16,30 +13,38 @@ impl karafka::Routed for crate::controllers::EventsController {
     const NAME: &'static str = "EventsController";
 }
 
-/// What the manifest says, for `routes`, `flow`, `info` and the settings.
+/// What karafka.yml says, for `routes`, `flow`, `info` and the settings.
+#[rustfmt::skip]
 pub static MANIFEST: Manifest = Manifest {
     app: "benched",
     version: env!("CARGO_PKG_VERSION"),
     root: env!("CARGO_MANIFEST_DIR"),
     settings: &[],
     environments: &[],
-    groups: &[GroupEntry { name: "${BENCH_GROUP:-benched}", settings: &[] }],
-    topics: &[TopicEntry { key: "events", message: "Event", settings: &[("name", "${BENCH_TOPIC:-events}")] }],
-    consumers: &[ConsumerEntry {
-        topic: "events",
-        group: "${BENCH_GROUP:-benched}",
-        controller: "EventsController",
-        worker: "EventsWorker",
-        parser: "json",
-        interchanger: "json",
-        emits: &[],
-        settings: &[],
-    }],
+    groups: &[
+        GroupEntry { name: "${BENCH_GROUP:-benched}", settings: &[] },
+    ],
+    topics: &[
+        TopicEntry { key: "events", message: "Event", settings: &[("name", "${BENCH_TOPIC:-events}")] },
+    ],
+    consumers: &[
+        ConsumerEntry {
+            topic: "events",
+            group: "${BENCH_GROUP:-benched}",
+            controller: "EventsController",
+            worker: "EventsWorker",
+            parser: "json",
+            interchanger: "json",
+            emits: &[],
+            settings: &[],
+        },
+    ],
 };
 
 /// The app, with a consumer for each line of the manifest that names a controller.
 #[must_use]
+#[rustfmt::skip]
 pub fn app() -> App<State> {
     App::new(&MANIFEST)
-        .consumer::<workers::EventsWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[0])
+        .consumer::<super::workers::EventsWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[0])
 }
