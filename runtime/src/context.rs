@@ -1,10 +1,110 @@
 //! What a controller can reach while it handles a message.
 
-use std::marker::PhantomData;
+use std::{
+    borrow::Cow,
+    future::{Future, IntoFuture},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
-use crate::Routed;
+use crate::{
+    EmittedBy, Result, Routed,
+    engine::shared::{AppShared, EmitScope},
+    producer::Outgoing,
+};
 
 /// The app's state, the attempt, and the topics that the manifest lets this controller send to.
 pub struct Context<C: Routed> {
-    controller: PhantomData<fn() -> C>,
+    pub(crate) app: Arc<AppShared<C::State>>,
+    pub(crate) scope: EmitScope,
+    pub(crate) attempt: u32,
+    /// What this record has sent so far, in all its attempts.
+    pub(crate) emitted: AtomicU32,
+}
+
+impl<C: Routed> Context<C> {
+    pub(crate) fn new(app: Arc<AppShared<C::State>>, scope: EmitScope) -> Self {
+        Self { app, scope, attempt: 1, emitted: AtomicU32::new(0) }
+    }
+
+    /// The app's state, as `src/state.rs` built it.
+    #[must_use]
+    pub fn state(&self) -> &C::State {
+        &self.app.state
+    }
+
+    /// Which attempt this is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Sends `message` to a topic under the controller's `emits`; await it.
+    ///
+    /// The future is ready when the record is on its way. The offset of the message at work counts as done only when
+    /// Kafka has acknowledged all that it sent; a record that Kafka did not take is sent again, with a backoff.
+    ///
+    /// ```ignore
+    /// ctx.emit(topics::OrderConfirmed, &confirmed).key(customer).header("source", "shop").await?;
+    /// ```
+    pub fn emit<'a, T: EmittedBy<C>>(&'a self, _topic: T, message: &T::Message) -> Emit<'a, C> {
+        self.emit_value(T::KEY, T::encode(message).map(Some), T::key(message))
+    }
+
+    /// Sends a record without a value for `key`: what it held before is deleted when the topic is compacted.
+    pub fn emit_tombstone<T: EmittedBy<C>>(&self, _topic: T, key: impl Into<Vec<u8>>) -> Emit<'_, C> {
+        self.emit_value(T::KEY, Ok(None), Some(key.into()))
+    }
+
+    fn emit_value(&self, topic: &'static str, value: Result<Option<Vec<u8>>>, key: Option<Vec<u8>>) -> Emit<'_, C> {
+        Emit { ctx: self, topic, key, value, headers: Vec::new() }
+    }
+}
+
+/// A record about to be sent; see [`Context::emit`].
+#[must_use = "nothing is sent until it is awaited"]
+pub struct Emit<'a, C: Routed> {
+    ctx: &'a Context<C>,
+    topic: &'static str,
+    key: Option<Vec<u8>>,
+    value: Result<Option<Vec<u8>>>,
+    headers: Vec<(String, Vec<u8>)>,
+}
+
+impl<C: Routed> Emit<'_, C> {
+    /// With this key, whatever the manifest's `key:` says.
+    pub fn key(mut self, key: impl Into<Vec<u8>>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// With a header; a name can come twice.
+    pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) -> Self {
+        self.headers.push((name.into().into_owned(), value.into()));
+        self
+    }
+
+    async fn send(self) -> Result {
+        let outgoing = Outgoing {
+            topic: self.ctx.app.kafka_name(self.topic),
+            key: self.key,
+            value: self.value?,
+            headers: self.headers,
+        };
+        self.ctx.app.send(&self.ctx.scope, self.topic, outgoing).await?;
+        self.ctx.emitted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl<'a, C: Routed> IntoFuture for Emit<'a, C> {
+    type Output = Result;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
 }

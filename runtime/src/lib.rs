@@ -1,16 +1,22 @@
 //! The runtime of generated karafka apps: consumes Kafka, loses nothing, stops cleanly.
 
 pub mod app;
+pub mod broker;
+mod client;
 mod context;
 mod controller;
+mod engine;
 mod error;
 pub mod events;
 pub mod interchanger;
 pub mod manifest;
 mod message;
 pub mod parser;
+pub mod producer;
 mod record;
+mod server;
 pub mod settings;
+pub mod testing;
 pub mod topic;
 pub mod topology;
 pub mod types;

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{topic::Key, types::Timestamp};
+use crate::{client::native::NativeRecord, topic::Key, types::Timestamp};
 
 /// A record of a partition, not yet parsed.
 ///
@@ -12,6 +12,7 @@ pub struct Record {
 }
 
 enum Inner {
+    Native(NativeRecord),
     Owned(Box<OwnedRecord>),
 }
 
@@ -39,6 +40,7 @@ impl Record {
     #[must_use]
     pub fn topic(&self) -> &str {
         match &self.inner {
+            Inner::Native(record) => record.topic(),
             Inner::Owned(record) => &record.topic,
         }
     }
@@ -47,6 +49,7 @@ impl Record {
     #[must_use]
     pub fn partition(&self) -> i32 {
         match &self.inner {
+            Inner::Native(record) => record.partition(),
             Inner::Owned(record) => record.partition,
         }
     }
@@ -55,6 +58,7 @@ impl Record {
     #[must_use]
     pub fn offset(&self) -> i64 {
         match &self.inner {
+            Inner::Native(record) => record.offset(),
             Inner::Owned(record) => record.offset,
         }
     }
@@ -63,6 +67,7 @@ impl Record {
     #[must_use]
     pub fn timestamp(&self) -> Option<Timestamp> {
         let milliseconds = match &self.inner {
+            Inner::Native(record) => record.timestamp_ms(),
             Inner::Owned(record) => record.timestamp_ms,
         };
         milliseconds.and_then(Timestamp::from_timestamp_millis)
@@ -72,6 +77,7 @@ impl Record {
     #[must_use]
     pub fn key(&self) -> Key<'_> {
         match &self.inner {
+            Inner::Native(record) => record.key(),
             Inner::Owned(record) => record.key.as_deref(),
         }
     }
@@ -80,21 +86,46 @@ impl Record {
     #[must_use]
     pub fn value(&self) -> Option<&[u8]> {
         match &self.inner {
+            Inner::Native(record) => record.value(),
             Inner::Owned(record) => record.value.as_deref(),
         }
     }
 
     /// Names and values of headers in their order; a name can come twice.
-    pub fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&[u8], Option<&[u8]>)> {
         match &self.inner {
-            Inner::Owned(record) => record.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref())),
+            Inner::Native(record) => record.headers(),
+            Inner::Owned(record) => {
+                record.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref())).collect()
+            }
         }
     }
 
-    /// The value of the last header of this name.
+    /// The value of the last header of this name; `None` if there is none, or it is null.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers().filter(|(n, _)| *n == name.as_bytes()).last().and_then(|(_, value)| value)
+        self.headers().into_iter().rfind(|(n, _)| *n == name.as_bytes()).and_then(|(_, value)| value)
+    }
+
+    /// The record with bytes of its own, however long it is kept.
+    #[must_use]
+    pub fn to_owned_record(&self) -> OwnedRecord {
+        OwnedRecord {
+            topic: Arc::from(self.topic()),
+            partition: self.partition(),
+            offset: self.offset(),
+            timestamp_ms: self.timestamp().map(|time| time.timestamp_millis()),
+            key: self.key().map(<[u8]>::to_vec),
+            value: self.value().map(<[u8]>::to_vec),
+            headers: self.headers().into_iter().map(|(n, v)| (n.to_vec(), v.map(<[u8]>::to_vec))).collect(),
+        }
+    }
+}
+
+impl From<NativeRecord> for Record {
+    fn from(record: NativeRecord) -> Self {
+        Self { inner: Inner::Native(record) }
     }
 }
 

@@ -1,0 +1,80 @@
+//! What librdkafka is told: the settings, and what belongs to the engine.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use rdkafka::ClientConfig;
+
+use super::Brokers;
+use crate::settings::{Group, Protocol, Settings};
+
+/// Properties of a group's consumer. `topics` says how many topics share the group's memory.
+pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers, topics: usize) -> ClientConfig {
+    let mut properties = BTreeMap::new();
+    let mut set = |name: &str, value: &str| {
+        properties.insert(name.to_owned(), value.to_owned());
+    };
+    // A partition whose queue was full is fetched again after this time: librdkafka waits for a second by default, and
+    // the consumer idles meanwhile.
+    set("fetch.queue.backoff.ms", "5");
+    // Each partition has a queue of its own, and so its share of the group's memory.
+    let partitions = topics.max(1) as u64 * 4;
+    set("queued.max.messages.kbytes", &(group.memory / 1024 / partitions).clamp(1024, 2_097_151).to_string());
+    // A new topic, or one that was made anew, is noticed within this time: librdkafka's default is five minutes.
+    set("topic.metadata.refresh.interval.ms", "30000");
+    if brokers.embedded {
+        // The mock cluster lets a member that is not a group's first wait for almost a whole session.
+        set("session.timeout.ms", "1500");
+        set("heartbeat.interval.ms", "300");
+        set("fetch.wait.max.ms", "10");
+    }
+    for (name, value) in settings.options.iter().chain(&settings.consumer_options) {
+        set(name, value);
+    }
+    set("bootstrap.servers", &brokers.address);
+    set("group.id", &group.id);
+    set("group.protocol", group.protocol.as_str());
+    if group.protocol == Protocol::Classic {
+        set("partition.assignment.strategy", group.assignor.as_str());
+    }
+    if let Some(instance_id) = &group.instance_id {
+        set("group.instance.id", instance_id);
+    }
+    // Cooperative assignors go round in circles when two members share a client id.
+    set("client.id", &unique(&settings.client_id));
+    set("enable.auto.commit", "false");
+    // With it, dropping a consumer commits everything that was prefetched.
+    set("enable.auto.offset.store", "false");
+    // The end of a partition would come as an error, which moves librdkafka's position; see `client::native`.
+    set("enable.partition.eof", "false");
+    // A position that is gone is an error, never a silent jump.
+    set("auto.offset.reset", "error");
+    config_of(&properties)
+}
+
+/// Properties of the app's producer.
+pub(crate) fn producer(settings: &Settings, brokers: &Brokers) -> BTreeMap<String, String> {
+    let mut properties = settings.options.clone();
+    properties.extend(settings.producer_options.clone());
+    properties.insert("bootstrap.servers".to_owned(), brokers.address.clone());
+    properties.insert("client.id".to_owned(), unique(&settings.client_id));
+    properties
+}
+
+fn unique(prefix: &str) -> String {
+    static CLIENTS: AtomicU32 = AtomicU32::new(0);
+    let start = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64 & 0xff_ffff);
+    format!("{prefix}-{}-{start:x}-{}", std::process::id(), CLIENTS.fetch_add(1, Ordering::Relaxed))
+}
+
+fn config_of(properties: &BTreeMap<String, String>) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    for (name, value) in properties {
+        config.set(name, value);
+    }
+    config
+}

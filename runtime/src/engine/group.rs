@@ -1,0 +1,388 @@
+//! Drives one consumer group: a thread that polls, hands over, commits, and never runs an app's code.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::{runtime::Handle, sync::Semaphore, task::JoinHandle};
+
+use super::{
+    report::Report,
+    shared::{LaneShared, Order},
+};
+use crate::{
+    client::{Assigned, Client, ClientEvent, TopicPartition, Wake},
+    events::{Blocked, Event},
+};
+
+/// How long finished work may stay uncommitted.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+/// How long the thread sleeps when nothing wakes it.
+const IDLE: Duration = Duration::from_millis(50);
+/// How long an assignment waits before its offsets are asked for again.
+const ASSIGN_AGAIN: Duration = Duration::from_millis(500);
+/// How long revoked partitions may take to finish what they are at: well below the session's 45 s.
+const DRAIN_BUDGET: Duration = Duration::from_secs(10);
+
+/// Opens a lane for a partition of a topic that the group consumes.
+///
+/// `None` for a topic that nobody here consumes.
+pub(crate) type OpenLane =
+    Box<dyn Fn(Assigned, Arc<LaneShared>, Arc<Semaphore>, &Handle) -> Option<JoinHandle<()>> + Send>;
+
+/// How a group ended.
+#[derive(Debug, Default)]
+pub(crate) struct GroupEnd {
+    /// Records handled or skipped.
+    pub(crate) handled: u64,
+    /// Failed attempts.
+    pub(crate) failed: u64,
+    /// Handlers that did not end in time.
+    pub(crate) blocked: Vec<Blocked>,
+    /// Why Kafka did not take the last commit.
+    pub(crate) uncommitted: Option<String>,
+    /// Why the client gave up.
+    pub(crate) fatal: Option<String>,
+}
+
+/// What a group's thread is told.
+#[derive(Debug, Default)]
+pub(crate) struct GroupOrder(AtomicU8);
+
+impl GroupOrder {
+    const STOP: u8 = 1;
+    const FORCE: u8 = 2;
+
+    /// Drain, commit, leave.
+    pub(crate) fn stop(&self) {
+        self.0.fetch_max(Self::STOP, Ordering::AcqRel);
+    }
+
+    /// Leave now.
+    pub(crate) fn force(&self) {
+        self.0.fetch_max(Self::FORCE, Ordering::AcqRel);
+    }
+
+    fn stops(&self) -> bool {
+        self.0.load(Ordering::Acquire) >= Self::STOP
+    }
+
+    fn forces(&self) -> bool {
+        self.0.load(Ordering::Acquire) >= Self::FORCE
+    }
+}
+
+/// The group's thread.
+pub(crate) struct Group {
+    pub(crate) client: Box<dyn Client>,
+    pub(crate) open_lane: OpenLane,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) runtime: Handle,
+    pub(crate) report: Report,
+    pub(crate) order: Arc<GroupOrder>,
+    /// How long a stop may take.
+    pub(crate) stop_budget: Duration,
+    /// A controller's constant by the topic's name in Kafka.
+    pub(crate) controllers: BTreeMap<String, &'static str>,
+}
+
+struct LaneHandle {
+    shared: Arc<LaneShared>,
+    task: JoinHandle<()>,
+    /// The offset of the last commit that was sent, so that nothing is committed twice.
+    committed: Option<i64>,
+    /// The record that was at work at the last look, and since when.
+    at_work: Option<(i64, Instant)>,
+}
+
+impl LaneHandle {
+    fn look(&mut self, now: Instant) {
+        self.at_work = self.shared.at_work().map(|offset| match self.at_work {
+            Some((known, since)) if known == offset => (known, since),
+            _ => (offset, now),
+        });
+    }
+}
+
+/// Partitions that the group takes, while their lanes finish.
+struct Revocation {
+    partitions: Vec<TopicPartition>,
+    until: Instant,
+    lost: bool,
+}
+
+/// The state of a running group.
+struct Running {
+    group: Group,
+    lanes: BTreeMap<TopicPartition, LaneHandle>,
+    /// Lanes that are over or were given up, until their tasks have ended.
+    leaving: Vec<(TopicPartition, LaneHandle)>,
+    revocation: Option<Revocation>,
+    assignment: Option<(Vec<TopicPartition>, Instant)>,
+    next_commit: Instant,
+    end: GroupEnd,
+}
+
+impl Group {
+    /// Runs the group until it is told to stop, or its client gives up. Blocks the thread.
+    pub(crate) fn run(self) -> GroupEnd {
+        let mut running = Running {
+            group: self,
+            lanes: BTreeMap::new(),
+            leaving: Vec::new(),
+            revocation: None,
+            assignment: None,
+            next_commit: Instant::now() + COMMIT_INTERVAL,
+            end: GroupEnd::default(),
+        };
+        while running.end.fatal.is_none() && !running.group.order.stops() {
+            running.turn();
+        }
+        running.stop()
+    }
+}
+
+impl Running {
+    /// Deals with everything that has happened, then sleeps until something else does.
+    fn turn(&mut self) {
+        while let Some(event) = self.group.client.poll() {
+            self.hear(event);
+        }
+        self.go_on_with_revocation();
+        self.go_on_with_assignment();
+        self.sweep();
+        let now = Instant::now();
+        if now >= self.next_commit {
+            self.next_commit = now + COMMIT_INTERVAL;
+            self.look_at_lanes(now);
+            let offsets = self.uncommitted(|_| true);
+            if !offsets.is_empty() {
+                self.group.client.commit(&offsets);
+            }
+        }
+        if self.end.fatal.is_none() {
+            self.group.client.wait(IDLE.min(self.next_commit.saturating_duration_since(Instant::now())));
+        }
+    }
+
+    fn hear(&mut self, event: ClientEvent) {
+        match event {
+            ClientEvent::Assign(partitions) => self.assignment = Some((partitions, Instant::now())),
+            ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
+            ClientEvent::Committed { offsets, error } => {
+                if let Some(error) = error {
+                    self.group.report.commit_failed(&error);
+                    // The next round commits again what is still ours.
+                    for (partition, _) in offsets {
+                        if let Some(lane) = self.lanes.get_mut(&partition) {
+                            lane.committed = None;
+                        }
+                    }
+                }
+            }
+            ClientEvent::Error(error) => self.group.report.warn(&error),
+            ClientEvent::Fatal(error) => self.end.fatal = Some(error),
+        }
+    }
+
+    fn go_on_with_assignment(&mut self) {
+        let Some((partitions, when)) = self.assignment.take() else { return };
+        if Instant::now() < when {
+            self.assignment = Some((partitions, when));
+            return;
+        }
+        let mut lanes = BTreeMap::new();
+        let mut make_wake = |partition: &TopicPartition| -> Wake {
+            let shared = Arc::new(LaneShared::new(None, thread::current()));
+            lanes.insert(partition.clone(), Arc::clone(&shared));
+            Arc::new(move || shared.wake.notify_one())
+        };
+        match self.group.client.assign(&partitions, &mut make_wake) {
+            Ok(assigned) => {
+                let group = &self.group.report.group;
+                self.group.report.reporter.tell(&Event::Assigned { group, partitions: &partitions });
+                for assigned in assigned {
+                    let Some(shared) = lanes.remove(&assigned.partition) else { continue };
+                    let (partition, committed) = (assigned.partition.clone(), assigned.start);
+                    if let Some(start) = committed {
+                        shared.publish(start);
+                    }
+                    let permits = Arc::clone(&self.group.permits);
+                    match (self.group.open_lane)(assigned, Arc::clone(&shared), permits, &self.group.runtime) {
+                        Some(task) => {
+                            self.lanes.insert(partition, LaneHandle { shared, task, committed, at_work: None });
+                        }
+                        None => self.end.fatal = Some(format!("{partition} was assigned, and nobody consumes it")),
+                    }
+                }
+            }
+            Err(error) => {
+                self.group.report.warn(&format!("cannot start to read: {error}; trying again"));
+                self.assignment = Some((partitions, Instant::now() + ASSIGN_AGAIN));
+            }
+        }
+    }
+
+    fn revoke(&mut self, partitions: Vec<TopicPartition>, lost: bool) {
+        // An assignment that was not yet taken up is void.
+        self.assignment = None;
+        let order = if lost { Order::Lose } else { Order::Drain };
+        for partition in &partitions {
+            if let Some(lane) = self.lanes.get(partition) {
+                lane.shared.give(order);
+            }
+        }
+        let budget = if lost { Duration::ZERO } else { DRAIN_BUDGET };
+        self.revocation = Some(Revocation { partitions, until: Instant::now() + budget, lost });
+    }
+
+    /// Lets revoked partitions go once their lanes have ended or the budget is used up.
+    fn go_on_with_revocation(&mut self) {
+        let Some(revocation) = &self.revocation else { return };
+        let all_ended = revocation
+            .partitions
+            .iter()
+            .all(|partition| self.lanes.get(partition).is_none_or(|lane| lane.shared.has_ended()));
+        if !all_ended && Instant::now() < revocation.until {
+            return;
+        }
+        let Some(Revocation { partitions, lost, .. }) = self.revocation.take() else { return };
+        let offsets = self.uncommitted(|partition| partitions.contains(partition));
+        if !offsets.is_empty()
+            && let Err(error) = self.group.client.commit_and_wait(&offsets)
+        {
+            self.group.report.commit_failed(&error);
+        }
+        let mut to_repeat = 0;
+        for partition in &partitions {
+            if let Some(lane) = self.lanes.remove(partition) {
+                // What finishes from here on commits nothing: the lane is not in the map any more.
+                lane.shared.give(Order::Lose);
+                to_repeat += u64::from(!lane.shared.has_ended() && lane.shared.at_work().is_some());
+                self.leaving.push((partition.clone(), lane));
+            }
+        }
+        self.group.client.unassign(&partitions);
+        let group = &self.group.report.group;
+        self.group.report.reporter.tell(&if lost {
+            Event::Lost { group, partitions: &partitions, to_repeat }
+        } else {
+            Event::Revoked { group, partitions: &partitions, to_repeat }
+        });
+    }
+
+    /// Notes what is at work, and notices a lane that has ended without being told to: going on without it would let
+    /// its partition stand still in silence.
+    fn look_at_lanes(&mut self, now: Instant) {
+        for (partition, lane) in &mut self.lanes {
+            lane.look(now);
+            if lane.shared.has_ended() && lane.shared.order() == Order::Run {
+                self.end.fatal = Some(format!("the lane of {partition} has ended by itself; this is a bug of karafka"));
+            }
+        }
+        for (_, lane) in &mut self.leaving {
+            lane.look(now);
+        }
+    }
+
+    /// Forgets lanes whose tasks have ended.
+    fn sweep(&mut self) {
+        let end = &mut self.end;
+        self.leaving.retain(|(_, lane)| {
+            let stays = !lane.task.is_finished();
+            if !stays {
+                count(end, lane);
+            }
+            stays
+        });
+    }
+
+    /// What is done and not committed, of the partitions chosen; counts it as committed.
+    fn uncommitted(&mut self, chosen: impl Fn(&TopicPartition) -> bool) -> Vec<(TopicPartition, i64)> {
+        let mut offsets = Vec::new();
+        for (partition, lane) in &mut self.lanes {
+            // A lane that has been told that it lost its partition commits nothing.
+            if !chosen(partition) || lane.shared.order() == Order::Lose {
+                continue;
+            }
+            let Some(offset) = lane.shared.committable() else { continue };
+            if lane.committed != Some(offset) {
+                lane.committed = Some(offset);
+                offsets.push((partition.clone(), offset));
+            }
+        }
+        offsets
+    }
+
+    /// Drains, commits, leaves.
+    fn stop(mut self) -> GroupEnd {
+        let until = Instant::now() + self.group.stop_budget;
+        for lane in self.lanes.values() {
+            lane.shared.give(Order::Drain);
+        }
+        loop {
+            let all_ended = self.lanes.values().all(|lane| lane.shared.has_ended());
+            let all_left = self.leaving.iter().all(|(_, lane)| lane.task.is_finished());
+            let over = Instant::now() >= until || self.group.order.forces() || self.end.fatal.is_some();
+            if (all_ended && all_left) || over {
+                break;
+            }
+            // Polling goes on: the group must not take the member for dead while it drains.
+            while let Some(event) = self.group.client.poll() {
+                match event {
+                    ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
+                    ClientEvent::Assign(_) | ClientEvent::Committed { .. } | ClientEvent::Error(_) => {}
+                    ClientEvent::Fatal(error) => self.end.fatal = Some(error),
+                }
+            }
+            self.go_on_with_revocation();
+            self.group.client.wait(Duration::from_millis(10));
+        }
+        let offsets = self.uncommitted(|_| true);
+        if !offsets.is_empty()
+            && self.end.fatal.is_none()
+            && let Err(error) = self.group.client.commit_and_wait(&offsets)
+        {
+            self.end.uncommitted = Some(error);
+        }
+        let mut clean = true;
+        let now = Instant::now();
+        for (partition, mut lane) in self.lanes.into_iter().chain(self.leaving) {
+            lane.look(now);
+            if !lane.shared.has_ended()
+                && let Some((offset, since)) = lane.at_work
+            {
+                let controller = self.group.controllers.get(&*partition.topic).copied().unwrap_or_default().to_owned();
+                self.end.blocked.push(Blocked { controller, partition, offset, running: now - since });
+            }
+            // A future that waits is dropped here; one that blocks its thread stays, and its record with it.
+            lane.shared.give(Order::Lose);
+            lane.task.abort();
+            clean &= ends_soon(&lane.task);
+            count(&mut self.end, &lane);
+        }
+        self.group.client.close(clean);
+        self.end
+    }
+}
+
+fn count(end: &mut GroupEnd, lane: &LaneHandle) {
+    end.handled += lane.shared.handled.load(Ordering::Relaxed);
+    end.failed += lane.shared.failed.load(Ordering::Relaxed);
+}
+
+fn ends_soon(task: &JoinHandle<()>) -> bool {
+    for _ in 0..50 {
+        if task.is_finished() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    false
+}

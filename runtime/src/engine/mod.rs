@@ -1,0 +1,249 @@
+//! Consumes: a thread a group, a lane a partition, and nothing committed that is not done.
+
+mod attempt;
+mod backoff;
+mod config;
+pub(crate) mod consumer;
+mod driver;
+mod group;
+mod lane;
+mod report;
+pub(crate) mod shared;
+mod tracker;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use tokio::{runtime::Handle, sync::Semaphore};
+
+use self::{
+    consumer::Consumer,
+    driver::{ConsumerSettings, LaneParts},
+    group::{Group, GroupEnd, GroupOrder, OpenLane},
+    report::{Report, Reporter},
+    shared::AppShared,
+};
+use crate::{
+    App,
+    client::KafkaClient,
+    events::{Blocked, Event, Listener},
+    producer::{Producer, SendError},
+    settings::{self, Settings},
+};
+
+/// Records between the first unfinished one and the newest of a partition.
+const WINDOW: u64 = 100_000;
+
+/// Why an app did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("group `{group}` cannot start: {reason}")]
+    Group { group: String, reason: String },
+    #[error(transparent)]
+    Producer(#[from] SendError),
+    #[error("a thread cannot start: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A started app.
+pub(crate) struct Running {
+    groups: Vec<RunningGroup>,
+    producer: Option<Producer>,
+    ended: mpsc::Receiver<()>,
+}
+
+struct RunningGroup {
+    name: String,
+    order: Arc<GroupOrder>,
+    thread: thread::JoinHandle<GroupEnd>,
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub(crate) struct End {
+    /// Records handled or skipped.
+    pub(crate) handled: u64,
+    /// Failed attempts.
+    pub(crate) failed: u64,
+    /// Handlers that did not end in time.
+    pub(crate) blocked: Vec<Blocked>,
+    /// What else went wrong at the end: a group and a sentence. The records behind it are done again.
+    pub(crate) uncommitted: Vec<(String, String)>,
+    /// Groups whose client gave up, and why.
+    pub(crate) fatal: Vec<(String, String)>,
+}
+
+/// Which brokers an app consumes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Brokers {
+    /// As `bootstrap.servers` takes them.
+    pub(crate) address: String,
+    /// Whether they are an [`crate::broker::EmbeddedBroker`], in this process or another.
+    pub(crate) embedded: bool,
+}
+
+/// Starts every selected consumer of the app.
+pub(crate) fn start<S: Send + Sync + 'static>(
+    app: App<S>,
+    settings: &Settings,
+    brokers: &Brokers,
+    state: S,
+    listener: Arc<dyn Listener>,
+    runtime: &Handle,
+) -> Result<Running, StartError> {
+    let topics = app.manifest.topics.iter();
+    let names: BTreeMap<_, _> = topics.map(|topic| (topic.key, kafka_name(settings, topic.key))).collect();
+    let reporter = Arc::new(Reporter::new(listener, app.manifest, names.clone()));
+    let emits = app.routes.iter().any(|route| !route.entry.emits.is_empty());
+    let producer = if emits { Some(Producer::new(&config::producer(settings, brokers))?) } else { None };
+    let consumers: Vec<_> = app.routes.iter().map(|route| (route.entry, (route.build)(&state))).collect();
+    let shared = Arc::new(AppShared { state, producer: producer.clone(), names });
+
+    let (sender, ended) = mpsc::channel();
+    let mut groups = Vec::new();
+    for group in settings.groups.iter().filter(|group| group.selected) {
+        let mut routes = BTreeMap::new();
+        for (entry, consumer) in &consumers {
+            let Some(found) = settings.consumer(entry) else { continue };
+            if entry.group == group.name && found.selected {
+                let consumer_settings =
+                    ConsumerSettings { entry, tombstones: found.tombstones, backoff: found.backoff };
+                routes.insert(kafka_name(settings, entry.topic), (consumer_settings, Arc::clone(consumer)));
+            }
+        }
+        let started = start_group(group, settings, brokers, routes, &shared, &reporter, runtime, sender.clone());
+        match started {
+            Ok(running) => groups.push(running),
+            Err(error) => {
+                // What has started must not go on half an app.
+                Running { groups, producer, ended }.join();
+                return Err(error);
+            }
+        }
+    }
+    Ok(Running { groups, producer, ended })
+}
+
+fn kafka_name(settings: &Settings, key: &str) -> String {
+    settings.topic(key).map_or_else(|| key.to_owned(), |topic| topic.name.clone())
+}
+
+type Routes<S> = BTreeMap<String, (ConsumerSettings, Arc<dyn Consumer<S>>)>;
+
+#[expect(clippy::too_many_arguments, reason = "everything that a group shares with the app, once")]
+fn start_group<S: Send + Sync + 'static>(
+    group: &settings::Group,
+    settings: &Settings,
+    brokers: &Brokers,
+    routes: Routes<S>,
+    app: &Arc<AppShared<S>>,
+    reporter: &Arc<Reporter>,
+    runtime: &Handle,
+    ended: mpsc::Sender<()>,
+) -> Result<RunningGroup, StartError> {
+    let order = Arc::new(GroupOrder::default());
+    let report = Report { reporter: Arc::clone(reporter), group: Arc::from(group.id.as_str()), entry: None };
+    let client_config = config::consumer(settings, group, brokers, routes.len());
+    let topics: BTreeSet<String> = routes.keys().cloned().collect();
+    let controllers = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.entry.controller)).collect();
+    let permits = Arc::new(Semaphore::new(group.concurrency));
+    let open_lane = open_lane(routes, Arc::clone(app), report.clone());
+    let (runtime, stop_budget) = (runtime.clone(), settings.shutdown_timeout);
+    let thread_order = Arc::clone(&order);
+
+    // The client is made on the thread that polls it: its callbacks wake the thread that made it.
+    let (told, hears) = mpsc::sync_channel(1);
+    let thread = thread::Builder::new().name(format!("karafka {}", group.id)).spawn(move || {
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let client = match KafkaClient::join(&client_config, &topics) {
+            Ok(client) => Box::new(client),
+            Err(reason) => {
+                let _ = told.send(Err(reason));
+                return GroupEnd::default();
+            }
+        };
+        let _ = told.send(Ok(()));
+        report.reporter.tell(&Event::Started { group: &report.group });
+        let group =
+            Group { client, open_lane, permits, runtime, report, order: thread_order, stop_budget, controllers };
+        let end = group.run();
+        let _ = ended.send(());
+        end
+    })?;
+    match hears.recv() {
+        Ok(Ok(())) => Ok(RunningGroup { name: group.id.clone(), order, thread }),
+        Ok(Err(reason)) => Err(StartError::Group { group: group.id.clone(), reason }),
+        Err(_) => Err(StartError::Group { group: group.id.clone(), reason: "its thread ended at once".to_owned() }),
+    }
+}
+
+fn open_lane<S: Send + Sync + 'static>(routes: Routes<S>, app: Arc<AppShared<S>>, report: Report) -> OpenLane {
+    Box::new(move |assigned, shared, permits, runtime| {
+        // Only topics that have a route are subscribed to.
+        let (settings, consumer) = routes.get(&*assigned.partition.topic)?;
+        let report = report.of(settings.entry);
+        let app = Arc::clone(&app);
+        let lane = LaneParts { app, assigned, shared, consumer: *settings, permits, report, window: WINDOW };
+        Some(consumer.open(lane, runtime))
+    })
+}
+
+impl Running {
+    /// Waits until a group has ended by itself, at most this long. Says whether one has.
+    pub(crate) fn wait(&self, at_most: Duration) -> bool {
+        match self.ended.recv_timeout(at_most) {
+            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => true,
+            Err(mpsc::RecvTimeoutError::Timeout) => false,
+        }
+    }
+
+    /// Tells every group to drain, commit and leave.
+    pub(crate) fn stop(&self) {
+        for group in &self.groups {
+            group.order.stop();
+            group.thread.thread().unpark();
+        }
+    }
+
+    /// A handle that cuts a stop short, from another thread.
+    pub(crate) fn forcer(&self) -> impl Fn() + Send + Sync + 'static {
+        let groups: Vec<_> =
+            self.groups.iter().map(|group| (Arc::clone(&group.order), group.thread.thread().clone())).collect();
+        move || {
+            for (order, thread) in &groups {
+                order.force();
+                thread.unpark();
+            }
+        }
+    }
+
+    /// Stops, and waits until every group has ended.
+    pub(crate) fn join(self) -> End {
+        self.stop();
+        let mut end = End::default();
+        for RunningGroup { name, order: _, thread } in self.groups {
+            match thread.join() {
+                Ok(group) => {
+                    end.handled += group.handled;
+                    end.failed += group.failed;
+                    end.blocked.extend(group.blocked);
+                    end.uncommitted.extend(group.uncommitted.map(|reason| (name.clone(), reason)));
+                    end.fatal.extend(group.fatal.map(|reason| (name.clone(), reason)));
+                }
+                Err(_) => end.fatal.push((name, "its thread panicked".to_owned())),
+            }
+        }
+        if let Some(producer) = self.producer {
+            // Lanes have waited for what they sent; what is left belongs to handlers that were cut off.
+            let _ = producer.flush(Duration::from_secs(1));
+        }
+        end
+    }
+}

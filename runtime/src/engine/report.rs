@@ -1,0 +1,150 @@
+//! Tells the app's listener what happens, with the names that a person knows.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::attempt::Failure;
+use crate::{
+    Error, Record,
+    client::TopicPartition,
+    events::{Event, Listener, Place},
+    manifest::{ConsumerEntry, Manifest},
+    producer::Delivered,
+};
+
+/// What the whole app's reports share.
+pub(crate) struct Reporter {
+    listener: Arc<dyn Listener>,
+    wants_done: bool,
+    manifest: &'static Manifest,
+    /// A topic's name in Kafka by its key.
+    names: BTreeMap<&'static str, String>,
+}
+
+impl Reporter {
+    pub(crate) fn new(
+        listener: Arc<dyn Listener>,
+        manifest: &'static Manifest,
+        names: BTreeMap<&'static str, String>,
+    ) -> Self {
+        Self { wants_done: listener.wants_done(), listener, manifest, names }
+    }
+
+    fn kafka_name(&self, key: &'static str) -> &str {
+        self.names.get(key).map_or(key, String::as_str)
+    }
+
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        self.listener.on(event);
+    }
+}
+
+/// Reports of one group, and of one consumer in its lanes.
+#[derive(Clone)]
+pub(crate) struct Report {
+    pub(crate) reporter: Arc<Reporter>,
+    pub(crate) group: Arc<str>,
+    /// `None` for the group's own thread.
+    pub(crate) entry: Option<&'static ConsumerEntry>,
+}
+
+impl Report {
+    pub(crate) fn of(&self, entry: &'static ConsumerEntry) -> Self {
+        Self { entry: Some(entry), ..self.clone() }
+    }
+
+    /// Whether anybody wants to hear of records that went well.
+    pub(crate) fn wants_done(&self) -> bool {
+        self.reporter.wants_done
+    }
+
+    fn controller(&self) -> &'static str {
+        self.entry.map_or("", |entry| entry.controller)
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        self.reporter.tell(event);
+    }
+
+    pub(crate) fn done(
+        &self,
+        partition: &TopicPartition,
+        offset: i64,
+        duration: Duration,
+        emits: &[(&'static str, Delivered)],
+    ) {
+        if !self.wants_done() {
+            return;
+        }
+        let emitted: Vec<Place<'_>> = emits
+            .iter()
+            .map(|(key, delivered)| Place {
+                topic: self.reporter.kafka_name(key),
+                partition: delivered.partition,
+                offset: delivered.offset,
+            })
+            .collect();
+        let place = Place { topic: &partition.topic, partition: partition.partition, offset };
+        self.tell(&Event::Done { place, controller: self.controller(), duration, emitted: &emitted });
+    }
+
+    pub(crate) fn skipped(&self, record: &Record, reason: &str) {
+        self.tell(&Event::Skipped { place: record.into(), controller: self.controller(), reason });
+    }
+
+    pub(crate) fn tombstone_skipped(&self, record: &Record) {
+        self.tell(&Event::TombstoneSkipped { place: record.into(), controller: self.controller() });
+    }
+
+    pub(crate) fn deferred(&self, record: &Record, wait: Duration) {
+        self.tell(&Event::Deferred { place: record.into(), controller: self.controller(), wait });
+    }
+
+    pub(crate) fn failed(&self, record: &Record, attempt: u32, failure: &Failure, next: Duration) {
+        let (place, controller) = (record.into(), self.controller());
+        match failure {
+            Failure::Error(error) => self.tell(&Event::Failed { place, controller, attempt, error, next }),
+            Failure::Panic(message) => self.tell(&Event::Panicked { place, controller, attempt, message, next }),
+        }
+    }
+
+    pub(crate) fn unparseable(&self, record: &Record, error: &Error) {
+        let Some(entry) = self.entry else { return };
+        let (topic, controller) = (entry.topic, entry.controller);
+        let topics = &self.reporter.manifest.topics;
+        let message = topics.iter().find(|known| known.key == topic).map_or("json", |topic| topic.message);
+        self.tell(&Event::Unparseable { record, topic, controller, message, error });
+    }
+
+    pub(crate) fn tombstone_refused(&self, record: &Record) {
+        let Some(entry) = self.entry else { return };
+        self.tell(&Event::TombstoneRefused { record, topic: entry.topic, controller: entry.controller });
+    }
+
+    pub(crate) fn emit_failed(&self, partition: &TopicPartition, topic: &'static str, reason: &str, wait: Duration) {
+        let topic = self.reporter.kafka_name(topic);
+        let seconds = wait.as_secs_f64();
+        self.warn(&format!(
+            "Kafka has not taken what {} sent to {topic} while it handled {partition}: {reason}; sent again in {seconds:.1} s",
+            self.controller()
+        ));
+    }
+
+    pub(crate) fn position_lost(&self, partition: &TopicPartition, reason: &str) {
+        self.warn(&format!(
+            "{partition} waits: the offset to read from is gone, because retention has passed it ({reason}). Nothing is \
+             skipped by itself; move the group's offset with Kafka's own tools to go on"
+        ));
+    }
+
+    pub(crate) fn partition_error(&self, partition: &TopicPartition, reason: &str) {
+        self.warn(&format!("{partition}: {reason}"));
+    }
+
+    pub(crate) fn warn(&self, message: &str) {
+        self.tell(&Event::Warning { group: &self.group, message });
+    }
+
+    pub(crate) fn commit_failed(&self, reason: &str) {
+        self.tell(&Event::CommitFailed { group: &self.group, reason });
+    }
+}

@@ -1,0 +1,196 @@
+//! What lanes, the group's thread and the producer's thread share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering},
+    },
+    thread::Thread,
+};
+
+use tokio::sync::Notify;
+
+use super::tracker::Sequence;
+use crate::{
+    OwnedRecord, Result,
+    producer::{Acknowledge, Delivered, Outgoing, Producer},
+};
+
+/// What every context of an app reaches.
+pub(crate) struct AppShared<S> {
+    pub(crate) state: S,
+    /// `None` in tests of a controller, which capture what it sends.
+    pub(crate) producer: Option<Producer>,
+    /// A topic's name in Kafka by its key in the manifest.
+    pub(crate) names: BTreeMap<&'static str, String>,
+}
+
+impl<S> AppShared<S> {
+    pub(crate) fn kafka_name(&self, key: &str) -> String {
+        self.names.get(key).map_or_else(|| key.to_owned(), Clone::clone)
+    }
+
+    pub(crate) async fn send(&self, scope: &EmitScope, topic: &'static str, outgoing: Outgoing) -> Result {
+        match (scope, &self.producer) {
+            (EmitScope::Lane { lane, sequence }, Some(producer)) => {
+                let acknowledge = LaneAcknowledge { lane: Arc::clone(lane), sequence: *sequence, topic };
+                producer.enqueue(outgoing, Box::new(acknowledge)).await?;
+            }
+            (EmitScope::Captured(captured), _) => {
+                let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
+                let offset = i64::try_from(captured.len()).unwrap_or(i64::MAX);
+                captured.push((topic, owned(outgoing, offset)));
+            }
+            (EmitScope::Lane { .. }, None) => return Err(crate::Error::new("the app has no producer")),
+        }
+        Ok(())
+    }
+}
+
+fn owned(outgoing: Outgoing, offset: i64) -> OwnedRecord {
+    OwnedRecord {
+        topic: outgoing.topic.into(),
+        partition: 0,
+        offset,
+        timestamp_ms: None,
+        key: outgoing.key,
+        value: outgoing.value,
+        headers: outgoing.headers.into_iter().map(|(name, value)| (name.into_bytes(), Some(value))).collect(),
+    }
+}
+
+/// Where a record's emits are counted.
+pub(crate) enum EmitScope {
+    /// On the way to Kafka, for the record of this sequence number.
+    Lane { lane: Arc<LaneShared>, sequence: Sequence },
+    /// Kept for a test, each with its topic's key.
+    Captured(Mutex<Vec<(&'static str, OwnedRecord)>>),
+}
+
+/// What became of an emit.
+pub(crate) enum Acknowledgement {
+    Delivered { sequence: Sequence, topic: &'static str, delivered: Delivered },
+    Undelivered { sequence: Sequence, topic: &'static str, outgoing: Outgoing, reason: String },
+}
+
+struct LaneAcknowledge {
+    lane: Arc<LaneShared>,
+    sequence: Sequence,
+    topic: &'static str,
+}
+
+impl Acknowledge for LaneAcknowledge {
+    fn delivered(self: Box<Self>, delivered: Delivered) {
+        let Self { lane, sequence, topic } = *self;
+        lane.acknowledge(Acknowledgement::Delivered { sequence, topic, delivered });
+    }
+
+    fn undelivered(self: Box<Self>, outgoing: Outgoing, reason: String) {
+        let Self { lane, sequence, topic } = *self;
+        lane.acknowledge(Acknowledgement::Undelivered { sequence, topic, outgoing, reason });
+    }
+}
+
+/// What the group's thread wants of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Order {
+    Run = 0,
+    Drain = 1,
+    Lose = 2,
+}
+
+/// No offset yet: nothing has been read, and the group has no commit.
+pub(crate) const NO_OFFSET: i64 = -1;
+
+/// What a lane, the group's thread and the producer's thread know of one assignment of one partition.
+pub(crate) struct LaneShared {
+    order: AtomicU8,
+    /// Something has happened: records, acknowledgements, an order.
+    pub(crate) wake: Notify,
+    /// What may be committed, or [`NO_OFFSET`].
+    committable: AtomicI64,
+    ended: AtomicBool,
+    /// The offset of the record at work, or [`NO_OFFSET`].
+    at_work: AtomicI64,
+    /// Records handled or skipped.
+    pub(crate) handled: AtomicU64,
+    /// Failed attempts.
+    pub(crate) failed: AtomicU64,
+    has_acknowledgements: AtomicBool,
+    acknowledgements: Mutex<Vec<Acknowledgement>>,
+    group_thread: Thread,
+}
+
+impl LaneShared {
+    pub(crate) fn new(start: Option<i64>, group_thread: Thread) -> Self {
+        Self {
+            order: AtomicU8::new(Order::Run as u8),
+            wake: Notify::new(),
+            committable: AtomicI64::new(start.unwrap_or(NO_OFFSET)),
+            ended: AtomicBool::new(false),
+            at_work: AtomicI64::new(NO_OFFSET),
+            handled: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            has_acknowledgements: AtomicBool::new(false),
+            acknowledgements: Mutex::new(Vec::new()),
+            group_thread,
+        }
+    }
+
+    /// Tells the lane what to do. An order is never taken back.
+    pub(crate) fn give(&self, order: Order) {
+        self.order.fetch_max(order as u8, Ordering::AcqRel);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn order(&self) -> Order {
+        match self.order.load(Ordering::Acquire) {
+            0 => Order::Run,
+            1 => Order::Drain,
+            _ => Order::Lose,
+        }
+    }
+
+    pub(crate) fn publish(&self, committable: i64) {
+        self.committable.store(committable, Ordering::Release);
+    }
+
+    /// The offset that may be committed, if there is one.
+    pub(crate) fn committable(&self) -> Option<i64> {
+        Some(self.committable.load(Ordering::Acquire)).filter(|offset| *offset != NO_OFFSET)
+    }
+
+    pub(crate) fn set_at_work(&self, offset: i64) {
+        self.at_work.store(offset, Ordering::Relaxed);
+    }
+
+    pub(crate) fn at_work(&self) -> Option<i64> {
+        Some(self.at_work.load(Ordering::Relaxed)).filter(|offset| *offset != NO_OFFSET)
+    }
+
+    /// The lane's last word: nothing of it is left.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.group_thread.unpark();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    fn acknowledge(&self, acknowledgement: Acknowledgement) {
+        self.acknowledgements.lock().unwrap_or_else(PoisonError::into_inner).push(acknowledgement);
+        self.has_acknowledgements.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Takes what has been acknowledged since the last call; costs one load when that is nothing.
+    pub(crate) fn take_acknowledgements(&self) -> Vec<Acknowledgement> {
+        if !self.has_acknowledgements.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.acknowledgements.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

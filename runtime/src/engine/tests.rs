@@ -1,0 +1,340 @@
+//! The engine on the real client and librdkafka's mock cluster.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{Brokers, Running, start};
+use crate::{
+    App, Context, Controller, Error, Message, OwnedRecord, Result, Routed, Topic, Worker,
+    broker::EmbeddedBroker,
+    events::{Event, Listener},
+    manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry},
+    producer::{Outgoing, Producer},
+    settings::{Flags, Settings},
+    topic::Key,
+};
+
+static MANIFEST: Manifest = Manifest {
+    app: "shop",
+    version: "0.1.0",
+    root: "",
+    settings: &[],
+    environments: &[],
+    groups: &[GroupEntry { name: "shop", settings: &[] }],
+    topics: &[
+        TopicEntry { key: "confirmed", message: "json", settings: &[] },
+        TopicEntry { key: "orders", message: "json", settings: &[] },
+    ],
+    consumers: &[ConsumerEntry {
+        topic: "orders",
+        group: "shop",
+        controller: "OrdersController",
+        worker: "OrdersWorker",
+        parser: "json",
+        interchanger: "json",
+        emits: &["confirmed"],
+        settings: &[("retry.backoff", "20ms..100ms"), ("tombstones", "deliver")],
+    }],
+};
+
+/// What the controller below does, and what it has seen.
+#[derive(Default)]
+struct State {
+    /// Numbers in the order of their handling, with the partition.
+    seen: Mutex<Vec<(i32, u64)>>,
+    records: Mutex<Vec<OwnedRecord>>,
+    tombstones: AtomicU32,
+    /// Fails attempts at this number, as often as it says.
+    fails: Mutex<BTreeMap<u64, u32>>,
+    panics: Mutex<BTreeMap<u64, u32>>,
+    sleep: Mutex<Duration>,
+    emits: AtomicBool,
+}
+
+#[derive(Default)]
+struct OrdersController;
+
+impl Routed for OrdersController {
+    type State = Arc<State>;
+    type Message = u64;
+    const NAME: &'static str = "OrdersController";
+}
+
+#[derive(Clone, Copy)]
+struct Confirmed;
+
+impl Topic for Confirmed {
+    type Message = u64;
+    const KEY: &'static str = "confirmed";
+
+    fn encode(message: &u64) -> Result<Vec<u8>> {
+        crate::topic::encode_json(message)
+    }
+}
+
+impl crate::EmittedBy<OrdersController> for Confirmed {}
+
+fn strike(strikes: &Mutex<BTreeMap<u64, u32>>, number: u64) -> bool {
+    match strikes.lock().expect("no panic").get_mut(&number) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            true
+        }
+        _ => false,
+    }
+}
+
+impl Controller for OrdersController {
+    async fn perform(&self, message: &Message<u64>, ctx: &Context<Self>) -> Result {
+        let (state, number) = (ctx.state(), message.payload);
+        let sleep = *state.sleep.lock().expect("no panic");
+        if !sleep.is_zero() {
+            tokio::time::sleep(sleep).await;
+        }
+        if strike(&state.fails, number) {
+            return Err(Error::new("the shop is closed"));
+        }
+        assert!(!strike(&state.panics, number), "the shop is on fire");
+        if state.emits.load(Ordering::Relaxed) {
+            ctx.emit(Confirmed, &number).header("from", "shop").await?;
+        }
+        state.records.lock().expect("no panic").push(message.to_owned_record());
+        state.seen.lock().expect("no panic").push((message.partition(), number));
+        Ok(())
+    }
+
+    async fn perform_tombstone(&self, _key: Key<'_>, ctx: &Context<Self>) -> Result {
+        ctx.state().tombstones.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct OrdersWorker;
+
+impl Worker for OrdersWorker {
+    type Controller = OrdersController;
+    const NAME: &'static str = "OrdersWorker";
+}
+
+/// Keeps what was reported, as text.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Listener for Notes {
+    fn wants_done(&self) -> bool {
+        true
+    }
+
+    fn on(&self, event: &Event<'_>) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(format!("{event:?}"));
+    }
+}
+
+struct Shop {
+    broker: EmbeddedBroker,
+    producer: Producer,
+    runtime: tokio::runtime::Runtime,
+    state: Arc<State>,
+    notes: Arc<Notes>,
+}
+
+impl Shop {
+    fn open() -> Self {
+        let topics = [("orders".to_owned(), 2), ("confirmed".to_owned(), 1)];
+        let broker = EmbeddedBroker::start(&topics).expect("a broker");
+        let properties = BTreeMap::from([("bootstrap.servers".to_owned(), broker.address().to_owned())]);
+        let producer = Producer::new(&properties).expect("a producer");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
+        Self { broker, producer, runtime, state: Arc::default(), notes: Arc::default() }
+    }
+
+    fn send(&self, key: Option<&str>, value: Option<&str>) {
+        let outgoing = Outgoing {
+            topic: "orders".to_owned(),
+            key: key.map(|key| key.as_bytes().to_vec()),
+            value: value.map(|value| value.as_bytes().to_vec()),
+            headers: Vec::new(),
+        };
+        self.runtime.block_on(self.producer.send(outgoing)).expect("acknowledged");
+    }
+
+    fn send_numbers(&self, numbers: std::ops::Range<u64>) {
+        for number in numbers {
+            self.send(Some(&format!("k{}", number % 7)), Some(&number.to_string()));
+        }
+    }
+
+    fn start(&self) -> Running {
+        let app = App::new(&MANIFEST)
+            .consumer::<OrdersWorker, crate::parser::Json, crate::interchanger::Json>(&MANIFEST.consumers[0]);
+        let flags = Flags { default_environment: Some("development"), ..Flags::default() };
+        let settings = Settings::read(&MANIFEST, &BTreeMap::new(), &flags).expect("settings");
+        let brokers = Brokers { address: self.broker.address().to_owned(), embedded: true };
+        let (state, notes) = (Arc::clone(&self.state), Arc::clone(&self.notes));
+        start(app, &settings, &brokers, state, notes, self.runtime.handle()).expect("it starts")
+    }
+
+    fn seen(&self) -> Vec<(i32, u64)> {
+        self.state.seen.lock().expect("no panic").clone()
+    }
+
+    #[track_caller]
+    fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !done(self) {
+            let (seen, notes) = (self.seen().len(), self.other_notes());
+            assert!(Instant::now() < end, "{what} did not come; saw {seen} records; {notes:#?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// What was reported beside records that went well.
+    fn other_notes(&self) -> Vec<String> {
+        let notes = self.notes.0.lock().expect("no panic");
+        notes.iter().filter(|note| !note.starts_with("Done {")).cloned().collect()
+    }
+
+    fn noted(&self, words: &str) -> usize {
+        self.notes.0.lock().expect("no panic").iter().filter(|note| note.contains(words)).count()
+    }
+}
+
+/// If this fails, records are lost, repeated or out of order on the plainest way there is.
+#[test]
+fn handles_every_record_once_in_order_and_goes_on_where_it_stopped() {
+    let shop = Shop::open();
+    shop.send_numbers(0..500);
+    let running = shop.start();
+    shop.until("the first half", |shop| shop.seen().len() == 500);
+    let end = running.join();
+    assert_eq!((end.handled, end.failed, end.blocked.len()), (500, 0, 0));
+
+    shop.send_numbers(500..600);
+    let running = shop.start();
+    shop.until("the rest", |shop| shop.seen().len() >= 600);
+    let end = running.join();
+    assert_eq!(end.handled, 100, "a clean stop repeats nothing");
+    for partition in 0..2 {
+        let numbers: Vec<_> = shop.seen().iter().filter(|(p, _)| *p == partition).map(|(_, n)| *n).collect();
+        assert!(numbers.is_sorted(), "partition {partition} is out of order");
+    }
+}
+
+/// If this fails, a failing or panicking handler loses its record, or lets later ones of the partition pass.
+#[test]
+fn retries_failures_and_panics_in_place() {
+    let shop = Shop::open();
+    shop.state.fails.lock().expect("no panic").insert(3, 2);
+    shop.state.panics.lock().expect("no panic").insert(5, 1);
+    for number in 0..10 {
+        shop.send(Some("one key"), Some(&number.to_string()));
+    }
+    let running = shop.start();
+    shop.until("all ten", |shop| shop.seen().len() == 10);
+    let end = running.join();
+    assert_eq!((end.handled, end.failed), (10, 3));
+    let numbers: Vec<_> = shop.seen().iter().map(|(_, number)| *number).collect();
+    assert_eq!(numbers, (0..10).collect::<Vec<_>>());
+    assert_eq!((shop.noted("Failed {"), shop.noted("Panicked {")), (2, 1));
+    assert_eq!(shop.noted("the shop is on fire"), 1);
+}
+
+/// If this fails, a record that is not JSON is skipped (lost), or stops partitions that it is not in.
+#[test]
+fn a_poison_record_stops_its_partition_and_no_other() {
+    let shop = Shop::open();
+    shop.send(Some("one key"), Some("1"));
+    shop.send(Some("one key"), Some("not json"));
+    shop.send(Some("one key"), Some("2"));
+    let running = shop.start();
+    shop.until("the record before", |shop| shop.seen().len() == 1);
+    shop.until("the report", |shop| shop.noted("Unparseable {") == 1);
+    shop.send_numbers(100..160);
+    let poisoned = shop.seen()[0].0;
+    shop.until("the other partition", |shop| shop.seen().iter().any(|(partition, _)| *partition != poisoned));
+    let end = running.join();
+    assert_eq!(end.failed, 1);
+    assert_eq!(shop.seen().iter().filter(|(partition, _)| *partition == poisoned).count(), 1);
+
+    let running = shop.start();
+    shop.until("the report again", |shop| shop.noted("Unparseable {") == 2);
+    let end = running.join();
+    assert_eq!(end.handled, 0, "the poison record still holds its partition back after a restart");
+}
+
+/// If this fails, records without a value, with empty keys or with odd headers are taken for something else.
+#[test]
+fn null_empty_and_foreign_bytes_are_kept_apart() {
+    let shop = Shop::open();
+    shop.send(Some("gone"), None);
+    shop.send(None, Some("1"));
+    shop.send(Some(""), Some("2"));
+    let running = shop.start();
+    shop.until("all three", |shop| shop.seen().len() == 2 && shop.state.tombstones.load(Ordering::Relaxed) == 1);
+    running.join();
+    let mut keys: Vec<_> = shop.state.records.lock().expect("no panic").iter().map(|r| r.key.clone()).collect();
+    keys.sort();
+    assert_eq!(keys, [None, Some(Vec::new())]);
+}
+
+/// If this fails, an offset is committed before Kafka has what its record sent.
+#[test]
+fn emits_arrive_with_their_headers_before_the_record_counts_as_done() {
+    let shop = Shop::open();
+    shop.state.emits.store(true, Ordering::Relaxed);
+    shop.send_numbers(0..50);
+    let running = shop.start();
+    shop.until("all fifty, acknowledged", |shop| shop.noted("Done {") == 50);
+    let end = running.join();
+    assert_eq!(end.handled, 50);
+    let notes = shop.notes.0.lock().expect("no panic").clone();
+    let done: Vec<_> = notes.iter().filter(|note| note.contains("Done {")).collect();
+    assert!(done.iter().all(|note| note.contains("topic: \"confirmed\"")), "{done:?}");
+}
+
+/// If this fails, a stop in the middle of slow handlers drops or repeats what they were at.
+#[test]
+fn a_stop_waits_for_handlers_and_repeats_nothing() {
+    let shop = Shop::open();
+    *shop.state.sleep.lock().expect("no panic") = Duration::from_millis(60);
+    shop.send_numbers(0..40);
+    let running = shop.start();
+    shop.until("some", |shop| shop.seen().len() >= 3);
+    let first = running.join();
+    assert!(first.handled < 40 && first.blocked.is_empty());
+    *shop.state.sleep.lock().expect("no panic") = Duration::ZERO;
+    let running = shop.start();
+    shop.until("the rest", |shop| shop.seen().len() >= 40);
+    let second = running.join();
+    assert_eq!(first.handled + second.handled, 40);
+    let mut numbers: Vec<_> = shop.seen().iter().map(|(_, number)| *number).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..40).collect::<Vec<_>>());
+}
+
+/// If this fails, two members of a group both work on a partition, or leave one to nobody.
+#[test]
+fn two_members_share_the_partitions_and_hand_them_over_without_repeats() {
+    let shop = Shop::open();
+    *shop.state.sleep.lock().expect("no panic") = Duration::from_millis(2);
+    shop.send_numbers(0..200);
+    let first = shop.start();
+    shop.until("a start", |shop| shop.seen().len() >= 20);
+    let second = shop.start();
+    shop.send_numbers(200..400);
+    shop.until("all", |shop| shop.seen().len() >= 400);
+    let ends = [first.join(), second.join()];
+    let handled = ends.iter().map(|end| end.handled).sum::<u64>();
+    assert_eq!(handled, 400, "{:#?}", shop.other_notes());
+    let mut numbers: Vec<_> = shop.seen().iter().map(|(_, number)| *number).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..400).collect::<Vec<_>>());
+}

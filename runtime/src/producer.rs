@@ -1,0 +1,199 @@
+//! Sends records to Kafka and says when Kafka has them.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use rdkafka::{
+    ClientConfig, ClientContext, Message as _,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{DeliveryResult, Header, OwnedHeaders},
+    producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer},
+};
+use tokio::sync::oneshot;
+
+/// A record on its way to Kafka.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The topic's name in Kafka.
+    pub topic: String,
+    /// The key; `None` lets Kafka's partitioner choose.
+    pub key: Option<Vec<u8>>,
+    /// The value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Headers in their order.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// Where Kafka has put a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivered {
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+}
+
+/// Why Kafka has not taken a record.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The producer could not be made.
+    #[error("the producer cannot start: {0}")]
+    Start(KafkaError),
+    /// The record was refused before it was sent, such as one that is too large.
+    #[error("{topic} does not take the record: {reason}")]
+    Refused {
+        /// The topic.
+        topic: String,
+        /// librdkafka's word.
+        reason: String,
+    },
+    /// Kafka did not acknowledge the record.
+    #[error("{topic} has not acknowledged the record: {reason}")]
+    Undelivered {
+        /// The topic.
+        topic: String,
+        /// Kafka's word.
+        reason: String,
+    },
+}
+
+/// What becomes of a record, told on the producer's own thread.
+pub(crate) trait Acknowledge: Send + Sync {
+    /// Kafka has the record.
+    fn delivered(self: Box<Self>, delivered: Delivered);
+    /// Kafka does not have it; here it is again.
+    fn undelivered(self: Box<Self>, outgoing: Outgoing, reason: String);
+}
+
+/// A producer, shared by cloning; each record is acknowledged by all in-sync replicas, and none is written twice by a
+/// retry of the client.
+#[derive(Clone)]
+pub struct Producer {
+    inner: Arc<ThreadedProducer<Acknowledgements>>,
+}
+
+struct Acknowledgements;
+
+impl ClientContext for Acknowledgements {}
+
+impl ProducerContext for Acknowledgements {
+    type DeliveryOpaque = Box<Box<dyn Acknowledge>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, acknowledge: Self::DeliveryOpaque) {
+        match result {
+            Ok(message) => {
+                acknowledge.delivered(Delivered { partition: message.partition(), offset: message.offset() });
+            }
+            Err((error, message)) => {
+                let headers = message.headers().map(owned_headers).unwrap_or_default();
+                let outgoing = Outgoing {
+                    topic: message.topic().to_owned(),
+                    key: message.key().map(<[u8]>::to_vec),
+                    value: message.payload().map(<[u8]>::to_vec),
+                    headers,
+                };
+                acknowledge.undelivered(outgoing, reason(error));
+            }
+        }
+    }
+}
+
+fn owned_headers(headers: &impl rdkafka::message::Headers) -> Vec<(String, Vec<u8>)> {
+    // They are ours: their names are UTF-8 and their values are not null.
+    headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
+}
+
+fn reason(error: &KafkaError) -> String {
+    error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string())
+}
+
+impl Producer {
+    /// A producer with these librdkafka properties, `bootstrap.servers` among them.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Start`] with what librdkafka says of the properties.
+    pub fn new(properties: &BTreeMap<String, String>) -> Result<Self, SendError> {
+        let mut config = ClientConfig::new();
+        config.set("acks", "all").set("enable.idempotence", "true");
+        for (name, value) in properties {
+            config.set(name, value);
+        }
+        let inner = config.create_with_context(Acknowledgements).map_err(SendError::Start)?;
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Sends one record and waits until Kafka has acknowledged it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Refused`] or [`SendError::Undelivered`].
+    pub async fn send(&self, outgoing: Outgoing) -> Result<Delivered, SendError> {
+        let topic = outgoing.topic.clone();
+        let (sender, receiver) = oneshot::channel();
+        self.enqueue(outgoing, Box::new(Once(sender))).await?;
+        match receiver.await {
+            Ok(Ok(delivered)) => Ok(delivered),
+            Ok(Err(reason)) => Err(SendError::Undelivered { topic, reason }),
+            Err(_) => Err(SendError::Undelivered { topic, reason: "the producer was closed".to_owned() }),
+        }
+    }
+
+    /// Hands a record to the producer's queue, and waits only while that is full.
+    pub(crate) async fn enqueue(&self, outgoing: Outgoing, acknowledge: Box<dyn Acknowledge>) -> Result<(), SendError> {
+        let mut acknowledge = Box::new(acknowledge);
+        loop {
+            let mut record: BaseRecord<'_, [u8], [u8], Box<Box<dyn Acknowledge>>> =
+                BaseRecord::with_opaque_to(&outgoing.topic, acknowledge);
+            record.key = outgoing.key.as_deref();
+            record.payload = outgoing.value.as_deref();
+            if !outgoing.headers.is_empty() {
+                let mut headers = OwnedHeaders::new_with_capacity(outgoing.headers.len());
+                for (name, value) in &outgoing.headers {
+                    headers = headers.insert(Header { key: name, value: Some(value) });
+                }
+                record.headers = Some(headers);
+            }
+            match self.inner.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => {
+                    acknowledge = record.delivery_opaque;
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                Err((error, _)) => {
+                    return Err(SendError::Refused { topic: outgoing.topic, reason: reason(&error) });
+                }
+            }
+        }
+    }
+
+    /// Waits until nothing is on its way any more, at most this long. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// How many records are still on their way.
+    pub fn flush(&self, at_most: Duration) -> Result<(), usize> {
+        match self.inner.flush(at_most) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(usize::try_from(self.inner.in_flight_count()).unwrap_or(0)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Producer").field("in_flight", &self.inner.in_flight_count()).finish()
+    }
+}
+
+struct Once(oneshot::Sender<Result<Delivered, String>>);
+
+impl Acknowledge for Once {
+    fn delivered(self: Box<Self>, delivered: Delivered) {
+        // Nobody waits any more if the sender's future was dropped; the record is in Kafka all the same.
+        let _ = self.0.send(Ok(delivered));
+    }
+
+    fn undelivered(self: Box<Self>, _outgoing: Outgoing, reason: String) {
+        let _ = self.0.send(Err(reason));
+    }
+}

@@ -1,0 +1,155 @@
+//! Tests of an app without Kafka: hand a record to its consumer and see what came of it.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    App, Error, OwnedRecord,
+    engine::{
+        consumer::Consumer,
+        shared::{AppShared, EmitScope},
+    },
+    manifest::{ConsumerEntry, Manifest},
+    settings::{Flags, Settings, Tombstones},
+};
+
+/// An app whose consumers are called one record at a time; what they emit is kept instead of sent.
+///
+/// ```ignore
+/// let harness = Harness::new(app(), State::build().await?);
+/// let outcome = harness.consume("orders", r#"{"id":"…","total":"12.50"}"#).await;
+/// assert!(outcome.is_done(), "{outcome}");
+/// assert_eq!(outcome.emitted("order_confirmed").len(), 1);
+/// ```
+pub struct Harness<S> {
+    manifest: &'static Manifest,
+    consumers: Vec<(&'static ConsumerEntry, Tombstones, Arc<dyn Consumer<S>>)>,
+    app: Arc<AppShared<S>>,
+}
+
+impl<S: Send + Sync + 'static> Harness<S> {
+    /// A harness for `app` with this state. Settings come from the manifest alone, never from the environment.
+    #[must_use]
+    pub fn new(app: App<S>, state: S) -> Self {
+        let flags = Flags { default_environment: Some(crate::settings::DEVELOPMENT), ..Flags::default() };
+        let (settings, _) = Settings::examine(app.manifest, &BTreeMap::new(), &flags);
+        let consumers = app.routes.iter().map(|route| {
+            let tombstones = settings.consumer(route.entry).map(|consumer| consumer.tombstones).unwrap_or_default();
+            (route.entry, tombstones, (route.build)(&state))
+        });
+        let consumers = consumers.collect();
+        let names = app.manifest.topics.iter().map(|topic| (topic.key, topic.key.to_owned())).collect();
+        let manifest = app.manifest;
+        Self { manifest, consumers, app: Arc::new(AppShared { state, producer: None, names }) }
+    }
+
+    /// The app's state.
+    #[must_use]
+    pub fn state(&self) -> &S {
+        &self.app.state
+    }
+
+    /// Hands a record with this value to the consumer of `topic`, a key of the manifest, and attempts it once.
+    ///
+    /// # Panics
+    ///
+    /// When nobody consumes `topic`, or when several groups do: say which with [`Harness::consume_in`].
+    pub async fn consume(&self, topic: &str, value: impl AsRef<[u8]>) -> Outcome {
+        let value = Some(value.as_ref().to_vec());
+        self.consume_record(topic, OwnedRecord { topic: topic.into(), value, ..OwnedRecord::default() }).await
+    }
+
+    /// As [`Harness::consume`], with key, headers and the rest.
+    ///
+    /// # Panics
+    ///
+    /// As [`Harness::consume`].
+    pub async fn consume_record(&self, topic: &str, record: OwnedRecord) -> Outcome {
+        let mut groups =
+            self.consumers.iter().filter(|(entry, ..)| entry.topic == topic).map(|(entry, ..)| entry.group);
+        let group = groups.next();
+        assert!(groups.next().is_none(), "several groups consume `{topic}`: name one with `consume_in`");
+        self.consume_in(group.unwrap_or_default(), topic, record).await
+    }
+
+    /// Hands a record to the consumer of `topic` in `group`, as the manifest writes it.
+    ///
+    /// # Panics
+    ///
+    /// When that group does not consume `topic`.
+    pub async fn consume_in(&self, group: &str, topic: &str, record: OwnedRecord) -> Outcome {
+        let consumer = self.consumers.iter().find(|(entry, ..)| entry.topic == topic && entry.group == group);
+        let Some((_, tombstones, consumer)) = consumer else {
+            let keys: Vec<_> = self.manifest.consumers.iter().map(|entry| entry.topic).collect();
+            panic!("nobody consumes `{topic}`; karafka.yml has consumers for {}", keys.join(", "));
+        };
+        consumer.once(Arc::clone(&self.app), record.into(), *tombstones).await
+    }
+}
+
+/// What came of a record.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub verdict: Verdict,
+    emitted: Vec<(&'static str, OwnedRecord)>,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Performed.
+    Done,
+    /// Skipped by `before_enqueue` or `tombstones: skip`, with the reason.
+    Skipped(String),
+    /// Put off by `before_enqueue`.
+    Deferred(Duration),
+    /// `before_enqueue` or `perform` gave an error: it would be tried again.
+    Failed(Error),
+    /// `before_enqueue` or `perform` panicked: it would be tried again.
+    Panicked(String),
+    /// The parser gave an error: the partition would wait.
+    Unparseable(Error),
+}
+
+impl Outcome {
+    pub(crate) fn new(verdict: Verdict, scope: &EmitScope) -> Self {
+        let emitted = match scope {
+            EmitScope::Captured(captured) => {
+                std::mem::take(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+            EmitScope::Lane { .. } => Vec::new(),
+        };
+        Self { verdict, emitted }
+    }
+
+    /// Whether the record was performed.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self.verdict, Verdict::Done)
+    }
+
+    /// What was sent to `topic`, a key of the manifest, in order.
+    #[must_use]
+    pub fn emitted(&self, topic: &str) -> Vec<&OwnedRecord> {
+        self.emitted.iter().filter(|(key, _)| *key == topic).map(|(_, record)| record).collect()
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.verdict {
+            Verdict::Done => f.write_str("done"),
+            Verdict::Skipped(reason) => write!(f, "skipped: {reason}"),
+            Verdict::Deferred(wait) => write!(f, "deferred for {wait:?}"),
+            Verdict::Failed(error) => write!(f, "failed: {error}"),
+            Verdict::Panicked(words) => write!(f, "panicked: {words}"),
+            Verdict::Unparseable(error) => write!(f, "cannot be parsed: {error}"),
+        }
+    }
+}
