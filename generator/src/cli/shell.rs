@@ -5,7 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use karafka_generator::{diagnostic::Diagnostic, source::Source};
+use karafka_generator::{
+    diagnostic::{self, Diagnostic, Format},
+    source::Source,
+};
 
 use super::{Color, Common, OutputFormat};
 
@@ -107,13 +110,14 @@ impl Shell {
     }
 
     /// What was found in the manifest, in the format that was asked for.
-    pub(crate) fn diagnostics(&self, source: &Source, diagnostics: &[Diagnostic], _color: bool) -> String {
-        let mut out = String::new();
-        for diagnostic in diagnostics {
-            let (line, column) = source.position(diagnostic.span.start);
-            out.push_str(&format!("{}:{line}:{column}: [{}]: {}\n", source.name, diagnostic.code, diagnostic.message));
-        }
-        out
+    pub(crate) fn diagnostics(&self, source: &Source, diagnostics: &[Diagnostic], color: bool) -> String {
+        let format = match self.format {
+            OutputFormat::Full => Format::Full,
+            OutputFormat::Concise => Format::Concise,
+            OutputFormat::Json => Format::Json,
+            OutputFormat::Github => Format::Github,
+        };
+        diagnostic::render(source, diagnostics, format, color)
     }
 
     /// The last line of a person's output; not with `--quiet`, and not between lines for machines.

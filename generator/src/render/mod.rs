@@ -11,8 +11,6 @@ mod messages;
 mod routes;
 mod stubs;
 mod templates;
-#[cfg(test)]
-mod tests;
 mod topics;
 mod workers;
 

@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::{
-    escape::{code, codes, literal},
+    escape::{codes, literal},
     layout,
     templates::Templates,
     type_in_prelude,
 };
 use crate::{
-    model::{Consumer, Controller, Model, Part, PartRef, Payload, Worker},
+    model::{Consumer, Controller, Model, Part, PartRef, Payload, Worker, sample},
     names::case,
 };
 
@@ -102,12 +102,12 @@ pub(super) fn test(templates: &Templates, model: &Model, controller: &Controller
         controller: &'m str,
         crate_name: &'m str,
         sample: String,
-        tests: Vec<TestView<'m>>,
+        tests: Vec<TestView>,
     }
     #[derive(Serialize)]
-    struct TestView<'m> {
+    struct TestView {
         name: String,
-        topic: &'m str,
+        consume: String,
     }
     let one = controller.topics.len() == 1;
     let view = View {
@@ -123,17 +123,34 @@ pub(super) fn test(templates: &Templates, model: &Model, controller: &Controller
                 } else {
                     format!("handles_a_message_of_{}", case::snake(topic))
                 },
-                topic,
+                consume: consume(topic),
             })
             .collect(),
     };
     templates.fill("tests/controller.rs", &view)
 }
 
+/// The statement that lets the harness consume a message, broken where rustfmt breaks it.
+fn consume(topic: &str) -> String {
+    // rustfmt's `chain_width` and `fn_call_width`, by default.
+    const WIDTH: usize = 60;
+    let topic = literal(topic);
+    let arguments = format!("{topic}, SAMPLE");
+    if format!("harness.consume({arguments}).await").len() <= WIDTH {
+        format!("    let outcome = harness.consume({arguments}).await;")
+    } else if arguments.len() <= WIDTH {
+        format!("    let outcome = harness\n        .consume({arguments})\n        .await;")
+    } else {
+        format!(
+            "    let outcome = harness\n        .consume(\n            {topic},\n            SAMPLE,\n        )\n        .await;"
+        )
+    }
+}
+
 /// The constant `SAMPLE`: a message that the topic's type allows, laid out to be read and changed.
 fn sample(model: &Model, payload: &Payload) -> String {
     let value = match payload {
-        Payload::Message(_) | Payload::Json => sample_json(model, payload),
+        Payload::Message(_) | Payload::Json => sample::sample(model, payload, 1),
         Payload::Bytes => return "const SAMPLE: &[u8] = b\"some bytes\";".to_owned(),
         Payload::Text => return "const SAMPLE: &str = \"some text\";".to_owned(),
     };
@@ -147,8 +164,4 @@ fn sample(model: &Model, payload: &Payload) -> String {
         hashes.push('#');
     }
     format!("const SAMPLE: &str = r{hashes}\"{text}\"{hashes};")
-}
-
-fn sample_json(_model: &Model, payload: &Payload) -> serde_json::Value {
-    serde_json::json!({ "sample": code(&format!("{payload:?}")) })
 }
