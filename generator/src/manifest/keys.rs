@@ -173,33 +173,27 @@ const PARTITIONS: RangeInclusive<u64> = 1..=100_000;
 
 const IN_PROCESS: &[Word] = &[
     now("in_process"),
-    later(
-        "redis",
-        "jobs run in this process: leave the key out, and an offset counts as done when `perform` has returned",
-    ),
+    later("redis", "jobs run in this process: take it out, and an offset counts as done when `perform` has returned"),
 ];
 const ORDERING: &[Word] = &[
     now("partition"),
-    later(
-        "key",
-        "records are handled in the order of their partition: take the line out; more partitions give more at once",
-    ),
+    later("key", "records are handled in the order of their partition: take it out; more partitions give more at once"),
     later(
         "none",
-        "records are handled in the order of their partition: take the line out; more partitions give more at once",
+        "records are handled in the order of their partition: take it out; more partitions give more at once",
     ),
 ];
 const DELIVERY: &[Word] = &[
     now("at_least_once"),
-    later("at_most_once", "records are handled at least once: take the line out, and make `perform` bear a repeat"),
-    later("exactly_once", "records are handled at least once: take the line out, and make `perform` bear a repeat"),
+    later("at_most_once", "records are handled at least once: take it out, and make `perform` bear a repeat"),
+    later("exactly_once", "records are handled at least once: take it out, and make `perform` bear a repeat"),
 ];
 const START: &[Word] =
-    &[now("earliest"), later("latest", "a group without an offset begins with the earliest record: take the line out")];
+    &[now("earliest"), later("latest", "a group without an offset begins with the earliest record: take it out")];
 const LOST_POSITION: &[Word] = &[
     now("fail"),
-    later("earliest", "a position that retention has passed stops the partition with a report: take the line out"),
-    later("latest", "a position that retention has passed stops the partition with a report: take the line out"),
+    later("earliest", "a position that retention has passed stops the partition with a report: take it out"),
+    later("latest", "a position that retention has passed stops the partition with a report: take it out"),
 ];
 const TOMBSTONES: &[Word] = &[now("deliver"), now("skip"), now("fail")];
 const PROTOCOLS: &[Word] = &[now("classic"), now("consumer")];
@@ -271,7 +265,7 @@ pub const KEYS: &[Key] = &[
         "url",
         "redis://localhost",
         "Where Redis is.",
-        "jobs run in this process, which needs no Redis: take the line out",
+        "jobs run in this process, which needs no Redis: take it out",
     ),
     key(
         &[Message],
@@ -319,7 +313,7 @@ pub const KEYS: &[Key] = &[
         "window",
         "100000",
         "How many records between the oldest unfinished and the newest in flight.",
-        "the window is 100,000 records: take the line out",
+        "the window is 100,000 records: take it out",
     ),
     key(&[Group], "delivery", Takes::Choice(DELIVERY), "at_least_once", "What is promised of each record."),
     key(
@@ -377,28 +371,28 @@ pub const KEYS: &[Key] = &[
         "timeout",
         "30s",
         "How long one perform may take.",
-        "a perform may take as long as it needs: take the line out, and bound slow calls in `perform` itself",
+        "a perform may take as long as it needs: take it out, and bound slow calls in `perform` itself",
     ),
     not_yet(
         CONSUMERS,
         "dead_letter",
         "orders.dead",
         "Where records go that cannot be handled.",
-        "a record that fails is tried again for ever at the longest backoff and never skipped: take the line out",
+        "a record that fails is tried again for ever at the longest backoff and never skipped: take it out",
     ),
     not_yet(
         CONSUMERS,
         "queue",
         "critical",
         "The job queue, when jobs run on Redis.",
-        "jobs run in this process, which has no queues: take the line out",
+        "jobs run in this process, which has no queues: take it out",
     ),
     not_yet(
         CONSUMERS,
         "batch",
         "{ size: 500, wait: 200ms }",
         "Hands over several records at once.",
-        "each record is handled by itself: take the line out",
+        "each record is handled by itself: take it out",
     ),
     key(&[Topic], "partitions", Takes::Number(PARTITIONS), "12", "How many partitions the topic has."),
     not_yet(
@@ -406,14 +400,14 @@ pub const KEYS: &[Key] = &[
         "replication",
         "3",
         "How many copies of each partition there are.",
-        "karafka does not make topics on a cluster yet: take the line out, and set it there",
+        "karafka does not make topics on a cluster yet: take it out, and set it there",
     ),
     not_yet(
         &[Topic],
         "settings",
         "{ retention.ms: 604800000 }",
         "The topic's settings in Kafka.",
-        "karafka does not make topics on a cluster yet: take the line out, and set them there",
+        "karafka does not make topics on a cluster yet: take it out, and set them there",
     ),
     key(
         &[Topic],
@@ -434,7 +428,7 @@ pub const KEYS: &[Key] = &[
         "attempts",
         "5",
         "How often a record is tried before it goes to the dead letter topic.",
-        "a record that fails is tried again for ever at the longest backoff and never skipped: take the line out",
+        "a record that fails is tried again for ever at the longest backoff and never skipped: take it out",
     ),
     not_yet(&[Batch], "size", "500", "How many records at most.", "each record is handled by itself: take `batch` out"),
     not_yet(

@@ -6,14 +6,14 @@ pub(super) fn refused(name: &str, value: &str) -> Option<&'static str> {
         // Their `false` is what the engine sets.
         "enable.auto.commit" | "enable.auto.offset.store" if value == "false" => None,
         "enable.auto.commit" | "enable.auto.offset.store" | "auto.commit.enable" | "auto.commit.interval.ms" => {
-            Some("the engine commits what is done, and nothing else: take the line out")
+            Some("the engine commits what is done, and nothing else: take it out")
         }
-        "auto.offset.reset" => Some("take the line out: a group without an offset begins with the earliest record"),
+        "auto.offset.reset" => Some("take it out: a group without an offset begins with the earliest record"),
         "group.id" => Some("write `group:` at the topic, or under `defaults`"),
         "group.instance.id" => Some("write `instance_id:` under `groups`"),
         "group.protocol" => Some("write `protocol:` under `groups`"),
         "partition.assignment.strategy" => Some("write `assignor:` under `groups`"),
-        "enable.partition.eof" => Some("the engine sets it: take the line out"),
+        "enable.partition.eof" => Some("the engine sets it: take it out"),
         "bootstrap.servers" | "metadata.broker.list" => Some("write `kafka: { brokers: … }`"),
         _ => None,
     }

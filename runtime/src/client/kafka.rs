@@ -211,6 +211,12 @@ fn describe(error: &KafkaError) -> ClientEvent {
             | RDKafkaErrorCode::SaslAuthenticationFailed
             | RDKafkaErrorCode::FencedInstanceId),
         ) => ClientEvent::Fatal(code.to_string()),
+        KafkaError::MessageConsumption(
+            code @ (RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::Resolve
+            | RDKafkaErrorCode::OperationTimedOut),
+        ) => ClientEvent::Disconnected(code.to_string()),
         KafkaError::MessageConsumption(code) => ClientEvent::Error(code.to_string()),
         other => ClientEvent::Error(other.to_string()),
     }

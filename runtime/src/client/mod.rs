@@ -54,6 +54,8 @@ pub(crate) enum ClientEvent {
     },
     /// A commit in the background has ended.
     Committed { offsets: Vec<(TopicPartition, i64)>, error: Option<String> },
+    /// No broker answers; the client goes on trying.
+    Disconnected(String),
     /// Something is wrong; the client goes on trying.
     Error(String),
     /// The client has given up.

@@ -27,6 +27,8 @@ const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_millis(50);
 /// How long an assignment waits before its offsets are asked for again.
 const ASSIGN_AGAIN: Duration = Duration::from_millis(500);
+/// How long an error is not repeated.
+const WARN_AGAIN: Duration = Duration::from_secs(30);
 /// How long revoked partitions may take to finish what they are at: well below the session's 45 s.
 const DRAIN_BUDGET: Duration = Duration::from_secs(10);
 
@@ -126,6 +128,10 @@ struct Running {
     revocation: Option<Revocation>,
     assignment: Option<(Vec<TopicPartition>, Instant)>,
     next_commit: Instant,
+    /// No broker has answered since it was said.
+    disconnected: bool,
+    /// When an error was last said.
+    warned: BTreeMap<String, Instant>,
     end: GroupEnd,
 }
 
@@ -139,6 +145,8 @@ impl Group {
             revocation: None,
             assignment: None,
             next_commit: Instant::now() + COMMIT_INTERVAL,
+            disconnected: false,
+            warned: BTreeMap::new(),
             end: GroupEnd::default(),
         };
         while running.end.fatal.is_none() && !running.group.order.stops() {
@@ -173,9 +181,15 @@ impl Running {
 
     fn hear(&mut self, event: ClientEvent) {
         match event {
-            ClientEvent::Assign(partitions) => self.assignment = Some((partitions, Instant::now())),
+            ClientEvent::Assign(partitions) => {
+                self.connected();
+                self.assignment = Some((partitions, Instant::now()));
+            }
             ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
             ClientEvent::Committed { offsets, error } => {
+                if error.is_none() {
+                    self.connected();
+                }
                 if let Some(error) = error {
                     self.group.report.commit_failed(&error);
                     // The next round commits again what is still ours.
@@ -186,8 +200,31 @@ impl Running {
                     }
                 }
             }
-            ClientEvent::Error(error) => self.group.report.warn(&error),
+            ClientEvent::Disconnected(reason) => {
+                if !self.disconnected {
+                    self.disconnected = true;
+                    let event = Event::Disconnected { group: &self.group.report.group, reason: &reason };
+                    self.group.report.reporter.tell(&event);
+                }
+            }
+            ClientEvent::Error(error) => self.warn_once(error),
             ClientEvent::Fatal(error) => self.end.fatal = Some(error),
+        }
+    }
+
+    fn connected(&mut self) {
+        if std::mem::take(&mut self.disconnected) {
+            self.group.report.reporter.tell(&Event::Reconnected { group: &self.group.report.group });
+        }
+    }
+
+    /// The client repeats an error with each of its own attempts; a person wants it now and then.
+    fn warn_once(&mut self, error: String) {
+        let now = Instant::now();
+        let silent = self.warned.get(&error).is_some_and(|last| now - *last < WARN_AGAIN);
+        if !silent {
+            self.group.report.warn(&error);
+            self.warned.insert(error, now);
         }
     }
 
@@ -223,7 +260,7 @@ impl Running {
                 }
             }
             Err(error) => {
-                self.group.report.warn(&format!("cannot start to read: {error}; trying again"));
+                self.warn_once(format!("cannot start to read: {error}; trying again"));
                 self.assignment = Some((partitions, Instant::now() + ASSIGN_AGAIN));
             }
         }
@@ -337,7 +374,10 @@ impl Running {
             while let Some(event) = self.group.client.poll() {
                 match event {
                     ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
-                    ClientEvent::Assign(_) | ClientEvent::Committed { .. } | ClientEvent::Error(_) => {}
+                    ClientEvent::Assign(_)
+                    | ClientEvent::Committed { .. }
+                    | ClientEvent::Disconnected(_)
+                    | ClientEvent::Error(_) => {}
                     ClientEvent::Fatal(error) => self.end.fatal = Some(error),
                 }
             }

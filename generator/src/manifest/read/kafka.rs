@@ -47,7 +47,7 @@ impl Reader<'_> {
             Value::Scalar(_) => {
                 self.report(
                     Diagnostic::error(codes::EMPTY_VALUE, node.span, format!("{} has no value", quote(&name.value)))
-                        .help("write `\"\"` for an empty text, or take the line out"),
+                        .help("write `\"\"` for an empty text, or take it out"),
                 );
                 return None;
             }

@@ -74,7 +74,7 @@ impl Reader<'_> {
             let what = if node.is_null() { "has no value" } else { "is empty" };
             self.report(
                 Diagnostic::error(codes::EMPTY_VALUE, node.span, format!("`{}` {what}", key.name))
-                    .help(format!("write `{}: {}`, or take the line out", key.name, key.example)),
+                    .help(format!("write `{}: {}`, or take it out", key.name, key.example)),
             );
             return None;
         }

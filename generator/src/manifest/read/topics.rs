@@ -108,7 +108,7 @@ impl Reader<'_> {
                             format!("`{}` says nothing without a `controller`", first.value),
                         )
                         .help(format!(
-                            "add `controller:` to {}, or take the line out if this app only sends to it",
+                            "add `controller:` to {}, or take it out if this app only sends to it",
                             quote(&topic.key.value)
                         )),
                     );

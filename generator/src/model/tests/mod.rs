@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
 
+mod random;
+mod refusals;
+mod resolved;
+mod samples;
+mod values;
+
 use super::*;
 
 fn source(yaml: &str) -> Source {
@@ -15,9 +21,8 @@ fn model(yaml: &str) -> Model {
     compiled.model.unwrap()
 }
 
-/// Try
-#[test]
-fn slide() {
-    println!("{:#?}", model(include_str!("../../../tests/manifests/slide.yml")));
-    println!("{:#?}", model(include_str!("../../../tests/manifests/everything.yml")));
+/// The model of an app with only these messages, as lines under `messages:`.
+fn messages(lines: &str) -> Model {
+    let indented: String = lines.lines().map(|line| format!("  {line}\n")).collect();
+    model(&format!("app: myapp\nmessages:\n{indented}"))
 }

@@ -1,0 +1,228 @@
+//! Each mistake that resolving finds, as a person sees it.
+
+use super::*;
+use crate::diagnostic::{Format, codes, render};
+
+/// Name, and a manifest with that mistake.
+const MISTAKES: &[(&str, &str)] = &[
+    ("invalid_app", "app: MyApp\n"),
+    ("invalid_app_crate", "app: test\n"),
+    ("invalid_constant", "app: a\ntopics:\n  orders: { controller: ::Facts::EventsConsumer }\n"),
+    ("invalid_constant_underscore", "app: a\ntopics:\n  orders:\n    controller: Facts::Events_Controller\n"),
+    ("invalid_constant_keyword", "app: a\ntopics:\n  orders: { controller: Type::LoopController }\n"),
+    ("invalid_constant_reserved", "app: a\ntopics:\n  orders: { controller: OrdersController, parser: Parsers::Json }\n"),
+    ("invalid_constant_parser", "app: a\ntopics:\n  orders: { controller: OrdersController, parser: jsn }\n"),
+    ("invalid_message_name", "app: a\nmessages:\n  new_video: { id: uuid }\n"),
+    ("invalid_message_name_reserved", "app: a\nmessages:\n  Result: { id: uuid }\n"),
+    ("invalid_message_name_nested", "app: a\nmessages:\n  As:\n    ref: { id: uuid }\n"),
+    ("invalid_topic_name", "app: a\ntopics:\n  ___: {}\n"),
+    ("invalid_field_name", "app: a\nmessages:\n  Order: { \"--\": string }\n"),
+    ("invalid_field_name_value", "app: a\nmessages:\n  Order: { sign: plus | \"--\" }\n"),
+    ("name_collision_topics", "app: a\ntopics:\n  send-message: {}\n  send_message: {}\n"),
+    ("name_collision_kafka", "app: a\ntopics:\n  orders: {}\n  old_orders: { name: orders }\n"),
+    ("name_collision_trait", "app: a\ntopics:\n  emits_orders: {}\n  orders: {}\n"),
+    ("name_collision_fields", "app: a\nmessages:\n  Order:\n    userId: u64\n    user_id: u64\n"),
+    ("name_collision_values", "app: a\nmessages:\n  Order: { state: in-progress | in_progress }\n"),
+    ("name_collision_tags", "app: a\nmessages:\n  A: { x: u8 }\n  B: { one_of: { one-a: A, one_a: A }, by: type }\n"),
+    (
+        "name_collision_nested",
+        "app: a\nmessages:\n  NewVideo:\n    author: { name: string }\n  NewVideoAuthor: { id: u64 }\n",
+    ),
+    (
+        "name_collision_nested_twice",
+        "app: a\nmessages:\n  Video:\n    author_home: { city: string }\n    author: { home: { city: string } }\n",
+    ),
+    (
+        "name_collision_files",
+        "app: a\ntopics:\n  one: { controller: HTTPEventsController }\n  two: { controller: HttpEventsController }\n",
+    ),
+    (
+        "name_collision_one_type",
+        "app: a\ntopics:\n  one: { controller: Controllers::EventsController }\n  two: { controller: EventsController }\n",
+    ),
+    (
+        "name_collision_case",
+        "app: a\ntopics:\n  one: { controller: WebHooksController }\n  two: { controller: WebhooksController }\n",
+    ),
+    ("name_collision_folder", "app: a\ntopics:\n  one: { controller: Videos::ListController }\n  two: { controller: Videos }\n"),
+    (
+        "name_collision_tests",
+        "app: a\ntopics:\n  one: { controller: Videos::ListController }\n  two: { controller: VideosListController }\n",
+    ),
+    ("name_collision_message", "app: a\nmessages:\n  Order: { id: u8 }\ntopics:\n  orders: { controller: Orders::Order }\n"),
+    ("unknown_message", "app: a\nmessages:\n  NewVideo: { id: uuid }\ntopics:\n  videos: { message: NewVidoe }\n"),
+    ("unknown_message_far", "app: a\nmessages:\n  NewVideo: { id: uuid }\ntopics:\n  orders: { message: Order }\n"),
+    ("unknown_message_json", "app: a\ntopics:\n  orders: { message: json }\n"),
+    ("unknown_message_bytes", "app: a\ntopics:\n  orders: { message: bytes }\n"),
+    (
+        "unknown_message_nested",
+        "app: a\nmessages:\n  Video: { author: { id: u8 } }\ntopics:\n  authors: { message: VideoAuthor }\n",
+    ),
+    ("unknown_message_variant", "app: a\nmessages:\n  Made: { id: u8 }\n  Event: { one_of: { made: Maed }, by: type }\n"),
+    ("unknown_type", "app: a\nmessages:\n  Order: { id: uid }\n"),
+    ("unknown_type_meant", "app: a\nmessages:\n  Order: { at: datetime }\n"),
+    ("unknown_type_message", "app: a\nmessages:\n  Order: { channel: Chanel }\n  Channel: { id: u64 }\n"),
+    ("unknown_type_far", "app: a\nmessages:\n  Order: { buyer: Customer }\n"),
+    (
+        "unknown_topic",
+        "app: a\n\ntopics:\n  video.details:\n    controller: Videos::DetailsController\n    emits: [video_encodd]\n  video_encoded: {}\n",
+    ),
+    ("unknown_topic_far", "app: a\ntopics: { orders: { controller: OrdersController, emits: [receipts] } }\n"),
+    ("unknown_field", "app: a\nmessages:\n  Order: { order_id: uuid }\ntopics:\n  orders: { message: Order, key: oder_id }\n"),
+    (
+        "unknown_field_variant",
+        "app: a\nmessages:\n  A: { id: u8 }\n  B: { number: u8 }\n  E: { one_of: { a: A, b: B }, by: type }\ntopics:\n  events: { message: E, key: id }\n",
+    ),
+    ("invalid_record_key", "app: a\nmessages:\n  Order: { lines: [string] }\ntopics:\n  orders: { message: Order, key: lines }\n"),
+    ("invalid_record_key_untyped", "app: a\ntopics:\n  orders: { key: id }\n"),
+    (
+        "invalid_variant",
+        "app: a\nmessages:\n  Made: { id: u8, type: string }\n  Event: { one_of: { made: Made }, by: type }\n",
+    ),
+    (
+        "invalid_variant_nested",
+        "app: a\nmessages:\n  Made: { id: u8 }\n  Inner: { one_of: { made: Made }, by: kind }\n  Outer: { one_of: { inner: Inner }, by: type }\n",
+    ),
+    ("infinite_message", "app: a\nmessages:\n  Node:\n    id: u64\n    next: Node\n"),
+    ("infinite_message_far", "app: a\nmessages:\n  Order: { buyer: Buyer }\n  Buyer:\n    last_order: Order\n"),
+    (
+        "parser_mismatch",
+        "app: a\nmessages:\n  Order: { id: u8 }\ntopics:\n  orders: { message: Order, controller: OrdersController, parser: bytes }\n",
+    ),
+    (
+        "parser_mismatch_defaults",
+        "app: a\ndefaults: { parser: text }\nmessages:\n  Order: { id: u8 }\ntopics:\n  orders: { message: Order, controller: OrdersController }\n",
+    ),
+    (
+        "mixed_messages",
+        "app: a\nmessages:\n  OrderCreated: { id: u8 }\n  OrderCancelled: { id: u8 }\ntopics:\n  created: { message: OrderCreated, controller: OrdersController }\n  cancelled: { message: OrderCancelled, controller: OrdersController }\n",
+    ),
+    (
+        "mixed_messages_untyped",
+        "app: a\nmessages:\n  Order: { id: u8 }\ntopics:\n  one: { message: Order, controller: OrdersController }\n  two: { controller: OrdersController }\n",
+    ),
+    (
+        "duplicate_consumer",
+        "app: a\ntopics:\n  clicks:\n    consumers:\n      - { controller: CountController }\n      - { controller: AuditController }\n",
+    ),
+    (
+        "shared_worker",
+        "app: a\ntopics:\n  one: { controller: OneController, worker: CommonWorker }\n  two: { controller: TwoController, worker: CommonWorker }\n",
+    ),
+    (
+        "shared_worker_derived",
+        "app: a\ntopics:\n  one: { controller: OrdersController }\n  two: { controller: OrdersConsumer }\n",
+    ),
+    (
+        "unwritable_topic",
+        "app: a\ntopics:\n  scans: { controller: ScansController, parser: Parsers::Csv }\n  orders: { controller: OrdersController, emits: [scans] }\n",
+    ),
+    (
+        "unwritable_topic_two_ways",
+        "app: a\ntopics:\n  scans: { consumers: [{ controller: ScansController, parser: bytes }, { controller: AuditController, group: audit }] }\n  orders: { controller: OrdersController, emits: [scans] }\n",
+    ),
+    ("unused_group", "app: a\ngroups:\n  audit: { concurrency: 4 }\ntopics:\n  orders: { controller: OrdersController }\n"),
+    (
+        "unused_group_near",
+        "app: a\ngroups:\n  composed_application: { concurrency: 4 }\ntopics:\n  orders: { controller: OrdersController, group: composed_aplication }\n",
+    ),
+];
+
+/// If this fails, a person gets other words for a mistake, or the wrong place.
+#[test]
+fn each_mistake_says_what_where_and_what_to_write() {
+    let mut all = String::new();
+    for (name, yaml) in MISTAKES {
+        let source = source(yaml);
+        let compiled = compile(&source);
+        assert!(!compiled.diagnostics.is_empty(), "{name}: nothing was found");
+        let shown = render(&source, &compiled.diagnostics, Format::Full, false);
+        all.push_str(&format!("=== {name}\n{shown}\n"));
+    }
+    insta::with_settings!({snapshot_path => "../../../../tests/snapshots", prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!("model_refusals", all);
+    });
+}
+
+/// If this fails, one mistake is shown as several, and its author mends what is not broken.
+#[test]
+fn one_mistake_is_one_diagnostic() {
+    for (name, yaml) in MISTAKES {
+        let codes: Vec<_> = compile(&source(yaml)).diagnostics.iter().map(|found| found.code).collect();
+        assert_eq!(codes.len(), 1, "{name}: {codes:?}");
+        assert!(name.replace('_', "-").starts_with(codes[0]), "{name}: {codes:?}");
+    }
+}
+
+/// If this fails, a code of this room is shown nowhere in these snapshots.
+#[test]
+fn every_code_of_the_model_is_shown() {
+    for code in codes::ALL.iter().filter(|code| code.room == codes::Room::Model) {
+        let shown = MISTAKES.iter().any(|(name, _)| name.replace('_', "-").starts_with(code.name));
+        assert!(shown || code.name == codes::OVERSIZED_MESSAGE, "{}", code.name);
+    }
+}
+
+/// If this fails, mistakes come in another order than that of the file, or only the first one comes.
+#[test]
+fn all_mistakes_come_at_once_in_the_order_of_the_file() {
+    let yaml = "app: std
+messages:
+  order: { id: uid }
+  Order: { next: Order }
+topics:
+  orders: { message: Oder, controller: orders, emits: [recipts] }
+  recipts: {}
+  receipts: { contoller: ReceiptsController, emits: [receipt] }
+";
+    let compiled = compile(&source(yaml));
+    let found: Vec<_> = compiled.diagnostics.iter().map(|d| (source(yaml).position(d.span.start).0, d.code)).collect();
+    assert_eq!(
+        found,
+        [
+            (1, "invalid-app"),
+            (3, "invalid-message-name"),
+            (3, "unknown-type"),
+            (4, "infinite-message"),
+            (6, "unknown-message"),
+            (6, "invalid-constant"),
+            (8, "unknown-key"),
+        ]
+    );
+    assert!(compiled.model.is_none());
+}
+
+/// If this fails, a message is accepted that no JSON reader takes, or a sample of it overflows the stack.
+#[test]
+fn messages_of_hopeless_depth_or_width_are_refused() {
+    let chain = |length: usize, field: &dyn Fn(usize) -> String| {
+        let lines: String = (0..length).map(|at| format!("  M{at}: {{ {} }}\n", field(at + 1))).collect();
+        compile(&source(&format!("app: a\nmessages:\n{lines}  M{length}: {{ id: u8 }}\n")))
+    };
+    let deep = chain(5_000, &|next| format!("m: M{next}"));
+    assert_eq!(deep.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), [codes::OVERSIZED_MESSAGE]);
+    let wide = chain(60, &|next| format!("a: M{next}, b: M{next}"));
+    assert_eq!(wide.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), [codes::OVERSIZED_MESSAGE]);
+    let optional = chain(5_000, &|next| format!("m?: M{next}, ms: [M{next}]"));
+    assert!(optional.model.is_some());
+}
+
+/// If this fails, what a suggestion writes is itself a mistake.
+#[test]
+fn what_is_suggested_mends_the_manifest() {
+    let mut mended = 0;
+    for (name, yaml) in MISTAKES {
+        let compiled = compile(&source(yaml));
+        let Some(suggestion) = &compiled.diagnostics[0].suggestion else { continue };
+        // A line to be completed by its author.
+        if suggestion.replacement.contains('…') {
+            continue;
+        }
+        let mut text = (*yaml).to_owned();
+        text.replace_range(suggestion.span.start..suggestion.span.end, &suggestion.replacement);
+        let left = compile(&source(&text)).diagnostics;
+        assert!(left.is_empty(), "{name}: {text}\n{left:#?}");
+        mended += 1;
+    }
+    assert!(mended > 8, "{mended}");
+}

@@ -1,0 +1,162 @@
+//! What a manifest without a mistake becomes.
+
+use super::*;
+
+const SLIDE: &str = include_str!("../../../../tests/manifests/slide.yml");
+const EVERYTHING: &str = include_str!("../../../../tests/manifests/everything.yml");
+
+/// If this fails, the manifest of the slide gives other files, paths or groups than the documentation promises.
+#[test]
+fn the_slide_has_the_paths_of_the_documentation() {
+    let model = model(SLIDE);
+    let rows: Vec<String> = model
+        .consumers
+        .iter()
+        .map(|consumer| {
+            let part = |part: &PartRef| match part {
+                PartRef::BuiltIn(name) => (*name).to_owned(),
+                PartRef::Own(constant) => constant.file(),
+            };
+            let worker = model.workers.iter().find(|worker| worker.constant == consumer.worker).unwrap();
+            let worker = if worker.named { worker.constant.file() } else { format!("derived {}", worker.constant) };
+            let (parser, interchanger) = (part(&consumer.parser), part(&consumer.interchanger));
+            [&consumer.topic, &consumer.group, &consumer.controller.file(), &worker, &parser, &interchanger]
+                .map(String::as_str)
+                .join(" | ")
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "incoming_messages | composed_application | src/controllers/videos/details_controller.rs | src/workers/details_worker.rs | src/parsers/binary_to_json.rs | src/interchangers/binary.rs",
+            "new_videos | myapp | src/controllers/videos/new_videos_controller.rs | derived Videos::NewVideosWorker | json | json",
+        ]
+    );
+}
+
+/// If this fails, a key of the manifest is read and then lost on its way to the app.
+#[test]
+fn every_key_reaches_the_model() {
+    let model = model(EVERYTHING);
+    insta::with_settings!({snapshot_path => "../../../../tests/snapshots", prepend_module_to_snapshot => false}, {
+        insta::assert_debug_snapshot!("model_everything", model);
+    });
+}
+
+/// If this fails, a consumer ignores what `defaults` says, or what it says itself.
+#[test]
+fn defaults_give_way_to_what_a_consumer_says() {
+    let model = model(
+        "app: shop
+defaults: { group: all, tombstones: skip, parser: text, retry: { backoff: 1s..9s } }
+topics:
+  orders: { controller: OrdersController }
+  refunds: { controller: RefundsController, group: few, tombstones: deliver, parser: json }
+",
+    );
+    let [orders, refunds] = model.consumers.as_slice() else { panic!("two consumers") };
+    let setting = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!((orders.group.as_str(), refunds.group.as_str()), ("all", "few"));
+    assert_eq!(orders.settings, [setting("retry.backoff", "1s..9s"), setting("tombstones", "skip")]);
+    assert_eq!(refunds.settings, [setting("retry.backoff", "1s..9s"), setting("tombstones", "deliver")]);
+    assert_eq!(model.topic("orders").unwrap().payload, Payload::Text);
+    assert_eq!(model.topic("refunds").unwrap().payload, Payload::Json);
+    assert_eq!(model.controllers.iter().map(|c| c.delivers_tombstones).collect::<Vec<_>>(), [false, true]);
+}
+
+/// If this fails, `flow` does not show all that a controller's code can send.
+#[test]
+fn a_controller_of_several_topics_may_send_the_union() {
+    let model = model(
+        "app: shop
+topics:
+  eu: { controller: OrdersController, emits: [shipped, billed] }
+  us: { controller: OrdersController, emits: [billed, taxed] }
+  shipped: {}
+  billed: {}
+  taxed: {}
+",
+    );
+    let [controller] = model.controllers.as_slice() else { panic!("one controller") };
+    assert_eq!(controller.topics, ["eu", "us"]);
+    assert_eq!(controller.emits, ["billed", "shipped", "taxed"]);
+    assert!(model.consumers.iter().all(|consumer| consumer.emits == controller.emits));
+}
+
+/// If this fails, a controller in two groups is taken for two, or gets two workers.
+#[test]
+fn one_controller_can_stand_in_several_groups() {
+    let model = model(
+        "app: shop
+topics:
+  clicks: { consumers: [{ controller: CountController }, { group: audit, controller: CountController }] }
+",
+    );
+    assert_eq!((model.controllers.len(), model.workers.len(), model.consumers.len()), (1, 1, 2));
+    assert_eq!(model.groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["audit", "shop"]);
+}
+
+/// The fields that are boxed, as `Type.field`.
+fn boxed(model: &Model) -> Vec<String> {
+    let mut boxed = Vec::new();
+    for message in &model.messages {
+        if let Shape::Record(fields) = &message.shape {
+            let fields = fields.iter().filter(|field| field.boxed);
+            boxed.extend(fields.map(|field| format!("{}.{}", message.name, field.wire_name)));
+        }
+    }
+    boxed
+}
+
+/// If this fails, rustc refuses a message as a type of infinite size, or types are boxed for nothing.
+#[test]
+fn fields_that_close_a_circle_are_boxed() {
+    let cases: &[(&str, &[&str])] = &[
+        ("Node: { next?: Node }", &["Node.next"]),
+        ("Node: { children: [Node], by_name: { string: Node } }", &[]),
+        ("A: { b?: B }\nB: { c?: C }\nC: { a?: A, b?: B }", &["C.a", "C.b"]),
+        ("A: { b?: B, c: C }\nB: { c: C }\nC: { id: u8 }", &[]),
+        ("Tree: { one_of: { leaf: Leaf, fork: Fork }, by: kind }\nLeaf: { n: u8 }\nFork: { left: Tree, right: Tree }", &["Fork.left", "Fork.right"]),
+        ("Order: { line: { order?: Order } }", &["OrderLine.order"]),
+    ];
+    for (lines, expected) in cases {
+        assert_eq!(boxed(&messages(lines)), *expected, "{lines}");
+    }
+}
+
+/// If this fails, nested types get names that move when their message changes elsewhere.
+#[test]
+fn nested_types_are_named_after_message_and_field() {
+    let model = messages(
+        "NewVideo: { status: draft | live, author: { name: string, home: { city: string } }, cuts: [{ at: u32, kind: hard | soft }], seen_by: { string: { times: u8 } } }",
+    );
+    let names: Vec<_> = model.messages.iter().map(|m| (m.name.as_str(), m.path.as_str())).collect();
+    assert_eq!(
+        names,
+        [
+            ("NewVideo", "NewVideo"),
+            ("NewVideoAuthor", "NewVideo.author"),
+            ("NewVideoAuthorHome", "NewVideo.author.home"),
+            ("NewVideoCuts", "NewVideo.cuts"),
+            ("NewVideoCutsKind", "NewVideo.cuts.kind"),
+            ("NewVideoSeenBy", "NewVideo.seen_by"),
+            ("NewVideoStatus", "NewVideo.status"),
+        ]
+    );
+}
+
+/// If this fails, `key:` of a topic of several types is refused although all of them have the field.
+#[test]
+fn the_key_of_a_one_of_is_a_field_of_every_variant() {
+    let model = model(
+        "app: shop
+messages:
+  Created: { id: uuid }
+  Cancelled: { id: uuid, reason?: string }
+  Event: { one_of: { created: Created, cancelled: Cancelled }, by: type }
+topics:
+  events: { message: Event, key: id }
+",
+    );
+    assert_eq!(model.topic("events").unwrap().key_field.as_deref(), Some("id"));
+}

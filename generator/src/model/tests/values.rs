@@ -1,0 +1,232 @@
+//! Which values fit a message, and what is said of those that do not.
+
+use std::collections::BTreeMap;
+
+use karafka::types::{Bytes, Date, Decimal, Json, Time, Timestamp, Uuid};
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::{sample::sample, value::check};
+
+const SHOP: &str = "
+Order: { id: uuid, status: open | paid, lines: [{ sku: string, price: decimal, count: u8 }], note?: string, tags: { string: bool }, at: timestamp }
+Paid: { id: uuid, cents: u32 }
+Refused: { id: uuid, reason?: string }
+Payment: { one_of: { paid: Paid, refused: Refused }, by: type }
+";
+
+fn order() -> Value {
+    json!({
+        "id": "0f9c7a1e-2b3c-4d5e-8f90-a1b2c3d4e5f6", "status": "open", "at": "2026-11-22T12:01:07Z",
+        "lines": [{ "sku": "TEA-100", "price": "3.20", "count": 2 }], "tags": { "gift": true },
+    })
+}
+
+/// What is said of an order in which one place has been replaced; `None` removes it.
+fn verdict(pointer: &str, value: Option<Value>) -> String {
+    let mut order = order();
+    match value {
+        Some(value) if order.pointer(pointer).is_some() => *order.pointer_mut(pointer).unwrap() = value,
+        value => {
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            let parent = order.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+            match value {
+                Some(value) => drop(parent.insert(key.to_owned(), value)),
+                None => drop(parent.remove(key)),
+            }
+        }
+    }
+    let checked = check(&messages(SHOP), &Payload::Message("Order".to_owned()), &order);
+    checked.map_or_else(|error| error.to_string(), |()| "fits".to_owned())
+}
+
+/// If this fails, `karafka send` refuses a message without saying which field is wrong and what it takes.
+#[test]
+fn what_does_not_fit_is_said_with_its_path() {
+    let cases = [
+        ("/lines/0/price", Some(json!(3.2)), "lines[0].price: expected a decimal as text, found a number"),
+        ("/lines/0/price", Some(json!("dear")), "lines[0].price: expected a decimal as text, found \"dear\""),
+        ("/lines/0/count", Some(json!(256)), "lines[0].count: expected a whole number from 0 to 255, found 256"),
+        ("/lines/0/count", Some(json!(1.5)), "lines[0].count: expected a whole number from 0 to 255, found 1.5"),
+        ("/lines/0/count", Some(json!("2")), "lines[0].count: expected a whole number from 0 to 255, found a text"),
+        ("/lines", Some(json!({})), "lines: expected a list, found an object"),
+        ("/lines/0", Some(json!("tea")), "lines[0]: expected an object, found a text"),
+        ("/status", Some(json!("lost")), "status: expected `open` or `paid`, found \"lost\""),
+        ("/status", None, "status: missing, expected `open` or `paid`"),
+        ("/id", Some(json!("17")), "id: expected a uuid as text, found \"17\""),
+        ("/id", Some(Value::Null), "id: expected a uuid as text, found null"),
+        ("/at", Some(json!("noon")), "at: expected a timestamp as text, such as \"2026-11-22T12:01:07Z\", found \"noon\""),
+        ("/tags/a b", Some(json!(1)), "tags[\"a b\"]: expected `true` or `false`, found 1"),
+        ("/tags/b", Some(json!(false)), "fits"),
+        ("/note", Some(Value::Null), "fits"),
+        ("/note", Some(json!(7)), "note: expected a text, found a number"),
+        ("/unknown", Some(json!([1])), "fits"),
+    ];
+    for (pointer, value, expected) in cases {
+        assert_eq!(verdict(pointer, value.clone()), expected, "{pointer} {value:?}");
+    }
+}
+
+/// If this fails, a typing error in a field's name costs its author a search.
+#[test]
+fn a_missing_field_finds_its_misspelling() {
+    let mut order = order();
+    let fields = order.as_object_mut().unwrap();
+    let status = fields.remove("status").unwrap();
+    fields.insert("statsu".to_owned(), status);
+    let error = check(&messages(SHOP), &Payload::Message("Order".to_owned()), &order).unwrap_err();
+    assert_eq!(error.to_string(), "status: missing, expected `open` or `paid`; is it `statsu`?");
+}
+
+/// If this fails, a message of several types is sent with a tag that no consumer knows, or refused for a good one.
+#[test]
+fn tags_tell_types_apart() {
+    let model = messages(SHOP);
+    let id = "0f9c7a1e-2b3c-4d5e-8f90-a1b2c3d4e5f6";
+    let verdict = |value: Value| {
+        let checked = check(&model, &Payload::Message("Payment".to_owned()), &value);
+        checked.map_or_else(|error| error.to_string(), |()| "fits".to_owned())
+    };
+    assert_eq!(verdict(json!({ "type": "paid", "id": id, "cents": 3 })), "fits");
+    assert_eq!(verdict(json!({ "type": "refused", "id": id })), "fits");
+    assert_eq!(verdict(json!({ "type": "refused" })), "id: missing, expected a uuid as text");
+    assert_eq!(verdict(json!({ "type": "paid", "id": id })), "cents: missing, expected a whole number from 0 to 4294967295");
+    assert_eq!(verdict(json!({ "type": "lost" })), "type: expected `paid` or `refused`, found \"lost\"");
+    assert_eq!(verdict(json!({ "id": id })), "type: missing, expected `paid` or `refused`");
+    assert_eq!(verdict(json!([])), "expected an object, found a list");
+}
+
+/// If this fails, raw bytes or text are sent as JSON.
+#[test]
+fn topics_without_a_type_take_json_or_text() {
+    let model = Model::default();
+    for value in [json!(null), json!([1]), json!({ "a": 1 })] {
+        check(&model, &Payload::Json, &value).unwrap();
+        check(&model, &Payload::Bytes, &value).unwrap_err();
+    }
+    check(&model, &Payload::Text, &json!("a")).unwrap();
+    check(&model, &Payload::Bytes, &json!("a")).unwrap();
+}
+
+/// What `karafka generate` makes of `WIDE`, written by hand.
+#[derive(Debug, Deserialize)]
+#[allow(dead_code, reason = "only read by serde")]
+struct Wide {
+    text: String,
+    on: bool,
+    i8: i8,
+    i16: i16,
+    i32: i32,
+    i64: i64,
+    u8: u8,
+    u16: u16,
+    u32: u32,
+    u64: u64,
+    f32: f32,
+    f64: f64,
+    decimal: Decimal,
+    bytes: Bytes,
+    uuid: Uuid,
+    timestamp: Timestamp,
+    date: Date,
+    time: Time,
+    any: Json,
+    #[serde(default)]
+    maybe: Option<Box<Wide>>,
+    list: Vec<Choice>,
+    map: BTreeMap<String, Vec<u8>>,
+    #[serde(rename = "inProgress")]
+    in_progress: Stage,
+}
+
+#[derive(Debug, Deserialize)]
+#[allow(dead_code, reason = "only read by serde")]
+#[serde(tag = "kind")]
+enum Choice {
+    #[serde(rename = "a")]
+    A(One),
+    #[serde(rename = "b")]
+    B(Two),
+}
+
+#[derive(Debug, Deserialize)]
+#[allow(dead_code, reason = "only read by serde")]
+struct One {
+    n: u64,
+    price: Decimal,
+}
+
+#[derive(Debug, Deserialize)]
+#[allow(dead_code, reason = "only read by serde")]
+struct Two {
+    #[serde(default)]
+    at: Option<Timestamp>,
+    raw: Bytes,
+}
+
+#[derive(Debug, Deserialize)]
+enum Stage {
+    #[serde(rename = "to-do")]
+    ToDo,
+    #[serde(rename = "done")]
+    Done,
+}
+
+const WIDE: &str = "
+Wide: { text: string, on: bool, i8: i8, i16: i16, i32: i32, i64: i64, u8: u8, u16: u16, u32: u32, u64: u64, f32: f32, f64: f64, decimal: decimal, bytes: bytes, uuid: uuid, timestamp: timestamp, date: date, time: time, any: json, maybe?: Wide, list: [Choice], map: { string: [u8] }, inProgress: to-do | done }
+Choice: { one_of: { a: One, b: Two }, by: kind }
+One: { n: u64, price: decimal }
+Two: { at?: timestamp, raw: bytes }
+";
+
+/// Every place of a value, as JSON pointers.
+fn places(value: &Value, here: &str, found: &mut Vec<String>) {
+    found.push(here.to_owned());
+    match value {
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, item)| places(item, &format!("{here}/{at}"), found));
+        }
+        Value::Object(entries) => {
+            entries.iter().for_each(|(key, item)| places(item, &format!("{here}/{key}"), found));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// If this fails, `karafka send` accepts what the app cannot parse, or refuses what it can.
+    #[test]
+    fn the_check_agrees_with_the_generated_types(
+        seed in any::<u64>(),
+        place in any::<prop::sample::Index>(),
+        value in prop::sample::select(vec![
+            json!(null), json!(true), json!(0), json!(-1), json!(255), json!(256), json!(-129), json!(70000),
+            json!(5_000_000_000_u64), json!(u64::MAX), json!(i64::MIN), json!(1.5), json!(1e300), json!(""),
+            json!("text"), json!("1.25"), json!("1e5"), json!("-0.0"), json!("2026-11-22"), json!("2026-02-30"), json!("12:01:07"),
+            json!("24:00:00"), json!("2026-11-22T12:01:07Z"), json!("2026-11-22T12:01:07+02:00"), json!("2026-11-22 12:01:07"),
+            json!("0f9c7a1e2b3c4d5e8f90a1b2c3d4e5f6"), json!("AAE="), json!("AAE"), json!("done"), json!("b"), json!({}),
+        ]),
+        remove in any::<bool>(),
+    ) {
+        let model = messages(WIDE);
+        let payload = Payload::Message("Wide".to_owned());
+        let mut sample = sample(&model, &payload, seed);
+        let mut found = Vec::new();
+        places(&sample, "", &mut found);
+        let place = place.get(&found).clone();
+        match place.rsplit_once('/') {
+            Some((parent, key)) if remove && sample.pointer(parent).unwrap().is_object() => {
+                sample.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key);
+            }
+            _ => *sample.pointer_mut(&place).unwrap() = value,
+        }
+        let text = sample.to_string();
+        let read = serde_json::from_str::<Wide>(&text);
+        let checked = check(&model, &payload, &sample);
+        prop_assert_eq!(read.is_ok(), checked.is_ok(), "{}: {:?} but {:?}", place, read.err(), checked);
+    }
+}
