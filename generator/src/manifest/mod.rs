@@ -4,10 +4,12 @@ pub mod edit;
 pub mod keys;
 mod options;
 mod read;
+mod schema;
 mod types;
 mod values;
 mod yaml;
 mod yaml_errors;
 
 pub use read::read;
+pub use schema::schema;
 pub use types::*;

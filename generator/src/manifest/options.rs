@@ -1,5 +1,19 @@
 //! librdkafka properties that the engine keeps to itself.
 
+/// Those that are refused whatever their value.
+pub(super) const ALWAYS_REFUSED: &[&str] = &[
+    "auto.commit.enable",
+    "auto.commit.interval.ms",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "enable.partition.eof",
+    "group.id",
+    "group.instance.id",
+    "group.protocol",
+    "metadata.broker.list",
+    "partition.assignment.strategy",
+];
+
 /// Why a property is refused under `kafka`, and what to write instead; nothing if it goes through.
 pub(super) fn refused(name: &str, value: &str) -> Option<&'static str> {
     match name {
@@ -16,5 +30,23 @@ pub(super) fn refused(name: &str, value: &str) -> Option<&'static str> {
         "enable.partition.eof" => Some("the engine sets it: take it out"),
         "bootstrap.servers" | "metadata.broker.list" => Some("write `kafka: { brokers: … }`"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, an editor and the command differ about a property.
+    #[test]
+    fn the_list_agrees_with_the_reasons() {
+        for name in ALWAYS_REFUSED {
+            assert!(refused(name, "false").is_some(), "{name}");
+        }
+        assert!(refused("enable.auto.commit", "false").is_none());
+        assert!(refused("enable.auto.commit", "true").is_some());
+        assert!(refused("enable.auto.offset.store", "true").is_some());
+        assert!(refused("client.id", "x").is_none());
+        assert!(refused("fetch.min.bytes", "1").is_none());
     }
 }
