@@ -1,5 +1,6 @@
 //! From a manifest to a typed Rust crate: a pure core, and a thin shell that reads and writes.
 
+pub mod compiled;
 pub mod diagnostic;
 pub mod manifest;
 pub mod model;

@@ -8,6 +8,7 @@ mod controller;
 mod engine;
 mod error;
 pub mod events;
+pub mod info;
 pub mod interchanger;
 pub mod manifest;
 mod message;

@@ -4,13 +4,20 @@
 //! that is shown as `error: …`; nothing else decides the exit status.
 
 mod app;
+mod broker;
 mod check;
 mod files;
+mod flow;
 mod generate;
+mod info;
 mod later;
 mod new;
+mod routes;
 mod run;
+mod running;
 mod runtime;
+mod send;
+mod server;
 mod shell;
 
 use std::{io, path::PathBuf, process::ExitCode};
@@ -142,6 +149,13 @@ enum Command {
     #[command(visible_alias = "g")]
     Generate(generate::Args),
     Check(check::Args),
+    Flow(flow::Args),
+    Routes(routes::Args),
+    Info(info::Args),
+    #[command(visible_alias = "s")]
+    Server(server::Args),
+    Broker(broker::Args),
+    Send(send::Args),
     #[command(visible_alias = "w", hide = true)]
     Worker(later::Args),
     #[command(visible_alias = "c", hide = true)]
@@ -157,6 +171,12 @@ pub(crate) fn main() -> ExitCode {
         Command::New(args) => new::run(&args, &shell),
         Command::Generate(args) => generate::run(&args, &shell),
         Command::Check(args) => check::run(&args, &shell),
+        Command::Flow(args) => flow::run(&args, &shell),
+        Command::Routes(args) => routes::run(&args, &shell),
+        Command::Info(args) => info::run(&args, &shell),
+        Command::Server(args) => server::run(&args, &shell),
+        Command::Broker(args) => broker::run(&args, &shell),
+        Command::Send(args) => send::run(&args, &shell),
         Command::Worker(_) => later::refuse("worker"),
         Command::Console(_) => later::refuse("console"),
     };

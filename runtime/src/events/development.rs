@@ -67,7 +67,8 @@ impl Development {
     fn words(&self, page: &mut Page, event: &Event<'_>) -> String {
         let paint = self.paint;
         match *event {
-            Event::Started { group } => format!("group {group} started"),
+            // The start page says more of it.
+            Event::Started { .. } => String::new(),
             Event::Assigned { partitions: [], .. } | Event::Revoked { partitions: [], .. } => String::new(),
             Event::Assigned { group, partitions } => format!("group {group} has {}", ranges(partitions)),
             Event::Revoked { group, partitions, to_repeat } => {
@@ -159,14 +160,11 @@ impl Development {
         }
         page.shown += u64::from(is_done);
         match event {
-            Event::Stopping { in_flight, budget } => {
-                writeln!(page.out, "{}", status("stopping", &stopping_words(*in_flight, *budget)))?;
+            Event::Stopping { budget } => {
+                writeln!(page.out, "{}", status("stopping", &stopping_words(*budget)))?;
             }
             Event::Stopped(totals) => {
                 writeln!(page.out, "{}", status("stopped", &stopped_words(totals)))?;
-                for blocked in totals.blocked {
-                    writeln!(page.out, "{}", status("blocked", &self.paint.red(&blocked.to_string())))?;
-                }
             }
             _ => {
                 let words = self.words(page, event);
@@ -232,12 +230,8 @@ pub(crate) fn status(word: &str, words: &str) -> String {
     format!("{word:>12}  {words}")
 }
 
-fn stopping_words(in_flight: u64, budget: Duration) -> String {
-    match in_flight {
-        0 => "no record in flight".to_owned(),
-        1 => format!("1 record in flight, at most {}", Short(budget)),
-        _ => format!("{in_flight} records in flight, at most {}", Short(budget)),
-    }
+fn stopping_words(budget: Duration) -> String {
+    format!("no new records; what was begun has {} to end", Short(budget))
 }
 
 pub(super) fn stopped_words(totals: &Totals<'_>) -> String {

@@ -10,6 +10,7 @@ mod production;
 use std::{fmt, sync::Arc, time::Duration};
 
 pub use development::Development;
+pub(crate) use development::status;
 pub use production::{LogFormat, Production, log_to};
 
 use crate::{Error, Record};
@@ -223,9 +224,7 @@ pub enum Event<'a> {
     },
     /// A stop began: nothing more is fetched.
     Stopping {
-        /// Records that are being handled.
-        in_flight: u64,
-        /// How long they have.
+        /// How long what was begun has to end.
         budget: Duration,
     },
     /// The stop is over.

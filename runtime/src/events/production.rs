@@ -29,7 +29,7 @@ pub enum LogFormat {
 }
 
 /// Sends everything that goes through `tracing` and `log` to the process's output, filtered by `KARAFKA_LOG`, else
-/// `RUST_LOG`, else `info` and above (librdkafka from `warn`).
+/// `RUST_LOG`, else `info` and above. What the client reports comes as events too, so its wrapper's own lines are left out.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub fn log_to(format: LogFormat, variables: &BTreeMap<String, String>) -> Result
     use tracing_subscriber::util::SubscriberInitExt;
 
     let said = ["KARAFKA_LOG", "RUST_LOG"].iter().find_map(|name| variables.get(*name).filter(|text| !text.is_empty()));
-    let filter = said.map_or("info,rdkafka=warn,librdkafka=warn", String::as_str);
+    let filter = said.map_or("info,rdkafka=off,librdkafka=error", String::as_str);
     let filter = EnvFilter::builder().parse_lossy(filter);
     match format {
         LogFormat::Json => fmt().json().flatten_event(true).with_env_filter(filter).finish().try_init(),
@@ -128,8 +128,8 @@ impl Listener for Production {
                 );
             }
             Event::Fatal { group, reason } => error!(target: TARGET, group, reason, "cannot go on"),
-            Event::Stopping { in_flight, budget } => {
-                info!(target: TARGET, in_flight, budget_ms = milliseconds(budget), "stopping");
+            Event::Stopping { budget } => {
+                info!(target: TARGET, budget_ms = milliseconds(budget), "stopping");
             }
             Event::Stopped(totals) => {
                 for blocked in totals.blocked {

@@ -93,7 +93,7 @@ fn tell_everything(listener: &dyn Listener) {
     listener.on(&Event::Lost { group, partitions: &four[1..3], to_repeat: 7 });
     listener.on(&Event::BrokerDropped { partition: &four[0], count: 1_204 });
     listener.on(&Event::Fatal { group, reason: "Group authorization failed" });
-    listener.on(&Event::Stopping { in_flight: 3, budget: Duration::from_secs(30) });
+    listener.on(&Event::Stopping { budget: Duration::from_secs(30) });
     let blocked = [Blocked {
         controller: "OrdersController".to_owned(),
         partition: four[0].clone(),

@@ -183,6 +183,13 @@ impl Settings {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
+    /// The topics by their names in Kafka with their partitions, as an embedded broker makes them.
+    #[must_use]
+    pub fn development_topics(&self) -> Vec<(String, i32)> {
+        let partitions = |topic: &Topic| topic.partitions.unwrap_or(DEVELOPMENT_PARTITIONS);
+        self.topics.iter().map(|topic| (topic.name.clone(), partitions(topic))).collect()
+    }
+
     /// Whether this is development.
     #[must_use]
     pub fn is_development(&self) -> bool {

@@ -1,0 +1,113 @@
+//! `karafka broker`: Kafka for development, as a process of its own.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use karafka::broker::{Beacon, EmbeddedBroker};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{
+    Exit, Shell,
+    running::RunningApp,
+    shell::{Tone, status_line},
+};
+
+/// How often the broker is asked what it has dropped.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Run Kafka for development in this process, with the app's topics: no Java, no Docker.
+///
+/// It keeps records in memory only, at most 5 MiB or 100,000 batches a partition, and says so when it drops some. The
+/// app, `karafka send` and other processes of the app find it by themselves. Ctrl-C stops it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karafka broker                             then, in another terminal: cargo run
+  karafka send orders --sample 3")]
+pub(crate) struct Args {}
+
+pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Before the broker is there, so that no signal leaves an address behind.
+    let mut signals = runtime.block_on(async {
+        std::io::Result::Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+    })?;
+    let Some(app) = RunningApp::find(shell)? else { return Ok(Exit::Wrong) };
+    let settings = app.settings(Some("none:1"))?;
+    if let Some(beacon) = Beacon::find(&app.root) {
+        bail!("a broker runs already for {}, at {} (process {})", app.manifest.app, beacon.address, beacon.pid);
+    }
+    let topics = settings.development_topics();
+    let broker = EmbeddedBroker::start(&topics)?;
+    Beacon::of(&broker)
+        .leave(&app.root)
+        .with_context(|| format!("the broker's address cannot be left in `{}`", app.root.display()))?;
+    let send = app.manifest.consumers.first().map_or("TOPIC", |consumer| consumer.topic);
+    shell.out(&page(app.manifest.app, broker.address(), &topics, send))?;
+
+    let mut told = BTreeMap::new();
+    loop {
+        let signal = runtime.block_on(async {
+            tokio::select! {
+                _ = signals.0.recv() => true,
+                _ = signals.1.recv() => true,
+                () = tokio::time::sleep(LOOK) => false,
+            }
+        });
+        let asked = Instant::now();
+        for dropped in broker.dropped() {
+            let partition = (dropped.topic.clone(), dropped.partition);
+            if told.insert(partition, dropped.count) != Some(dropped.count) {
+                let words = format!(
+                    "{} records of {}/{}: a partition holds 5 MiB or 100,000 batches here; send less at once, or set \
+                     KARAFKA_BROKERS to a real broker",
+                    dropped.count, dropped.topic, dropped.partition
+                );
+                shell.err(&status_line(Tone::Bad, "dropped", &words, shell.color_err()));
+            }
+            if signal && asked.elapsed() > LOOK {
+                break;
+            }
+        }
+        if signal {
+            break;
+        }
+    }
+    Beacon::remove(&app.root);
+    shell.progress(Tone::Calm, "stopped", "the broker and its records are gone");
+    Ok(Exit::Done)
+}
+
+/// Where the broker is and how to use it.
+fn page(app: &str, address: &str, topics: &[(String, i32)], send: &str) -> String {
+    let mut page = status_line(Tone::Good, "broker", &format!("{address}, for {app}"), false);
+    let rows: Vec<_> = topics
+        .iter()
+        .map(|(topic, partitions)| {
+            let noun = if *partitions == 1 { "partition" } else { "partitions" };
+            vec![topic.clone(), format!("{partitions} {noun}")]
+        })
+        .collect();
+    page.push_str(&karafka::topology::table(&rows, "              ", "   "));
+    page.push_str(&format!(
+        "\n              the app finds it: `cargo run`; so does `karafka send {send} --sample 3`\n              \
+         others: KARAFKA_BROKERS={address}\n              Ctrl-C stops it, and its records are gone\n"
+    ));
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    /// If this fails, a person who starts a broker is not told how to use it.
+    #[test]
+    fn the_page_says_what_to_do() {
+        let topics = [("orders".to_owned(), 4), ("video.details".to_owned(), 1)];
+        let page = super::page("shop", "127.0.0.1:40213", &topics, "orders");
+        insta::with_settings!({snapshot_path => "../../../tests/snapshots", prepend_module_to_snapshot => false}, {
+            insta::assert_snapshot!("broker_start", page);
+        });
+    }
+}

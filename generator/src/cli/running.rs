@@ -1,0 +1,87 @@
+//! An app as it would run here: what it has compiled in, its settings, and its broker.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use anyhow::{Context as _, bail};
+use karafka::{
+    broker::Beacon,
+    manifest::Manifest,
+    settings::{DEVELOPMENT, Flags, OptionError, SettingError, Settings},
+};
+use karafka_generator::{compiled::compiled_in, model::Model};
+
+use super::{App, Shell};
+
+/// An app, resolved, and ready to be looked at from outside.
+pub(crate) struct RunningApp {
+    /// The app's folder, absolute, as the app itself knows it.
+    pub(crate) root: PathBuf,
+    pub(crate) model: Model,
+    pub(crate) manifest: &'static Manifest,
+}
+
+impl RunningApp {
+    /// The app that `--app` or the current folder names; `None` when its manifest has errors, which have been shown.
+    pub(crate) fn find(shell: &Shell) -> anyhow::Result<Option<Self>> {
+        let app = App::find(shell)?;
+        let Some(model) = app.model(shell)? else { return Ok(None) };
+        let root = fs::canonicalize(&app.root)
+            .with_context(|| format!("the folder `{}` cannot be found", app.root.display()))?;
+        let version = version(&root.join("Cargo.toml")).unwrap_or_else(|| "(no Cargo.toml)".to_owned());
+        let manifest = compiled_in(&model, &version, &root.to_string_lossy());
+        Ok(Some(Self { root, model, manifest }))
+    }
+
+    /// The app's settings as far as they can be read, and what is wrong with them.
+    pub(crate) fn examine(&self, brokers: Option<&str>) -> (Settings, Vec<SettingError>) {
+        // Whoever calls `karafka` sits in front of the app's files.
+        let brokers = brokers.map(str::to_owned);
+        let flags = Flags { brokers, default_environment: Some(DEVELOPMENT), ..Flags::default() };
+        let (settings, mut errors) = Settings::examine(self.manifest, &variables(), &flags);
+        let options = settings.check_options().err().unwrap_or_default();
+        // The app may have been compiled with a feature that this command was compiled without.
+        let is_here = |error: &SettingError| {
+            !matches!(error, SettingError::Option { error: OptionError::NotCompiledIn { .. }, .. })
+        };
+        errors.extend(options.into_iter().filter(is_here));
+        (settings, errors)
+    }
+
+    /// The app's settings; what is wrong with them is an error.
+    pub(crate) fn settings(&self, brokers: Option<&str>) -> anyhow::Result<Settings> {
+        let (settings, errors) = self.examine(brokers);
+        if errors.is_empty() {
+            return Ok(settings);
+        }
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        bail!("{}", errors.join("\nerror: "))
+    }
+
+    /// Where Kafka is: the settings say, or a broker for development runs.
+    pub(crate) fn brokers(&self, settings: &Settings) -> anyhow::Result<String> {
+        if let Some(brokers) = &settings.brokers {
+            return Ok(brokers.clone());
+        }
+        match Beacon::find(&self.root) {
+            Some(beacon) => Ok(beacon.address),
+            None => bail!(
+                "no broker runs for {}\n  start the app (`cargo run`), or only a broker (`karafka broker`), in another \
+                 terminal\n  or name one: KARAFKA_BROKERS=host:port",
+                self.manifest.app
+            ),
+        }
+    }
+}
+
+/// The process's environment; what is not UTF-8 is left out.
+fn variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// The version in a `Cargo.toml`, if it stands there itself.
+fn version(cargo_toml: &std::path::Path) -> Option<String> {
+    let document: toml_edit::DocumentMut = fs::read_to_string(cargo_toml).ok()?.parse().ok()?;
+    document.get("package")?.get("version")?.as_str().map(str::to_owned)
+}

@@ -1,0 +1,68 @@
+//! `info`: what an app is and what it runs with, for a person who looks for a mistake.
+
+use crate::{
+    manifest::Manifest,
+    settings::{self, SettingError, Settings},
+    topology::table,
+};
+
+/// The version of this runtime.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The version of librdkafka in this binary.
+#[must_use]
+pub fn librdkafka_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}
+
+/// What is known of an app and its settings, secrets redacted; `tools` are further lines about versions.
+#[must_use]
+pub fn text(manifest: &Manifest, settings: &Settings, errors: &[SettingError], tools: &[(&str, String)]) -> String {
+    let mut lines: Vec<(&str, String)> = vec![
+        ("app", format!("{} {}", manifest.app, manifest.version)),
+        ("karafka", VERSION.to_owned()),
+        ("librdkafka", librdkafka_with_features()),
+    ];
+    lines.extend(tools.iter().map(|(name, version)| (*name, version.clone())));
+    lines.push(("environment", settings.environment.clone()));
+    lines.push(("brokers", brokers(settings, errors)));
+    let ids = settings.groups.iter().map(|group| group.id.as_str());
+    lines.push(("groups", counted(manifest.groups.len(), ids)));
+    let mut consumed: Vec<_> = manifest.consumers.iter().map(|consumer| consumer.topic).collect();
+    consumed.dedup();
+    lines.push(("topics", format!("{}, {} consumed here", manifest.topics.len(), consumed.len())));
+    let mut controllers: Vec<_> = manifest.consumers.iter().map(|consumer| consumer.controller).collect();
+    controllers.sort_unstable();
+    controllers.dedup();
+    lines.push(("controllers", controllers.len().to_string()));
+    let lines: Vec<_> = lines.into_iter().map(|(name, words)| vec![name.to_owned(), words]).collect();
+
+    let mut rows = vec![["SETTING", "VALUE", "FROM"].map(str::to_owned).to_vec()];
+    rows.extend(settings.values.iter().map(|value| vec![value.key.clone(), value.shown().to_owned(), value.source()]));
+    let mut text = format!("{}\n{}", table(&lines, "", "   "), table(&rows, "", "   "));
+    for error in errors {
+        text.push_str(&format!("\nerror: {error}\n"));
+    }
+    text
+}
+
+fn librdkafka_with_features() -> String {
+    let mut parts = settings::compiled_in();
+    parts.retain(|part| ["ssl", "zstd", "sasl_gssapi", "lz4", "gzip", "snappy"].contains(&part.as_str()));
+    parts.sort_unstable();
+    format!("{} ({})", librdkafka_version(), parts.join(", "))
+}
+
+fn brokers(settings: &Settings, errors: &[SettingError]) -> String {
+    let missing = errors.iter().any(|error| matches!(error, SettingError::NoBrokers { .. }));
+    match &settings.brokers {
+        Some(brokers) => brokers.clone(),
+        None if missing || !settings.is_development() => "none".to_owned(),
+        None => "embedded (none are configured)".to_owned(),
+    }
+}
+
+fn counted<'a>(count: usize, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    if names.is_empty() { "0".to_owned() } else { format!("{count}: {}", names.join(", ")) }
+}

@@ -1,0 +1,109 @@
+//! What the app's binary can be told.
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::{manifest::Manifest, settings::Flags};
+
+/// Consumes Kafka as karafka.yml says; `server` if no command is named.
+#[derive(Debug, Parser)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "\
+Settings come from karafka.yml as it was compiled in, then from the environment, then from flags;
+`info` shows each value with where it came from.
+  KARAFKA_ENV               development (when cargo runs the app) or production (otherwise)
+  KARAFKA_BROKERS           host:port, or several with commas; development needs none
+  KARAFKA_CONCURRENCY       how many messages a group handles at once
+  KARAFKA_SHUTDOWN_TIMEOUT  how long a stop may take, such as 30s
+  KARAFKA_OPTIONS_…         any librdkafka property: …_SECURITY_PROTOCOL is security.protocol
+  KARAFKA_LOG               which logs are written, such as debug or karafka=debug,warn
+
+Exit status of `server`:
+  0 stopped cleanly   1 could not start or go on   2 the call is wrong, or the stop was forced"
+)]
+pub(super) struct CommandLine {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Consume until SIGTERM or Ctrl-C; a second signal forces the stop
+    #[command(visible_alias = "s")]
+    Server(ServerArgs),
+    /// Show what goes where: topic ⇒ controller ⇒ topics that it emits to
+    Flow {
+        /// How it is written
+        #[arg(long, value_enum, default_value = "text")]
+        format: FlowFormat,
+    },
+    /// List who consumes what, a row a consumer
+    Routes {
+        /// How it is written
+        #[arg(long, value_enum, default_value = "text")]
+        format: RoutesFormat,
+    },
+    /// Show versions, environment, brokers, and each setting with where it came from
+    Info,
+    /// Show the app's version and karafka's
+    Version,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Options of server")]
+pub(super) struct ServerArgs {
+    /// Consume for these groups only
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    groups: Vec<String>,
+    /// Consume these topics only
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    topics: Vec<String>,
+    /// Consume all topics but these
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    exclude_topics: Vec<String>,
+    /// How many messages a group handles at once
+    #[arg(long, value_name = "N")]
+    concurrency: Option<String>,
+    /// Where Kafka is: host:port, or several with commas
+    #[arg(long, value_name = "HOST:PORT,…")]
+    brokers: Option<String>,
+    /// How long a stop may take, such as 30s
+    #[arg(long, value_name = "TIME")]
+    shutdown_timeout: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FlowFormat {
+    Text,
+    Mermaid,
+    Dot,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RoutesFormat {
+    Text,
+    Json,
+}
+
+impl From<ServerArgs> for Flags {
+    fn from(args: ServerArgs) -> Self {
+        let ServerArgs { groups, topics, exclude_topics, concurrency, brokers, shutdown_timeout } = args;
+        Self { brokers, concurrency, shutdown_timeout, groups, topics, exclude_topics, default_environment: None }
+    }
+}
+
+/// The command line under the app's own name.
+pub(super) fn command(manifest: &Manifest) -> clap::Command {
+    CommandLine::command().name(manifest.app).version(manifest.version)
+}
+
+/// Reads the process's arguments; what is wrong with them, and `--help`, end the process.
+pub(super) fn parse(manifest: &Manifest) -> CommandLine {
+    let matches = command(manifest).get_matches();
+    CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}

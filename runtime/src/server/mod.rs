@@ -1,0 +1,101 @@
+//! The app's binary: its command line, its start and its stop.
+
+mod command_line;
+mod development_broker;
+mod serve;
+mod signals;
+mod startup;
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use command_line::{Command, FlowFormat, RoutesFormat};
+use signals::Signals;
+
+use crate::{
+    App, Result, info,
+    manifest::Manifest,
+    settings::{Flags, Settings},
+    topology::Topology,
+};
+
+/// Runs what the process's arguments say, and gives its exit status.
+pub(crate) fn main<S, F, Fut>(app: App<S>, build_state: F) -> ExitCode
+where
+    S: Send + Sync + 'static,
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = Result<S>>,
+{
+    // Before anything else, so that no signal finds a process that does not listen.
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&format!("signals cannot be heard: {error}")),
+    };
+    let line = command_line::parse(app.manifest);
+    let page = match line.command {
+        None => return serve::serve(app, build_state, &line.server.into(), &signals),
+        Some(Command::Server(args)) => return serve::serve(app, build_state, &args.into(), &signals),
+        Some(Command::Flow { format }) => flow(app.manifest, format),
+        Some(Command::Routes { format }) => routes(app.manifest, format),
+        Some(Command::Info) => {
+            let (settings, mut errors) = Settings::examine(app.manifest, &variables(), &Flags::default());
+            errors.extend(settings.check_options().err().unwrap_or_default());
+            info::text(app.manifest, &settings, &errors, &[])
+        }
+        Some(Command::Version) => {
+            let Manifest { app, version, .. } = app.manifest;
+            format!("{app} {version} (karafka {}, librdkafka {})\n", info::VERSION, info::librdkafka_version())
+        }
+    };
+    show(&page)
+}
+
+fn flow(manifest: &Manifest, format: FlowFormat) -> String {
+    let topology = Topology::from(manifest);
+    match format {
+        FlowFormat::Text => topology.flow_text(),
+        FlowFormat::Mermaid => topology.flow_mermaid(),
+        FlowFormat::Dot => topology.flow_dot(),
+        FlowFormat::Json => topology.flow_json(),
+    }
+}
+
+fn routes(manifest: &Manifest, format: RoutesFormat) -> String {
+    let topology = Topology::from(manifest);
+    match format {
+        RoutesFormat::Text => topology.routes_text(),
+        RoutesFormat::Json => topology.routes_json(),
+    }
+}
+
+/// The process's environment; what is not UTF-8 is left out.
+fn variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// Prints a result. A reader that has gone away, as `head` does, is no error.
+fn show(text: &str) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(&format!("cannot write: {error}")),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Says on standard error why the app ends.
+fn fail(reason: &str) -> ExitCode {
+    complain(reason);
+    ExitCode::from(1)
+}
+
+fn complain(reason: &str) {
+    let _ = writeln!(io::stderr().lock(), "error: {reason}");
+}
+
+#[cfg(test)]
+mod tests;

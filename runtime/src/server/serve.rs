@@ -1,0 +1,169 @@
+//! `server`: from settings to a clean stop.
+
+use std::{
+    future::Future,
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{complain, development_broker::DevelopmentBroker, fail, show, signals::Signals, startup, variables};
+use crate::{
+    App, Result,
+    engine::{self, Brokers, End, Running},
+    events::{Development, Event, Listener, LogFormat, Production, Totals, log_to},
+    settings::{Flags, Settings},
+};
+
+/// How often the main thread looks up from waiting.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How long a forced stop waits for the groups to leave.
+const FORCED: Duration = Duration::from_secs(3);
+
+/// Consumes until a signal, or until Kafka refuses to go on.
+pub(super) fn serve<S, F, Fut>(app: App<S>, build_state: F, flags: &Flags, signals: &Signals) -> ExitCode
+where
+    S: Send + Sync + 'static,
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = Result<S>>,
+{
+    let variables = variables();
+    let settings = Settings::read(app.manifest, &variables, flags);
+    let settings = match settings.and_then(|settings| settings.check_options().map(|()| settings)) {
+        Ok(settings) => settings,
+        Err(errors) => {
+            errors.iter().for_each(|error| complain(&error.to_string()));
+            return ExitCode::from(1);
+        }
+    };
+    let color = |is_terminal: bool| is_terminal && variables.get("NO_COLOR").is_none_or(String::is_empty);
+    let (format, listener): (_, Arc<dyn Listener>) = if settings.is_development() {
+        let text = LogFormat::Text { color: color(io::stderr().is_terminal()) };
+        (text, Arc::new(Development::new(Box::new(io::stdout()), color(io::stdout().is_terminal()))))
+    } else {
+        (LogFormat::Json, Arc::new(Production))
+    };
+    // An app that has set a subscriber of its own keeps it.
+    let _ = log_to(format, &variables);
+
+    let mut broker = None;
+    let address = match settings.brokers.clone() {
+        Some(brokers) => brokers,
+        None => match DevelopmentBroker::find_or_start(app.manifest, &settings, &listener) {
+            Ok(found) => broker.insert(found).address().to_owned(),
+            Err(error) => return fail(&error.to_string()),
+        },
+    };
+    let place = match &broker {
+        None => startup::Place::Configured,
+        Some(DevelopmentBroker::Beside { .. }) => startup::Place::Beside,
+        Some(DevelopmentBroker::Inside { .. }) => startup::Place::Embedded,
+    };
+    let brokers = Brokers { address, embedded: broker.is_some() };
+
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("karafka work").build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the runtime cannot start: {error}")),
+    };
+    let state = match runtime.block_on(until_signal(build_state(), signals)) {
+        Some(Ok(state)) => state,
+        Some(Err(error)) => return fail(&format!("the app's state cannot be built: {}", error.chain())),
+        // Nothing was begun, so nothing is left to end.
+        None => return ExitCode::SUCCESS,
+    };
+    let manifest = app.manifest;
+    let running = match engine::start(app, &settings, &brokers, state, Arc::clone(&listener), runtime.handle()) {
+        Ok(running) => running,
+        Err(error) => return fail(&error.to_string()),
+    };
+    if settings.is_development() {
+        show(&startup::page(manifest, &settings, place, &brokers.address));
+    } else {
+        startup::log(manifest, &settings, &brokers.address);
+    }
+
+    let status = run(running, &settings, &listener, signals);
+    drop(broker);
+    // A handler that never returns must not hold up the end of the process.
+    runtime.shutdown_background();
+    status
+}
+
+/// Waits for a future, or for a signal, whichever is first.
+async fn until_signal<T>(future: impl Future<Output = T>, signals: &Signals) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Ok(value) = tokio::time::timeout(TICK, &mut future).await {
+            return Some(value);
+        }
+        if signals.wait(Duration::ZERO).is_some() {
+            return None;
+        }
+    }
+}
+
+/// From the first record to the last line.
+fn run(running: Running, settings: &Settings, listener: &Arc<dyn Listener>, signals: &Signals) -> ExitCode {
+    while signals.wait(TICK).is_none() {
+        if running.wait(Duration::ZERO) {
+            break;
+        }
+    }
+    listener.on(&Event::Stopping { budget: settings.shutdown_timeout });
+    let force = running.forcer();
+    running.stop();
+    let (tell, ended) = mpsc::channel();
+    let joining = thread::Builder::new().name("karafka stop".to_owned()).spawn(move || {
+        let _ = tell.send(running.join());
+    });
+    if let Err(error) = joining {
+        return fail(&format!("a thread cannot start: {error}"));
+    }
+    let mut forced = None;
+    let end = loop {
+        if let Ok(end) = ended.recv_timeout(TICK) {
+            break end;
+        }
+        match forced {
+            None if signals.wait(Duration::ZERO).is_some() => {
+                complain("a second signal: what was begun is not waited for");
+                force();
+                forced = Some(Instant::now());
+            }
+            Some(since) if since.elapsed() > FORCED => {
+                complain("the groups did not leave in time; their partitions wait for the session to expire");
+                return ExitCode::from(2);
+            }
+            _ => {}
+        }
+    };
+    conclude(&end, listener.as_ref(), forced.is_some())
+}
+
+/// Tells how the run ended, and which exit status that is.
+fn conclude(end: &End, listener: &dyn Listener, forced: bool) -> ExitCode {
+    for (group, reason) in &end.uncommitted {
+        let message = format!("its last commit failed, and some records will be done again: {reason}");
+        listener.on(&Event::Warning { group, message: &message });
+    }
+    for (group, reason) in &end.fatal {
+        listener.on(&Event::Fatal { group, reason });
+        complain(&format!("group {group} cannot go on: {reason}"));
+    }
+    let to_repeat = u64::try_from(end.blocked.len()).unwrap_or(u64::MAX);
+    let (handled, failed) = (end.handled, end.failed);
+    listener.on(&Event::Stopped(Totals { handled, failed, to_repeat, blocked: &end.blocked }));
+    for blocked in &end.blocked {
+        complain(&format!("did not end in time: {blocked}"));
+    }
+    if forced || !end.blocked.is_empty() {
+        ExitCode::from(2)
+    } else if !end.fatal.is_empty() {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    }
+}

@@ -1,0 +1,73 @@
+//! What a person wants to know when an app has started.
+
+use std::fmt::Write as _;
+
+use crate::{
+    events::status,
+    manifest::{ConsumerEntry, Manifest},
+    settings::{DEVELOPMENT_PARTITIONS, Group, Settings},
+    topology::table,
+};
+
+/// Where the app's brokers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The settings say.
+    Configured,
+    /// A broker inside this process.
+    Embedded,
+    /// The embedded broker of another process of this app.
+    Beside,
+}
+
+/// The page that `server` prints in development.
+pub(super) fn page(manifest: &Manifest, settings: &Settings, place: Place, address: &str) -> String {
+    let words = format!("{} {} in {}", manifest.app, manifest.version, settings.environment);
+    let mut page = format!("{}\n\n", status("started", &words));
+    let broker = match place {
+        Place::Configured => address.to_owned(),
+        Place::Embedded => {
+            format!("embedded, {address} ({DEVELOPMENT_PARTITIONS} partitions a topic; gone when this stops)")
+        }
+        Place::Beside => format!("embedded in another process, {address}"),
+    };
+    let _ = writeln!(page, "  broker      {broker}");
+    let mut rows = Vec::new();
+    for group in settings.groups.iter().filter(|group| group.selected) {
+        let topics = consumed_by(manifest, settings, group);
+        let count = if topics.len() == 1 { "1 topic".to_owned() } else { format!("{} topics", topics.len()) };
+        let words = format!("{count}, concurrency {}, order by partition", group.concurrency);
+        rows.push(vec!["group".to_owned(), group.id.clone(), words]);
+        for entry in topics {
+            let mut words = format!("→ {}", entry.controller);
+            if !entry.emits.is_empty() {
+                let _ = write!(words, " → {}", entry.emits.join(", "));
+            }
+            rows.push(vec![String::new(), entry.topic.to_owned(), words]);
+        }
+    }
+    for row in &mut rows {
+        row[0] = format!("{:9}", row[0]);
+    }
+    page.push_str(&table(&rows, "  ", "   "));
+    page.push('\n');
+    page
+}
+
+/// The same for machines.
+pub(super) fn log(manifest: &Manifest, settings: &Settings, brokers: &str) {
+    let (app, version, environment) = (manifest.app, manifest.version, settings.environment.as_str());
+    tracing::info!(target: "karafka", app, version, environment, brokers, "app started");
+    for group in settings.groups.iter().filter(|group| group.selected) {
+        let topics: Vec<_> = consumed_by(manifest, settings, group).into_iter().map(|entry| entry.topic).collect();
+        let (group, concurrency, topics) = (group.id.as_str(), group.concurrency, topics.join(", "));
+        tracing::info!(target: "karafka", group, concurrency, topics, "group");
+    }
+}
+
+/// What a group consumes here, as the flags leave it.
+fn consumed_by<'a>(manifest: &'a Manifest, settings: &Settings, group: &Group) -> Vec<&'a ConsumerEntry> {
+    let consumers = manifest.consumers.iter().zip(&settings.consumers);
+    let ours = consumers.filter(|(entry, consumer)| entry.group == group.name && consumer.selected);
+    ours.map(|(entry, _)| entry).collect()
+}
