@@ -91,7 +91,8 @@ impl Process {
     }
 
     fn spawn(command: &mut Command) -> Result<Self> {
-        let name = format!("{command:?}");
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let name = format!("`{}`", words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "));
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

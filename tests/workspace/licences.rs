@@ -10,8 +10,11 @@ fn every_dependency_has_a_permissive_licence() {
     let refused: Vec<_> = metadata
         .packages
         .iter()
+        // What is ours has no source but this checkout.
+        .filter(|package| package.source.is_some())
         .filter(|package| !package.license.as_deref().is_some_and(is_allowed))
         .map(|package| format!("{} {}: {:?}", package.name, package.version, package.license))
         .collect();
+    assert!(metadata.packages.len() > 50, "only {} packages", metadata.packages.len());
     assert!(refused.is_empty(), "{refused:#?}");
 }
