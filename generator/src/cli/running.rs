@@ -51,7 +51,7 @@ impl RunningApp {
     pub(crate) fn settings(&self, brokers: Option<&str>) -> anyhow::Result<Settings> {
         let (settings, errors) = self.examine(brokers);
         if errors.is_empty() {
-            return Ok(settings);
+            return Ok(if settings.brokers.is_some() { settings } else { settings.for_embedded_broker() });
         }
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         bail!("{}", errors.join("\nerror: "))

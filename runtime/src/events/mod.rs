@@ -3,12 +3,14 @@
 //! An event lends what it speaks of, so that one that nobody wants costs nothing: the engine asks
 //! [`Listener::wants_done`] once and then makes no event for a record that went well.
 
+mod calm;
 mod development;
 mod excerpt;
 mod production;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+pub use calm::Calm;
 pub use development::Development;
 pub(crate) use development::status;
 pub use production::{LogFormat, Production, log_to};

@@ -13,7 +13,7 @@ use super::{complain, development_broker::DevelopmentBroker, fail, show, signals
 use crate::{
     App, Result,
     engine::{self, Brokers, End, Running},
-    events::{Development, Event, Listener, LogFormat, Production, Totals, log_to},
+    events::{Calm, Development, Event, Listener, LogFormat, Production, Totals, log_to},
     settings::{Flags, Settings},
 };
 
@@ -32,6 +32,10 @@ where
 {
     let variables = variables();
     let settings = Settings::read(app.manifest, &variables, flags);
+    let settings = settings.map(|settings| match settings.brokers {
+        Some(_) => settings,
+        None => settings.for_embedded_broker(),
+    });
     let settings = match settings.and_then(|settings| settings.check_options().map(|()| settings)) {
         Ok(settings) => settings,
         Err(errors) => {
@@ -42,9 +46,9 @@ where
     let color = |is_terminal: bool| is_terminal && variables.get("NO_COLOR").is_none_or(String::is_empty);
     let (format, listener): (_, Arc<dyn Listener>) = if settings.is_development() {
         let text = LogFormat::Text { color: color(io::stderr().is_terminal()) };
-        (text, Arc::new(Development::new(Box::new(io::stdout()), color(io::stdout().is_terminal()))))
+        (text, Arc::new(Calm::new(Development::new(Box::new(io::stdout()), color(io::stdout().is_terminal())))))
     } else {
-        (LogFormat::Json, Arc::new(Production))
+        (LogFormat::Json, Arc::new(Calm::new(Production)))
     };
     // An app that has set a subscriber of its own keeps it.
     let _ = log_to(format, &variables);

@@ -27,7 +27,7 @@ pub(super) fn page(manifest: &Manifest, settings: &Settings, place: Place, addre
     let broker = match place {
         Place::Configured => address.to_owned(),
         Place::Embedded => {
-            format!("embedded, {address} ({DEVELOPMENT_PARTITIONS} partitions a topic; gone when this stops)")
+            format!("embedded, {address} ({}; gone when this stops)", partitions(settings))
         }
         Place::Beside => format!("embedded in another process, {address}"),
     };
@@ -52,6 +52,15 @@ pub(super) fn page(manifest: &Manifest, settings: &Settings, place: Place, addre
     page.push_str(&table(&rows, "  ", "   "));
     page.push('\n');
     page
+}
+
+/// How many partitions the embedded broker gives a topic.
+fn partitions(settings: &Settings) -> String {
+    let topics = settings.development_topics();
+    match topics.iter().all(|(_, partitions)| *partitions == DEVELOPMENT_PARTITIONS) {
+        true => format!("{DEVELOPMENT_PARTITIONS} partitions a topic"),
+        false => format!("partitions as karafka.yml says, else {DEVELOPMENT_PARTITIONS} a topic"),
+    }
 }
 
 /// The same for machines.

@@ -190,6 +190,20 @@ impl Settings {
         self.topics.iter().map(|topic| (topic.name.clone(), partitions(topic))).collect()
     }
 
+    /// As an embedded broker needs it: that one has neither TLS nor passwords, so `security.protocol`, `ssl.*` and
+    /// `sasl.*` are left out.
+    #[must_use]
+    pub fn for_embedded_broker(mut self) -> Self {
+        let is_security =
+            |name: &str| name == "security.protocol" || name.starts_with("ssl.") || name.starts_with("sasl.");
+        for options in [&mut self.options, &mut self.consumer_options, &mut self.producer_options] {
+            options.retain(|name, _| !is_security(name));
+        }
+        let name_of = |key: &'_ str| OPTIONS.iter().find_map(|prefix| key.strip_prefix(prefix).map(str::to_owned));
+        self.values.retain(|value| !name_of(&value.key).is_some_and(|name| is_security(&name)));
+        self
+    }
+
     /// Whether this is development.
     #[must_use]
     pub fn is_development(&self) -> bool {

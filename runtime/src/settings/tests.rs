@@ -247,3 +247,14 @@ fn remembers_origins() {
     });
     snapshot("settings_origins", &text);
 }
+
+/// If this fails, an app whose options are made for a secured cluster cannot be tried without one.
+#[test]
+fn an_embedded_broker_has_no_security() {
+    let given = [DEV, ("PASSWORD", "hunter2"), ("KARAFKA_OPTIONS_SECURITY_PROTOCOL", "sasl_ssl")];
+    let settings = read(&given, &Flags::default());
+    assert_eq!(settings.options.len(), 3);
+    let settings = settings.for_embedded_broker();
+    assert_eq!(settings.options, BTreeMap::from([("socket.keepalive.enable".into(), "true".into())]));
+    assert_eq!(settings.check_options(), Ok(()));
+}

@@ -13,18 +13,48 @@ fn pick(names: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop::sample::select(names).prop_map(str::to_owned)
 }
 
-const MESSAGES: &[&str] = &["Order", "Video", "VideoAuthor", "Event", "Made", "Node", "Leaf", "Result", "order", "Oder"];
+const MESSAGES: &[&str] =
+    &["Order", "Video", "VideoAuthor", "Event", "Made", "Node", "Leaf", "Result", "order", "Oder"];
 const GOOD_MESSAGES: &[&str] = &["Order", "Video", "Event", "Made", "Node", "Leaf"];
 const SCALARS: &[&str] = &[
-    "string", "bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "decimal", "bytes", "uuid",
-    "timestamp", "date", "time", "json",
+    "string",
+    "bool",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "f32",
+    "f64",
+    "decimal",
+    "bytes",
+    "uuid",
+    "timestamp",
+    "date",
+    "time",
+    "json",
 ];
-const FIELDS: &[&str] = &["id", "type", "author", "authorHome", "author_home", "next", "self", "2fa", "createdAt", "\"--\""];
+const FIELDS: &[&str] =
+    &["id", "type", "author", "authorHome", "author_home", "next", "self", "2fa", "createdAt", "\"--\""];
 const GOOD_FIELDS: &[&str] = &["id", "type", "author", "email", "next", "self", "2fa", "createdAt", "total", "a b"];
-const TOPICS: &[&str] = &["orders", "order.s", "Orders", "new_videos", "new-videos", "string", "emits_orders", "___", "events"];
+const TOPICS: &[&str] =
+    &["orders", "order.s", "Orders", "new_videos", "new-videos", "string", "emits_orders", "___", "events"];
 const CONTROLLERS: &[&str] = &[
-    "OrdersController", "OrdersConsumer", "Orders", "Orders::ListController", "HTTPController", "HttpController",
-    "Controllers::OrdersController", "Type::LoopController", "::A", "A_B", "Payments::Consumer", "Orders::Order",
+    "OrdersController",
+    "OrdersConsumer",
+    "Orders",
+    "Orders::ListController",
+    "HTTPController",
+    "HttpController",
+    "Controllers::OrdersController",
+    "Type::LoopController",
+    "::A",
+    "A_B",
+    "Payments::Consumer",
+    "Orders::Order",
 ];
 const PARSERS: &[&str] = &["json", "bytes", "text", "Parsers::Csv", "Csv", "jsn", "Parsers::Json"];
 const GROUPS: &[&str] = &["a", "b", "\"${GROUP:-c}\""];
@@ -55,9 +85,13 @@ fn record(fields: &'static [&'static str], kind: impl Strategy<Value = String>) 
 }
 
 fn one_of(messages: &'static [&'static str]) -> impl Strategy<Value = String> {
-    (prop::collection::btree_map(pick(&["made", "gone", "to-do", "to_do"]), pick(messages), 1..4), pick(&["type", "kind"]))
+    (
+        prop::collection::btree_map(pick(&["made", "gone", "to-do", "to_do"]), pick(messages), 1..4),
+        pick(&["type", "kind"]),
+    )
         .prop_map(|(variants, by)| {
-            let variants: Vec<String> = variants.into_iter().map(|(tag, message)| format!("{tag}: {message}")).collect();
+            let variants: Vec<String> =
+                variants.into_iter().map(|(tag, message)| format!("{tag}: {message}")).collect();
             format!("{{ one_of: {{ {} }}, by: {by} }}", variants.join(", "))
         })
 }
@@ -121,14 +155,16 @@ fn manifest() -> impl Strategy<Value = String> {
     });
     let topics = prop::collection::btree_map(pick(TOPICS), topic, 0..6);
     let groups = prop::collection::btree_map(pick(GROUPS), Just("{ concurrency: 4 }".to_owned()), 0..3);
-    (pick(&["myapp", "std", "MyApp", "shop-2"]), messages, groups, topics).prop_map(|(app, messages, groups, topics)| {
-        format!(
-            "app: {app}\n{}{}{}",
-            section("messages", messages),
-            section("groups", groups),
-            section("topics", topics)
-        )
-    })
+    (pick(&["myapp", "std", "MyApp", "shop-2"]), messages, groups, topics).prop_map(
+        |(app, messages, groups, topics)| {
+            format!(
+                "app: {app}\n{}{}{}",
+                section("messages", messages),
+                section("groups", groups),
+                section("topics", topics)
+            )
+        },
+    )
 }
 
 /// What holds for any text.
@@ -151,7 +187,9 @@ fn holds_for(yaml: &str) -> Result<(), TestCaseError> {
         prop_assert!(model.topic(&consumer.topic).is_some());
         prop_assert!(model.groups.iter().any(|group| group.name == consumer.group));
         prop_assert!(model.controllers.iter().any(|controller| controller.constant == consumer.controller));
-        prop_assert!(model.workers.iter().any(|w| w.constant == consumer.worker && w.controller == consumer.controller));
+        prop_assert!(
+            model.workers.iter().any(|w| w.constant == consumer.worker && w.controller == consumer.controller)
+        );
         prop_assert!(consumer.emits.iter().all(|key| model.topic(key).is_some()));
     }
     Ok(())

@@ -10,7 +10,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("invalid_constant", "app: a\ntopics:\n  orders: { controller: ::Facts::EventsConsumer }\n"),
     ("invalid_constant_underscore", "app: a\ntopics:\n  orders:\n    controller: Facts::Events_Controller\n"),
     ("invalid_constant_keyword", "app: a\ntopics:\n  orders: { controller: Type::LoopController }\n"),
-    ("invalid_constant_reserved", "app: a\ntopics:\n  orders: { controller: OrdersController, parser: Parsers::Json }\n"),
+    (
+        "invalid_constant_reserved",
+        "app: a\ntopics:\n  orders: { controller: OrdersController, parser: Parsers::Json }\n",
+    ),
     ("invalid_constant_parser", "app: a\ntopics:\n  orders: { controller: OrdersController, parser: jsn }\n"),
     ("invalid_message_name", "app: a\nmessages:\n  new_video: { id: uuid }\n"),
     ("invalid_message_name_reserved", "app: a\nmessages:\n  Result: { id: uuid }\n"),
@@ -44,12 +47,18 @@ const MISTAKES: &[(&str, &str)] = &[
         "name_collision_case",
         "app: a\ntopics:\n  one: { controller: WebHooksController }\n  two: { controller: WebhooksController }\n",
     ),
-    ("name_collision_folder", "app: a\ntopics:\n  one: { controller: Videos::ListController }\n  two: { controller: Videos }\n"),
+    (
+        "name_collision_folder",
+        "app: a\ntopics:\n  one: { controller: Videos::ListController }\n  two: { controller: Videos }\n",
+    ),
     (
         "name_collision_tests",
         "app: a\ntopics:\n  one: { controller: Videos::ListController }\n  two: { controller: VideosListController }\n",
     ),
-    ("name_collision_message", "app: a\nmessages:\n  Order: { id: u8 }\ntopics:\n  orders: { controller: Orders::Order }\n"),
+    (
+        "name_collision_message",
+        "app: a\nmessages:\n  Order: { id: u8 }\ntopics:\n  orders: { controller: Orders::Order }\n",
+    ),
     ("unknown_message", "app: a\nmessages:\n  NewVideo: { id: uuid }\ntopics:\n  videos: { message: NewVidoe }\n"),
     ("unknown_message_far", "app: a\nmessages:\n  NewVideo: { id: uuid }\ntopics:\n  orders: { message: Order }\n"),
     ("unknown_message_json", "app: a\ntopics:\n  orders: { message: json }\n"),
@@ -58,7 +67,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "unknown_message_nested",
         "app: a\nmessages:\n  Video: { author: { id: u8 } }\ntopics:\n  authors: { message: VideoAuthor }\n",
     ),
-    ("unknown_message_variant", "app: a\nmessages:\n  Made: { id: u8 }\n  Event: { one_of: { made: Maed }, by: type }\n"),
+    (
+        "unknown_message_variant",
+        "app: a\nmessages:\n  Made: { id: u8 }\n  Event: { one_of: { made: Maed }, by: type }\n",
+    ),
     ("unknown_type", "app: a\nmessages:\n  Order: { id: uid }\n"),
     ("unknown_type_meant", "app: a\nmessages:\n  Order: { at: datetime }\n"),
     ("unknown_type_message", "app: a\nmessages:\n  Order: { channel: Chanel }\n  Channel: { id: u64 }\n"),
@@ -68,12 +80,18 @@ const MISTAKES: &[(&str, &str)] = &[
         "app: a\n\ntopics:\n  video.details:\n    controller: Videos::DetailsController\n    emits: [video_encodd]\n  video_encoded: {}\n",
     ),
     ("unknown_topic_far", "app: a\ntopics: { orders: { controller: OrdersController, emits: [receipts] } }\n"),
-    ("unknown_field", "app: a\nmessages:\n  Order: { order_id: uuid }\ntopics:\n  orders: { message: Order, key: oder_id }\n"),
+    (
+        "unknown_field",
+        "app: a\nmessages:\n  Order: { order_id: uuid }\ntopics:\n  orders: { message: Order, key: oder_id }\n",
+    ),
     (
         "unknown_field_variant",
         "app: a\nmessages:\n  A: { id: u8 }\n  B: { number: u8 }\n  E: { one_of: { a: A, b: B }, by: type }\ntopics:\n  events: { message: E, key: id }\n",
     ),
-    ("invalid_record_key", "app: a\nmessages:\n  Order: { lines: [string] }\ntopics:\n  orders: { message: Order, key: lines }\n"),
+    (
+        "invalid_record_key",
+        "app: a\nmessages:\n  Order: { lines: [string] }\ntopics:\n  orders: { message: Order, key: lines }\n",
+    ),
     ("invalid_record_key_untyped", "app: a\ntopics:\n  orders: { key: id }\n"),
     (
         "invalid_variant",
@@ -121,7 +139,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "unwritable_topic_two_ways",
         "app: a\ntopics:\n  scans: { consumers: [{ controller: ScansController, parser: bytes }, { controller: AuditController, group: audit }] }\n  orders: { controller: OrdersController, emits: [scans] }\n",
     ),
-    ("unused_group", "app: a\ngroups:\n  audit: { concurrency: 4 }\ntopics:\n  orders: { controller: OrdersController }\n"),
+    (
+        "unused_group",
+        "app: a\ngroups:\n  audit: { concurrency: 4 }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
     (
         "unused_group_near",
         "app: a\ngroups:\n  composed_application: { concurrency: 4 }\ntopics:\n  orders: { controller: OrdersController, group: composed_aplication }\n",

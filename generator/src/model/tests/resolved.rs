@@ -116,7 +116,10 @@ fn fields_that_close_a_circle_are_boxed() {
         ("Node: { children: [Node], by_name: { string: Node } }", &[]),
         ("A: { b?: B }\nB: { c?: C }\nC: { a?: A, b?: B }", &["C.a", "C.b"]),
         ("A: { b?: B, c: C }\nB: { c: C }\nC: { id: u8 }", &[]),
-        ("Tree: { one_of: { leaf: Leaf, fork: Fork }, by: kind }\nLeaf: { n: u8 }\nFork: { left: Tree, right: Tree }", &["Fork.left", "Fork.right"]),
+        (
+            "Tree: { one_of: { leaf: Leaf, fork: Fork }, by: kind }\nLeaf: { n: u8 }\nFork: { left: Tree, right: Tree }",
+            &["Fork.left", "Fork.right"],
+        ),
         ("Order: { line: { order?: Order } }", &["OrderLine.order"]),
     ];
     for (lines, expected) in cases {

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::*;
-use crate::model::{sample::{sample, sample_at}, value::check};
+use crate::model::{
+    sample::{sample, sample_at},
+    value::check,
+};
 
 const SHOP: &str = "
 Order: { id: uuid, customer: string, email: string, status: open | paid | shipped, total: decimal, lines: [{ sku: string, price: decimal, count: u8 }], note?: string, placed_at: timestamp, parent?: Order, event: Event }

@@ -57,7 +57,11 @@ fn what_does_not_fit_is_said_with_its_path() {
         ("/status", None, "status: missing, expected `open` or `paid`"),
         ("/id", Some(json!("17")), "id: expected a uuid as text, found \"17\""),
         ("/id", Some(Value::Null), "id: expected a uuid as text, found null"),
-        ("/at", Some(json!("noon")), "at: expected a timestamp as text, such as \"2026-11-22T12:01:07Z\", found \"noon\""),
+        (
+            "/at",
+            Some(json!("noon")),
+            "at: expected a timestamp as text, such as \"2026-11-22T12:01:07Z\", found \"noon\"",
+        ),
         ("/tags/a b", Some(json!(1)), "tags[\"a b\"]: expected `true` or `false`, found 1"),
         ("/tags/b", Some(json!(false)), "fits"),
         ("/note", Some(Value::Null), "fits"),
@@ -92,7 +96,10 @@ fn tags_tell_types_apart() {
     assert_eq!(verdict(json!({ "type": "paid", "id": id, "cents": 3 })), "fits");
     assert_eq!(verdict(json!({ "type": "refused", "id": id })), "fits");
     assert_eq!(verdict(json!({ "type": "refused" })), "id: missing, expected a uuid as text");
-    assert_eq!(verdict(json!({ "type": "paid", "id": id })), "cents: missing, expected a whole number from 0 to 4294967295");
+    assert_eq!(
+        verdict(json!({ "type": "paid", "id": id })),
+        "cents: missing, expected a whole number from 0 to 4294967295"
+    );
     assert_eq!(verdict(json!({ "type": "lost" })), "type: expected `paid` or `refused`, found \"lost\"");
     assert_eq!(verdict(json!({ "id": id })), "type: missing, expected `paid` or `refused`");
     assert_eq!(verdict(json!([])), "expected an object, found a list");

@@ -1,0 +1,170 @@
+//! The commands that look at an app and talk to its Kafka, run as a person runs them.
+//!
+//! Each test has a folder of its own, and an environment without anybody's KARAFKA_ variables.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use karafka::broker::Beacon;
+
+const SHOP: &str = "\
+app: shop
+concurrency: 8
+kafka:
+  options: { sasl.password: \"${PASSWORD?}\" }
+messages:
+  Order: { id: uuid, customer: string, items: [{ sku: string, count: u32 }] }
+topics:
+  orders:
+    message: Order
+    key: customer
+    partitions: 2
+    controller: OrdersController
+    emits: [order_confirmed]
+  order_confirmed: { message: Order }
+";
+
+/// The command in an app's folder, with nothing in its environment that a test does not put there.
+fn karafka(root: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_karafka"));
+    command.args(words).current_dir(root).env("NO_COLOR", "1");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("KARAFKA_")) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn app() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("karafka.yml"), SHOP).unwrap();
+    root
+}
+
+/// Status, standard output and standard error as one text, the folder's name taken out.
+fn said(root: &Path, output: &Output) -> String {
+    let root = fs::canonicalize(root).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&*root.to_string_lossy(), "[folder]");
+    let status = output.status.code().map_or("a signal".to_owned(), |code| code.to_string());
+    format!("status: {status}\n--- output\n{}--- errors\n{}", text(&output.stdout), text(&output.stderr))
+}
+
+fn run(root: &Path, words: &[&str]) -> String {
+    said(root, &karafka(root, words).stdin(Stdio::null()).output().unwrap())
+}
+
+fn send(root: &Path, words: &[&str], input: &str) -> String {
+    let mut child =
+        karafka(root, words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    said(root, &child.wait_with_output().unwrap())
+}
+
+fn snapshot(name: &str, text: &str) {
+    insta::with_settings!({
+        snapshot_path => "../../tests/snapshots",
+        prepend_module_to_snapshot => false,
+        filters => [
+            (r"(karafka +)\d+\.\d+\.\d+", "$1[version]"),
+            (r"(librdkafka +)\d+\.\d+\.\d+ \(.*\)", "$1[version]"),
+            (r"(rustc +)\d.*", "$1[version]"),
+            (r"orders/\d@\d+", "[place]"),
+            (r"in \d+\.\d s", "in [time]"),
+        ],
+    }, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+/// A `karafka broker`, ended when the test is.
+struct Broker(Child);
+
+impl Broker {
+    fn start(root: &Path) -> Self {
+        let child = karafka(root, &["broker"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let broker = Self(child);
+        let began = Instant::now();
+        while Beacon::find(root).is_none() {
+            assert!(began.elapsed() < Duration::from_secs(30), "the broker did not start");
+            thread::sleep(Duration::from_millis(20));
+        }
+        broker
+    }
+
+    /// Ctrl-C.
+    fn interrupt(mut self) -> Option<i32> {
+        let status = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// If this fails, a person who looks at an app with the command sees something else than it is.
+#[test]
+fn shows_an_app() {
+    let app = app();
+    snapshot("command_flow", &run(app.path(), &["flow"]));
+    snapshot("command_flow_mermaid", &run(app.path(), &["flow", "--format", "mermaid"]));
+    snapshot("command_routes", &run(app.path(), &["routes"]));
+    let info = karafka(app.path(), &["info"]).env("PASSWORD", "hunter2").output().unwrap();
+    snapshot("command_info", &said(app.path(), &info));
+}
+
+/// If this fails, scripts cannot tell a wrong call from a wrong message, or a person is not told what to do.
+#[test]
+fn sends_nothing_that_is_wrong() {
+    let app = app();
+    let mut text = send(app.path(), &["send", "orders"], "{\"id\":\"x\"}\nnot json\n");
+    for words in [
+        &["send", "ordrs", "--sample", "1"][..],
+        &["send", "orders", "--sample", "1", "--key", "name"],
+        &["send", "orders", "--sample", "0"],
+        &["send", "orders", "--sample", "1", "--header", "x"],
+        &["send", "orders", "--sample", "1", "--interval", "5"],
+        &["send", "orders"],
+        &["send", "orders", "--sample", "1"],
+        &["server"],
+    ] {
+        text.push_str(&format!("\n=== karafka {}\n{}", words.join(" "), run(app.path(), words)));
+    }
+    snapshot("command_send_refuses", &text);
+}
+
+/// If this fails, the first message that a person sends does not arrive, or a broker leaves its address behind.
+#[test]
+fn sends_to_the_apps_broker() {
+    let app = app();
+    let broker = Broker::start(app.path());
+    snapshot("command_send_samples", &run(app.path(), &["send", "orders", "--sample", "7", "--header", "source=test"]));
+    let line = r#"{"id":"7f1ff5f6-63c4-4a2b-8a0e-2f6a0f9f5c11","customer":"c-1","items":[]}"#;
+    snapshot("command_send_lines", &send(app.path(), &["send", "orders"], &format!("{line}\n{line}\n")));
+    let second = run(app.path(), &["broker"]);
+    assert!(second.starts_with("status: 1\n") && second.contains("a broker runs already for shop"), "{second}");
+    assert_eq!(broker.interrupt(), Some(0));
+    assert!(!Beacon::path(app.path()).exists());
+}
+
+/// If this fails, `--help` no longer says what a command does, or a script breaks over a flag that went away.
+#[test]
+fn help_teaches() {
+    let app = app();
+    for command in ["flow", "routes", "info", "send", "broker", "server"] {
+        snapshot(&format!("command_help_{command}"), &run(app.path(), &[command, "--help"]));
+    }
+}
