@@ -49,6 +49,7 @@ codes! {
     INVALID_NUMBER = "invalid-number", Manifest, "The value is not a whole number in the key's range.";
     INVALID_DURATION = "invalid-duration", Manifest, "The value is not a duration such as `30s`, or a range of two.";
     INVALID_SIZE = "invalid-size", Manifest, "The value is not a size such as `64MiB`.";
+    INVALID_BROKER = "invalid-broker", Manifest, "The value is not `host:port`, or several of them.";
     INVALID_VARIABLE = "invalid-variable", Manifest, "A `${…}` is not of one of the forms that are read.";
     VARIABLE_NOT_ALLOWED = "variable-not-allowed", Manifest, "A `${…}` stands where routes or types are made, which are the same everywhere.";
     INVALID_NAME = "invalid-name", Manifest, "A name holds a character that it cannot, such as a letter that only looks like another one.";

@@ -66,7 +66,7 @@ fn report<'a>(
 
 /// Whether the help already has the text of a suggestion, so that changed lines would say nothing more.
 fn is_said(help: &str, suggestion: &Suggestion) -> bool {
-    help.contains(&quote(&suggestion.replacement))
+    !suggestion.replacement.is_empty() && help.contains(&quote(&suggestion.replacement)[1..])
 }
 
 /// Whether the lines that a suggestion changes can be shown whole.
@@ -76,11 +76,14 @@ fn fits(lines: &Lines<'_>, suggestion: &Suggestion) -> bool {
 }
 
 fn patched<'a>(source: &'a Source, lines: &Lines<'_>, suggestion: &'a Suggestion) -> Snippet<'a, Patch<'a>> {
-    let first = lines.line(suggestion.span.start);
-    let last = lines.line(suggestion.span.end);
-    let (start, end) = (lines.span(first).start, lines.span(last).end.max(suggestion.span.end));
-    let span = suggestion.span.start - start..suggestion.span.end - start;
-    Snippet::source(&source.text[start..end]).line_start(first).patch(Patch::new(span, suggestion.replacement.as_str()))
+    let place = |byte: usize| floor_char_boundary(&source.text, byte);
+    let (from, to) = (place(suggestion.span.start), place(suggestion.span.end.max(suggestion.span.start)));
+    let first = lines.line(from);
+    let start = lines.span(first).start;
+    let end = lines.span(lines.line(to)).end.max(to);
+    Snippet::source(&source.text[start..end])
+        .line_start(first)
+        .patch(Patch::new(from - start..to - start, suggestion.replacement.as_str()))
 }
 
 /// A place with the words under it.

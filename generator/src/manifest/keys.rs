@@ -95,14 +95,12 @@ pub enum Takes {
     Constant(&'static [&'static str]),
     /// One of these words, without `${…}`.
     Choice(&'static [Word]),
-    /// A text with `${…}`.
-    Text,
-    /// A text with `${…}`, or a list of them.
-    Texts,
+    /// Addresses of brokers with `${…}`: a text, or a list of them.
+    Brokers,
     /// A topic's name in Kafka, with `${…}`.
     TopicName,
-    /// A consumer group's id, with `${…}`.
-    GroupId,
+    /// The id of a group or of one of its members, with `${…}`.
+    Id,
     /// A whole number in a range, or `${…}`.
     Number(RangeInclusive<u64>),
     /// A range of durations such as `1s..30s`, or `${…}`.
@@ -167,7 +165,7 @@ const fn not_yet(
 }
 
 /// How many performs at once, at most: a number beyond it is a slip of the finger.
-const CONCURRENCY: RangeInclusive<u64> = 1..=100_000;
+const CONCURRENCY: RangeInclusive<u64> = 1..=65_536;
 /// Kafka itself advises against more partitions in a whole cluster.
 const PARTITIONS: RangeInclusive<u64> = 1..=100_000;
 
@@ -234,7 +232,7 @@ pub const KEYS: &[Key] = &[
     key(
         &[Kafka],
         "brokers",
-        Takes::Texts,
+        Takes::Brokers,
         "localhost:9092",
         "The addresses of some brokers, with commas between them.",
     ),
@@ -306,7 +304,7 @@ pub const KEYS: &[Key] = &[
     key(&[Group], "ordering", Takes::Choice(ORDERING), "partition", "Which records wait for one another."),
     key(&[Group], "protocol", Takes::Choice(PROTOCOLS), "classic", "The group's protocol: `consumer` is KIP-848."),
     key(&[Group], "assignor", Takes::Choice(ASSIGNORS), "cooperative-sticky", "How partitions are shared out."),
-    key(&[Group], "instance_id", Takes::Text, "${HOSTNAME}", "This process's name, for static membership."),
+    key(&[Group], "instance_id", Takes::Id, "${HOSTNAME}", "This process's name, for static membership."),
     key(&[Group], "memory", Takes::Size, "64MiB", "How much may be in flight and fetched ahead."),
     not_yet(
         &[Group],
@@ -340,7 +338,7 @@ pub const KEYS: &[Key] = &[
         "[order_confirmed]",
         "The only topics that the controller can send to.",
     ),
-    key(CONSUMERS, "group", Takes::GroupId, "myapp", "The consumer group; the app's name by default."),
+    key(CONSUMERS, "group", Takes::Id, "myapp", "The consumer group; the app's name by default."),
     key(CONSUMERS, "parser", Takes::Constant(&["json", "bytes", "text"]), "json", "Who turns bytes into the message."),
     key(
         CONSUMERS,

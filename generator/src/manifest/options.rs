@@ -3,7 +3,6 @@
 /// Those that are refused whatever their value.
 pub(super) const ALWAYS_REFUSED: &[&str] = &[
     "auto.commit.enable",
-    "auto.commit.interval.ms",
     "auto.offset.reset",
     "bootstrap.servers",
     "enable.partition.eof",
@@ -11,7 +10,9 @@ pub(super) const ALWAYS_REFUSED: &[&str] = &[
     "group.instance.id",
     "group.protocol",
     "metadata.broker.list",
+    "offset.store.method",
     "partition.assignment.strategy",
+    "transactional.id",
 ];
 
 /// Why a property is refused under `kafka`, and what to write instead; nothing if it goes through.
@@ -19,7 +20,7 @@ pub(super) fn refused(name: &str, value: &str) -> Option<&'static str> {
     match name {
         // Their `false` is what the engine sets.
         "enable.auto.commit" | "enable.auto.offset.store" if value == "false" => None,
-        "enable.auto.commit" | "enable.auto.offset.store" | "auto.commit.enable" | "auto.commit.interval.ms" => {
+        "enable.auto.commit" | "enable.auto.offset.store" | "auto.commit.enable" | "offset.store.method" => {
             Some("the engine commits what is done, and nothing else: take it out")
         }
         "auto.offset.reset" => Some("take it out: a group without an offset begins with the earliest record"),
@@ -27,7 +28,7 @@ pub(super) fn refused(name: &str, value: &str) -> Option<&'static str> {
         "group.instance.id" => Some("write `instance_id:` under `groups`"),
         "group.protocol" => Some("write `protocol:` under `groups`"),
         "partition.assignment.strategy" => Some("write `assignor:` under `groups`"),
-        "enable.partition.eof" => Some("the engine sets it: take it out"),
+        "enable.partition.eof" | "transactional.id" => Some("the engine sets it: take it out"),
         "bootstrap.servers" | "metadata.broker.list" => Some("write `kafka: { brokers: … }`"),
         _ => None,
     }

@@ -107,14 +107,14 @@ fn described(key: &Key) -> Value {
 
 fn value(key: &Key) -> Value {
     match &key.takes {
-        Takes::Name | Takes::Field | Takes::Text | Takes::GroupId => text(),
+        Takes::Name | Takes::Field | Takes::Id => text(),
         Takes::Constant([]) => json!({ "type": "string", "pattern": CONSTANT }),
         Takes::Constant(words) => json!({ "anyOf": [{ "enum": words }, { "type": "string", "pattern": CONSTANT }] }),
         Takes::Choice(words) => {
             let ready: Vec<_> = words.iter().filter(|word| word.not_yet.is_none()).map(|word| word.text).collect();
             json!({ "enum": ready })
         }
-        Takes::Texts => json!({ "anyOf": [text(), { "type": "array", "items": text(), "minItems": 1 }] }),
+        Takes::Brokers => json!({ "anyOf": [text(), { "type": "array", "items": text(), "minItems": 1 }] }),
         Takes::TopicName => {
             json!({ "type": ["string", "number"], "pattern": format!("^([A-Za-z0-9._-]|{VARIABLE})+$") })
         }
@@ -122,7 +122,7 @@ fn value(key: &Key) -> Value {
             { "type": "integer", "minimum": range.start(), "maximum": range.end() },
             { "type": "string", "pattern": format!("^([0-9]|{VARIABLE})+$") },
         ] }),
-        Takes::Backoff => json!({ "type": "string", "pattern": format!(r"^{DURATION}\.\.{DURATION}$|{VARIABLE}") }),
+        Takes::Backoff => json!({ "type": "string", "pattern": format!(r"^{DURATION}(\.\.{DURATION})?$|{VARIABLE}") }),
         Takes::Size => json!({ "type": "string", "pattern": format!("^[0-9]+(KiB|MiB|GiB)$|{VARIABLE}") }),
         Takes::Topics => json!({ "type": "array", "items": text(), "uniqueItems": true }),
         Takes::Options => json!({
@@ -274,7 +274,7 @@ mod tests {
             "app: a\nmessages: { M: { schema: a.json } }",
             "app: a\nmessages: { M: { a: [u8, u8] } }",
             "app: a\nmessages: { M: { one_of: { a: A } } }",
-            "app: a\ndefaults: { retry: { backoff: 5s } }",
+            "app: a\ndefaults: { retry: { backoff: soon } }",
         ] {
             assert!(fits(text).is_err(), "{text}");
             let (_, diagnostics) = read(&Source::new("karafka.yml", text));

@@ -13,11 +13,15 @@ pub(crate) enum Variables {
     Malformed(Span),
 }
 
-/// Looks for `${NAME}`, `${NAME:-default}` and `${NAME?}`.
+/// Looks for `${NAME}`, `${NAME:-default}` and `${NAME?}`; `$${` is the text `${`.
 pub(crate) fn variables(text: &str) -> Variables {
     let mut found = Variables::None;
     let mut at = 0;
     while let Some(start) = text[at..].find("${").map(|offset| at + offset) {
+        if text[at..start].ends_with('$') {
+            at = start + 2;
+            continue;
+        }
         let Some(end) = text[start..].find('}').map(|offset| start + offset + 1) else {
             return Variables::Malformed(Span::new(start, text.len()));
         };
@@ -36,6 +40,11 @@ pub(crate) fn without_variables(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         out.push_str(before);
+        if before.ends_with('$') {
+            out.push('{');
+            rest = after;
+            continue;
+        }
         let (inside, tail) = after.split_once('}').unwrap_or((after, ""));
         if let Some((_, default)) = inside.split_once(":-") {
             out.push_str(default);
@@ -61,7 +70,7 @@ pub(crate) fn number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// Milliseconds of `200ms`, `30s`, `5m`, `1h`.
+/// Milliseconds of `200ms`, `30s`, `5m`, `1h`, up to a day.
 pub(crate) fn duration(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let unit = match &text[digits..] {
@@ -71,15 +80,13 @@ pub(crate) fn duration(text: &str) -> Option<u64> {
         "h" => 3_600_000,
         _ => return None,
     };
-    number(&text[..digits])?.checked_mul(unit)
+    number(&text[..digits])?.checked_mul(unit).filter(|&milliseconds| milliseconds <= 86_400_000)
 }
 
 /// Why a text is not a range of durations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BackoffError {
-    /// One duration only.
-    OneDuration,
-    /// No durations at all.
+    /// Not one or two durations.
     NotDurations,
     /// The first is longer than the second.
     Backwards,
@@ -87,11 +94,9 @@ pub(crate) enum BackoffError {
     Zero,
 }
 
-/// Checks a range of durations such as `1s..30s`.
+/// Checks a range of durations such as `1s..30s`; a single one is both ends.
 pub(crate) fn backoff(text: &str) -> Result<(), BackoffError> {
-    let Some((first, longest)) = text.split_once("..") else {
-        return Err(if duration(text).is_some() { BackoffError::OneDuration } else { BackoffError::NotDurations });
-    };
+    let (first, longest) = text.split_once("..").unwrap_or((text, text));
     match (duration(first), duration(longest)) {
         (Some(0), Some(_)) => Err(BackoffError::Zero),
         (Some(first), Some(longest)) if first > longest => Err(BackoffError::Backwards),
@@ -100,7 +105,7 @@ pub(crate) fn backoff(text: &str) -> Result<(), BackoffError> {
     }
 }
 
-/// Bytes of `512KiB`, `64MiB`, `1GiB`.
+/// Bytes of `2048KiB`, `64MiB`, `1GiB`, from 1 MiB to 1 TiB: less holds no message, more no machine.
 pub(crate) fn size(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let unit = match &text[digits..] {
@@ -109,7 +114,33 @@ pub(crate) fn size(text: &str) -> Option<u64> {
         "GiB" => 1 << 30,
         _ => return None,
     };
-    number(&text[..digits])?.checked_mul(unit)
+    number(&text[..digits])?.checked_mul(unit).filter(|bytes| (1 << 20..=1 << 40).contains(bytes))
+}
+
+/// The first of some brokers, with commas between them, that is not `host:port`.
+pub(crate) fn broken_broker(text: &str) -> Option<&str> {
+    text.split(',').map(str::trim).find(|broker| !is_broker(broker))
+}
+
+fn is_broker(broker: &str) -> bool {
+    let address = broker.split_once("://").map_or(broker, |(_, address)| address);
+    let (host, port) = match address.rsplit_once(':') {
+        // An IPv6 address without a port ends in its bracket.
+        Some((_, end)) if end.ends_with(']') => (address, None),
+        Some((host, port)) => (host, Some(port)),
+        None => (address, None),
+    };
+    let host_is_legal = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/');
+    host_is_legal && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
+/// Why Kafka's clients do not take an id for a group or an instance.
+pub(crate) fn id_error(id: &str) -> Option<String> {
+    const LONGEST: usize = 255;
+    if id.len() > LONGEST {
+        return Some(format!("has {} bytes, and an id has at most {LONGEST}", id.len()));
+    }
+    (id.trim() != id).then(|| "begins or ends with a blank".to_owned())
 }
 
 /// The size that was probably meant by `64MB`, `64M`, `64 MiB` or `64mib`.
@@ -213,7 +244,7 @@ mod tests {
         for text in ["${A}", "${A_1:-}", "${A:-localhost:9092}", "${A?}", "x${A}y${B?}", "${_a}", "${A:-what?}"] {
             assert_eq!(variables(text), Variables::Some, "{text}");
         }
-        for text in ["", "plain", "$A", "a$", "pa$$word", "{A}", "}"] {
+        for text in ["", "plain", "$A", "a$", "pa$$word", "{A}", "}", "$${A}", "$${", "a$${A B}"] {
             assert_eq!(variables(text), Variables::None, "{text}");
         }
         for text in
@@ -222,6 +253,7 @@ mod tests {
             assert!(matches!(variables(text), Variables::Malformed(_)), "{text}");
         }
         assert_eq!(variables("ab${A B}c"), Variables::Malformed(Span::new(2, 8)));
+        assert_eq!(variables("$${A}${A}"), Variables::Some);
     }
 
     /// If this fails, the literal part of a name with a variable goes to Kafka unchecked.
@@ -237,12 +269,13 @@ mod tests {
         assert_eq!(duration("30s"), Some(30_000));
         assert_eq!(duration("5m"), Some(300_000));
         assert_eq!(duration("1h"), Some(3_600_000));
-        for text in ["", "30", "s", "1.5s", "-1s", "1 s", "1S", "99999999999999999999s", "18446744073709551615h", "１s"]
+        for text in
+            ["", "30", "s", "1.5s", "-1s", "1 s", "1S", "99999999999999999999s", "18446744073709551615h", "25h", "１s"]
         {
             assert_eq!(duration(text), None, "{text}");
         }
         assert_eq!(size("64MiB"), Some(64 << 20));
-        for text in ["", "64", "MiB", "64MB", "-1KiB", "64 MiB", "99999999999999999GiB"] {
+        for text in ["", "64", "MiB", "64MB", "-1KiB", "64 MiB", "1KiB", "99999999999999999GiB"] {
             assert_eq!(size(text), None, "{text}");
         }
         assert_eq!(likely_size("64 mb").unwrap(), "64MiB");
@@ -258,9 +291,22 @@ mod tests {
         assert_eq!(backoff("1s..1s"), Ok(()));
         assert_eq!(backoff("30s..1s"), Err(BackoffError::Backwards));
         assert_eq!(backoff("0s..1s"), Err(BackoffError::Zero));
-        assert_eq!(backoff("5s"), Err(BackoffError::OneDuration));
+        assert_eq!(backoff("5s"), Ok(()));
+        assert_eq!(backoff("0ms"), Err(BackoffError::Zero));
         assert_eq!(backoff("1s..."), Err(BackoffError::NotDurations));
         assert_eq!(backoff("soon"), Err(BackoffError::NotDurations));
+    }
+
+    /// If this fails, an address with a slip in it is found out when the app cannot connect.
+    #[test]
+    fn brokers_are_hosts_and_ports() {
+        for text in ["localhost:9092", "a:1,b:2", "a, b", "SSL://a:9093", "[::1]:9092", "[::1]"] {
+            assert_eq!(broken_broker(text), None, "{text}");
+        }
+        for text in ["", "a:1,", "a:port", "a:0", "a:70000", "http://a/b", "a b:1", ":9092"] {
+            assert!(broken_broker(text).is_some(), "{text}");
+        }
+        assert_eq!(broken_broker("a:1, b:x"), Some("b:x"));
     }
 
     /// If this fails, a name that Kafka refuses is found out in production.

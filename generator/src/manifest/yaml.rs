@@ -111,6 +111,11 @@ fn clamp(source: &Source, range: Option<std::ops::Range<usize>>) -> Span {
     Span::new(start, end)
 }
 
+/// `{{ name }}`, which is a mapping in the place of a key: read as the text that it is meant to be.
+fn is_template(children: &[Node], mapping: bool) -> bool {
+    mapping && matches!(children, [Node { value: Value::Mapping { flow: true, .. }, .. }, value] if value.is_null())
+}
+
 /// A finished node with its measures: how many nodes it has, and how high it is.
 #[derive(Debug, Clone)]
 struct Built {
@@ -176,7 +181,7 @@ impl Builder {
             }
             Event::SequenceStart(style, anchor, _) => self.open(span, style == StructureStyle::Flow, anchor, false),
             Event::MappingStart(style, anchor, _) => self.open(span, style == StructureStyle::Flow, anchor, true),
-            Event::SequenceEnd | Event::MappingEnd => self.close(span)?,
+            Event::SequenceEnd | Event::MappingEnd => self.close(source, span)?,
             Event::Alias(anchor) => {
                 let Some(built) = self.anchors.get(&anchor) else {
                     return Err(Diagnostic::error(
@@ -208,14 +213,17 @@ impl Builder {
         self.stack.push(Frame { start, flow, anchor, size: 1, height: 0, children: Vec::new(), mapping });
     }
 
-    fn close(&mut self, end: Span) -> Result<(), Box<Diagnostic>> {
+    fn close(&mut self, source: &Source, end: Span) -> Result<(), Box<Diagnostic>> {
         let Some(Frame { start, flow, anchor, size, height, children, mapping }) = self.stack.pop() else {
             return Ok(());
         };
         // A block ends where its last child does; the parser says so only at the next token, lines further down.
         let end = if flow { end.end } else { children.last().map_or(start.end, |child| child.span.end) };
         let span = Span::new(start.start, end.max(start.start));
-        let value = if mapping {
+        let value = if flow && is_template(&children, mapping) {
+            self.diagnostics.push(yaml_errors::needs_quotes(source, span, ", because it begins with a bracket"));
+            Value::Scalar(Scalar { text: source.text[span.start..span.end].to_owned(), quoted: true })
+        } else if mapping {
             Value::Mapping { entries: self.entries(children), flow }
         } else {
             Value::Sequence { items: children, flow }
@@ -253,7 +261,7 @@ impl Builder {
             let Value::Scalar(scalar) = key.value else {
                 self.diagnostics.push(
                     Diagnostic::error(codes::WRONG_KIND, key.span, "a key is a text, not a list or a mapping")
-                        .help("if this is meant as a value, such as `{{ name }}`, put it in quotes"),
+                        .help("write a text before the `:`"),
                 );
                 continue;
             };

@@ -41,8 +41,11 @@ pub(super) fn forbidden_character(source: &Source) -> Option<Diagnostic> {
 /// A syntax error as a diagnostic.
 pub(super) fn syntax(source: &Source, error: &ScanError) -> Diagnostic {
     let at = place(source, error);
-    if let Some(diagnostic) = unquoted_variable(source, at) {
-        return diagnostic;
+    if let Some(value) = unquoted_variable(source, at) {
+        return needs_quotes(source, value, " between brackets");
+    }
+    if let Some(value) = broken_brackets(source, at) {
+        return needs_quotes(source, value, ", because it begins with a bracket");
     }
     let span = visible(source, at);
     let yaml = |message: &str| Diagnostic::error(codes::YAML_SYNTAX, span, message);
@@ -66,7 +69,11 @@ pub(super) fn syntax(source: &Source, error: &ScanError) -> Diagnostic {
         | ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofImplicitFlowMapping => yaml("a bracket is never closed")
             .help("close it with `]` or `}`; a value that begins with a bracket needs quotes"),
-        ErrorKind::MisplacedFlowCollectionEnd | ErrorKind::MismatchedFlowCollectionEnd { .. } => {
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            let right = if *open == '[' { ']' } else { '}' };
+            yaml(&format!("`{open}` is closed by `{close}`")).help(format!("close it with `{right}`"))
+        }
+        ErrorKind::MisplacedFlowCollectionEnd => {
             yaml("this bracket closes nothing").help("take it out, or open one before it")
         }
         ErrorKind::UnclosedQuotedScalar => yaml("a quote is never closed").help("close it, or double a `'` that is part of the text"),
@@ -146,21 +153,35 @@ fn tab(source: &Source, at: usize) -> Diagnostic {
     Diagnostic::error(codes::YAML_SYNTAX, span, "a tab cannot stand here").help("write a space")
 }
 
+/// A value that is one text to a person and something else to YAML.
+pub(super) fn needs_quotes(source: &Source, value: Span, why: &str) -> Diagnostic {
+    let text = &source.text[value.start..value.end];
+    Diagnostic::error(codes::NEEDS_QUOTES, value, format!("{} needs quotes{why}", quote(text)))
+        .help("quote it")
+        .suggest(value, double_quoted(text))
+}
+
 /// `${…}` between brackets without quotes: YAML takes its `{` for a mapping and stops right there.
-fn unquoted_variable(source: &Source, at: usize) -> Option<Diagnostic> {
+fn unquoted_variable(source: &Source, at: usize) -> Option<Span> {
     let lines = source.lines();
     let line = lines.line(at);
-    let value = [line, line.saturating_sub(1)].into_iter().filter(|&line| line > 0).find_map(|line| {
+    [line, line.saturating_sub(1)].into_iter().filter(|&line| line > 0).find_map(|line| {
         let span = lines.span(line);
         let value = bare_variable(&source.text[span.start..span.end])?;
         Some(Span::new(span.start + value.start, span.start + value.end))
-    })?;
-    let text = &source.text[value.start..value.end];
-    Some(
-        Diagnostic::error(codes::NEEDS_QUOTES, value, format!("{} needs quotes between brackets", quote(text)))
-            .help("quote it")
-            .suggest(value, double_quoted(text)),
-    )
+    })
+}
+
+/// `key: {topic}.dead`: YAML has read a mapping when it meets what follows the bracket.
+fn broken_brackets(source: &Source, at: usize) -> Option<Span> {
+    let lines = source.lines();
+    let line = lines.span(lines.line(at));
+    let before = source.text.get(line.start..at)?;
+    let value = before.find(": ").map(|colon| colon + 2)?;
+    let goes_on =
+        source.text[at..].starts_with(|c: char| !c.is_whitespace() && !matches!(c, ',' | ':' | '}' | ']' | '#'));
+    let bracketed = before[value..].starts_with(['{', '[']) && before.ends_with(['}', ']']);
+    (bracketed && goes_on).then(|| rest_of_value(source, line.start + value))
 }
 
 /// The first value of a line that holds `${` between brackets and outside quotes.

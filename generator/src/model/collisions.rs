@@ -67,5 +67,5 @@ pub(super) fn check(role: Role, constants: &Named, messages: &Messages<'_>, repo
 }
 
 fn meeting(span: Span, words: String, first: Span) -> Diagnostic {
-    Diagnostic::error(codes::NAME_COLLISION, span, words).related(first, "the first one is here")
+    Diagnostic::error(codes::NAME_COLLISION, span, words).related(first, "first here")
 }

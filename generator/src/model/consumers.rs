@@ -106,7 +106,7 @@ impl<'a> Resolver<'_, 'a, '_> {
             if let Some(first) = groups.insert(group_name, place) {
                 let words = format!("`{}` has two consumers in the group `{group_name}`", topic.key.value);
                 let diagnostic = Diagnostic::error(codes::DUPLICATE_CONSUMER, place, words)
-                    .related(first, "the first one is here")
+                    .related(first, "first here")
                     .help("a group handles each record once: give one of them a `group:` of its own");
                 self.report.add(diagnostic);
             }
@@ -187,15 +187,6 @@ impl<'a> Resolver<'_, 'a, '_> {
         if let Some(&name) = built_in.iter().find(|name| **name == text.value) {
             return Some(PartRef::BuiltIn(name));
         }
-        // A small word is a slip in one of the runtime's names, not a constant without capitals.
-        if text.value.bytes().all(|byte| byte.is_ascii_lowercase())
-            && let Some(near) = self.report.nearest(&text.value, built_in.iter().copied())
-        {
-            let words = format!("`{}` is neither a constant nor one of {}", text.value, words(built_in));
-            let diagnostic = Diagnostic::error(codes::INVALID_CONSTANT, text.span, words);
-            self.report.add(diagnostic.help(format!("did you mean `{near}`?")).suggest(text.span, near));
-            return None;
-        }
         self.constant(text, role).map(PartRef::Own)
     }
 
@@ -204,10 +195,11 @@ impl<'a> Resolver<'_, 'a, '_> {
         // Derived and named workers live in different modules, so the paths of the two never meet.
         for claim in [worker.as_str().to_owned(), format!("{named} {}", worker.rust_path())] {
             let (first, first_span) = self.workers.entry(claim).or_insert_with(|| (controller.clone(), span));
-            if first != controller {
+            // Two spellings of one controller are reported as such.
+            if first != controller && first.file() != controller.file() {
                 let words = format!("`{worker}` would be the worker of both `{first}` and `{controller}`");
                 let diagnostic = Diagnostic::error(codes::SHARED_WORKER, span, words)
-                    .related(*first_span, "the first one is here")
+                    .related(*first_span, "first here")
                     .help(match named {
                         true => "a worker serves one controller: name another one, or leave `worker` out to derive it",
                         false => "a worker serves one controller: name one of your own with `worker:`",
@@ -289,13 +281,5 @@ fn untyped(parser: &PartRef) -> Payload {
         PartRef::BuiltIn("bytes") => Payload::Bytes,
         PartRef::BuiltIn("text") => Payload::Text,
         PartRef::BuiltIn(_) | PartRef::Own(_) => Payload::Json,
-    }
-}
-
-fn words(list: &[&str]) -> String {
-    let quoted: Vec<String> = list.iter().map(|word| format!("`{word}`")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => quoted.concat(),
     }
 }

@@ -85,5 +85,5 @@ fn mixed(
         }
         _ => format!("{own}, or both topics the same `message` and `parser`"),
     };
-    Diagnostic::error(codes::MIXED_MESSAGES, span, words).related(first_span, "the first one is here").help(help)
+    Diagnostic::error(codes::MIXED_MESSAGES, span, words).related(first_span, "first here").help(help)
 }

@@ -107,8 +107,10 @@ impl Resolver<'_, '_, '_> {
                 } else {
                     format!("the fields `{}` and `{}` are both `{rust_name}` in Rust", first.value, wire_name.value)
                 };
-                let diagnostic = Diagnostic::error(codes::NAME_COLLISION, wire_name.span, message);
-                self.report.add(diagnostic.related(first.span, "the first one is here"));
+                let diagnostic = Diagnostic::error(codes::NAME_COLLISION, wire_name.span, message)
+                    .related(first.span, "first here")
+                    .help("keep one of them: fields that a message does not name are tolerated when it is read");
+                self.report.add(diagnostic);
                 continue;
             }
             let type_name = format!("{name}{}", camel(&wire_name.value));
@@ -185,8 +187,12 @@ impl Resolver<'_, '_, '_> {
                 } else {
                     format!("the {what}s `{}` and `{}` are both `{rust_name}` in Rust", first.value, wire_name.value)
                 };
+                let help = match what {
+                    "value" => "rename one of them, or make the field a `string`",
+                    _ => "rename one of them",
+                };
                 let diagnostic = Diagnostic::error(codes::NAME_COLLISION, wire_name.span, message);
-                self.report.add(diagnostic.related(first.span, "the first one is here"));
+                self.report.add(diagnostic.related(first.span, "first here").help(help));
                 continue;
             }
             variants.push((wire_name.value.clone(), rust_name));
@@ -210,8 +216,13 @@ impl Resolver<'_, '_, '_> {
     }
 
     fn refuse_part(&mut self, what: &str, name: &Text, error: &NameError) {
+        let help = match what {
+            "field" => "leave it out: fields that a message does not name are tolerated when it is read",
+            "value" => "rename it, or make the field a `string`",
+            _ => "rename it",
+        };
         let message = format!("the {what} {error}");
-        self.report.add(Diagnostic::error(codes::INVALID_FIELD_NAME, name.span, message));
+        self.report.add(Diagnostic::error(codes::INVALID_FIELD_NAME, name.span, message).help(help));
     }
 
     fn unknown_type(&mut self, name: &str, span: Span) {
@@ -291,7 +302,7 @@ fn meeting(name: &str, (path, span): (&str, Span), (first_path, first_span): (&s
         false => format!("the message `{path}`"),
     };
     let message = format!("{} and {} are both called `{name}`", what(first_path), what(path));
-    Diagnostic::error(codes::NAME_COLLISION, span, message).related(first_span, "the other one is here").help(
+    Diagnostic::error(codes::NAME_COLLISION, span, message).related(first_span, "the other one").help(
         "rename one, or give the field a message of its own: a nested type is named after its message and its field",
     )
 }

@@ -78,7 +78,8 @@ impl<'a> Sampler<'a> {
         let mut value = Map::with_capacity(fields.len());
         for field in fields {
             let draw = draw.at(&field.wire_name);
-            let absent = field.optional && (depth >= DEPTH || draw.at("?").one_in(4));
+            // One in four at the top, more below, none at the bottom.
+            let absent = field.optional && draw.at("?").below(DEPTH as u64) <= depth as u64;
             if !absent {
                 value.insert(field.wire_name.clone(), self.kind(&field.kind, &field.wire_name, draw, depth + 1));
             }

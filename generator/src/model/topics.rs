@@ -91,7 +91,7 @@ fn check_names(topics: &[DeclaredTopic<'_>], report: &mut Report<'_>) {
             let message = format!("the topics `{}` and `{}` are both `{rust_name}` in Rust", first.value, key.value);
             let help = format!("give one of them another key, and its name in Kafka beside it: `name: {}`", key.value);
             let diagnostic = Diagnostic::error(codes::NAME_COLLISION, key.span, message);
-            report.add(diagnostic.related(first.span, "the first one is here").help(help));
+            report.add(diagnostic.related(first.span, "first here").help(help));
             continue;
         }
         let name = topic.written.name.as_ref().unwrap_or(key);
@@ -100,7 +100,7 @@ fn check_names(topics: &[DeclaredTopic<'_>], report: &mut Report<'_>) {
                 format!("the topics `{}` and `{}` are both `{}` in Kafka", first.value, key.value, name.value);
             let help = "one topic has one entry; several groups stand under its `consumers:`";
             let diagnostic = Diagnostic::error(codes::NAME_COLLISION, name.span, message);
-            report.add(diagnostic.related(first.span, "the first one is here").help(help));
+            report.add(diagnostic.related(first.span, "first here").help(help));
         }
     }
     // Each topic has a trait beside it for the controllers that may send to it.
@@ -113,7 +113,7 @@ fn check_names(topics: &[DeclaredTopic<'_>], report: &mut Report<'_>) {
             );
             let help = format!("give it another key, and its name in Kafka beside it: `name: {}`", key.value);
             let diagnostic = Diagnostic::error(codes::NAME_COLLISION, key.span, message);
-            report.add(diagnostic.related(other.span, "the other one is here").help(help));
+            report.add(diagnostic.related(other.span, "the other one").help(help));
         }
     }
 }

@@ -215,7 +215,9 @@ impl Planner<'_> {
     fn wanted(&mut self, model: &Model, renderer: &Renderer<'_>) {
         let layout = self.layout(&owned_parts(model));
         let is_new = self.tree.text(LOCK).is_none();
-        for wanted in renderer.wanted(&layout) {
+        let files = renderer.wanted(&layout);
+        let texts = renderer.generated_texts(&files);
+        for (wanted, text) in files.into_iter().zip(texts) {
             let path = wanted.path.as_str();
             let is_test = path.starts_with("tests/");
             if wanted.kind != FileKind::Generated && (is_test || is_part(path)) {
@@ -230,7 +232,7 @@ impl Planner<'_> {
             };
             match (wanted.kind, entry) {
                 (FileKind::Generated, entry) => {
-                    let text = renderer.text(&wanted);
+                    let text = text.unwrap_or_default();
                     if entry == Some(Entry::Link) {
                         self.plan.problems.push(Problem::Link(path.to_owned()));
                     } else {

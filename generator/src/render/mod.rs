@@ -152,6 +152,30 @@ impl<'m> Renderer<'m> {
         wanted
     }
 
+    /// The texts of every generated file, in the order of `wanted`; `None` for the others.
+    ///
+    /// The large ones are made at the same time: together they are most of what a run does.
+    #[must_use]
+    pub fn generated_texts(&self, wanted: &[Wanted<'_>]) -> Vec<Option<String>> {
+        std::thread::scope(|scope| {
+            let texts: Vec<_> = wanted
+                .iter()
+                .map(|wanted| match (wanted.kind, &wanted.piece) {
+                    (FileKind::Generated, Piece::Messages | Piece::Topics | Piece::Routes) => {
+                        Err(scope.spawn(|| self.text(wanted)))
+                    }
+                    (FileKind::Generated, _) => Ok(Some(self.text(wanted))),
+                    (FileKind::Owned | FileKind::Optional, _) => Ok(None),
+                })
+                .collect();
+            let join = |text: Result<_, std::thread::ScopedJoinHandle<'_, String>>| match text {
+                Ok(text) => text,
+                Err(thread) => Some(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))),
+            };
+            texts.into_iter().map(join).collect()
+        })
+    }
+
     /// The text of a file.
     #[must_use]
     pub fn text(&self, wanted: &Wanted<'_>) -> String {

@@ -35,13 +35,13 @@ impl<'t> Layout<'t> {
             // What an alias repeats belongs to another place as well.
             return None;
         }
-        let written = node.entries().unwrap_or_default().iter().filter(|entry| is_within(entry, node));
+        let mut written = node.entries().unwrap_or_default().iter().filter(|entry| is_within(entry, node));
         match &node.value {
             _ if node.is_null() => self.fill(owner, name, body),
             Value::Mapping { entries, flow: true } if entries.is_empty() && matches!(body, Body::Entries(_)) => {
                 self.fill(owner, name, body)
             }
-            Value::Mapping { flow: true, .. } => self.add_between_braces(node, written.last(), &flow(name, body)),
+            Value::Mapping { flow: true, .. } => self.add_between_braces(node, written.next_back(), &flow(name, body)),
             Value::Mapping { flow: false, .. } => {
                 let written: Vec<_> = written.collect();
                 let indent = self.indent(written.first()?)?;

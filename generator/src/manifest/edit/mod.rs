@@ -84,7 +84,7 @@ pub fn set_topic_key(text: &str, topic: &str, key: &str, value: &str) -> Result<
     };
     let wanted = Plain::of(&root).with(&["topics", topic, key], plain(Body::Value(value)));
     let by_hand = || by_hand(format!("under the topic `{topic}`"), key, Body::Value(value));
-    finish(text, change, wanted).ok_or_else(by_hand)
+    finish(text, change, wanted.as_ref()).ok_or_else(by_hand)
 }
 
 /// Adds a topic to another one's `emits`. Nothing changes if it is there.
@@ -109,7 +109,7 @@ pub fn add_emits(text: &str, topic: &str, emitted: &str) -> Result<String, EditE
     let mut list: Vec<_> = items.iter().map(Plain::of).collect();
     list.push(Plain::Text(emitted.to_owned()));
     let wanted = Plain::of(&root).with(&["topics", topic, "emits"], Some(Plain::List(list)));
-    finish(text, Layout::new(text).add_item(&emits.value, emitted), wanted).ok_or_else(by_hand)
+    finish(text, Layout::new(text).add_item(&emits.value, emitted), wanted.as_ref()).ok_or_else(by_hand)
 }
 
 fn add_to_section(
@@ -131,7 +131,7 @@ fn add_to_section(
         None => layout.add_section(&root, section, name, body),
     };
     let wanted = Plain::of(&root).with(&[section, name], plain(body));
-    finish(text, change, wanted).ok_or_else(|| by_hand(format!("under `{section}:`"), name, body))
+    finish(text, change, wanted.as_ref()).ok_or_else(|| by_hand(format!("under `{section}:`"), name, body))
 }
 
 /// The tree of a text without a mistake in its YAML.
@@ -153,11 +153,11 @@ fn find_topic<'n>(root: &'n Node, topic: &str) -> Result<&'n Entry, EditError> {
 }
 
 /// The changed text, if it says what was wanted.
-fn finish(text: &str, change: Option<Change>, wanted: Option<Plain>) -> Option<String> {
+fn finish(text: &str, change: Option<Change>, wanted: Option<&Plain>) -> Option<String> {
     let Change { at: Span { start, end }, with } = change?;
     let edited = format!("{}{with}{}", text.get(..start)?, text.get(end..)?);
     let root = read(&edited).ok()?;
-    (Some(Plain::of(&root)) == wanted).then_some(edited)
+    (Some(&Plain::of(&root)) == wanted).then_some(edited)
 }
 
 /// A body as the tree that it should become.

@@ -1,5 +1,7 @@
 //! `messages:`: records, enums, lists and maps in the short form.
 
+use std::collections::HashMap;
+
 use super::{
     super::{
         keys::{Key, Section},
@@ -169,7 +171,7 @@ impl Reader<'_> {
 
     fn fields(&mut self, entries: &[Entry]) -> Vec<Field> {
         let mut fields: Vec<Field> = Vec::with_capacity(entries.len());
-        let mut places = std::collections::HashMap::with_capacity(entries.len());
+        let mut places = HashMap::with_capacity(entries.len());
         for entry in entries {
             let written = &entry.key.value.text;
             let optional = written.ends_with('?');
@@ -266,14 +268,15 @@ impl Reader<'_> {
 
     /// `draft | published`
     fn choice(&mut self, text: &str, node: &Node) -> Option<Type> {
-        let whole = Text::new(text.to_owned(), node.span);
+        let beginning = self.beginning(text, node);
         let mut words: Vec<Text> = Vec::new();
+        let mut places: HashMap<&str, Span> = HashMap::new();
         let mut at = 0;
         for part in text.split('|') {
             let start = at + part.len() - part.trim_start().len();
             at += part.len() + 1;
             let word = part.trim();
-            let span = self.part(&whole, node, Span::new(start, start + word.len()));
+            let span = beginning.map_or(node.span, |at| Span::new(at + start, at + start + word.len()));
             let word = Text::new(word.to_owned(), span);
             if word.value.is_empty() {
                 self.report(
@@ -292,8 +295,7 @@ impl Reader<'_> {
             if !self.check_ascii(&word) {
                 return None;
             }
-            if let Some(first) = words.iter().find(|earlier| earlier.value == word.value) {
-                let first = first.span;
+            if let Some(&first) = places.get(part.trim()) {
                 self.report(
                     Diagnostic::error(
                         codes::DUPLICATE_VALUE,
@@ -305,6 +307,7 @@ impl Reader<'_> {
                 );
                 continue;
             }
+            places.insert(part.trim(), span);
             words.push(word);
         }
         Some(Type::Enum(words))

@@ -128,13 +128,17 @@ impl Reader<'_> {
         if let Value::Scalar(scalar) = &entry.value.value
             && !entry.value.is_null()
         {
-            let message = format!("`{}` takes keys and values here, not a text", key.name);
-            let inside = format!("{{ backend: {} }}", scalar.text);
-            let written = if inside.len() < 40 { inside } else { key.example.to_owned() };
+            if let Some(Key { takes: Takes::Choice(words), .. }) = Section::Jobs.key("backend")
+                && let Some((word, instead)) =
+                    words.iter().find_map(|word| (word.text == scalar.text).then_some((word.text, word.not_yet?)))
+            {
+                self.not_supported(&format!("{}: {word}", key.name), entry.value.span, instead);
+                return;
+            }
             self.report(
-                Diagnostic::error(codes::WRONG_KIND, entry.value.span, message)
-                    .help(format!("write `jobs: {written}`"))
-                    .suggest(entry.value.span, written),
+                Diagnostic::error(codes::WRONG_KIND, entry.value.span, "`jobs` takes keys and values here, not a text")
+                    .help(format!("write `jobs: {}`", key.example))
+                    .suggest(entry.value.span, key.example),
             );
             return;
         }
@@ -298,7 +302,7 @@ fn wanted(takes: &Takes) -> &'static str {
     match takes {
         Takes::Topics | Takes::List(_) => "a list",
         Takes::Keys(_) | Takes::Named(_) | Takes::Options | Takes::Fields | Takes::Variants => "keys and values",
-        Takes::Texts => "a text or a list",
+        Takes::Brokers => "a text or a list",
         Takes::Number(_) => "a number",
         _ => "a text",
     }

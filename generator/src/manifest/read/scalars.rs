@@ -18,7 +18,9 @@ impl Reader<'_> {
     /// The text of a key whose value is one, if it is what the key takes.
     pub(super) fn value(&mut self, key: &'static Key, entry: &Entry) -> Option<Text> {
         let text = match &entry.value.value {
-            Value::Sequence { items, .. } if key.takes == Takes::Texts => self.joined(key, items, entry.value.span)?,
+            Value::Sequence { items, .. } if key.takes == Takes::Brokers => {
+                self.joined(key, items, entry.value.span)?
+            }
             _ => self.scalar(key, &entry.value)?,
         };
         let fits = match &key.takes {
@@ -29,12 +31,12 @@ impl Reader<'_> {
                     && self.is_constant(key, words, &text)
             }
             Takes::Choice(words) => self.is_literal(key, &text, &entry.value) && self.is_one_of(key, words, &text),
-            Takes::Text | Takes::Texts => self.variables(&text, &entry.value).is_some(),
+            Takes::Brokers => self.variables(&text, &entry.value)? || self.are_brokers(key, &text),
             Takes::TopicName => match self.variables(&text, &entry.value)? {
                 true => self.is_topic_part(&text),
                 false => self.is_topic_name(&text),
             },
-            Takes::GroupId => self.variables(&text, &entry.value).is_some() && self.check_ascii(&text),
+            Takes::Id => self.variables(&text, &entry.value)? || self.is_id(&text),
             Takes::Number(range) => {
                 self.variables(&text, &entry.value)? || {
                     let fits = values::number(&text.value).is_some_and(|number| range.contains(&number));
@@ -186,16 +188,7 @@ impl Reader<'_> {
         let shown = quote(&text.value);
         let diagnostic = |message: String| Diagnostic::error(codes::INVALID_DURATION, text.span, message);
         self.report(match error {
-            BackoffError::OneDuration => {
-                let range = format!("{0}..{0}", text.value);
-                diagnostic(format!(
-                    "{shown} is one duration, and `{}` takes two: the first wait and the longest",
-                    key.name
-                ))
-                .help(format!("write `{range}` to wait the same each time"))
-                .suggest(text.span, range)
-            }
-            BackoffError::NotDurations => diagnostic(format!("{shown} is not a range of two durations"))
+            BackoffError::NotDurations => diagnostic(format!("{shown} is not a range of durations up to a day"))
                 .help(format!("write `{}: {}`; units are `ms`, `s`, `m` and `h`", key.name, key.example)),
             BackoffError::Backwards => {
                 let turned = text.value.split_once("..").map(|(first, longest)| format!("{longest}..{first}"));
@@ -214,14 +207,46 @@ impl Reader<'_> {
         if values::size(&text.value).is_some_and(|bytes| bytes > 0) {
             return true;
         }
-        let diagnostic =
-            Diagnostic::error(codes::INVALID_SIZE, text.span, format!("{} is not a size", quote(&text.value)));
+        let diagnostic = Diagnostic::error(
+            codes::INVALID_SIZE,
+            text.span,
+            format!("{} is not a size from 1MiB to 1024GiB", quote(&text.value)),
+        );
         self.report(match values::likely_size(&text.value) {
             Some(likely) if likely != text.value => {
                 diagnostic.help(format!("did you mean `{likely}`?")).suggest(text.span, likely)
             }
             _ => diagnostic.help(format!("write `{}: {}`; units are `KiB`, `MiB` and `GiB`", key.name, key.example)),
         });
+        false
+    }
+
+    fn are_brokers(&mut self, key: &Key, text: &Text) -> bool {
+        let Some(broken) = values::broken_broker(&text.value) else {
+            return true;
+        };
+        self.report(
+            Diagnostic::error(
+                codes::INVALID_BROKER,
+                text.span,
+                format!("{} is not the address of a broker", quote(broken)),
+            )
+            .help(format!("write `{}: {}`, or several with commas between them", key.name, key.example)),
+        );
+        false
+    }
+
+    fn is_id(&mut self, text: &Text) -> bool {
+        if !self.check_ascii(text) {
+            return false;
+        }
+        let Some(reason) = values::id_error(&text.value) else {
+            return true;
+        };
+        self.report(
+            Diagnostic::error(codes::INVALID_NAME, text.span, format!("{} {reason}", quote(&text.value)))
+                .help("write at most 255 characters, without blanks around them"),
+        );
         false
     }
 
@@ -256,13 +281,15 @@ impl Reader<'_> {
 
     /// The place of a part of a text, or of the whole text if YAML wrote it differently.
     pub(super) fn part(&self, text: &Text, node: &Node, part: Span) -> Span {
-        let written = &self.source.text[node.span.start..node.span.end];
-        match written.find(&text.value) {
-            Some(offset) if !text.value.is_empty() => {
-                let start = node.span.start + offset;
-                Span::new(start + part.start, start + part.end)
-            }
-            _ => node.span,
+        match self.beginning(&text.value, node) {
+            Some(start) => Span::new(start + part.start, start + part.end),
+            None => node.span,
         }
+    }
+
+    /// Where the text of a scalar begins, unless YAML wrote it differently: in several lines, or with escapes.
+    pub(super) fn beginning(&self, text: &str, node: &Node) -> Option<usize> {
+        let written = &self.source.text[node.span.start..node.span.end];
+        written.find(text).map(|offset| node.span.start + offset)
     }
 }

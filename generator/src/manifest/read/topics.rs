@@ -1,5 +1,7 @@
 //! `topics:` and who consumes them.
 
+use std::collections::HashMap;
+
 use super::{
     super::{
         keys::{Key, Section, Takes},
@@ -219,13 +221,14 @@ impl Reader<'_> {
             return Vec::new();
         };
         let mut emits: Vec<Text> = Vec::with_capacity(items.len());
+        let mut places: HashMap<String, Span> = HashMap::new();
         for item in items {
             let Some(topic) = self.scalar(key, item) else { continue };
             if !self.is_literal(key, &topic, item) || !self.check_ascii(&topic) {
                 continue;
             }
-            if let Some(first) = emits.iter().find(|earlier| earlier.value == topic.value) {
-                let (first, message) = (first.span, format!("{} stands twice in `emits`", quote(&topic.value)));
+            if let Some(&first) = places.get(&topic.value) {
+                let message = format!("{} stands twice in `emits`", quote(&topic.value));
                 self.report(
                     Diagnostic::error(codes::DUPLICATE_VALUE, topic.span, message)
                         .related(first, "first here")
@@ -233,6 +236,7 @@ impl Reader<'_> {
                 );
                 continue;
             }
+            places.insert(topic.value.clone(), topic.span);
             emits.push(topic);
         }
         emits
