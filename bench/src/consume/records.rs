@@ -45,7 +45,11 @@ fn event(number: u64) -> Event {
         customer: format!("c-{:06}", below(1_000_000)),
         region: ["eu-north", "eu-west", "us-east", "ap-south"][usize::try_from(number % 4).unwrap_or_default()]
             .to_owned(),
-        description: format!("{} boxes of enamelled mugs for shelf {:04}, wrapped one by one", below(90) + 10, below(9_999)),
+        description: format!(
+            "{} boxes of enamelled mugs for shelf {:04}, wrapped one by one",
+            below(90) + 10,
+            below(9_999)
+        ),
         quantity: u32::try_from(below(90) + 10).unwrap_or_default(),
         total,
         coupon: number.is_multiple_of(2).then(|| format!("SPRING-{:04}", below(9_999))),
