@@ -8,7 +8,10 @@ pub(crate) use records::send_one;
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use karafka_tests::process::{Process, Signal};
+use karafka_tests::{
+    kafka::Kafka,
+    process::{Process, Signal},
+};
 
 use crate::{
     Common,
@@ -31,6 +34,9 @@ pub(crate) struct Options {
     /// A real Kafka instead of the mock broker; a topic is made there, and deleted afterwards.
     #[arg(long)]
     brokers: Option<String>,
+    /// Apache Kafka instead of the mock broker, started for this run (needs Java and Maven).
+    #[arg(long, conflicts_with = "brokers")]
+    kafka: bool,
     /// Partitions of the topic; as many as the mock broker needs, or 4 on a real one.
     #[arg(long)]
     partitions: Option<i32>,
@@ -41,7 +47,7 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { messages: 1_000_000, brokers: None, partitions: None, only: Vec::new() }
+        Self { messages: 1_000_000, brokers: None, kafka: false, partitions: None, only: Vec::new() }
     }
 }
 
@@ -49,13 +55,17 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
     let messages = if common.smoke { options.messages.min(20_000) } else { options.messages };
     let rounds = common.rounds.unwrap_or(if common.smoke { 1 } else { 7 });
     let least = i32::try_from(messages.div_ceil(RECORDS_A_PARTITION))?;
-    let partitions = options.partitions.unwrap_or(if options.brokers.is_some() { 4 } else { least.max(4) });
+    let is_real = options.kafka || options.brokers.is_some();
+    let partitions = options.partitions.unwrap_or(if is_real { 4 } else { least.max(4) });
     ensure!(
-        options.brokers.is_some() || partitions >= least,
+        is_real || partitions >= least,
         "the mock broker would drop records: {messages} of them need {least} partitions"
     );
 
-    let stage = broker::Stage::set(options.brokers.as_deref(), partitions)?;
+    let kafka = if options.kafka { Some(Kafka::start()?) } else { None };
+    let brokers = options.brokers.as_deref().or(kafka.as_ref().map(Kafka::address));
+    // Dropped before its Kafka.
+    let stage = broker::Stage::set(brokers, partitions)?;
     records::fill(stage.address(), stage.topic(), partitions, messages)?;
 
     let mut rows: Vec<Row> = CONTENDERS
