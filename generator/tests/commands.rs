@@ -160,6 +160,24 @@ fn sends_to_the_apps_broker() {
     assert!(!Beacon::path(app.path()).exists());
 }
 
+/// If this fails, arguments for the app get lost, or a supervisor does not see the app's exit status.
+#[test]
+fn server_hands_over_to_the_app() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let app = app();
+    fs::write(app.path().join("Cargo.toml"), "[package]\nname = \"shop\"\nversion = \"0.1.0\"\n").unwrap();
+    // Stands in for cargo, which would build the app and become it.
+    let cargo = app.path().join("cargo");
+    fs::write(&cargo, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 7\n").unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    let words = ["server", "--release", "--", "--groups", "a b", "--concurrency=8"];
+    let output = karafka(app.path(), &words).env("CARGO", &cargo).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let said: Vec<_> = said.lines().filter(|line| !line.ends_with("Cargo.toml")).collect();
+    assert_eq!(said, ["run", "--manifest-path", "--release", "--", "server", "--groups", "a b", "--concurrency=8"]);
+    assert_eq!(output.status.code(), Some(7));
+}
+
 /// If this fails, `--help` no longer says what a command does, or a script breaks over a flag that went away.
 #[test]
 fn help_teaches() {

@@ -62,7 +62,7 @@ pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             let partition = (dropped.topic.clone(), dropped.partition);
             if told.insert(partition, dropped.count) != Some(dropped.count) {
                 let words = format!(
-                    "{} records of {}/{}: a partition holds 5 MiB or 100,000 batches here; send less at once, or set \
+                    "the oldest {} records of {}/{}, read or not: a partition holds 5 MiB or 100,000 batches here; send less at once, or set \
                      KARAFKA_BROKERS to a real broker",
                     dropped.count, dropped.topic, dropped.partition
                 );

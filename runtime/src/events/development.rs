@@ -133,7 +133,9 @@ impl Development {
             Event::Warning { group, message } => paint.yellow(&format!("group {group}: {message}")),
             Event::BrokerDropped { partition, count } => {
                 let records = if count == 1 { "record" } else { "records" };
-                let words = paint.red(&format!("the embedded broker dropped {count} {records} of {partition}"));
+                let words =
+                    format!("the embedded broker dropped the oldest {count} {records} of {partition}, read or not");
+                let words = paint.red(&words);
                 format!(
                     "{words}\nit keeps 5 MiB or 100,000 batches a partition\nhelp: send less at once, or set KARAFKA_BROKERS to a real broker"
                 )

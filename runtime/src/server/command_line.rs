@@ -1,5 +1,7 @@
 //! What the app's binary can be told.
 
+use std::ffi::OsString;
+
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::{manifest::Manifest, settings::Flags};
@@ -102,8 +104,8 @@ pub(super) fn command(manifest: &Manifest) -> clap::Command {
     CommandLine::command().name(manifest.app).version(manifest.version)
 }
 
-/// Reads the process's arguments; what is wrong with them, and `--help`, end the process.
-pub(super) fn parse(manifest: &Manifest) -> CommandLine {
-    let matches = command(manifest).get_matches();
+/// Reads the words of a command line; what is wrong with them, and `--help`, end the process.
+pub(super) fn parse(manifest: &Manifest, words: Vec<OsString>) -> CommandLine {
+    let matches = command(manifest).get_matches_from(words);
     CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }

@@ -8,6 +8,7 @@ mod startup;
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     future::Future,
     io::{self, Write as _},
     process::ExitCode,
@@ -23,8 +24,30 @@ use crate::{
     topology::Topology,
 };
 
+/// The process's exit status.
+type Status = u8;
+
+/// Done; or stopped, and nothing that was begun is left.
+const CLEAN: Status = 0;
+
+/// Did not start, or could not go on.
+const FAILED: Status = 1;
+
+/// Stopped, and something that was begun is left.
+const FORCED: Status = 2;
+
 /// Runs what the process's arguments say, and gives its exit status.
 pub(crate) fn main<S, F, Fut>(app: App<S>, build_state: F) -> ExitCode
+where
+    S: Send + Sync + 'static,
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = Result<S>>,
+{
+    ExitCode::from(run(app, build_state, std::env::args_os().collect()))
+}
+
+/// As [`main`], with the words of the command line given.
+fn run<S, F, Fut>(app: App<S>, build_state: F, words: Vec<OsString>) -> Status
 where
     S: Send + Sync + 'static,
     F: FnOnce() -> Fut,
@@ -35,7 +58,7 @@ where
         Ok(signals) => signals,
         Err(error) => return fail(&format!("signals cannot be heard: {error}")),
     };
-    let line = command_line::parse(app.manifest);
+    let line = command_line::parse(app.manifest, words);
     let page = match line.command {
         None => return serve::serve(app, build_state, &line.server.into(), &signals),
         Some(Command::Server(args)) => return serve::serve(app, build_state, &args.into(), &signals),
@@ -80,17 +103,17 @@ fn variables() -> BTreeMap<String, String> {
 }
 
 /// Prints a result. A reader that has gone away, as `head` does, is no error.
-fn show(text: &str) -> ExitCode {
+fn show(text: &str) -> Status {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(&format!("cannot write: {error}")),
-        _ => ExitCode::SUCCESS,
+        _ => CLEAN,
     }
 }
 
 /// Says on standard error why the app ends.
-fn fail(reason: &str) -> ExitCode {
+fn fail(reason: &str) -> Status {
     complain(reason);
-    ExitCode::from(1)
+    FAILED
 }
 
 fn complain(reason: &str) {

@@ -3,13 +3,15 @@
 use std::{
     future::Future,
     io::{self, IsTerminal as _},
-    process::ExitCode,
     sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
-use super::{complain, development_broker::DevelopmentBroker, fail, show, signals::Signals, startup, variables};
+use super::{
+    CLEAN, FAILED, FORCED, Status, complain, development_broker::DevelopmentBroker, fail, show, signals::Signals,
+    startup, variables,
+};
 use crate::{
     App, Result,
     engine::{self, Brokers, End, Running},
@@ -21,10 +23,10 @@ use crate::{
 const TICK: Duration = Duration::from_millis(50);
 
 /// How long a forced stop waits for the groups to leave.
-const FORCED: Duration = Duration::from_secs(3);
+const LEAVE: Duration = Duration::from_secs(3);
 
 /// Consumes until a signal, or until Kafka refuses to go on.
-pub(super) fn serve<S, F, Fut>(app: App<S>, build_state: F, flags: &Flags, signals: &Signals) -> ExitCode
+pub(super) fn serve<S, F, Fut>(app: App<S>, build_state: F, flags: &Flags, signals: &Signals) -> Status
 where
     S: Send + Sync + 'static,
     F: FnOnce() -> Fut,
@@ -40,7 +42,7 @@ where
         Ok(settings) => settings,
         Err(errors) => {
             errors.iter().for_each(|error| complain(&error.to_string()));
-            return ExitCode::from(1);
+            return FAILED;
         }
     };
     let color = |is_terminal: bool| is_terminal && variables.get("NO_COLOR").is_none_or(String::is_empty);
@@ -76,7 +78,7 @@ where
         Some(Ok(state)) => state,
         Some(Err(error)) => return fail(&format!("the app's state cannot be built: {}", error.chain())),
         // Nothing was begun, so nothing is left to end.
-        None => return ExitCode::SUCCESS,
+        None => return CLEAN,
     };
     let manifest = app.manifest;
     let running = match engine::start(app, &settings, &brokers, state, Arc::clone(&listener), runtime.handle()) {
@@ -110,7 +112,7 @@ async fn until_signal<T>(future: impl Future<Output = T>, signals: &Signals) -> 
 }
 
 /// From the first record to the last line.
-fn run(running: Running, settings: &Settings, listener: &Arc<dyn Listener>, signals: &Signals) -> ExitCode {
+fn run(running: Running, settings: &Settings, listener: &Arc<dyn Listener>, signals: &Signals) -> Status {
     while signals.wait(TICK).is_none() {
         if running.wait(Duration::ZERO) {
             break;
@@ -137,9 +139,9 @@ fn run(running: Running, settings: &Settings, listener: &Arc<dyn Listener>, sign
                 force();
                 forced = Some(Instant::now());
             }
-            Some(since) if since.elapsed() > FORCED => {
+            Some(since) if since.elapsed() > LEAVE => {
                 complain("the groups did not leave in time; their partitions wait for the session to expire");
-                return ExitCode::from(2);
+                return FORCED;
             }
             _ => {}
         }
@@ -148,7 +150,7 @@ fn run(running: Running, settings: &Settings, listener: &Arc<dyn Listener>, sign
 }
 
 /// Tells how the run ended, and which exit status that is.
-fn conclude(end: &End, listener: &dyn Listener, forced: bool) -> ExitCode {
+fn conclude(end: &End, listener: &dyn Listener, forced: bool) -> Status {
     for (group, reason) in &end.uncommitted {
         let message = format!("its last commit failed, and some records will be done again: {reason}");
         listener.on(&Event::Warning { group, message: &message });
@@ -164,10 +166,10 @@ fn conclude(end: &End, listener: &dyn Listener, forced: bool) -> ExitCode {
         complain(&format!("did not end in time: {blocked}"));
     }
     if forced || !end.blocked.is_empty() {
-        ExitCode::from(2)
+        FORCED
     } else if !end.fatal.is_empty() {
-        ExitCode::from(1)
+        FAILED
     } else {
-        ExitCode::SUCCESS
+        CLEAN
     }
 }

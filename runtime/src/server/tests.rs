@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod process;
+
 use super::*;
 use crate::manifest::{ConsumerEntry, GroupEntry, TopicEntry};
 

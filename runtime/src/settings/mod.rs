@@ -17,7 +17,7 @@ pub use error::SettingError;
 pub use expand::ExpandError;
 use layers::Layers;
 pub use layers::{Origin, Value};
-pub use options::{OptionError, check_option, compiled_in, is_secret, refused, refused_option};
+pub use options::{OptionError, check_option, compiled_in, is_secret, knows_option, refused, refused_option};
 pub use parse::Backoff;
 
 use crate::manifest::{ConsumerEntry, Manifest};

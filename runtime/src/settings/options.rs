@@ -4,8 +4,9 @@ use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaConfRes};
 
 /// Properties that would break the engine's promise, or that the manifest has a key of its own for, each with what to
 /// do instead.
-const REFUSED: [(&str, &str); 13] = [
+const REFUSED: [(&str, &str); 14] = [
     ("auto.commit.enable", ENGINE_COMMITS),
+    ("auto.commit.interval.ms", ENGINE_COMMITS),
     ("auto.offset.reset", "a group without an offset begins at the earliest record; write nothing"),
     ("bootstrap.servers", "write `kafka.brokers`, or set KARAFKA_BROKERS"),
     ("enable.auto.commit", ENGINE_COMMITS),
@@ -88,6 +89,13 @@ pub fn check_option(name: &str, value: &str) -> Result<(), OptionError> {
     }
 }
 
+/// Whether librdkafka has a property of this name, whatever its value; for `karafka check`, which does not know what a
+/// `${…}` will be.
+#[must_use]
+pub fn knows_option(name: &str) -> bool {
+    !matches!(check_option(name, ""), Err(OptionError::Unknown { .. }))
+}
+
 /// The cargo feature that brings what librdkafka misses, from its words such as `OpenSSL not available at build time`.
 fn feature_named_in(reason: &str) -> Option<&'static str> {
     if !reason.contains(" at build time") {
@@ -158,6 +166,7 @@ mod tests {
     /// If this fails, a typo in an option is found by a client that behaves otherwise than its owner thinks.
     #[test]
     fn asks_librdkafka() {
+        assert!(knows_option("fetch.min.bytes") && knows_option("ssl.ca.location") && !knows_option("fetch.min.byte"));
         assert_eq!(check_option("fetch.min.bytes", "1"), Ok(()));
         assert_eq!(check_option("fetch.min.byte", "1"), Err(OptionError::Unknown { name: "fetch.min.byte".into() }));
         assert!(matches!(check_option("fetch.min.bytes", "x"), Err(OptionError::Invalid { .. })));

@@ -1,0 +1,209 @@
+//! The server as a process: signals, exit statuses, and what it says at its end.
+//!
+//! The test binary runs itself again as the app; see [`app`].
+
+use std::{
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    App, Context, Controller, Message, Result, Routed, Worker,
+    broker::Beacon,
+    interchanger,
+    manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry},
+    parser,
+    producer::{Outgoing, Producer},
+    types::Json,
+};
+
+/// Where the app's process finds its folder.
+const FOLDER: &str = "TEST_APP_FOLDER";
+
+#[derive(Default)]
+struct OrdersController;
+
+impl Routed for OrdersController {
+    type State = ();
+    type Message = Json;
+    const NAME: &'static str = "OrdersController";
+}
+
+impl Controller for OrdersController {
+    async fn perform(&self, message: &Message<Json>, _ctx: &Context<Self>) -> Result {
+        if message.payload == "hang" {
+            writeln!(std::io::stdout(), "hanging").unwrap();
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct OrdersWorker;
+
+impl Worker for OrdersWorker {
+    type Controller = OrdersController;
+    const NAME: &'static str = "OrdersWorker";
+}
+
+/// The app, when this binary was started as one; otherwise nothing.
+#[test]
+fn app() {
+    let Ok(root) = std::env::var(FOLDER) else { return };
+    let manifest: &'static Manifest = Box::leak(Box::new(Manifest {
+        app: "shop",
+        version: "0.1.0",
+        root: root.leak(),
+        settings: &[],
+        environments: &[],
+        groups: &[GroupEntry { name: "shop", settings: &[] }],
+        topics: &[TopicEntry { key: "orders", message: "json", settings: &[("partitions", "1")] }],
+        consumers: &[ConsumerEntry {
+            topic: "orders",
+            group: "shop",
+            controller: "OrdersController",
+            worker: "OrdersWorker",
+            parser: "json",
+            interchanger: "json",
+            emits: &[],
+            settings: &[],
+        }],
+    }));
+    let app = App::new(manifest).consumer::<OrdersWorker, parser::Json, interchanger::Json>(&manifest.consumers[0]);
+    let words = std::env::var("TEST_APP_WORDS").unwrap_or_default();
+    let words = std::iter::once("shop").chain(words.split_whitespace()).map(Into::into).collect();
+    std::process::exit(super::super::run(app, || async { Ok(()) }, words).into());
+}
+
+/// A running app and what it says.
+struct Process {
+    child: Child,
+    root: tempfile::TempDir,
+}
+
+impl Process {
+    fn start(words: &str, environment: &[(&str, &str)]) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let file = |name: &str| Stdio::from(fs::File::create(root.path().join(name)).unwrap());
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("KARAFKA_")) {
+                command.env_remove(name);
+            }
+        }
+        let child = command
+            .args(["--exact", "server::tests::process::app", "--nocapture"])
+            .env(FOLDER, root.path())
+            .env("TEST_APP_WORDS", words)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(file("output"))
+            .stderr(file("errors"))
+            .spawn()
+            .unwrap();
+        Self { child, root }
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.root.path().join(name)).unwrap_or_default()
+    }
+
+    fn wait_for(&self, words: &str) {
+        let began = Instant::now();
+        while !self.text("output").contains(words) {
+            assert!(began.elapsed() < Duration::from_secs(60), "no `{words}` in:\n{}", self.text("output"));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn send(&self, value: &str) {
+        let address = Beacon::find(self.root.path()).unwrap().address;
+        let producer = Producer::new(&[("bootstrap.servers".to_owned(), address)].into()).unwrap();
+        let outgoing = Outgoing { topic: "orders".to_owned(), value: Some(value.into()), ..Outgoing::default() };
+        tokio::runtime::Runtime::new().unwrap().block_on(producer.send(outgoing)).unwrap();
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    fn status(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const DEVELOPMENT: [(&str, &str); 1] = [("KARAFKA_ENV", "development")];
+
+/// If this fails, a deployment that stops an app with either signal repeats work, or is told that it went wrong.
+#[test]
+fn a_signal_stops_it_cleanly() {
+    for signal in ["-TERM", "-INT"] {
+        let mut app = Process::start("", &DEVELOPMENT);
+        app.wait_for("group shop has orders/0");
+        assert!(Beacon::path(app.root.path()).exists());
+        app.send("1");
+        app.wait_for("orders/0@0  OrdersController  done in");
+        app.signal(signal);
+        assert_eq!(app.status(), Some(0), "{}", app.text("errors"));
+        assert!(
+            app.text("output").ends_with("     stopped  1 handled, 0 failed, 0 to repeat\n"),
+            "{}",
+            app.text("output")
+        );
+        assert!(!Beacon::path(app.root.path()).exists());
+    }
+}
+
+/// If this fails, a handler that hangs holds up a stop for ever, or nobody learns which one it was.
+#[test]
+fn what_does_not_end_in_time_is_named() {
+    let mut app = Process::start("server --shutdown-timeout 200ms", &DEVELOPMENT);
+    app.wait_for("group shop has orders/0");
+    app.send("\"hang\"");
+    app.wait_for("hanging");
+    app.signal("-TERM");
+    assert_eq!(app.status(), Some(2));
+    assert!(app.text("output").ends_with("     stopped  0 handled, 0 failed, 1 to repeat\n"), "{}", app.text("output"));
+    let errors = app.text("errors");
+    assert!(errors.starts_with("error: did not end in time: OrdersController on orders/0@0, running for"), "{errors}");
+}
+
+/// If this fails, a person who presses Ctrl-C twice waits for the whole budget.
+#[test]
+fn a_second_signal_forces() {
+    let mut app = Process::start("", &DEVELOPMENT);
+    app.wait_for("group shop has orders/0");
+    app.send("\"hang\"");
+    app.wait_for("hanging");
+    app.signal("-INT");
+    app.wait_for("stopping  no new records");
+    app.signal("-INT");
+    assert_eq!(app.status(), Some(2));
+    let errors = app.text("errors");
+    assert!(errors.contains("a second signal"), "{errors}");
+    assert!(errors.contains("OrdersController on orders/0@0"), "{errors}");
+}
+
+/// If this fails, an app that cannot start looks to its supervisor as if it had ended well.
+#[test]
+fn a_start_that_fails_says_why() {
+    let mut app = Process::start("", &[("KARAFKA_ENV", "production")]);
+    assert_eq!(app.status(), Some(1));
+    assert!(app.text("errors").starts_with("error: no brokers are configured\n"), "{}", app.text("errors"));
+    assert!(!Path::new(&Beacon::path(app.root.path())).exists());
+    let mut app = Process::start("server --groups nobody", &DEVELOPMENT);
+    assert_eq!(app.status(), Some(1));
+    assert!(app.text("errors").ends_with("  there is shop\n"), "{}", app.text("errors"));
+}
