@@ -21,19 +21,19 @@ use super::{
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct Mode {
     /// Show what would be done, and do nothing
-    #[arg(long)]
+    #[arg(long, global = true, help_heading = "What is written")]
     pub(crate) dry_run: bool,
 
     /// Show how each file changes
-    #[arg(long)]
+    #[arg(long, global = true, help_heading = "What is written")]
     pub(crate) diff: bool,
 
     /// Overwrite generated files that were edited by hand
-    #[arg(long)]
+    #[arg(long, global = true, help_heading = "What is written")]
     pub(crate) force: bool,
 
     /// Let consumers move to another group, which starts from a new offset
-    #[arg(long)]
+    #[arg(long, global = true, help_heading = "What is written")]
     pub(crate) accept_group_change: bool,
 }
 
@@ -160,7 +160,7 @@ fn lines(number: usize) -> String {
 pub(crate) fn diffs(plan: &Plan, color: bool, limit: usize) -> String {
     let mut out = String::new();
     for step in &plan.steps {
-        let (Some(before), true) = (&step.before, step.action.writes() || step.action == Action::Conflict) else {
+        let (Some(before), true) = (&step.before, differs(step)) else {
             continue;
         };
         if step.path == plan::LOCK {
@@ -196,6 +196,11 @@ fn diff(out: &mut String, before: &str, after: &str, color: bool, limit: usize) 
             let _ = writeln!(out, "{}", tone.map_or_else(|| line.clone(), |tone| paint(tone, &line, color)));
         }
     }
+}
+
+/// Whether the file is not as the plan would have it.
+fn differs(step: &Step) -> bool {
+    step.action.writes() || step.action == Action::Conflict
 }
 
 /// A problem's code, as diagnostics have one.
@@ -236,7 +241,8 @@ pub(crate) fn drift(plan: &Plan, shell: &Shell) -> String {
     for problem in &plan.problems {
         found.push((code(problem), "karafka.yml".to_owned(), problem.to_string(), help(problem).to_owned()));
     }
-    for step in &plan.steps {
+    let only_lock = plan.problems.is_empty() && plan.steps.iter().all(|step| step.path == plan::LOCK || !differs(step));
+    for step in plan.steps.iter().filter(|step| step.path != plan::LOCK || only_lock) {
         let (code, what, help) = match step.action {
             Action::Create => ("missing", "is missing", "run `karafka generate`"),
             Action::Update => ("out-of-step", "is out of step with karafka.yml", "run `karafka generate`"),

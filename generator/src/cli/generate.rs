@@ -5,11 +5,14 @@ use karafka_generator::{
     model::Model,
     plan::{Edit, Plan, Tree},
     render::Renderer,
+    source::Source,
 };
 
 use super::{
-    App, Exit, Shell, app,
+    App, Exit, Shell,
+    app::{self, MANIFEST},
     files::{self, Mode},
+    parts::{ControllerArgs, MessageArgs, PartArgs},
     runtime::Runtime,
 };
 
@@ -17,14 +20,12 @@ use super::{
 ///
 /// With a part's name it adds the part to the manifest first, and keeps your comments and layout there.
 #[derive(Debug, clap::Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    subcommand_precedence_over_arg = true,
-    after_help = "\
+#[command(after_help = "\
 Examples:
   karafka generate                          after you have edited karafka.yml
-  karafka generate --dry-run --diff         what would change, line by line"
-)]
+  karafka generate --dry-run --diff         what would change, line by line
+  karafka generate controller Videos::Details --topic video.details
+  karafka generate message Order id:uuid total:decimal note:string:optional")]
 pub(crate) struct Args {
     #[command(flatten)]
     mode: Mode,
@@ -37,13 +38,61 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Subcommand)]
-enum Part {}
+enum Part {
+    Controller(ControllerArgs),
+    Message(MessageArgs),
+    /// Adds a worker of your own to a topic: it wraps every attempt of a controller
+    #[command(after_help = "\
+Example:
+  karafka generate worker Workers::DetailsWorker --topic incoming_messages")]
+    Worker(PartArgs),
+    /// Adds a parser of your own to a topic: from a record's bytes to a message
+    #[command(after_help = "\
+Example:
+  karafka generate parser Parsers::BinaryToJson --topic incoming_messages")]
+    Parser(PartArgs),
+    /// Adds an interchanger of your own to a topic: how messages travel through the job queue
+    #[command(after_help = "\
+Example:
+  karafka generate interchanger Interchangers::Binary --topic incoming_messages")]
+    Interchanger(PartArgs),
+}
 
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let app = App::find(shell)?;
     let source = app.source(shell)?;
     let Some(model) = app::model(&source, shell) else { return Ok(Exit::Wrong) };
-    bring_in_step(shell, &app, &model, Vec::new(), &args.runtime, args.mode)
+    let Some(part) = &args.part else {
+        let (exit, plan) = bring_in_step(shell, &app, &model, Vec::new(), &args.runtime, args.mode)?;
+        if exit == Exit::Done && plan.is_in_step() {
+            shell.summary(&format!("`{}` is in step", model.app));
+        }
+        return Ok(exit);
+    };
+
+    let (text, next) = part.add(&source.text, &model)?;
+    let edited = Source::new(MANIFEST, text);
+    let Some(model) = app::model(&edited, shell) else { return Ok(Exit::Wrong) };
+    let edit = Edit { path: MANIFEST.to_owned(), before: Some(source.text), after: edited.text };
+    let (exit, _) = bring_in_step(shell, &app, &model, vec![edit], &args.runtime, args.mode)?;
+    if exit == Exit::Done && !args.mode.dry_run {
+        shell.next(&next);
+    }
+    Ok(exit)
+}
+
+impl Part {
+    /// The manifest with the part, and what to do next.
+    fn add(&self, text: &str, model: &Model) -> anyhow::Result<(String, String)> {
+        use karafka_generator::names::Role;
+        match self {
+            Self::Controller(args) => args.add(text, model),
+            Self::Message(args) => args.add(text),
+            Self::Worker(args) => args.add(text, model, Role::Worker),
+            Self::Parser(args) => args.add(text, model, Role::Parser),
+            Self::Interchanger(args) => args.add(text, model, Role::Interchanger),
+        }
+    }
 }
 
 /// Makes the crate what `model` says, and `edits` with it.
@@ -54,13 +103,10 @@ fn bring_in_step(
     edits: Vec<Edit>,
     runtime: &Runtime,
     mode: Mode,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<(Exit, Plan)> {
     let renderer = Renderer::new(model, runtime.dependency(&app.root)?);
     let tree = Tree::read(&app.root)?;
     let plan = Plan::new(model, &renderer, &tree, edits, mode.options());
     let exit = files::carry_out(shell, &app.root, &plan, mode)?;
-    if exit == Exit::Done && plan.is_in_step() {
-        shell.summary(&format!("`{}` is in step", model.app));
-    }
-    Ok(exit)
+    Ok((exit, plan))
 }

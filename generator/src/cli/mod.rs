@@ -12,6 +12,7 @@ mod generate;
 mod info;
 mod later;
 mod new;
+mod parts;
 mod routes;
 mod run;
 mod running;

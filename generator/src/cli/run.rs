@@ -1,34 +1,84 @@
 //! `karafka new --run`: builds the new app, starts it, and sends it something to do.
 
 use std::{
+    fs,
     io::{BufReader, IsTerminal},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::Ordering,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
 use cargo_metadata::Message;
 use indicatif::{ProgressBar, ProgressStyle};
-use karafka_generator::model::Model;
+use karafka::broker::Beacon;
+use karafka_generator::model::{Consumer, Model, PartRef};
 
 use super::{Exit, Shell, files::interruption, shell::Tone};
+
+/// How many sample messages a new app gets.
+const SAMPLES: usize = 5;
+
+/// How long an app may take until its embedded broker answers.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Builds and starts the app at `root`, and gives its exit status.
 ///
 /// The app is in our process group: Ctrl-C reaches both, and we wait for it to stop in its own time.
 pub(crate) fn run(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result<Exit> {
     let interrupted = interruption()?;
+    let root = &fs::canonicalize(root)?;
     let Some(program) = build(shell, root, model)? else {
         return Ok(if interrupted.load(Ordering::Relaxed) { Exit::Interrupted } else { Exit::Wrong });
     };
-    let mut child = Command::new(&program)
+    let mut app = Command::new(&program)
         .current_dir(root)
         .env("KARAFKA_ENV", "development")
         .spawn()
         .with_context(|| format!("`{}` cannot be started", program.display()))?;
-    let status = child.wait().context("the app was started, and is lost")?;
-    Ok(exit(status))
+    let ended = AtomicBool::new(false);
+    let status = thread::scope(|scope| {
+        scope.spawn(|| {
+            feed(shell, root, model, &|| ended.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed))
+        });
+        let status = app.wait();
+        ended.store(true, Ordering::Relaxed);
+        status
+    });
+    Ok(exit(status.context("the app was started, and is lost")?))
+}
+
+/// Sends sample messages to the app's own broker as soon as it answers; never to another one.
+///
+/// `karafka send` does it, as a process of its own, so that what is shown stays the app's.
+fn feed(shell: &Shell, root: &Path, model: &Model, is_over: &dyn Fn() -> bool) {
+    // A parser of the app's own may not read what samples are written in.
+    let built_in = |consumer: &&Consumer| matches!(consumer.parser, PartRef::BuiltIn(_));
+    let Some(consumer) = model.consumers.iter().find(built_in) else { return };
+    let began = Instant::now();
+    let beacon = loop {
+        if is_over() || began.elapsed() > PATIENCE {
+            return;
+        }
+        match Beacon::find(root) {
+            Some(beacon) => break beacon,
+            None => thread::sleep(Duration::from_millis(50)),
+        }
+    };
+    let topic = &consumer.topic;
+    shell.progress(Tone::Good, "sending", &format!("{SAMPLES} sample messages to {topic}, one each second"));
+    let Ok(karafka) = std::env::current_exe() else { return };
+    let mut send = Command::new(karafka);
+    send.args(["send", topic, "--sample", &SAMPLES.to_string(), "--interval", "1s", "--quiet", "--brokers"]);
+    send.arg(&beacon.address).arg("--app").arg(root).stdin(Stdio::null()).stdout(Stdio::null());
+    if matches!(send.status(), Ok(status) if status.success()) && !is_over() {
+        shell.next(&format!(
+            "open {}; send your own with `karafka send {topic} --sample 1`; Ctrl-C stops",
+            consumer.controller.file()
+        ));
+    }
 }
 
 /// What a child's end means for us: its own status, or 128 and the signal as shells have it.

@@ -16,15 +16,30 @@ use karafka_generator::{
 #[group(multiple = false)]
 pub(crate) struct Runtime {
     /// Depend on the runtime in this folder
-    #[arg(long, value_name = "DIR", help_heading = "The app's dependency on karafka")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        help_heading = "The dependency on karafka, where there is none yet"
+    )]
     karafka_path: Option<PathBuf>,
 
     /// Depend on the runtime in this git repository
-    #[arg(long, value_name = "URL", help_heading = "The app's dependency on karafka")]
+    #[arg(
+        long,
+        value_name = "URL",
+        global = true,
+        help_heading = "The dependency on karafka, where there is none yet"
+    )]
     karafka_git: Option<String>,
 
     /// Depend on this published version of the runtime
-    #[arg(long, value_name = "VERSION", help_heading = "The app's dependency on karafka")]
+    #[arg(
+        long,
+        value_name = "VERSION",
+        global = true,
+        help_heading = "The dependency on karafka, where there is none yet"
+    )]
     karafka_version: Option<String>,
 }
 
