@@ -71,7 +71,7 @@ fn is_said(help: &str, suggestion: &Suggestion) -> bool {
 
 /// Whether the lines that a suggestion changes can be shown whole.
 fn fits(lines: &Lines<'_>, suggestion: &Suggestion) -> bool {
-    let (first, last) = (lines.line(suggestion.span.start), lines.line(suggestion.span.end));
+    let (first, last) = (lines.line(suggestion.span.start), lines.line(suggestion.span.end.max(suggestion.span.start)));
     suggestion.replacement.len() <= LONG_LINE && lines.span(last).end - lines.span(first).start <= 2 * LONG_LINE
 }
 

@@ -265,4 +265,21 @@ help: did you mean `controller`?
             insta::assert_snapshot!(format!("diagnostic_{name}"), text);
         });
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        /// If this fails, a place that is a little off turns a mistake in the manifest into a crash of the command.
+        #[test]
+        fn any_place_is_shown(
+            text in "([a-zö日\t\r\n {}\u{1b}]|long line long line long line long line long line ){0,40}",
+            places in proptest::collection::vec((0..300_usize, 0..300_usize), 3),
+        ) {
+            let span = |index: usize| Span::new(places[index].0, places[index].1);
+            let diagnostic = Diagnostic::error("a", span(0), "m").label("l").help("h").related(span(1), "r").suggest(span(2), "s\nt");
+            for format in [Format::Full, Format::Concise, Format::Json, Format::Github] {
+                assert!(!render(&Source::new("k", text.as_str()), std::slice::from_ref(&diagnostic), format, true).is_empty());
+            }
+        }
+    }
 }

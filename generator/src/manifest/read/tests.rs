@@ -73,6 +73,15 @@ fn texts_keep_their_letters() {
     assert_eq!(manifest.topics[1].consumers[0].settings.group.as_ref().unwrap().value, "0o17");
 }
 
+/// If this fails, a manifest from some editors is refused, or shown at places that are off by the mark.
+#[test]
+fn a_byte_order_mark_and_document_marks_are_fine() {
+    for text in ["\u{feff}app: a\n", "---\napp: a\n...\n", "%YAML 1.2\n---\napp: a\n", "app: a\r\n", "\r\n\r\napp: a"] {
+        let app = take(text).app.unwrap();
+        assert_eq!((app.value.as_str(), &text[app.span.start..app.span.end]), ("a", "a"), "{text:?}");
+    }
+}
+
 /// If this fails, several topics cannot share what they have in common.
 #[test]
 fn aliases_and_merge_keys_bring_what_they_name() {
