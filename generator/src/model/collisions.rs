@@ -29,8 +29,9 @@ pub(super) fn check(role: Role, constants: &Named, messages: &Messages<'_>, repo
                 Diagnostic::error(codes::NAME_COLLISION, span, words).related(*message, "the message is here");
             report.add(diagnostic.help("rename one of them"));
         }
-        if let Some(first) = files.insert(constant.file(), (constant, span)) {
-            let words = format!("`{}` and `{constant}` would share the file `{}`", first.0, constant.file());
+        let file = constant.file();
+        if let Some(first) = files.insert(file.clone(), (constant, span)) {
+            let words = format!("`{}` and `{constant}` would share the file `{file}`", first.0);
             let help = match first.0.rust_path() == constant.rust_path() {
                 true => format!("they are one type: write `{}` both times", first.0),
                 false => "rename one of them".to_owned(),

@@ -17,6 +17,8 @@ pub(super) struct Messages<'a> {
     pub(super) types: Vec<Message>,
     /// Names under `messages:`, with their places.
     pub(super) declared: HashMap<&'a str, Span>,
+    /// The same names in the order of the file.
+    names: Vec<&'a str>,
     /// Where each type stands in `types`.
     index: HashMap<String, usize>,
     /// Where each type is written.
@@ -34,8 +36,9 @@ impl Messages<'_> {
 
 /// Resolves `messages:`.
 pub(super) fn resolve<'a>(written: &'a [manifest::Message], report: &mut Report<'_>) -> Messages<'a> {
+    let names: Vec<&str> = written.iter().map(|message| message.name.value.as_str()).collect();
     let declared = written.iter().map(|message| (message.name.value.as_str(), message.name.span)).collect();
-    let mut resolver = Resolver { messages: Messages { declared, ..Messages::default() }, report };
+    let mut resolver = Resolver { messages: Messages { declared, names, ..Messages::default() }, report };
     for message in written {
         if let Err(error) = names::message_name(&message.name.value) {
             resolver.report.refuse(codes::INVALID_MESSAGE_NAME, &message.name, &error);
@@ -113,7 +116,7 @@ impl Resolver<'_, '_, '_> {
                 self.report.add(diagnostic);
                 continue;
             }
-            let type_name = format!("{name}{}", camel(&wire_name.value));
+            let type_name = || format!("{name}{}", camel(&wire_name.value));
             let kind = self.kind(&type_name, &field.kind, &mut |shape| nested.push((shape, wire_name)));
             let Some(kind) = kind else { continue };
             spans.push(wire_name.span);
@@ -128,10 +131,10 @@ impl Resolver<'_, '_, '_> {
         }
     }
 
-    /// The type of a field; a record or an enum inside it goes to `nested`, under the name `type_name`.
+    /// The type of a field; a record or an enum inside it goes to `nested`, under the name that `type_name` gives.
     fn kind<'m>(
         &mut self,
-        type_name: &str,
+        type_name: &dyn Fn() -> String,
         written: &'m Spanned<manifest::Type>,
         nested: &mut dyn FnMut(&'m manifest::Type),
     ) -> Option<Type> {
@@ -148,7 +151,7 @@ impl Resolver<'_, '_, '_> {
             manifest::Type::Map(inner) => Type::Map(Box::new(self.kind(type_name, inner, nested)?)),
             shape @ (manifest::Type::Enum(_) | manifest::Type::Record(_)) => {
                 nested(shape);
-                Type::Named(type_name.to_owned())
+                Type::Named(type_name())
             }
         })
     }
@@ -228,10 +231,10 @@ impl Resolver<'_, '_, '_> {
     fn unknown_type(&mut self, name: &str, span: Span) {
         let mut diagnostic =
             Diagnostic::error(codes::UNKNOWN_TYPE, span, format!("`{name}` is neither a type nor one of `messages`"));
-        let mut candidates: Vec<&str> = Scalar::ALL.map(Scalar::name).to_vec();
-        candidates.extend(self.messages.declared.keys());
-        candidates.sort_unstable();
-        let near = Scalar::meant_by(name).map(Scalar::name).or_else(|| self.report.nearest(name, candidates));
+        let near = Scalar::meant_by(name)
+            .map(Scalar::name)
+            .or_else(|| self.report.nearest(name, Scalar::ALL.map(Scalar::name)))
+            .or_else(|| self.report.nearest(name, self.messages.names.iter().copied()));
         diagnostic = match near {
             Some(near) => {
                 let place = self.messages.declared.get(near).map(|span| format!(" ({})", self.report.line(*span)));
@@ -252,8 +255,6 @@ pub(super) fn unknown_message(messages: &Messages<'_>, name: &Text, who: &str, r
     let wanted = &name.value;
     let message = format!("{who} names `{wanted}`, which is not under `messages`");
     let diagnostic = Diagnostic::error(codes::UNKNOWN_MESSAGE, name.span, message);
-    let mut candidates: Vec<&str> = messages.declared.keys().copied().collect();
-    candidates.sort_unstable();
     let diagnostic = if let Some(nested) = messages.get(wanted) {
         let help = format!("`{wanted}` is the type of `{}`; give it an entry of its own under `messages`", nested.path);
         diagnostic.help(help)
@@ -261,7 +262,7 @@ pub(super) fn unknown_message(messages: &Messages<'_>, name: &Text, who: &str, r
         diagnostic.help("leave `message` out: any JSON value is the default")
     } else if matches!(wanted.as_str(), "bytes" | "text") {
         diagnostic.help(format!("write `parser: {wanted}` instead of `message`"))
-    } else if let Some(near) = report.nearest(wanted, candidates) {
+    } else if let Some(near) = report.nearest(wanted, messages.names.iter().copied()) {
         let line = report.line(messages.declared[near]);
         diagnostic.help(format!("did you mean `{near}` ({line})?")).suggest(name.span, near)
     } else {

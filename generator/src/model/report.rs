@@ -7,8 +7,9 @@ use crate::{
     source::{Lines, Source, Span},
 };
 
-/// Looking for the nearest name compares it with all the others; past this many mistakes nobody reads the answer.
-const SUGGESTIONS: usize = 40;
+/// Looking for the nearest name compares it with all the others. With this many comparisons every mistake of an
+/// ordinary manifest gets its answer, and thousands of mistakes among thousands of names cost no minutes.
+const COMPARISONS: usize = 50_000;
 
 /// Collects diagnostics.
 #[derive(Debug)]
@@ -16,12 +17,12 @@ pub(super) struct Report<'a> {
     source: &'a Source,
     lines: Lines<'a>,
     diagnostics: Vec<Diagnostic>,
-    suggestions_left: usize,
+    comparisons_left: usize,
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
-        Self { source, lines: source.lines(), diagnostics: Vec::new(), suggestions_left: SUGGESTIONS }
+        Self { source, lines: source.lines(), diagnostics: Vec::new(), comparisons_left: COMPARISONS }
     }
 
     pub(super) fn add(&mut self, diagnostic: Diagnostic) {
@@ -77,12 +78,13 @@ impl<'a> Report<'a> {
     }
 
     /// The candidate that was probably meant by `wanted`.
-    pub(super) fn nearest<'c>(
-        &mut self,
-        wanted: &str,
-        candidates: impl IntoIterator<Item = &'c str>,
-    ) -> Option<&'c str> {
-        self.suggestions_left = self.suggestions_left.checked_sub(1)?;
+    pub(super) fn nearest<'c, I>(&mut self, wanted: &str, candidates: I) -> Option<&'c str>
+    where
+        I: IntoIterator<Item = &'c str>,
+        I::IntoIter: ExactSizeIterator,
+    {
+        let candidates = candidates.into_iter();
+        self.comparisons_left = self.comparisons_left.checked_sub(candidates.len())?;
         nearest(wanted, candidates)
     }
 }

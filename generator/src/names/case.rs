@@ -8,7 +8,12 @@ use heck::{ToSnakeCase, ToUpperCamelCase};
 /// neither letter nor digit; a digit belongs to the word that it follows.
 #[must_use]
 pub fn snake(text: &str) -> String {
-    text.to_snake_case()
+    // Most fields are written so; this is what the rule makes of them too (held by `tests::snake_case_stays`).
+    let stays = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        && !text.starts_with('_')
+        && !text.ends_with('_')
+        && !text.contains("__");
+    if stays { text.to_owned() } else { text.to_snake_case() }
 }
 
 /// `SendMessage` from `send-message`, `sendMessage` and `send_message`; the words are those of [`snake`].

@@ -1,6 +1,6 @@
 //! Constants such as `Videos::DetailsController`: their Rust paths, their files, the workers derived from them.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::{
     NameError, Refusal,
@@ -56,13 +56,20 @@ impl Role {
 }
 
 /// A name such as `Videos::DetailsController`, checked, with the role that it was written for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Constant {
+///
+/// Cheap to clone, because everything of an app refers to its constants.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Constant(Arc<Parts>);
+
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Parts {
     text: String,
     role: Role,
     /// Snake-cased, without a first segment that names the role's own folder.
     modules: Vec<String>,
     type_name: String,
+    /// The type's name in snake case.
+    file_module: String,
 }
 
 impl Constant {
@@ -99,93 +106,94 @@ impl Constant {
     /// As the manifest writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// What it stands for.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.role
+        self.0.role
     }
 
     /// The type, such as `DetailsController`.
     #[must_use]
     pub fn type_name(&self) -> &str {
-        &self.type_name
+        &self.0.type_name
     }
 
     /// The modules between the role's folder and the type, such as `["videos"]`.
     #[must_use]
     pub fn modules(&self) -> &[String] {
-        &self.modules
+        &self.0.modules
     }
 
     /// The module of the type's own file, such as `details_controller`.
     #[must_use]
     pub fn file_module(&self) -> String {
-        snake(&self.type_name)
+        self.0.file_module.clone()
     }
 
     /// The path in Rust, such as `crate::controllers::videos::DetailsController`.
     #[must_use]
     pub fn rust_path(&self) -> String {
-        let mut path = format!("crate::{}", self.role.folder());
-        for module in &self.modules {
+        let mut path = format!("crate::{}", self.0.role.folder());
+        for module in &self.0.modules {
             path.push_str("::");
             path.push_str(module);
         }
-        format!("{path}::{}", self.type_name)
+        format!("{path}::{}", self.0.type_name)
     }
 
     /// The file, such as `src/controllers/videos/details_controller.rs`.
     #[must_use]
     pub fn file(&self) -> String {
-        let mut path = format!("src/{}", self.role.folder());
-        for module in &self.modules {
+        let mut path = format!("src/{}", self.0.role.folder());
+        for module in &self.0.modules {
             path.push('/');
             path.push_str(module);
         }
-        format!("{path}/{}.rs", self.file_module())
+        format!("{path}/{}.rs", self.0.file_module)
     }
 
     /// One word for the whole constant, such as `videos_details_controller`: the name of a controller's test.
     #[must_use]
     pub fn flat_name(&self) -> String {
-        let mut name = self.modules.join("_");
+        let mut name = self.0.modules.join("_");
         if !name.is_empty() {
             name.push('_');
         }
-        name + &self.file_module()
+        name + &self.0.file_module
     }
 
     /// The worker of a controller whose manifest names none: same namespace, a trailing `Controller` or `Consumer`
     /// becomes `Worker`, anything else gets it appended. `Payments::Consumer` gives `Payments::Worker`.
     #[must_use]
     pub fn derived_worker(&self) -> Self {
-        let namespace = self.text.rsplit_once("::").map_or("", |(namespace, _)| namespace);
+        let namespace = self.0.text.rsplit_once("::").map_or("", |(namespace, _)| namespace);
         // `Controllers::` stands for a folder that the worker is not in.
-        let namespace = match namespace.strip_prefix(self.role.prefix()) {
+        let namespace = match namespace.strip_prefix(self.0.role.prefix()) {
             Some("") => "",
             Some(rest) if rest.starts_with("::") => &rest[2..],
             _ => namespace,
         };
         let type_name = format!("{}Worker", self.stem());
         let text = if namespace.is_empty() { type_name.clone() } else { format!("{namespace}::{type_name}") };
-        Self { text, role: Role::Worker, modules: self.modules.clone(), type_name }
+        let file_module = snake(&type_name);
+        Self(Arc::new(Parts { text, role: Role::Worker, modules: self.0.modules.clone(), type_name, file_module }))
     }
 
     /// The topic that `karafka generate controller` takes when no other is named: `videos_details` for
     /// `Videos::DetailsController`, `payments` for `Payments::Consumer`.
     #[must_use]
     pub fn default_topic(&self) -> String {
-        let mut words = self.modules.clone();
+        let mut words = self.0.modules.clone();
         words.extend(Some(snake(self.stem())).filter(|stem| !stem.is_empty()));
         if words.is_empty() { self.file_module() } else { words.join("_") }
     }
 
     /// The type's name without a controller's suffix.
     fn stem(&self) -> &str {
-        let name = self.type_name.as_str();
+        let name = self.0.type_name.as_str();
         name.strip_suffix("Controller").or_else(|| name.strip_suffix("Consumer")).unwrap_or(name)
     }
 
@@ -207,7 +215,8 @@ impl Constant {
             segments.remove(0);
         }
         let modules: Vec<String> = segments.into_iter().map(snake).collect();
-        for module in modules.iter().cloned().chain([snake(type_name)]) {
+        let file_module = snake(type_name);
+        for module in modules.iter().chain([&file_module]) {
             check_module(module)?;
         }
         if modules.first().is_some_and(|module| module == "karafka") {
@@ -216,13 +225,19 @@ impl Constant {
         if let Some(of) = reserved::hidden_by(type_name) {
             return Err(Refusal::Hides { of: of.to_owned() });
         }
-        Ok(Self { text: text.to_owned(), role, modules, type_name: type_name.to_owned() })
+        Ok(Self(Arc::new(Parts { text: text.to_owned(), role, modules, type_name: type_name.to_owned(), file_module })))
+    }
+}
+
+impl fmt::Debug for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({})", self.0.role, self.0.text)
     }
 }
 
 impl fmt::Display for Constant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 
@@ -239,12 +254,12 @@ fn check_segment(segment: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_module(module: String) -> Result<(), Refusal> {
-    if reserved::is_keyword(&module) {
-        return Err(Refusal::Keyword { module });
+fn check_module(module: &str) -> Result<(), Refusal> {
+    if reserved::is_keyword(module) {
+        return Err(Refusal::Keyword { module: module.to_owned() });
     }
-    if reserved::is_device(&module) {
-        return Err(Refusal::Device { file: module });
+    if reserved::is_device(module) {
+        return Err(Refusal::Device { file: module.to_owned() });
     }
     Ok(())
 }

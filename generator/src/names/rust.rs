@@ -65,24 +65,34 @@ pub fn topic_type(key: &str) -> Result<String, NameError> {
 ///
 /// [`NameError`] with the first thing that Kafka would refuse.
 pub fn topic_name(name: &str) -> Result<(), NameError> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let why = if name.is_empty() {
-        Refusal::Empty
-    } else if let Err(foreign) = letters::ascii(name) {
-        foreign
-    } else if let Some(found) = name.chars().find(|c| !allowed(*c)) {
-        Refusal::Character { found, allowed: "a topic is made of letters, digits, `.`, `_` and `-`" }
-    } else if name.len() > TOPIC_LIMIT {
-        Refusal::TooLong { length: name.len(), limit: TOPIC_LIMIT }
-    } else if matches!(name, "." | "..") {
-        Refusal::Dots
-    } else {
-        return Ok(());
-    };
-    let plain = letters::plain(name).unwrap_or_default();
-    let words: Vec<&str> = plain.split(|c| !allowed(c)).filter(|word| !word.is_empty()).collect();
-    let instead = Some(words.join("_")).filter(|form| form != name && topic_name(form).is_ok());
-    Err(NameError { instead, ..why.of(name) })
+    strict_topic(name).map_err(|why| {
+        let plain = letters::plain(name).unwrap_or_default();
+        let words: Vec<&str> = plain.split(|c| !of_topic(c)).filter(|word| !word.is_empty()).collect();
+        let form = words.join("_");
+        let works = strict_topic(&form).and_then(|()| printable(&form)).is_ok();
+        NameError { instead: works.then_some(form), ..why.of(name) }
+    })
+}
+
+fn of_topic(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+fn strict_topic(name: &str) -> Result<(), Refusal> {
+    if name.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    letters::ascii(name)?;
+    if let Some(found) = name.chars().find(|c| !of_topic(*c)) {
+        return Err(Refusal::Character { found, allowed: "a topic is made of letters, digits, `.`, `_` and `-`" });
+    }
+    if name.len() > TOPIC_LIMIT {
+        return Err(Refusal::TooLong { length: name.len(), limit: TOPIC_LIMIT });
+    }
+    if matches!(name, "." | "..") {
+        return Err(Refusal::Dots);
+    }
+    Ok(())
 }
 
 /// Checks the name of a message: `[A-Z][A-Za-z0-9]*`, and free in generated code.

@@ -104,6 +104,16 @@ fn what_is_offered_instead_works() {
     }
 }
 
+/// If this fails, a name that has nothing to offer instead sends the generator round in circles.
+#[test]
+fn names_without_anything_in_them_are_refused() {
+    for what in ["controller", "parser", "message", "topic", "field", "value", "app"] {
+        for name in ["", " ", "/", "::", "ü"] {
+            assert_eq!(read(what, name).unwrap_err().instead, None, "{what} {name:?}");
+        }
+    }
+}
+
 /// If this fails, a topic that Kafka refuses is found out only when the app starts.
 #[test]
 fn a_topic_has_at_most_249_bytes() {
@@ -117,6 +127,13 @@ proptest! {
     fn names_of_whole_words_round_trip(words in prop::collection::vec("[A-Z][a-z]{1,6}[0-9]{0,2}", 1..5)) {
         let name = words.concat();
         prop_assert_eq!(camel(&snake(&name)), name);
+    }
+
+    /// If this fails, a field that is written in snake case gets another name in Rust.
+    #[test]
+    fn snake_case_stays(text in "[a-z0-9_]{0,12}") {
+        use heck::ToSnakeCase;
+        prop_assert_eq!(snake(&text), text.to_snake_case());
     }
 
     /// If this fails, a constant's path names another constant than the manifest does.
