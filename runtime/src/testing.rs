@@ -36,14 +36,14 @@ impl<S: Send + Sync + 'static> Harness<S> {
     #[must_use]
     pub fn new(app: App<S>, state: S) -> Self {
         let flags = Flags { default_environment: Some(crate::settings::DEVELOPMENT), ..Flags::default() };
-        let (settings, _) = Settings::examine(app.manifest, &BTreeMap::new(), &flags);
-        let consumers = app.routes.iter().map(|route| {
+        let App { manifest, routes } = app;
+        let (settings, _) = Settings::examine(manifest, &BTreeMap::new(), &flags);
+        let consumers = routes.into_iter().map(|route| {
             let tombstones = settings.consumer(route.entry).map(|consumer| consumer.tombstones).unwrap_or_default();
             (route.entry, tombstones, (route.build)(&state))
         });
         let consumers = consumers.collect();
-        let names = app.manifest.topics.iter().map(|topic| (topic.key, topic.key.to_owned())).collect();
-        let manifest = app.manifest;
+        let names = manifest.topics.iter().map(|topic| (topic.key, topic.key.to_owned())).collect();
         Self { manifest, consumers, app: Arc::new(AppShared { state, producer: None, names }) }
     }
 
