@@ -1,7 +1,6 @@
 //! What a controller can reach while it handles a message.
 
 use std::{
-    borrow::Cow,
     future::{Future, IntoFuture},
     pin::Pin,
     sync::{
@@ -71,7 +70,7 @@ pub struct Emit<'a, C: Routed> {
     topic: &'static str,
     key: Option<Vec<u8>>,
     value: Result<Option<Vec<u8>>>,
-    headers: Vec<(String, Vec<u8>)>,
+    headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 impl<C: Routed> Emit<'_, C> {
@@ -82,8 +81,8 @@ impl<C: Routed> Emit<'_, C> {
     }
 
     /// With a header; a name can come twice.
-    pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) -> Self {
-        self.headers.push((name.into().into_owned(), value.into()));
+    pub fn header(mut self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
+        self.headers.push((name.into(), Some(value.into())));
         self
     }
 

@@ -12,12 +12,34 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 pub struct Error {
     source: Box<dyn StdError + Send + Sync>,
     type_name: &'static str,
+    permanent: bool,
 }
 
 impl Error {
     /// An error that says `message`.
     pub fn new(message: impl fmt::Display) -> Self {
-        Self { source: message.to_string().into(), type_name: "karafka::Error" }
+        Self { source: message.to_string().into(), type_name: "karafka::Error", permanent: false }
+    }
+
+    /// An error that no further attempt will mend: the record goes to the dead letter topic at once, or, where there is
+    /// none, waits for the longest backoff each time.
+    ///
+    /// ```
+    /// # use karafka::{Error, Result};
+    /// # fn charge() -> std::io::Result<()> { Ok(()) }
+    /// # fn perform() -> Result {
+    /// charge().map_err(Error::permanent)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn permanent(error: impl Into<Self>) -> Self {
+        Self { permanent: true, ..error.into() }
+    }
+
+    /// Whether a further attempt is pointless.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        self.permanent
     }
 
     /// The Rust type that the error was made from, as the compiler writes it.
@@ -46,7 +68,7 @@ impl Error {
 
 impl<E: StdError + Send + Sync + 'static> From<E> for Error {
     fn from(error: E) -> Self {
-        Self { type_name: std::any::type_name::<E>(), source: Box::new(error) }
+        Self { type_name: std::any::type_name::<E>(), source: Box::new(error), permanent: false }
     }
 }
 

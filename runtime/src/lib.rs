@@ -5,6 +5,7 @@ pub mod broker;
 mod client;
 mod context;
 mod controller;
+pub mod dead_letter;
 mod engine;
 mod error;
 pub mod events;
@@ -32,12 +33,13 @@ pub use message::Message;
 pub use parser::Parser;
 pub use record::{OwnedRecord, Record};
 pub use topic::{EmittedBy, Key, Topic};
-pub use worker::Worker;
+pub use worker::{Failure, FailureKind, Worker};
 
 /// What an app's own files need; `use crate::generated::prelude::*` brings it in.
 pub mod prelude {
     pub use crate::{
-        Admission, Context, Controller, Error, FromState, Interchanger, Key, Message, Parser, Record, Result, Worker,
+        Admission, Context, Controller, Error, Failure, FromState, Interchanger, Key, Message, Parser, Record, Result,
+        Worker,
         types::{Bytes, Date, Decimal, Json, Time, Timestamp, Uuid},
     };
 }

@@ -5,10 +5,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use rdkafka::{
     ClientConfig, ClientContext, Message as _,
     error::{KafkaError, RDKafkaErrorCode},
-    message::{DeliveryResult, Header, OwnedHeaders},
-    producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer},
+    message::DeliveryResult,
+    producer::{Producer as _, ProducerContext, ThreadedProducer},
 };
 use tokio::sync::oneshot;
+
+use crate::client::native;
 
 /// A record on its way to Kafka.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,8 +21,8 @@ pub struct Outgoing {
     pub key: Option<Vec<u8>>,
     /// The value; `None` is a tombstone.
     pub value: Option<Vec<u8>>,
-    /// Headers in their order.
-    pub headers: Vec<(String, Vec<u8>)>,
+    /// Headers in their order: bytes, as Kafka has them; a name can come twice.
+    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 /// Where Kafka has put a record.
@@ -56,6 +58,9 @@ pub enum SendError {
     },
 }
 
+/// What librdkafka carries along with a record; boxed twice, because it has room for a thin pointer only.
+pub(crate) type Report = Box<Box<dyn Acknowledge>>;
+
 /// What becomes of a record, told on the producer's own thread.
 pub(crate) trait Acknowledge: Send + Sync {
     /// Kafka has the record.
@@ -71,35 +76,24 @@ pub struct Producer {
     inner: Arc<ThreadedProducer<Acknowledgements>>,
 }
 
-struct Acknowledgements;
+/// Hands each report to whom it belongs, on the producer's own thread.
+pub(crate) struct Acknowledgements;
 
 impl ClientContext for Acknowledgements {}
 
 impl ProducerContext for Acknowledgements {
-    type DeliveryOpaque = Box<Box<dyn Acknowledge>>;
+    type DeliveryOpaque = Report;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, acknowledge: Self::DeliveryOpaque) {
+    fn delivery(&self, result: &DeliveryResult<'_>, acknowledge: Report) {
         match result {
             Ok(message) => {
                 acknowledge.delivered(Delivered { partition: message.partition(), offset: message.offset() });
             }
             Err((error, message)) => {
-                let headers = message.headers().map(owned_headers).unwrap_or_default();
-                let outgoing = Outgoing {
-                    topic: message.topic().to_owned(),
-                    key: message.key().map(<[u8]>::to_vec),
-                    value: message.payload().map(<[u8]>::to_vec),
-                    headers,
-                };
-                acknowledge.undelivered(outgoing, reason(error));
+                acknowledge.undelivered(native::outgoing(message), reason(error));
             }
         }
     }
-}
-
-fn owned_headers(headers: &impl rdkafka::message::Headers) -> Vec<(String, Vec<u8>)> {
-    // They are ours: their names are UTF-8 and their values are not null.
-    headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
 }
 
 fn reason(error: &KafkaError) -> String {
@@ -142,25 +136,14 @@ impl Producer {
     pub(crate) async fn enqueue(&self, outgoing: Outgoing, acknowledge: Box<dyn Acknowledge>) -> Result<(), SendError> {
         let mut acknowledge = Box::new(acknowledge);
         loop {
-            let mut record: BaseRecord<'_, [u8], [u8], Box<Box<dyn Acknowledge>>> =
-                BaseRecord::with_opaque_to(&outgoing.topic, acknowledge);
-            record.key = outgoing.key.as_deref();
-            record.payload = outgoing.value.as_deref();
-            if !outgoing.headers.is_empty() {
-                let mut headers = OwnedHeaders::new_with_capacity(outgoing.headers.len());
-                for (name, value) in &outgoing.headers {
-                    headers = headers.insert(Header { key: name, value: Some(value) });
-                }
-                record.headers = Some(headers);
-            }
-            match self.inner.send(record) {
+            match native::produce(self.inner.client(), &outgoing, acknowledge) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => {
-                    acknowledge = record.delivery_opaque;
+                Err((RDKafkaErrorCode::QueueFull, back)) => {
+                    acknowledge = back;
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
-                Err((error, _)) => {
-                    return Err(SendError::Refused { topic: outgoing.topic, reason: reason(&error) });
+                Err((code, _)) => {
+                    return Err(SendError::Refused { topic: outgoing.topic, reason: code.to_string() });
                 }
             }
         }

@@ -123,6 +123,20 @@ impl Record {
     }
 }
 
+impl Record {
+    /// Gives a record that is borrowed from a fetch bytes of its own.
+    pub(crate) fn detach(&mut self) {
+        if let Inner::Native(_) = self.inner {
+            self.inner = Inner::Owned(Box::new(self.to_owned_record()));
+        }
+    }
+
+    /// Roughly how many bytes it holds.
+    pub(crate) fn size(&self) -> usize {
+        self.key().map_or(0, <[u8]>::len) + self.value().map_or(0, <[u8]>::len) + size_of::<OwnedRecord>()
+    }
+}
+
 impl From<NativeRecord> for Record {
     fn from(record: NativeRecord) -> Self {
         Self { inner: Inner::Native(record) }

@@ -2,11 +2,14 @@
 
 use std::future::Future;
 
-use crate::{Context, Controller, Message, Result, Routed};
+use crate::{Context, Controller, Error, Message, Result, Routed};
+
+/// The message that a worker performs.
+type MessageOf<W> = Message<<<W as Worker>::Controller as Routed>::Message>;
 
 /// Performs the messages of one controller; derived for each, and yours to write where the manifest names one.
 ///
-/// A worker of your own can wrap every attempt: hold a permit, open a span, set a time limit.
+/// A worker of your own can wrap every attempt (hold a permit, open a span) and hear of failures.
 pub trait Worker: Send + Sync + 'static {
     /// The controller whose messages it performs.
     type Controller: Controller;
@@ -21,9 +24,67 @@ pub trait Worker: Send + Sync + 'static {
     fn perform(
         &self,
         controller: &Self::Controller,
-        message: &Message<<Self::Controller as Routed>::Message>,
+        message: &MessageOf<Self>,
         ctx: &Context<Self::Controller>,
-    ) -> impl Future<Output = Result> + Send {
+    ) -> impl Future<Output = Result> + Send
+    where
+        Self: Sized,
+    {
         controller.perform(message, ctx)
     }
+
+    /// Called after each attempt that failed, before the backoff. `message` is `None` for a tombstone.
+    ///
+    /// Nothing depends on it: a panic in here is logged and forgotten.
+    fn after_failure(
+        &self,
+        _failure: &Failure<'_>,
+        _message: Option<&MessageOf<Self>>,
+        _ctx: &Context<Self::Controller>,
+    ) -> impl Future<Output = ()> + Send
+    where
+        Self: Sized,
+    {
+        async {}
+    }
+
+    /// Called once, after the last attempt and its [`Worker::after_failure`], before the record goes to the dead letter
+    /// topic. Never called where there is no end to the attempts.
+    fn gave_up(
+        &self,
+        _failure: &Failure<'_>,
+        _message: Option<&MessageOf<Self>>,
+        _ctx: &Context<Self::Controller>,
+    ) -> impl Future<Output = ()> + Send
+    where
+        Self: Sized,
+    {
+        async {}
+    }
+}
+
+/// An attempt that failed.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Failure<'a> {
+    /// In which way.
+    pub kind: FailureKind,
+    /// Why; the panic's words where it panicked.
+    pub error: &'a Error,
+    /// Which attempt it was, from 1.
+    pub attempt: u32,
+    /// Whether there will be no other.
+    pub is_last: bool,
+}
+
+/// In which way an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// `perform` or `before_enqueue` gave an error.
+    Error,
+    /// One of them panicked.
+    Panicked,
+    /// The attempt took longer than the manifest's `timeout`, and was dropped where it waited.
+    TimedOut,
 }

@@ -88,7 +88,8 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let settings = app.settings(args.brokers.as_deref())?;
     let brokers = app.brokers(&settings)?;
     let name = settings.topic(&topic.key).map_or_else(|| topic.key.clone(), |topic| topic.name.clone());
-    let headers: Vec<_> = args.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+    let bytes = |text: &String| text.clone().into_bytes();
+    let headers: Vec<_> = args.headers.iter().map(|(name, value)| (bytes(name), Some(bytes(value)))).collect();
     let records = messages.into_iter().map(|message| Outgoing {
         topic: name.clone(),
         key: message.key,

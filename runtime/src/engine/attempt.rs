@@ -1,16 +1,19 @@
-//! One attempt at one message: parsed, admitted, performed, with panics caught.
+//! One attempt at one message: admitted, performed, with panics caught and a bound on its time.
 
 use std::{
     any::Any,
+    borrow::Cow,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
-    sync::Arc,
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
 
-use crate::{Admission, Context, Controller, Error, Message, Parser, Record, Result, Worker, app::MessageOf};
+use crate::{
+    Admission, Context, Controller, Error, Failure, Message, Parser, Record, Result, Routed, Worker, app::MessageOf,
+    worker::FailureKind,
+};
 
 /// The parts of a consumer: worker, controller, parser and interchanger, built from the app's state.
 pub(crate) struct Parts<W: Worker, P, I> {
@@ -21,19 +24,51 @@ pub(crate) struct Parts<W: Worker, P, I> {
     pub(crate) _interchanger: I,
 }
 
+/// What is attempted.
+pub(crate) enum Work<T> {
+    Message(Message<T>),
+    /// A record without a value, under `tombstones: deliver`.
+    Tombstone(Record),
+}
+
+impl<T> Work<T> {
+    pub(crate) fn record(&self) -> &Record {
+        match self {
+            Self::Message(message) => message,
+            Self::Tombstone(record) => record,
+        }
+    }
+
+    fn message(&self) -> Option<&Message<T>> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Tombstone(_) => None,
+        }
+    }
+}
+
 /// What became of an attempt.
 pub(crate) enum Attempt {
     Performed,
-    Skipped(std::borrow::Cow<'static, str>),
+    Skipped(Cow<'static, str>),
     Deferred(Duration),
-    Failed(Failure),
+    Failed(FailureKind, Error),
 }
 
-/// Why an attempt failed.
-pub(crate) enum Failure {
-    Error(Error),
-    /// The panic's message.
-    Panic(String),
+/// What bounds an attempt.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Bounds {
+    /// How long it may take.
+    pub(crate) timeout: Option<Duration>,
+    /// How many attempts there are, if there is an end to them.
+    pub(crate) attempts: Option<u32>,
+}
+
+impl Bounds {
+    /// Whether an attempt of this number that ended with `error` is the last one.
+    pub(crate) fn is_last(self, attempt: u32, error: &Error) -> bool {
+        self.attempts.is_some_and(|attempts| attempt >= attempts || error.is_permanent())
+    }
 }
 
 impl<W, P, I> Parts<W, P, I>
@@ -53,36 +88,77 @@ where
         }
     }
 
-    /// Asks `before_enqueue` and, if it accepts, performs.
-    pub(crate) async fn perform(&self, message: &Message<MessageOf<W>>, ctx: &Context<W::Controller>) -> Attempt {
-        guard(async {
-            Ok(match self.controller.before_enqueue(message, ctx).await? {
-                Admission::Accept => {
-                    self.worker.perform(&self.controller, message, ctx).await?;
-                    Attempt::Performed
-                }
-                Admission::Skip(reason) => Attempt::Skipped(reason),
-                Admission::Defer(wait) => Attempt::Deferred(wait),
-            })
-        })
-        .await
+    /// Makes one attempt, and calls the worker's hooks if it fails.
+    pub(crate) async fn attempt(
+        &self,
+        work: &Work<MessageOf<W>>,
+        ctx: &Context<W::Controller>,
+        bounds: Bounds,
+    ) -> Attempt {
+        let attempt = match work {
+            Work::Message(message) => guard(self.admit_and_perform(message, ctx), bounds.timeout).await,
+            Work::Tombstone(record) => guard(self.perform_tombstone(record, ctx), bounds.timeout).await,
+        };
+        if let Attempt::Failed(kind, error) = &attempt {
+            let last = bounds.is_last(ctx.attempt(), error);
+            let failure = Failure { kind: *kind, error, attempt: ctx.attempt(), is_last: last };
+            self.call_hooks(&failure, work, ctx).await;
+        }
+        attempt
     }
 
-    /// Hands a record without a value to the controller.
-    pub(crate) async fn perform_tombstone(&self, record: &Record, ctx: &Context<W::Controller>) -> Attempt {
-        guard(async {
-            self.controller.perform_tombstone(record.key(), ctx).await?;
-            Ok(Attempt::Performed)
+    async fn admit_and_perform(
+        &self,
+        message: &Message<MessageOf<W>>,
+        ctx: &Context<W::Controller>,
+    ) -> Result<Attempt> {
+        Ok(match self.controller.before_enqueue(message, ctx).await? {
+            Admission::Accept => {
+                self.worker.perform(&self.controller, message, ctx).await?;
+                Attempt::Performed
+            }
+            Admission::Skip(reason) => Attempt::Skipped(reason),
+            Admission::Defer(wait) => Attempt::Deferred(wait),
         })
-        .await
+    }
+
+    async fn perform_tombstone(&self, record: &Record, ctx: &Context<W::Controller>) -> Result<Attempt> {
+        self.controller.perform_tombstone(record.key(), ctx).await?;
+        Ok(Attempt::Performed)
+    }
+
+    /// A hook that panics changes nothing: what it was told of has happened already.
+    async fn call_hooks(&self, failure: &Failure<'_>, work: &Work<MessageOf<W>>, ctx: &Context<W::Controller>)
+    where
+        W::Controller: Routed,
+    {
+        let hooks = async {
+            self.worker.after_failure(failure, work.message(), ctx).await;
+            if failure.is_last {
+                self.worker.gave_up(failure, work.message(), ctx).await;
+            }
+        };
+        if let Err(words) = (CatchPanic { future: pin!(hooks) }).await {
+            tracing::error!(worker = W::NAME, "a hook panicked: {words}");
+        }
     }
 }
 
-async fn guard(attempt: impl Future<Output = Result<Attempt>>) -> Attempt {
-    match (CatchPanic { future: pin!(attempt) }).await {
+async fn guard(attempt: impl Future<Output = Result<Attempt>>, timeout: Option<Duration>) -> Attempt {
+    let attempt = CatchPanic { future: pin!(attempt) };
+    let ended = match timeout {
+        None => attempt.await,
+        Some(limit) => match tokio::time::timeout(limit, attempt).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                return Attempt::Failed(FailureKind::TimedOut, Error::new(format_args!("not done within {limit:?}")));
+            }
+        },
+    };
+    match ended {
         Ok(Ok(attempt)) => attempt,
-        Ok(Err(error)) => Attempt::Failed(Failure::Error(error)),
-        Err(words) => Attempt::Failed(Failure::Panic(words)),
+        Ok(Err(error)) => Attempt::Failed(FailureKind::Error, error),
+        Err(words) => Attempt::Failed(FailureKind::Panicked, Error::new(words)),
     }
 }
 
@@ -111,6 +187,3 @@ fn words_of(panic: &(dyn Any + Send)) -> String {
         "a panic without words".to_owned()
     }
 }
-
-/// The parts, shared by the lanes of one consumer.
-pub(crate) type SharedParts<W, P, I> = Arc<Parts<W, P, I>>;

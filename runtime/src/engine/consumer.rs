@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{
-    attempt::{Attempt, Failure, Parts},
+    attempt::{Attempt, Bounds, Parts, Work},
     driver::{self, LaneParts},
     shared::{AppShared, EmitScope},
 };
@@ -14,6 +14,7 @@ use crate::{
     app::MessageOf,
     settings::Tombstones,
     testing::{Outcome, Verdict},
+    worker::FailureKind,
 };
 
 /// A consumer without its types.
@@ -70,27 +71,29 @@ where
     ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
         Box::pin(async move {
             let ctx: Context<W::Controller> = Context::new(app, EmitScope::Captured(Default::default()));
-            let attempt = if record.value().is_some() {
+            let work = if record.value().is_some() {
                 match self.0.parse(record) {
-                    Ok(message) => self.0.perform(&message, &ctx).await,
+                    Ok(message) => Work::Message(message),
                     Err((_, error)) => return Outcome::new(Verdict::Unparseable(error), &ctx.scope),
                 }
             } else {
                 match tombstones {
-                    Tombstones::Deliver => self.0.perform_tombstone(&record, &ctx).await,
-                    Tombstones::Skip => Attempt::Skipped(driver::TOMBSTONE_SKIPPED.into()),
+                    Tombstones::Deliver => Work::Tombstone(record),
+                    Tombstones::Skip => {
+                        return Outcome::new(Verdict::Skipped(driver::TOMBSTONE_SKIPPED.to_owned()), &ctx.scope);
+                    }
                     Tombstones::Fail => {
                         let error = crate::Error::new(driver::TOMBSTONE_REFUSED);
                         return Outcome::new(Verdict::Unparseable(error), &ctx.scope);
                     }
                 }
             };
-            let verdict = match attempt {
+            let verdict = match self.0.attempt(&work, &ctx, Bounds::default()).await {
                 Attempt::Performed => Verdict::Done,
                 Attempt::Skipped(reason) => Verdict::Skipped(reason.into_owned()),
                 Attempt::Deferred(wait) => Verdict::Deferred(wait),
-                Attempt::Failed(Failure::Error(error)) => Verdict::Failed(error),
-                Attempt::Failed(Failure::Panic(words)) => Verdict::Panicked(words),
+                Attempt::Failed(FailureKind::Panicked, error) => Verdict::Panicked(error.to_string()),
+                Attempt::Failed(_, error) => Verdict::Failed(error),
             };
             Outcome::new(verdict, &ctx.scope)
         })

@@ -1,31 +1,36 @@
 //! Drives one lane: drains its queue, attempts its records, waits where the lane says so.
 //!
-//! A lane is one task. In the order of its partition there is one attempt at a time, so a handler is awaited in
-//! place: one that is ready at once costs neither a task nor an allocation.
+//! A lane is one task. Attempts are polled in place; those that wait are kept beside each other in the same task.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     future::Future,
+    pin::pin,
     sync::{Arc, atomic::Ordering},
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
-    attempt::{Attempt, Failure, SharedParts},
+    attempt::{Attempt, Bounds, Parts, Work},
     backoff::{Jitter, after},
-    lane::{Lane, Step},
+    lane::{Lane, Line},
+    pool::Pool,
     report::Report,
-    shared::{Acknowledgement, AppShared, EmitScope, LaneShared, NO_OFFSET, Order},
+    shared::{Acknowledgement, AppShared, EmitScope, LaneShared, MemoryBudget, NO_OFFSET, Order, Sent},
+    tracker::Sequence,
 };
 use crate::{
-    Context, Message, Parser, Record, Routed, Worker,
+    Context, Error, Parser, Record, Routed, Worker,
     app::MessageOf,
     client::{Assigned, Delivery, RecordQueue, TopicPartition},
+    dead_letter::{self, Cause},
     manifest::ConsumerEntry,
     producer::{Delivered, Outgoing},
-    settings::{Backoff, Tombstones},
+    settings::{Backoff, Ordering as Sorting, Tombstones},
+    worker::FailureKind,
 };
 
 /// How many records a lane handles before it lets others have their turn.
@@ -39,23 +44,29 @@ pub(crate) struct LaneParts<S> {
     pub(crate) app: Arc<AppShared<S>>,
     pub(crate) assigned: Assigned,
     pub(crate) shared: Arc<LaneShared>,
-    pub(crate) consumer: ConsumerSettings,
+    pub(crate) consumer: Arc<ConsumerSettings>,
     /// The group's concurrency.
     pub(crate) permits: Arc<Semaphore>,
+    /// The group's memory for records that wait in lanes.
+    pub(crate) memory: Arc<MemoryBudget>,
     pub(crate) report: Report,
-    pub(crate) window: u64,
 }
 
-/// What the manifest says of a consumer, as far as lanes need it.
-#[derive(Debug, Clone, Copy)]
+/// What the manifest says of a consumer and its group, as far as lanes need it.
+#[derive(Debug, Clone)]
 pub(crate) struct ConsumerSettings {
     pub(crate) entry: &'static ConsumerEntry,
     pub(crate) tombstones: Tombstones,
     pub(crate) backoff: Backoff,
+    pub(crate) bounds: Bounds,
+    /// The dead letter topic's name in Kafka.
+    pub(crate) dead_letter: Option<String>,
+    pub(crate) ordering: Sorting,
+    pub(crate) window: u64,
 }
 
 /// Runs a lane until it is drained or lost.
-pub(crate) async fn run<W, P, I, S>(parts: SharedParts<W, P, I>, lane: LaneParts<S>)
+pub(crate) async fn run<W, P, I, S>(parts: Arc<Parts<W, P, I>>, lane: LaneParts<S>)
 where
     S: Send + Sync + 'static,
     W: Worker,
@@ -63,29 +74,30 @@ where
     P: Parser<MessageOf<W>>,
     I: Send + Sync + 'static,
 {
-    let LaneParts { app, assigned, shared, consumer, permits, report, window } = lane;
+    let LaneParts { app, assigned, shared, consumer, permits, memory, report } = lane;
     // Whatever ends this task, the group's thread must not wait for it for ever.
     let _end = EndOnDrop(Arc::clone(&shared));
-    let scope = EmitScope::Lane { lane: Arc::clone(&shared), sequence: 0 };
     let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
     Driver {
-        parts,
-        lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), window),
-        ctx: Context::new(app, scope),
+        lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window),
         partition: assigned.partition,
         queue: assigned.queue,
         deliveries: VecDeque::with_capacity(DRAIN),
-        work: None,
+        waiting: BTreeMap::new(),
+        contexts: Vec::new(),
         emits: BTreeMap::new(),
         resending: Vec::new(),
         started: Instant::now(),
         jitter: Jitter::new(seed),
-        consumer,
+        said_full: false,
+        app: &app,
+        parts: &parts,
+        consumer: &consumer,
         report,
         shared: &shared,
-        permits: &permits,
+        memory: &memory,
     }
-    .run()
+    .run(&permits, |job| attempt(&parts, consumer.bounds, job))
     .await;
 }
 
@@ -97,39 +109,52 @@ impl Drop for EndOnDrop {
     }
 }
 
-struct Driver<'a, W: Worker, P, I> {
-    parts: SharedParts<W, P, I>,
-    lane: Lane,
+/// An attempt with everything that it needs; it comes back when the attempt has ended.
+struct Job<W: Worker> {
+    sequence: Sequence,
+    work: Work<MessageOf<W>>,
     ctx: Context<W::Controller>,
+    begun: Option<Instant>,
+}
+
+async fn attempt<W, P, I>(parts: &Parts<W, P, I>, bounds: Bounds, job: Job<W>) -> (Job<W>, Attempt)
+where
+    W: Worker,
+    P: Parser<MessageOf<W>>,
+{
+    let attempt = parts.attempt(&job.work, &job.ctx, bounds).await;
+    (job, attempt)
+}
+
+struct Driver<'a, W: Worker, P, I> {
+    lane: Lane,
     partition: TopicPartition,
     queue: Box<dyn RecordQueue>,
     deliveries: VecDeque<Delivery>,
-    /// The record that waits for its next attempt, parsed.
-    work: Option<Work<MessageOf<W>>>,
+    /// Records that were delivered and are not at work, by their sequence numbers.
+    waiting: BTreeMap<Sequence, Waiting<MessageOf<W>>>,
+    /// Contexts to be used again.
+    contexts: Vec<Context<W::Controller>>,
     /// Where emits of performed records went, for the log; empty unless somebody listens.
-    emits: BTreeMap<u64, Emitted>,
-    /// Emits that Kafka did not take, with the moment to send them again and how often that has failed.
+    emits: BTreeMap<Sequence, Emitted>,
+    /// Records that Kafka did not take, to be sent again.
     resending: Vec<Resend>,
     started: Instant,
     jitter: Jitter,
-    consumer: ConsumerSettings,
+    said_full: bool,
+    app: &'a Arc<AppShared<<W::Controller as Routed>::State>>,
+    parts: &'a Parts<W, P, I>,
+    consumer: &'a ConsumerSettings,
     report: Report,
     shared: &'a Arc<LaneShared>,
-    permits: &'a Semaphore,
+    memory: &'a MemoryBudget,
 }
 
-enum Work<T> {
-    Message(Message<T>),
-    Tombstone(Record),
-}
-
-impl<T> Work<T> {
-    fn record(&self) -> &Record {
-        match self {
-            Self::Message(message) => message,
-            Self::Tombstone(record) => record,
-        }
-    }
+enum Waiting<T> {
+    /// Not yet parsed.
+    Record(Record),
+    /// Parsed, and tried before: with what it has sent so far.
+    Work(Work<T>, u32),
 }
 
 /// A performed record whose emits are not all acknowledged, for the log.
@@ -141,14 +166,14 @@ struct Emitted {
 }
 
 struct Resend {
-    sequence: u64,
-    topic: &'static str,
+    sequence: Sequence,
+    sent: Sent,
     outgoing: Outgoing,
     at: Duration,
     failures: u32,
 }
 
-impl<W, P, I, S> Driver<'_, W, P, I>
+impl<'a, W, P, I, S> Driver<'a, W, P, I>
 where
     S: Send + Sync + 'static,
     W: Worker,
@@ -156,55 +181,99 @@ where
     P: Parser<MessageOf<W>>,
     I: Send + Sync + 'static,
 {
-    async fn run(mut self) {
-        let mut permit: Option<SemaphorePermit<'_>> = None;
+    async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Job<W>) -> F)
+    where
+        F: Future<Output = (Job<W>, Attempt)>,
+    {
+        let mut pool: Pool<F, Option<SemaphorePermit<'a>>> = Pool::new();
+        let mut permit: Option<SemaphorePermit<'a>> = None;
         let mut turn = 0;
         loop {
-            if permit.is_none() && self.lane.has_next() {
-                permit = self.permits.acquire().await.ok();
-                turn = 0;
-            }
             self.hear();
-            match self.lane.step() {
-                Step::Start(sequence) => {
-                    let waited = self.start(sequence).await;
-                    turn += 1;
-                    // A handler that waits is slow anyway, so that asking again costs nothing beside it.
-                    if waited || turn >= TURN {
-                        permit = None;
+            if pool.len() > 0 {
+                std::future::poll_fn(|cx| {
+                    while let Poll::Ready((ended, _permit)) = pool.poll_next(cx) {
+                        self.ended(ended);
                     }
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            if self.lane.is_over() {
+                break;
+            }
+            if self.lane.next_timer().is_some() {
+                self.lane.rested(self.started.elapsed());
+            }
+            if !self.lane.has_ready() && self.wants_more() {
+                self.deliver();
+            }
+            if self.lane.has_ready() {
+                if permit.is_none() {
+                    permit = permits.try_acquire().ok();
+                    turn = 0;
+                }
+                if permit.is_some() {
+                    let mut job = self.start();
+                    // An attempt that waits takes the permit along.
+                    let ended = std::future::poll_fn(|cx| {
+                        Poll::Ready(job.take().and_then(|job| pool.start(cx, attempt(job), || permit.take())))
+                    });
+                    if let Some(ended) = ended.await {
+                        self.ended(ended);
+                    }
+                    turn += 1;
                     if turn >= TURN {
+                        permit = None;
                         tokio::task::yield_now().await;
                     }
+                    continue;
                 }
-                Step::Deliver(room) => {
-                    // The wake-up is kept if it comes between the look into the queue and the wait.
-                    if !self.deliver(room) {
-                        permit = None;
-                        self.wait(None).await;
-                    }
-                }
-                Step::Retry { at, attempt } => {
-                    permit = None;
-                    if self.started.elapsed() < at {
-                        self.wait(Some(at)).await;
-                    } else {
-                        permit = self.permits.acquire().await.ok();
-                        self.hear();
-                        if matches!(self.lane.step(), Step::Retry { .. }) {
-                            self.lane.retrying();
-                            self.ctx.attempt = attempt;
-                            self.attempt().await;
-                        }
-                    }
-                }
-                Step::Wait => {
-                    permit = None;
-                    self.wait(None).await;
-                }
-                Step::End => break,
             }
+            drop(permit.take());
+            let wants_permit = self.lane.has_ready();
+            self.resend().await;
+            permit = self.wait(&mut pool, permits, wants_permit).await;
+            turn = 0;
         }
+    }
+
+    /// Waits until something has happened. Gives a permit if that is what happened.
+    async fn wait<F: Future<Output = (Job<W>, Attempt)>>(
+        &mut self,
+        pool: &mut Pool<F, Option<SemaphorePermit<'a>>>,
+        permits: &'a Semaphore,
+        wants_permit: bool,
+    ) -> Option<SemaphorePermit<'a>> {
+        self.tell_if_full();
+        let next_resend = self.resending.iter().map(|resend| resend.at).min();
+        let moment = self.lane.next_timer().into_iter().chain(next_resend).min();
+        let rest = moment.map(|moment| moment.saturating_sub(self.started.elapsed()));
+        let mut wake = pin!(self.shared.wake.notified());
+        let mut timer = pin!(async {
+            match rest {
+                Some(rest) => tokio::time::sleep(rest).await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut acquire =
+            pin!(async { if wants_permit { permits.acquire().await.ok() } else { std::future::pending().await } });
+        let mut ended = None;
+        let permit = std::future::poll_fn(|cx| {
+            if let Poll::Ready((job, _permit)) = pool.poll_next(cx) {
+                ended = Some(job);
+                return Poll::Ready(None);
+            }
+            if wake.as_mut().poll(cx).is_ready() || timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            acquire.as_mut().poll(cx)
+        })
+        .await;
+        if let Some(ended) = ended {
+            self.ended(ended);
+        }
+        permit
     }
 
     /// Takes in orders and acknowledgements.
@@ -216,16 +285,17 @@ where
         }
         for acknowledgement in self.shared.take_acknowledgements() {
             match acknowledgement {
-                Acknowledgement::Delivered { sequence, topic, delivered } => {
+                Acknowledgement::Delivered { sequence, sent, delivered } => {
                     self.lane.acknowledged(sequence);
-                    self.log_emit(sequence, topic, delivered);
+                    match sent {
+                        Sent::Emit(topic) => self.log_emit(sequence, topic, delivered),
+                        Sent::DeadLetter => {
+                            self.shared.dead.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
                 }
-                Acknowledgement::Undelivered { sequence, topic, outgoing, reason } => {
-                    let failures = 1;
-                    let wait = after(self.consumer.backoff, failures, self.jitter.next());
-                    self.report.emit_failed(&self.partition, topic, &reason, wait);
-                    let at = self.started.elapsed() + wait;
-                    self.resending.push(Resend { sequence, topic, outgoing, at, failures });
+                Acknowledgement::Undelivered { sequence, sent, outgoing, reason } => {
+                    self.send_later(Resend { sequence, sent, outgoing, at: Duration::ZERO, failures: 0 }, &reason);
                 }
             }
             self.publish();
@@ -238,9 +308,18 @@ where
         }
     }
 
-    /// Takes deliveries out of the queue until there is a record to start. Says whether there is one.
-    fn deliver(&mut self, room: usize) -> bool {
-        if self.deliveries.is_empty() {
+    /// Whether to look for records to start: always in one line, which must be free; else while there is memory.
+    fn wants_more(&self) -> bool {
+        match self.consumer.ordering {
+            Sorting::Partition => !self.lane.is_busy(),
+            Sorting::Key | Sorting::None => self.waiting.is_empty() || self.memory.has_room(),
+        }
+    }
+
+    /// Delivers records until there is one to start, or there are none.
+    fn deliver(&mut self) {
+        let room = self.lane.room();
+        if self.deliveries.is_empty() && room > 0 {
             self.queue.drain(&mut self.deliveries, room.min(DRAIN));
             if self.deliveries.is_empty()
                 && let Some(position) = self.queue.position()
@@ -249,179 +328,243 @@ where
                 self.publish();
             }
         }
-        while let Some(delivery) = self.deliveries.front() {
-            match delivery {
-                Delivery::Record(record) => {
-                    self.lane.delivered(record.offset());
-                    return true;
-                }
-                Delivery::PositionLost(reason) => {
-                    self.report.position_lost(&self.partition, reason);
+        while self.lane.room() > 0 && self.wants_more() {
+            match self.deliveries.pop_front() {
+                Some(Delivery::Record(record)) => self.take_in(record),
+                Some(Delivery::PositionLost(reason)) => {
+                    self.report.position_lost(&self.partition, &reason);
                     self.lane.halt();
                 }
-                Delivery::Error(reason) => self.report.partition_error(&self.partition, reason),
+                Some(Delivery::Error(reason)) => self.report.partition_error(&self.partition, &reason),
+                None => return,
             }
-            self.deliveries.pop_front();
         }
-        false
     }
 
-    /// Starts the next delivered record. Says whether its handler had to wait for something.
-    async fn start(&mut self, sequence: u64) -> bool {
-        let Some(Delivery::Record(record)) = self.deliveries.pop_front() else { return false };
-        self.shared.set_at_work(record.offset());
-        self.ctx.attempt = 1;
-        *self.ctx.emitted.get_mut() = 0;
-        if let EmitScope::Lane { sequence: current, .. } = &mut self.ctx.scope {
+    fn take_in(&mut self, mut record: Record) {
+        let (sequence, free) = self.lane.deliver(record.offset(), self.line_of(&record));
+        // A borrowed record pins the whole fetch that it came in: one that waits for others gets bytes of its own.
+        if !free {
+            record.detach();
+        }
+        self.memory.take(record.size());
+        self.waiting.insert(sequence, Waiting::Record(record));
+    }
+
+    fn line_of(&self, record: &Record) -> Line {
+        match self.consumer.ordering {
+            Sorting::Partition => Some(0),
+            // Two keys that meet in a hash share a line, which costs time and nothing else.
+            Sorting::Key => record.key().map(hash),
+            Sorting::None => None,
+        }
+    }
+
+    /// Starts the next record that may. `None` if it ended without an attempt.
+    fn start(&mut self) -> Option<Job<W>> {
+        let (sequence, attempt) = self.lane.start()?;
+        let (work, emitted) = match self.waiting.remove(&sequence)? {
+            Waiting::Work(work, emitted) => (work, emitted),
+            Waiting::Record(record) => {
+                self.memory.give_back(record.size());
+                (self.prepare(sequence, record)?, 0)
+            }
+        };
+        self.shared.set_at_work(self.lane.committable().unwrap_or(NO_OFFSET));
+        let mut ctx = self.contexts.pop().unwrap_or_else(|| {
+            let scope = EmitScope::Lane { lane: Arc::clone(self.shared), sequence };
+            Context::new(Arc::clone(self.app), scope)
+        });
+        ctx.attempt = attempt;
+        *ctx.emitted.get_mut() = emitted;
+        if let EmitScope::Lane { sequence: current, .. } = &mut ctx.scope {
             *current = sequence;
         }
-        let work = if record.value().is_none() {
-            match self.consumer.tombstones {
-                Tombstones::Skip => {
-                    self.report.tombstone_skipped(&record);
-                    self.finish();
-                    return false;
-                }
-                Tombstones::Fail => {
-                    self.report.tombstone_refused(&record);
-                    self.stop();
-                    return false;
-                }
-                Tombstones::Deliver => Work::Tombstone(record),
-            }
-        } else {
+        Some(Job { sequence, work, ctx, begun: self.report.wants_done().then(Instant::now) })
+    }
+
+    /// Parses a record. `None` if it ends here: a tombstone by policy, or what cannot be parsed.
+    fn prepare(&mut self, sequence: Sequence, record: Record) -> Option<Work<MessageOf<W>>> {
+        if record.value().is_some() {
             match self.parts.parse(record) {
-                Ok(message) => Work::Message(message),
+                Ok(message) => return Some(Work::Message(message)),
                 Err((record, error)) => {
-                    self.report.unparseable(&record, &error);
-                    self.stop();
-                    return false;
+                    self.report.unparseable(&record, &error, self.consumer.dead_letter.as_deref());
+                    self.give_up_unparsed(sequence, &record, "parse", &error);
                 }
             }
-        };
-        self.work = Some(work);
-        self.attempt().await
+            return None;
+        }
+        match self.consumer.tombstones {
+            Tombstones::Deliver => return Some(Work::Tombstone(record)),
+            Tombstones::Skip => {
+                self.report.tombstone_skipped(&record);
+                self.finished(sequence, 0);
+            }
+            Tombstones::Fail => {
+                let error = Error::new(TOMBSTONE_REFUSED);
+                self.report.tombstone_refused(&record, self.consumer.dead_letter.as_deref());
+                self.give_up_unparsed(sequence, &record, "tombstone", &error);
+            }
+        }
+        None
     }
 
-    /// The partition waits at this record until a person has changed something and the app starts again.
-    fn stop(&mut self) {
-        self.lane.stuck();
+    /// What cannot be parsed goes to the dead letter topic; without one, its line waits until a person has changed
+    /// something and the app starts again.
+    fn give_up_unparsed(&mut self, sequence: Sequence, record: &Record, error_type: &str, error: &Error) {
         self.shared.failed.fetch_add(1, Ordering::Relaxed);
-        self.shared.set_at_work(NO_OFFSET);
+        if self.consumer.dead_letter.is_some() {
+            self.bury(sequence, record, error_type, error, 0, 0);
+        } else {
+            self.lane.stuck(sequence);
+        }
     }
 
-    /// Attempts the record at work. Says whether its handler had to wait for something.
-    async fn attempt(&mut self) -> bool {
-        let Some(work) = self.work.take() else { return false };
-        let begun = self.report.wants_done().then(Instant::now);
-        let mut waited = false;
-        let attempt = {
-            let mut attempt = std::pin::pin!(async {
-                match &work {
-                    Work::Message(message) => self.parts.perform(message, &self.ctx).await,
-                    Work::Tombstone(record) => self.parts.perform_tombstone(record, &self.ctx).await,
-                }
-            });
-            std::future::poll_fn(|cx| {
-                let poll = attempt.as_mut().poll(cx);
-                waited |= poll.is_pending();
-                poll
-            })
-            .await
-        };
+    /// An attempt has ended.
+    fn ended(&mut self, (mut job, attempt): (Job<W>, Attempt)) {
+        let sequence = job.sequence;
+        let emitted = *job.ctx.emitted.get_mut();
+        let number = job.ctx.attempt;
+        self.contexts.push(job.ctx);
         match attempt {
             Attempt::Performed => {
-                let offset = work.record().offset();
-                let missing = self.finish();
-                if let Some(begun) = begun {
-                    self.log_done(offset, begun.elapsed(), missing);
+                let offset = job.work.record().offset();
+                let missing = self.finished(sequence, emitted);
+                if let Some(begun) = job.begun {
+                    self.log_done(sequence, offset, begun.elapsed(), missing);
                 }
             }
             Attempt::Skipped(reason) => {
-                self.report.skipped(work.record(), &reason);
-                self.finish();
+                self.report.skipped(job.work.record(), &reason);
+                self.finished(sequence, emitted);
             }
             Attempt::Deferred(wait) => {
-                self.report.deferred(work.record(), wait);
-                self.lane.deferred(self.started.elapsed() + wait);
-                self.work = Some(work);
+                self.report.deferred(job.work.record(), wait);
+                self.lane.deferred(sequence, self.started.elapsed() + wait);
+                self.keep(sequence, job.work, emitted);
             }
-            Attempt::Failed(failure) => {
-                self.fail(work.record(), &failure);
-                self.work = Some(work);
+            Attempt::Failed(kind, error) => {
+                self.shared.failed.fetch_add(1, Ordering::Relaxed);
+                if self.consumer.dead_letter.is_some() && self.consumer.bounds.is_last(number, &error) {
+                    self.report.gave_up(job.work.record(), number, &error, self.consumer.dead_letter.as_deref());
+                    let error_type = match kind {
+                        FailureKind::Error => error.type_name(),
+                        FailureKind::Panicked => "panic",
+                        FailureKind::TimedOut => "timeout",
+                    };
+                    self.bury(sequence, job.work.record(), error_type, &error, number, emitted);
+                } else {
+                    let step = if error.is_permanent() { u32::MAX } else { number };
+                    let wait = after(self.consumer.backoff, step, self.jitter.next());
+                    self.report.failed(job.work.record(), number, kind, &error, wait);
+                    self.lane.failed(sequence, self.started.elapsed() + wait);
+                    self.keep(sequence, job.work, emitted);
+                }
             }
         }
-        waited
+        let oldest = if self.lane.is_working() { self.lane.committable() } else { None };
+        self.shared.set_at_work(oldest.unwrap_or(NO_OFFSET));
     }
 
-    /// The record at work is done, but for emits that Kafka has not acknowledged: says how many.
-    fn finish(&mut self) -> u32 {
-        let missing = self.lane.performed(*self.ctx.emitted.get_mut());
+    fn keep(&mut self, sequence: Sequence, work: Work<MessageOf<W>>, emitted: u32) {
+        let mut work = work;
+        match &mut work {
+            Work::Message(message) => message.record.detach(),
+            Work::Tombstone(record) => record.detach(),
+        }
+        self.waiting.insert(sequence, Waiting::Work(work, emitted));
+    }
+
+    /// A record is done, but for emits that Kafka has not acknowledged: says how many.
+    fn finished(&mut self, sequence: Sequence, emitted: u32) -> u32 {
+        let missing = self.lane.performed(sequence, emitted);
         self.shared.handled.fetch_add(1, Ordering::Relaxed);
-        self.shared.set_at_work(NO_OFFSET);
         self.publish();
         missing
     }
 
-    fn fail(&mut self, record: &Record, failure: &Failure) {
-        self.shared.failed.fetch_add(1, Ordering::Relaxed);
-        let attempt = self.lane.attempt();
-        let wait = after(self.consumer.backoff, attempt, self.jitter.next());
-        self.report.failed(record, attempt, failure, wait);
-        self.lane.failed(self.started.elapsed() + wait);
+    /// Sends a record to the dead letter topic; it counts as done when Kafka has it.
+    fn bury(
+        &mut self,
+        sequence: Sequence,
+        record: &Record,
+        error_type: &str,
+        error: &Error,
+        attempts: u32,
+        emitted: u32,
+    ) {
+        let Some(topic) = &self.consumer.dead_letter else { return };
+        let cause = Cause { error_type, error, attempts, app: self.report.app(), group: &self.report.group };
+        let outgoing = dead_letter::dead_letter(record, topic, &cause);
+        self.lane.dying(sequence, emitted + 1);
+        self.resending.push(Resend { sequence, sent: Sent::DeadLetter, outgoing, at: Duration::ZERO, failures: 0 });
+        // Sent before the lane waits for anything.
+        self.shared.wake.notify_one();
     }
 
-    /// Waits until something has happened, or until `until`; sends emits again that are due meanwhile.
-    async fn wait(&mut self, until: Option<Duration>) {
-        self.resend().await;
-        let next_resend = self.resending.iter().map(|resend| resend.at).min();
-        let wake = self.shared.wake.notified();
-        match until.into_iter().chain(next_resend).min() {
-            Some(moment) => {
-                let rest = moment.saturating_sub(self.started.elapsed());
-                let _ = tokio::time::timeout(rest, wake).await;
-            }
-            None => wake.await,
-        }
+    fn send_later(&mut self, mut resend: Resend, reason: &str) {
+        resend.failures += 1;
+        let wait = after(self.consumer.backoff, resend.failures, self.jitter.next());
+        self.report.send_failed(&self.partition, &resend.outgoing.topic, reason, wait);
+        resend.at = self.started.elapsed() + wait;
+        self.resending.push(resend);
     }
 
+    /// Sends what is due: dead letters, and what Kafka did not take before.
     async fn resend(&mut self) {
+        if self.resending.is_empty() {
+            return;
+        }
         let now = self.started.elapsed();
         let due: Vec<_> = self.resending.extract_if(.., |resend| resend.at <= now).collect();
-        for Resend { sequence, topic, outgoing, at: _, failures } in due {
-            let scope = EmitScope::Lane { lane: Arc::clone(self.shared), sequence };
-            if let Err(error) = self.ctx.app.send(&scope, topic, outgoing.clone()).await {
-                let wait = after(self.consumer.backoff, failures + 1, self.jitter.next());
-                self.report.emit_failed(&self.partition, topic, &error.to_string(), wait);
-                self.resending.push(Resend { sequence, topic, outgoing, at: now + wait, failures: failures + 1 });
+        for resend in due {
+            let lane = Arc::clone(self.shared);
+            let sent = self.app.send_from(&lane, resend.sequence, resend.sent, resend.outgoing.clone()).await;
+            if let Err(error) = sent {
+                self.send_later(resend, &error.to_string());
             }
         }
     }
 
-    fn log_done(&mut self, offset: i64, took: Duration, missing: u32) {
-        match &self.ctx.scope {
-            EmitScope::Lane { sequence, .. } if missing > 0 => {
-                self.emits.insert(*sequence, Emitted { offset, took, missing, places: Vec::new() });
+    fn tell_if_full(&mut self) {
+        if self.lane.is_full() != self.said_full {
+            self.said_full = !self.said_full;
+            if self.said_full {
+                self.report.window_full(&self.partition, self.lane.committable().unwrap_or(NO_OFFSET));
             }
-            _ => self.report.done(&self.partition, offset, took, &[]),
         }
     }
 
-    fn log_emit(&mut self, sequence: u64, topic: &'static str, delivered: Delivered) {
-        let Some(emitted) = self.emits.get_mut(&sequence) else { return };
-        emitted.places.push((topic, delivered));
-        emitted.missing -= 1;
-        if emitted.missing == 0
-            && let Some(emitted) = self.emits.remove(&sequence)
-        {
-            self.report.done(&self.partition, emitted.offset, emitted.took, &emitted.places);
+    fn log_done(&mut self, sequence: Sequence, offset: i64, took: Duration, missing: u32) {
+        if missing > 0 {
+            self.emits.insert(sequence, Emitted { offset, took, missing, places: Vec::new() });
+        } else {
+            self.report.done(&self.partition, offset, took, &[]);
         }
     }
+
+    fn log_emit(&mut self, sequence: Sequence, topic: &'static str, delivered: Delivered) {
+        if let Some(emitted) = self.emits.get_mut(&sequence) {
+            emitted.places.push((topic, delivered));
+            emitted.missing = emitted.missing.saturating_sub(1);
+            if emitted.missing == 0
+                && let Some(emitted) = self.emits.remove(&sequence)
+            {
+                self.report.done(&self.partition, emitted.offset, emitted.took, &emitted.places);
+            }
+        }
+    }
+}
+
+/// FNV-1a: keys are short, and nobody gains by making two of them meet.
+fn hash(key: &[u8]) -> u64 {
+    key.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Why a tombstone is skipped, for tests of a controller.
 pub(crate) const TOMBSTONE_SKIPPED: &str = "a tombstone, and `tombstones: skip` is set";
 
-/// Why a tombstone is refused, for tests of a controller.
+/// Why a tombstone is refused.
 pub(crate) const TOMBSTONE_REFUSED: &str =
     "the record has no value (a tombstone); say `tombstones: skip` or `tombstones: deliver` if that is expected";

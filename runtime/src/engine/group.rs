@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, sync::Semaphore, task::JoinHandle};
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{
     report::Report,
@@ -35,8 +35,7 @@ const DRAIN_BUDGET: Duration = Duration::from_secs(10);
 /// Opens a lane for a partition of a topic that the group consumes.
 ///
 /// `None` for a topic that nobody here consumes.
-pub(crate) type OpenLane =
-    Box<dyn Fn(Assigned, Arc<LaneShared>, Arc<Semaphore>, &Handle) -> Option<JoinHandle<()>> + Send>;
+pub(crate) type OpenLane = Box<dyn Fn(Assigned, Arc<LaneShared>, &Handle) -> Option<JoinHandle<()>> + Send>;
 
 /// How a group ended.
 #[derive(Debug, Default)]
@@ -45,6 +44,8 @@ pub(crate) struct GroupEnd {
     pub(crate) handled: u64,
     /// Failed attempts.
     pub(crate) failed: u64,
+    /// Records in the dead letter topic.
+    pub(crate) dead: u64,
     /// Handlers that did not end in time.
     pub(crate) blocked: Vec<Blocked>,
     /// Why Kafka did not take the last commit.
@@ -84,7 +85,6 @@ impl GroupOrder {
 pub(crate) struct Group {
     pub(crate) client: Box<dyn Client>,
     pub(crate) open_lane: OpenLane,
-    pub(crate) permits: Arc<Semaphore>,
     pub(crate) runtime: Handle,
     pub(crate) report: Report,
     pub(crate) order: Arc<GroupOrder>,
@@ -250,8 +250,7 @@ impl Running {
                     if let Some(start) = committed {
                         shared.publish(start);
                     }
-                    let permits = Arc::clone(&self.group.permits);
-                    match (self.group.open_lane)(assigned, Arc::clone(&shared), permits, &self.group.runtime) {
+                    match (self.group.open_lane)(assigned, Arc::clone(&shared), &self.group.runtime) {
                         Some(task) => {
                             self.lanes.insert(partition, LaneHandle { shared, task, committed, at_work: None });
                         }
@@ -415,6 +414,7 @@ impl Running {
 fn count(end: &mut GroupEnd, lane: &LaneHandle) {
     end.handled += lane.shared.handled.load(Ordering::Relaxed);
     end.failed += lane.shared.failed.load(Ordering::Relaxed);
+    end.dead += lane.shared.dead.load(Ordering::Relaxed);
 }
 
 fn ends_soon(task: &JoinHandle<()>) -> bool {

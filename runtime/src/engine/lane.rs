@@ -1,30 +1,44 @@
-//! The order of one partition: which record is next, which waits, what may be committed.
+//! The order of one partition: what may start, what waits, what may be committed.
 //!
 //! A pure state machine: the driver tells it what happened and does what it says. It knows no clock; the moments it
 //! is given and gives back are counted from whatever the driver counts from.
+//!
+//! Records stand in *lines*. Of a line one record is at work at a time, in the order of delivery; lines do not know of
+//! each other. `ordering: partition` is one line for all, `key` a line a key, `none` no line at all.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
+    hash::{BuildHasherDefault, Hasher},
+    time::Duration,
+};
 
 use super::tracker::{Sequence, Tracker};
+
+/// Which line a record stands in; `None` stands in none, and waits for nobody.
+pub(crate) type Line = Option<u64>;
 
 /// A partition while it is assigned; a new assignment gets a new lane.
 ///
 /// **Invariants** (held by `tests::random_histories_keep_the_promise`):
-/// one record at a time, in the order of delivery; a record is not passed before it is finished;
+/// of a line one record is at work at a time, in the order of delivery; a record is not passed by another of its line
+/// before it is performed or its dead letter is acknowledged; nothing is committed that is not finished;
 /// nothing starts once the lane is draining or lost; a lost lane commits nothing.
 #[derive(Debug)]
 pub(crate) struct Lane {
     tracker: Tracker,
-    /// The next record to start.
-    next: Sequence,
-    /// How many records have been delivered.
-    delivered: Sequence,
-    /// The record at work.
-    current: Option<Current>,
-    /// Performed records whose emits Kafka has not all acknowledged, in order, with how many are missing.
-    emitting: VecDeque<(Sequence, u32)>,
-    /// Acknowledged emits of the record at work.
-    early_acknowledged: u32,
+    /// Records from `base` on, until they are finished.
+    entries: VecDeque<Entry>,
+    base: Sequence,
+    /// What may start, in the order in which it became free to.
+    ready: VecDeque<Sequence>,
+    /// Lines that are taken, with who waits in them.
+    lines: HashMap<u64, VecDeque<Sequence>, BuildHasherDefault<AlreadyHashed>>,
+    /// Who is tried again, and when.
+    timers: BinaryHeap<Reverse<(Duration, Sequence)>>,
+    running: usize,
+    /// Records that are done but for acknowledgements.
+    unacknowledged: usize,
     phase: Phase,
     /// Reading cannot go on: the position is lost.
     halted: bool,
@@ -33,19 +47,28 @@ pub(crate) struct Lane {
 }
 
 #[derive(Debug)]
-struct Current {
-    sequence: Sequence,
+struct Entry {
+    line: Line,
     attempt: u32,
+    /// Emits and dead letters on their way; negative while acknowledgements are ahead of what `perform` has reported.
+    missing: i64,
     state: State,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// In a line, or free to start.
+    Waiting,
     Running,
-    /// Failed or deferred; to be tried again at this moment.
-    Waiting(Duration),
-    /// Will never succeed: the partition waits for a person.
+    /// Failed or put off; a timer stands for it.
+    Resting,
+    /// Will never succeed as things stand.
     Stuck,
+    /// Its dead letter is on its way; the line waits for it.
+    Dying,
+    /// Performed; emits are on their way, and the line has gone on.
+    Emitting,
+    Finished,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,24 +78,24 @@ enum Phase {
     Lost,
 }
 
-/// What the driver has to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Take the next delivered record and try it for the first time.
-    Start(Sequence),
-    /// Try the record at work again, not before this moment; `attempt` counts from 1.
-    Retry {
-        /// When.
-        at: Duration,
-        /// Which attempt it will be.
-        attempt: u32,
-    },
-    /// Nothing is there to start: deliver more, at most this many.
-    Deliver(usize),
-    /// Wait for emits to be acknowledged, or to be told otherwise.
-    Wait,
-    /// The lane is over.
-    End,
+/// Keys come as hashes.
+#[derive(Default)]
+struct AlreadyHashed(u64);
+
+impl Hasher for AlreadyHashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 impl Lane {
@@ -80,52 +103,40 @@ impl Lane {
     pub(crate) fn new(start: i64, window: u64) -> Self {
         Self {
             tracker: Tracker::new(start),
-            next: 0,
-            delivered: 0,
-            current: None,
-            emitting: VecDeque::new(),
-            early_acknowledged: 0,
+            entries: VecDeque::new(),
+            base: 0,
+            ready: VecDeque::new(),
+            lines: HashMap::default(),
+            timers: BinaryHeap::new(),
+            running: 0,
+            unacknowledged: 0,
             phase: Phase::Running,
             halted: false,
             window,
         }
     }
 
-    /// What to do next.
-    pub(crate) fn step(&mut self) -> Step {
-        match (&self.current, self.phase) {
-            (_, Phase::Lost) => Step::End,
-            (Some(Current { state: State::Running, .. }), _) => Step::Wait,
-            (_, Phase::Draining) => {
-                if self.emitting.is_empty() {
-                    Step::End
-                } else {
-                    Step::Wait
+    /// A record came in. Says whether it may start at once.
+    pub(crate) fn deliver(&mut self, offset: i64, line: Line) -> (Sequence, bool) {
+        let sequence = self.tracker.deliver(offset);
+        self.entries.push_back(Entry { line, attempt: 1, missing: 0, state: State::Waiting });
+        let free = match line {
+            None => true,
+            Some(line) => match self.lines.get_mut(&line) {
+                Some(waiting) => {
+                    waiting.push_back(sequence);
+                    false
                 }
-            }
-            (Some(Current { state: State::Waiting(at), attempt, .. }), Phase::Running) => {
-                Step::Retry { at: *at, attempt: *attempt }
-            }
-            (Some(Current { state: State::Stuck, .. }), Phase::Running) => Step::Wait,
-            (None, Phase::Running) if self.halted => Step::Wait,
-            (None, Phase::Running) if self.next < self.delivered => {
-                let sequence = self.next;
-                self.next += 1;
-                self.early_acknowledged = 0;
-                self.current = Some(Current { sequence, attempt: 1, state: State::Running });
-                Step::Start(sequence)
-            }
-            (None, Phase::Running) => match self.window.saturating_sub(self.tracker.span()) {
-                0 => Step::Wait,
-                room => Step::Deliver(room as usize),
+                None => {
+                    self.lines.insert(line, VecDeque::new());
+                    true
+                }
             },
+        };
+        if free {
+            self.ready.push_back(sequence);
         }
-    }
-
-    /// A record came in.
-    pub(crate) fn delivered(&mut self, offset: i64) {
-        self.tracker.deliver(offset);
-        self.delivered += 1;
+        (sequence, free)
     }
 
     /// The partition has been read up to `offset`, past what is not a record.
@@ -133,65 +144,115 @@ impl Lane {
         self.tracker.reach(offset);
     }
 
-    /// The record at work begins its next attempt.
-    pub(crate) fn retrying(&mut self) {
-        if let Some(current) = &mut self.current {
-            current.state = State::Running;
+    /// How many more records may be delivered: none while there is something to start.
+    pub(crate) fn room(&self) -> usize {
+        if self.phase != Phase::Running || self.halted || !self.ready.is_empty() {
+            return 0;
         }
+        usize::try_from(self.window.saturating_sub(self.tracker.span())).unwrap_or(usize::MAX)
     }
 
-    /// The record at work was performed or skipped, and has sent this many emits in all its attempts. Says how many
-    /// of them Kafka has not acknowledged.
-    pub(crate) fn performed(&mut self, emits: u32) -> u32 {
-        let Some(current) = self.current.take() else { return 0 };
-        let missing = emits.saturating_sub(std::mem::take(&mut self.early_acknowledged));
-        if missing == 0 {
-            self.tracker.finish(current.sequence);
-        } else {
-            self.emitting.push_back((current.sequence, missing));
+    /// Whether the window is full, so that nothing more is read until its first record is finished.
+    pub(crate) fn is_full(&self) -> bool {
+        self.phase == Phase::Running && self.tracker.span() >= self.window
+    }
+
+    /// Whether a record is at work.
+    pub(crate) fn is_working(&self) -> bool {
+        self.running > 0
+    }
+
+    /// Whether some line is taken.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
+    /// Whether a record could start now.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.phase == Phase::Running && !self.halted && !self.ready.is_empty()
+    }
+
+    /// Starts the next record that may: its sequence number and which attempt it is, from 1.
+    pub(crate) fn start(&mut self) -> Option<(Sequence, u32)> {
+        if !self.has_ready() {
+            return None;
         }
-        missing
+        let sequence = self.ready.pop_front()?;
+        let entry = self.entry(sequence)?;
+        entry.state = State::Running;
+        let attempt = entry.attempt;
+        self.running += 1;
+        Some((sequence, attempt))
     }
 
-    /// Whether a delivered record could start now.
-    pub(crate) fn has_next(&self) -> bool {
-        self.phase == Phase::Running && !self.halted && self.current.is_none() && self.next < self.delivered
+    /// When the next record has rested enough.
+    pub(crate) fn next_timer(&self) -> Option<Duration> {
+        if self.phase == Phase::Running { self.timers.peek().map(|Reverse((at, _))| *at) } else { None }
     }
 
-    /// The record at work failed: it is tried again at `at`, as a further attempt.
-    pub(crate) fn failed(&mut self, at: Duration) {
-        if let Some(current) = &mut self.current {
-            current.attempt = current.attempt.saturating_add(1);
-            current.state = State::Waiting(at);
-        }
-    }
-
-    /// The record at work is put off until `at`; that is not an attempt.
-    pub(crate) fn deferred(&mut self, at: Duration) {
-        if let Some(current) = &mut self.current {
-            current.state = State::Waiting(at);
-        }
-    }
-
-    /// The record at work cannot ever be handled as things stand: the partition waits.
-    pub(crate) fn stuck(&mut self) {
-        if let Some(current) = &mut self.current {
-            current.state = State::Stuck;
-        }
-    }
-
-    /// Kafka has acknowledged an emit of this record.
-    pub(crate) fn acknowledged(&mut self, sequence: Sequence) {
-        match self.emitting.binary_search_by_key(&sequence, |(sequence, _)| *sequence) {
-            Ok(place) => {
-                self.emitting[place].1 -= 1;
-                if self.emitting[place].1 == 0 {
-                    self.emitting.remove(place);
-                    self.tracker.finish(sequence);
-                }
+    /// Frees what has rested until `now`.
+    pub(crate) fn rested(&mut self, now: Duration) {
+        while let Some(Reverse((at, sequence))) = self.timers.peek().copied()
+            && at <= now
+        {
+            self.timers.pop();
+            if let Some(entry) = self.entry(sequence) {
+                entry.state = State::Waiting;
+                // Before anything new: it is the oldest of its line, and may hold the commit back.
+                self.ready.push_front(sequence);
             }
-            // Acknowledged before `perform` has returned.
-            Err(_) => self.early_acknowledged += 1,
+        }
+    }
+
+    /// A running record was performed or skipped, and has sent this many emits in all its attempts. Its line goes on.
+    /// Says how many emits Kafka has not acknowledged.
+    pub(crate) fn performed(&mut self, sequence: Sequence, emits: u32) -> u32 {
+        let Some(line) = self.ended(sequence) else { return 0 };
+        self.go_on(line);
+        self.await_acknowledgements(sequence, emits, State::Emitting)
+    }
+
+    /// A running record is given up: its dead letter is on its way, beside the emits of its attempts. Its line waits.
+    pub(crate) fn dying(&mut self, sequence: Sequence, sent: u32) {
+        if self.ended(sequence).is_some() {
+            self.await_acknowledgements(sequence, sent, State::Dying);
+        }
+    }
+
+    /// A running record failed: it is tried again at `at`, as a further attempt.
+    pub(crate) fn failed(&mut self, sequence: Sequence, at: Duration) {
+        if let Some(entry) = self.entry(sequence) {
+            entry.attempt = entry.attempt.saturating_add(1);
+        }
+        self.deferred(sequence, at);
+    }
+
+    /// A running record is put off until `at`; that is not an attempt.
+    pub(crate) fn deferred(&mut self, sequence: Sequence, at: Duration) {
+        if self.ended(sequence).is_some() {
+            self.set(sequence, State::Resting);
+            self.timers.push(Reverse((at, sequence)));
+        }
+    }
+
+    /// A running record cannot ever be handled as things stand: its line waits for a person.
+    pub(crate) fn stuck(&mut self, sequence: Sequence) {
+        if self.ended(sequence).is_some() {
+            self.set(sequence, State::Stuck);
+        }
+    }
+
+    /// Kafka has acknowledged an emit or the dead letter of this record.
+    pub(crate) fn acknowledged(&mut self, sequence: Sequence) {
+        let Some(entry) = self.entry(sequence) else { return };
+        entry.missing -= 1;
+        let (state, line) = (entry.state, entry.line);
+        if entry.missing == 0 && matches!(state, State::Emitting | State::Dying) {
+            self.unacknowledged -= 1;
+            self.finish(sequence);
+            if state == State::Dying {
+                self.go_on(line);
+            }
         }
     }
 
@@ -212,187 +273,79 @@ impl Lane {
         self.phase = Phase::Lost;
     }
 
+    /// Whether the lane has nothing left to wait for.
+    pub(crate) fn is_over(&self) -> bool {
+        match self.phase {
+            Phase::Running => false,
+            Phase::Draining => self.running == 0 && self.unacknowledged == 0,
+            Phase::Lost => self.running == 0,
+        }
+    }
+
     /// The offset that may be committed, unless the partition is lost.
     pub(crate) fn committable(&self) -> Option<i64> {
         (self.phase != Phase::Lost).then(|| self.tracker.committable())
     }
 
-    /// The attempt that the record at work is in, from 1.
-    pub(crate) fn attempt(&self) -> u32 {
-        self.current.as_ref().map_or(1, |current| current.attempt)
+    /// A running record runs no more. Gives its line.
+    fn ended(&mut self, sequence: Sequence) -> Option<Line> {
+        let entry = self.entry(sequence)?;
+        debug_assert_eq!(entry.state, State::Running, "only a running record ends");
+        let line = entry.line;
+        self.running -= 1;
+        Some(line)
+    }
+
+    fn await_acknowledgements(&mut self, sequence: Sequence, sent: u32, state: State) -> u32 {
+        let Some(entry) = self.entry(sequence) else { return 0 };
+        entry.missing += i64::from(sent);
+        let (missing, line) = (entry.missing, entry.line);
+        if missing == 0 {
+            self.finish(sequence);
+            if state == State::Dying {
+                self.go_on(line);
+            }
+        } else {
+            entry.state = state;
+            self.unacknowledged += 1;
+        }
+        u32::try_from(missing).unwrap_or(0)
+    }
+
+    /// The next of a line may start; a line without one is free.
+    fn go_on(&mut self, line: Line) {
+        let Some(line) = line else { return };
+        if let Some(waiting) = self.lines.get_mut(&line) {
+            match waiting.pop_front() {
+                Some(next) => self.ready.push_back(next),
+                None => {
+                    self.lines.remove(&line);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, sequence: Sequence) {
+        self.set(sequence, State::Finished);
+        self.tracker.finish(sequence);
+        while self.entries.front().is_some_and(|entry| entry.state == State::Finished) {
+            self.entries.pop_front();
+            self.base += 1;
+        }
+    }
+
+    fn set(&mut self, sequence: Sequence, state: State) {
+        if let Some(entry) = self.entry(sequence) {
+            entry.state = state;
+        }
+    }
+
+    fn entry(&mut self, sequence: Sequence) -> Option<&mut Entry> {
+        let place = usize::try_from(sequence.checked_sub(self.base)?).ok()?;
+        self.entries.get_mut(place)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[derive(Debug, Clone)]
-    enum Happening {
-        Performed { emits: u32 },
-        Failed,
-        Deferred,
-        Stuck,
-        Acknowledge { nth: usize },
-        Drain,
-        Lose,
-    }
-
-    fn happenings() -> impl Strategy<Value = Vec<Happening>> {
-        let happening = prop_oneof![
-            30 => (0u32..3).prop_map(|emits| Happening::Performed { emits }),
-            10 => Just(Happening::Failed),
-            5 => Just(Happening::Deferred),
-            1 => Just(Happening::Stuck),
-            30 => (0usize..8).prop_map(|nth| Happening::Acknowledge { nth }),
-            1 => Just(Happening::Drain),
-            1 => Just(Happening::Lose),
-        ];
-        prop::collection::vec(happening, 1..200)
-    }
-
-    /// What a careful person with a notebook would know of the partition.
-    #[derive(Default)]
-    struct Notebook {
-        /// Offset of each delivered record, in order.
-        offsets: Vec<i64>,
-        /// Records that are handled, with all emits acknowledged.
-        finished: Vec<bool>,
-        /// Emits on their way, as records.
-        in_flight: Vec<Sequence>,
-        ended: bool,
-    }
-
-    impl Notebook {
-        fn committable(&self, start: i64) -> i64 {
-            match self.finished.iter().position(|finished| !finished) {
-                Some(first) => self.offsets[first],
-                None => self.offsets.last().map_or(start, |last| last + 1),
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1_000))]
-
-        /// If this fails, some order of successes, failures, acknowledgements and rebalances loses or reorders records.
-        #[test]
-        fn random_histories_keep_the_promise(start in 0i64..50, window in 1u64..12, history in happenings()) {
-            let mut lane = Lane::new(start, window);
-            let mut notebook = Notebook::default();
-            let mut running: Option<Sequence> = None;
-            let mut draining = false;
-            let mut lost = false;
-            let mut started: Sequence = 0;
-            let mut sent_by_running = 0;
-            for happening in history {
-                match happening {
-                    Happening::Drain => { lane.drain(); draining = true; }
-                    Happening::Lose => { lane.lose(); lost = true; }
-                    Happening::Acknowledge { nth } if !notebook.in_flight.is_empty() => {
-                        let nth = nth % notebook.in_flight.len();
-                        let record = notebook.in_flight.swap_remove(nth);
-                        lane.acknowledged(record);
-                        if running != Some(record) && !notebook.in_flight.contains(&record) {
-                            notebook.finished[record as usize] = true;
-                        }
-                    }
-                    Happening::Acknowledge { .. } => {}
-                    outcome => {
-                        let Some(record) = running else { continue };
-                        match outcome {
-                            Happening::Performed { emits } => {
-                                for _ in 0..emits { notebook.in_flight.push(record); }
-                                lane.performed(sent_by_running + emits);
-                                running = None;
-                                if !notebook.in_flight.contains(&record) { notebook.finished[record as usize] = true; }
-                            }
-                            Happening::Failed => {
-                                // An attempt can have sent something before it failed.
-                                notebook.in_flight.push(record);
-                                sent_by_running += 1;
-                                lane.failed(Duration::ZERO);
-                            }
-                            Happening::Deferred => lane.deferred(Duration::ZERO),
-                            _ => { lane.stuck(); }
-                        }
-                    }
-                }
-                // The driver: does what the lane says until it has to wait.
-                loop {
-                    match lane.step() {
-                        Step::Start(sequence) => {
-                            prop_assert!(!draining && !lost, "started after the partition was given up");
-                            prop_assert!(running.is_none() && sequence == started, "out of order");
-                            started += 1;
-                            sent_by_running = 0;
-                            running = Some(sequence);
-                        }
-                        Step::Retry { .. } => {
-                            prop_assert!(!draining && !lost, "retried after the partition was given up");
-                            prop_assert!(running.is_some());
-                            lane.retrying();
-                        }
-                        Step::Deliver(room) => {
-                            prop_assert!(room as u64 <= window);
-                            for _ in 0..room {
-                                let offset = notebook.offsets.last().map_or(start, |last| last + 1 + (started as i64 % 2));
-                                lane.delivered(offset);
-                                notebook.offsets.push(offset);
-                                notebook.finished.push(false);
-                            }
-                        }
-                        Step::Wait => break,
-                        Step::End => { notebook.ended = true; break; }
-                    }
-                }
-                prop_assert_eq!(lane.committable(), (!lost).then(|| notebook.committable(start)));
-                if notebook.ended {
-                    prop_assert!(draining || lost);
-                    break;
-                }
-            }
-        }
-    }
-
-    /// If this fails, a stop waits for ever on a partition whose record cannot be parsed.
-    #[test]
-    fn a_stuck_lane_drains_at_once() {
-        let mut lane = Lane::new(0, 10);
-        assert_eq!(lane.step(), Step::Deliver(10));
-        lane.delivered(0);
-        assert_eq!(lane.step(), Step::Start(0));
-        lane.stuck();
-        assert_eq!(lane.step(), Step::Wait);
-        lane.drain();
-        assert_eq!(lane.step(), Step::End);
-        assert_eq!(lane.committable(), Some(0));
-    }
-
-    /// If this fails, a stop in the middle of a long backoff holds up the process for the whole of it.
-    #[test]
-    fn a_backoff_does_not_hold_up_a_stop() {
-        let mut lane = Lane::new(5, 10);
-        lane.delivered(5);
-        assert_eq!(lane.step(), Step::Start(0));
-        lane.failed(Duration::from_secs(30));
-        assert_eq!(lane.step(), Step::Retry { at: Duration::from_secs(30), attempt: 2 });
-        lane.drain();
-        assert_eq!(lane.step(), Step::End);
-    }
-
-    /// If this fails, an emit that Kafka has not acknowledged is lost when the process stops behind it.
-    #[test]
-    fn a_drain_waits_for_acknowledgements() {
-        let mut lane = Lane::new(0, 10);
-        lane.delivered(0);
-        assert_eq!(lane.step(), Step::Start(0));
-        lane.performed(1);
-        lane.drain();
-        assert_eq!((lane.step(), lane.committable()), (Step::Wait, Some(0)));
-        lane.acknowledged(0);
-        assert_eq!((lane.step(), lane.committable()), (Step::End, Some(1)));
-    }
-}
+#[path = "lane_tests.rs"]
+mod tests;

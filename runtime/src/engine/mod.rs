@@ -7,6 +7,7 @@ pub(crate) mod consumer;
 mod driver;
 mod group;
 mod lane;
+mod pool;
 mod report;
 pub(crate) mod shared;
 mod tracker;
@@ -24,11 +25,12 @@ use std::{
 use tokio::{runtime::Handle, sync::Semaphore};
 
 use self::{
+    attempt::Bounds,
     consumer::Consumer,
     driver::{ConsumerSettings, LaneParts},
     group::{Group, GroupEnd, GroupOrder, OpenLane},
     report::{Report, Reporter},
-    shared::AppShared,
+    shared::{AppShared, MemoryBudget},
 };
 use crate::{
     App,
@@ -37,9 +39,6 @@ use crate::{
     producer::{Producer, SendError},
     settings::{self, Settings},
 };
-
-/// Records between the first unfinished one and the newest of a partition.
-const WINDOW: u64 = 100_000;
 
 /// Why an app did not start.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +71,8 @@ pub(crate) struct End {
     pub(crate) handled: u64,
     /// Failed attempts.
     pub(crate) failed: u64,
+    /// Records in the dead letter topic.
+    pub(crate) dead: u64,
     /// Handlers that did not end in time.
     pub(crate) blocked: Vec<Blocked>,
     /// What else went wrong at the end: a group and a sentence. The records behind it are done again.
@@ -101,8 +102,9 @@ pub(crate) fn start<S: Send + Sync + 'static>(
     let topics = app.manifest.topics.iter();
     let names: BTreeMap<_, _> = topics.map(|topic| (topic.key, kafka_name(settings, topic.key))).collect();
     let reporter = Arc::new(Reporter::new(listener, app.manifest, names.clone()));
-    let emits = app.routes.iter().any(|route| !route.entry.emits.is_empty());
-    let producer = if emits { Some(Producer::new(&config::producer(settings, brokers))?) } else { None };
+    let sends = app.routes.iter().any(|route| !route.entry.emits.is_empty())
+        || settings.consumers.iter().any(|consumer| consumer.selected && consumer.dead_letter.is_some());
+    let producer = if sends { Some(Producer::new(&config::producer(settings, brokers))?) } else { None };
     let consumers: Vec<_> = app.routes.iter().map(|route| (route.entry, (route.build)(&state))).collect();
     let shared = Arc::new(AppShared { state, producer: producer.clone(), names });
 
@@ -113,8 +115,15 @@ pub(crate) fn start<S: Send + Sync + 'static>(
         for (entry, consumer) in &consumers {
             let Some(found) = settings.consumer(entry) else { continue };
             if entry.group == group.name && found.selected {
-                let consumer_settings =
-                    ConsumerSettings { entry, tombstones: found.tombstones, backoff: found.backoff };
+                let consumer_settings = Arc::new(ConsumerSettings {
+                    entry,
+                    tombstones: found.tombstones,
+                    backoff: found.backoff,
+                    bounds: Bounds { timeout: found.timeout, attempts: found.attempts },
+                    dead_letter: found.dead_letter.clone(),
+                    ordering: group.ordering,
+                    window: group.window,
+                });
                 routes.insert(kafka_name(settings, entry.topic), (consumer_settings, Arc::clone(consumer)));
             }
         }
@@ -135,7 +144,7 @@ fn kafka_name(settings: &Settings, key: &str) -> String {
     settings.topic(key).map_or_else(|| key.to_owned(), |topic| topic.name.clone())
 }
 
-type Routes<S> = BTreeMap<String, (ConsumerSettings, Arc<dyn Consumer<S>>)>;
+type Routes<S> = BTreeMap<String, (Arc<ConsumerSettings>, Arc<dyn Consumer<S>>)>;
 
 #[expect(clippy::too_many_arguments, reason = "everything that a group shares with the app, once")]
 fn start_group<S: Send + Sync + 'static>(
@@ -153,8 +162,7 @@ fn start_group<S: Send + Sync + 'static>(
     let client_config = config::consumer(settings, group, brokers, routes.len());
     let topics: BTreeSet<String> = routes.keys().cloned().collect();
     let controllers = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.entry.controller)).collect();
-    let permits = Arc::new(Semaphore::new(group.concurrency));
-    let open_lane = open_lane(routes, Arc::clone(app), report.clone());
+    let open_lane = open_lane(group, routes, Arc::clone(app), report.clone());
     let (runtime, stop_budget) = (runtime.clone(), settings.shutdown_timeout);
     let thread_order = Arc::clone(&order);
 
@@ -171,8 +179,7 @@ fn start_group<S: Send + Sync + 'static>(
         };
         let _ = told.send(Ok(()));
         report.reporter.tell(&Event::Started { group: &report.group });
-        let group =
-            Group { client, open_lane, permits, runtime, report, order: thread_order, stop_budget, controllers };
+        let group = Group { client, open_lane, runtime, report, order: thread_order, stop_budget, controllers };
         let end = group.run();
         let _ = ended.send(());
         end
@@ -184,13 +191,21 @@ fn start_group<S: Send + Sync + 'static>(
     }
 }
 
-fn open_lane<S: Send + Sync + 'static>(routes: Routes<S>, app: Arc<AppShared<S>>, report: Report) -> OpenLane {
-    Box::new(move |assigned, shared, permits, runtime| {
+fn open_lane<S: Send + Sync + 'static>(
+    group: &settings::Group,
+    routes: Routes<S>,
+    app: Arc<AppShared<S>>,
+    report: Report,
+) -> OpenLane {
+    let permits = Arc::new(Semaphore::new(group.concurrency));
+    // Half of the group's memory is for what librdkafka has prefetched.
+    let memory = Arc::new(MemoryBudget::new(usize::try_from(group.memory / 2).unwrap_or(usize::MAX)));
+    Box::new(move |assigned, shared, runtime| {
         // Only topics that have a route are subscribed to.
         let (settings, consumer) = routes.get(&*assigned.partition.topic)?;
         let report = report.of(settings.entry);
-        let app = Arc::clone(&app);
-        let lane = LaneParts { app, assigned, shared, consumer: *settings, permits, report, window: WINDOW };
+        let (app, permits, memory) = (Arc::clone(&app), Arc::clone(&permits), Arc::clone(&memory));
+        let lane = LaneParts { app, assigned, shared, consumer: Arc::clone(settings), permits, memory, report };
         Some(consumer.open(lane, runtime))
     })
 }
@@ -233,6 +248,7 @@ impl Running {
                 Ok(group) => {
                     end.handled += group.handled;
                     end.failed += group.failed;
+                    end.dead += group.dead;
                     end.blocked.extend(group.blocked);
                     end.uncommitted.extend(group.uncommitted.map(|reason| (name.clone(), reason)));
                     end.fatal.extend(group.fatal.map(|reason| (name.clone(), reason)));

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::attempt::Failure;
 use crate::{
     Error, Record,
     client::TopicPartition,
     events::{Event, Listener, Place},
     manifest::{ConsumerEntry, Manifest},
     producer::Delivered,
+    worker::FailureKind,
 };
 
 /// What the whole app's reports share.
@@ -57,6 +57,11 @@ impl Report {
         self.reporter.wants_done
     }
 
+    /// The app's name.
+    pub(crate) fn app(&self) -> &'static str {
+        self.reporter.manifest.app
+    }
+
     fn controller(&self) -> &'static str {
         self.entry.map_or("", |entry| entry.controller)
     }
@@ -99,33 +104,48 @@ impl Report {
         self.tell(&Event::Deferred { place: record.into(), controller: self.controller(), wait });
     }
 
-    pub(crate) fn failed(&self, record: &Record, attempt: u32, failure: &Failure, next: Duration) {
+    pub(crate) fn failed(&self, record: &Record, attempt: u32, kind: FailureKind, error: &Error, next: Duration) {
         let (place, controller) = (record.into(), self.controller());
-        match failure {
-            Failure::Error(error) => self.tell(&Event::Failed { place, controller, attempt, error, next }),
-            Failure::Panic(message) => self.tell(&Event::Panicked { place, controller, attempt, message, next }),
+        if kind == FailureKind::Panicked {
+            self.tell(&Event::Panicked { place, controller, attempt, message: &error.to_string(), next });
+        } else {
+            self.tell(&Event::Failed { place, controller, attempt, error, next });
         }
     }
 
-    pub(crate) fn unparseable(&self, record: &Record, error: &Error) {
+    /// The last attempt has failed, and the record goes to the dead letter topic.
+    pub(crate) fn gave_up(&self, record: &Record, attempts: u32, error: &Error, dead_letter: Option<&str>) {
+        let (place, controller) = (record.into(), self.controller());
+        let topic = dead_letter.unwrap_or_default();
+        self.tell(&Event::DeadLettered { place, controller, attempts, error, topic });
+    }
+
+    pub(crate) fn unparseable(&self, record: &Record, error: &Error, dead_letter: Option<&str>) {
         let Some(entry) = self.entry else { return };
         let (topic, controller) = (entry.topic, entry.controller);
         let topics = &self.reporter.manifest.topics;
         let message = topics.iter().find(|known| known.key == topic).map_or("json", |topic| topic.message);
-        self.tell(&Event::Unparseable { record, topic, controller, message, error });
+        self.tell(&Event::Unparseable { record, topic, controller, message, error, dead_letter });
     }
 
-    pub(crate) fn tombstone_refused(&self, record: &Record) {
+    pub(crate) fn tombstone_refused(&self, record: &Record, dead_letter: Option<&str>) {
         let Some(entry) = self.entry else { return };
-        self.tell(&Event::TombstoneRefused { record, topic: entry.topic, controller: entry.controller });
+        let (topic, controller) = (entry.topic, entry.controller);
+        self.tell(&Event::TombstoneRefused { record, topic, controller, dead_letter });
     }
 
-    pub(crate) fn emit_failed(&self, partition: &TopicPartition, topic: &'static str, reason: &str, wait: Duration) {
-        let topic = self.reporter.kafka_name(topic);
-        let seconds = wait.as_secs_f64();
+    pub(crate) fn send_failed(&self, partition: &TopicPartition, topic: &str, reason: &str, wait: Duration) {
+        let (controller, seconds) = (self.controller(), wait.as_secs_f64());
         self.warn(&format!(
-            "Kafka has not taken what {} sent to {topic} while it handled {partition}: {reason}; sent again in {seconds:.1} s",
-            self.controller()
+            "Kafka has not taken a record for {topic} from {controller} on {partition}: {reason}; sent again in \
+             {seconds:.1} s"
+        ));
+    }
+
+    pub(crate) fn window_full(&self, partition: &TopicPartition, offset: i64) {
+        self.warn(&format!(
+            "{partition} is not read any further: the record at offset {offset} is not finished, and `window` records \
+             wait behind it"
         ));
     }
 

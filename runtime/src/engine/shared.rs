@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     thread::Thread,
 };
@@ -32,19 +32,30 @@ impl<S> AppShared<S> {
     }
 
     pub(crate) async fn send(&self, scope: &EmitScope, topic: &'static str, outgoing: Outgoing) -> Result {
-        match (scope, &self.producer) {
-            (EmitScope::Lane { lane, sequence }, Some(producer)) => {
-                let acknowledge = LaneAcknowledge { lane: Arc::clone(lane), sequence: *sequence, topic };
-                producer.enqueue(outgoing, Box::new(acknowledge)).await?;
+        match scope {
+            EmitScope::Lane { lane, sequence } => {
+                self.send_from(lane, *sequence, Sent::Emit(topic), outgoing).await?;
             }
-            (EmitScope::Captured(captured), _) => {
+            EmitScope::Captured(captured) => {
                 let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
                 let offset = i64::try_from(captured.len()).unwrap_or(i64::MAX);
                 captured.push((topic, owned(outgoing, offset)));
             }
-            (EmitScope::Lane { .. }, None) => return Err(crate::Error::new("the app has no producer")),
         }
         Ok(())
+    }
+
+    /// Hands a record to the producer; the lane is told what became of it.
+    pub(crate) async fn send_from(
+        &self,
+        lane: &Arc<LaneShared>,
+        sequence: Sequence,
+        sent: Sent,
+        outgoing: Outgoing,
+    ) -> Result {
+        let Some(producer) = &self.producer else { return Err(crate::Error::new("the app has no producer")) };
+        let acknowledge = LaneAcknowledge { lane: Arc::clone(lane), sequence, sent };
+        Ok(producer.enqueue(outgoing, Box::new(acknowledge)).await?)
     }
 }
 
@@ -56,7 +67,7 @@ fn owned(outgoing: Outgoing, offset: i64) -> OwnedRecord {
         timestamp_ms: None,
         key: outgoing.key,
         value: outgoing.value,
-        headers: outgoing.headers.into_iter().map(|(name, value)| (name.into_bytes(), Some(value))).collect(),
+        headers: outgoing.headers,
     }
 }
 
@@ -68,27 +79,61 @@ pub(crate) enum EmitScope {
     Captured(Mutex<Vec<(&'static str, OwnedRecord)>>),
 }
 
-/// What became of an emit.
+/// What a lane has sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// What a controller sent, with the topic's key.
+    Emit(&'static str),
+    /// A record that was given up.
+    DeadLetter,
+}
+
+/// What became of something that a lane has sent.
 pub(crate) enum Acknowledgement {
-    Delivered { sequence: Sequence, topic: &'static str, delivered: Delivered },
-    Undelivered { sequence: Sequence, topic: &'static str, outgoing: Outgoing, reason: String },
+    Delivered { sequence: Sequence, sent: Sent, delivered: Delivered },
+    Undelivered { sequence: Sequence, sent: Sent, outgoing: Outgoing, reason: String },
 }
 
 struct LaneAcknowledge {
     lane: Arc<LaneShared>,
     sequence: Sequence,
-    topic: &'static str,
+    sent: Sent,
 }
 
 impl Acknowledge for LaneAcknowledge {
     fn delivered(self: Box<Self>, delivered: Delivered) {
-        let Self { lane, sequence, topic } = *self;
-        lane.acknowledge(Acknowledgement::Delivered { sequence, topic, delivered });
+        let Self { lane, sequence, sent } = *self;
+        lane.acknowledge(Acknowledgement::Delivered { sequence, sent, delivered });
     }
 
     fn undelivered(self: Box<Self>, outgoing: Outgoing, reason: String) {
-        let Self { lane, sequence, topic } = *self;
-        lane.acknowledge(Acknowledgement::Undelivered { sequence, topic, outgoing, reason });
+        let Self { lane, sequence, sent } = *self;
+        lane.acknowledge(Acknowledgement::Undelivered { sequence, sent, outgoing, reason });
+    }
+}
+
+/// How many bytes of records may wait in the lanes of a group.
+#[derive(Debug)]
+pub(crate) struct MemoryBudget {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl MemoryBudget {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, used: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.used.load(Ordering::Relaxed) < self.limit
+    }
+
+    pub(crate) fn take(&self, bytes: usize) {
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -116,8 +161,10 @@ pub(crate) struct LaneShared {
     at_work: AtomicI64,
     /// Records handled or skipped.
     pub(crate) handled: AtomicU64,
-    /// Failed attempts.
+    /// Failed attempts, and records that could not be parsed.
     pub(crate) failed: AtomicU64,
+    /// Records in the dead letter topic, acknowledged.
+    pub(crate) dead: AtomicU64,
     has_acknowledgements: AtomicBool,
     acknowledgements: Mutex<Vec<Acknowledgement>>,
     group_thread: Thread,
@@ -133,6 +180,7 @@ impl LaneShared {
             at_work: AtomicI64::new(NO_OFFSET),
             handled: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            dead: AtomicU64::new(0),
             has_acknowledgements: AtomicBool::new(false),
             acknowledgements: Mutex::new(Vec::new()),
             group_thread,

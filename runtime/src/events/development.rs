@@ -106,13 +106,19 @@ impl Development {
                 let panicked = paint.red(&format!("panicked (attempt {attempt})"));
                 format!("{head}{panicked}: {message}\nagain in {}", Short(next))
             }
-            Event::Unparseable { record, message, error, .. } => {
+            Event::Unparseable { record, message, error, dead_letter, .. } => {
                 let words = paint.red(&format!("cannot be parsed as {message}"));
-                let report = poison(record, &format!("{words}: {}", error.chain()));
+                let report = poison(record, &format!("{words}: {}", error.chain()), dead_letter);
                 format!("{report}\nhelp: {}", unparseable_help(&error.chain(), message))
             }
-            Event::TombstoneRefused { record, topic, .. } => {
-                let report = poison(record, &paint.red("has no value (a tombstone)"));
+            Event::DeadLettered { place, controller, attempts, error, topic } => {
+                let head = page.head(place, controller);
+                let attempts = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
+                let gave_up = paint.red(&format!("gave up after {attempts}"));
+                format!("{head}{gave_up}: {}\ngoes to {topic}", error.chain())
+            }
+            Event::TombstoneRefused { record, topic, dead_letter, .. } => {
+                let report = poison(record, &paint.red("has no value (a tombstone)"), dead_letter);
                 format!(
                     "{report}\nhelp: say at `{topic}` in karafka.yml what that means: `tombstones: skip`, or \
                      `tombstones: deliver` and a `perform_tombstone`"
@@ -245,7 +251,7 @@ fn repeat_words(to_repeat: u64) -> String {
 }
 
 /// A record that stopped its partition: where it is, what it holds, what waits.
-fn poison(record: &Record, words: &str) -> String {
+fn poison(record: &Record, words: &str, dead_letter: Option<&str>) -> String {
     let place = Place::from(record);
     let key = excerpt::key(record.key());
     let value = match record.value() {
@@ -253,9 +259,11 @@ fn poison(record: &Record, words: &str) -> String {
         Some(bytes) => format!("{}: {}", excerpt::size(bytes.len()), excerpt::excerpt(bytes)),
     };
     let (topic, partition) = (place.topic, place.partition);
-    format!(
-        "{place}  {words}\n{key}, {value}\npartition {topic}/{partition} waits here until the app starts again; others go on"
-    )
+    let next = dead_letter.map_or_else(
+        || format!("partition {topic}/{partition} waits here until the app starts again; others go on"),
+        |dead_letter| format!("goes to {dead_letter}"),
+    );
+    format!("{place}  {words}\n{key}, {value}\n{next}")
 }
 
 /// What mends a record that cannot be parsed.

@@ -164,6 +164,21 @@ pub enum Event<'a> {
         message: &'a str,
         /// Why.
         error: &'a Error,
+        /// Where it goes; without it, its partition (or key) waits.
+        dead_letter: Option<&'a str>,
+    },
+    /// The last attempt failed: the record goes to the dead letter topic, and counts as done when Kafka has it there.
+    DeadLettered {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// How many attempts there were.
+        attempts: u32,
+        /// Why the last one failed.
+        error: &'a Error,
+        /// The dead letter topic's name in Kafka.
+        topic: &'a str,
     },
     /// A record has no value, and the manifest does not say what that means; its partition waits as for
     /// [`Event::Unparseable`].
@@ -174,6 +189,8 @@ pub enum Event<'a> {
         topic: &'a str,
         /// The controller's constant.
         controller: &'a str,
+        /// Where it goes; without it, its partition (or key) waits.
+        dead_letter: Option<&'a str>,
     },
     /// A record is unfinished for so long that its partition is not fetched any further.
     Stuck {

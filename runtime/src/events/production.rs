@@ -90,7 +90,7 @@ impl Listener for Production {
             Event::Panicked { place, controller, attempt, message, next } => {
                 about!(error, place, controller, attempt, error = message, next_ms = milliseconds(next), "panicked");
             }
-            Event::Unparseable { record, controller, message, error, .. } => {
+            Event::Unparseable { record, controller, message, error, dead_letter, .. } => {
                 let bytes = record.value().map_or(0, <[u8]>::len);
                 let place = Place::from(record);
                 about!(
@@ -100,11 +100,23 @@ impl Listener for Production {
                     message_type = message,
                     error = error.chain(),
                     bytes,
-                    "cannot be parsed; the partition waits"
+                    dead_letter,
+                    "cannot be parsed"
                 );
             }
-            Event::TombstoneRefused { record, controller, .. } => {
-                about!(error, Place::from(record), controller, "has no value; the partition waits");
+            Event::DeadLettered { place, controller, attempts, error, topic } => {
+                about!(
+                    error,
+                    place,
+                    controller,
+                    attempts,
+                    error = error.chain(),
+                    dead_letter = topic,
+                    "gave up; goes to the dead letter topic"
+                );
+            }
+            Event::TombstoneRefused { record, controller, dead_letter, .. } => {
+                about!(error, Place::from(record), controller, dead_letter, "has no value");
             }
             Event::Stuck { place, controller, age } => {
                 about!(

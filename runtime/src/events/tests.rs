@@ -77,13 +77,35 @@ fn tell_everything(listener: &dyn Listener) {
     });
     let missing = Error::new("missing field `total` at line 1 column 87");
     let topic = "orders";
-    listener.on(&Event::Unparseable { record: &record, topic, controller, message: "Order", error: &missing });
+    listener.on(&Event::Unparseable {
+        record: &record,
+        topic,
+        controller,
+        message: "Order",
+        error: &missing,
+        dead_letter: None,
+    });
     let foreign =
         Record::from(OwnedRecord { topic: "orders".into(), value: Some(vec![0, 0xff, 27]), ..OwnedRecord::default() });
     let wrong = Error::new("expected value at line 1 column 1");
-    listener.on(&Event::Unparseable { record: &foreign, topic, controller, message: "json", error: &wrong });
+    listener.on(&Event::Unparseable {
+        record: &foreign,
+        topic,
+        controller,
+        message: "json",
+        error: &wrong,
+        dead_letter: Some("orders.dead"),
+    });
     let tombstone = Record::from(OwnedRecord { topic: "orders".into(), ..OwnedRecord::default() });
-    listener.on(&Event::TombstoneRefused { record: &tombstone, topic, controller });
+    listener.on(&Event::TombstoneRefused { record: &tombstone, topic, controller, dead_letter: None });
+    let dead = Event::DeadLettered {
+        place: place("orders", 2, 4),
+        controller,
+        attempts: 5,
+        error: &wrong,
+        topic: "orders.dead",
+    };
+    listener.on(&dead);
     listener.on(&Event::Stuck { place: place("orders", 2, 4), controller, age: Duration::from_secs(600) });
     listener.on(&Event::CommitFailed { group, reason: "Coordinator load in progress" });
     listener.on(&Event::Disconnected { group, reason: "AllBrokersDown" });

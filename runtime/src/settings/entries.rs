@@ -1,7 +1,12 @@
 //! Groups, topics and consumers: what only the manifest says of them.
 
+use std::time::Duration;
+
 use super::{Layers, SettingError, parse, parse::Backoff};
 use crate::manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry};
+
+/// Attempts before the dead letter topic, where the manifest names a topic and no number.
+const ATTEMPTS: u32 = 5;
 
 /// A consumer group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +16,10 @@ pub struct Group {
     pub name: String,
     /// Its id in Kafka.
     pub id: String,
+    /// Which records wait for each other.
+    pub ordering: Ordering,
+    /// Records of a partition between the first unfinished one and the newest.
+    pub window: u64,
     /// How many performs run at once: a flag or variable, else the group's own number, else the process's.
     pub concurrency: usize,
     /// The consumer group protocol.
@@ -49,6 +58,12 @@ pub struct Consumer {
     pub tombstones: Tombstones,
     /// The time between two attempts.
     pub backoff: Backoff,
+    /// How many attempts there are before the dead letter topic; `None`: no end to them.
+    pub attempts: Option<u32>,
+    /// How long an attempt may take.
+    pub timeout: Option<Duration>,
+    /// The dead letter topic's name in Kafka.
+    pub dead_letter: Option<String>,
     /// Whether the flags leave it in.
     pub selected: bool,
 }
@@ -63,6 +78,18 @@ pub enum Tombstones {
     /// It stops its partition, as what cannot be parsed does.
     #[default]
     Fail,
+}
+
+/// Which records of a partition wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ordering {
+    /// All: one at a time, in offset order.
+    #[default]
+    Partition,
+    /// Those of one key. Records without a key wait for nobody.
+    Key,
+    /// None.
+    None,
 }
 
 /// The consumer group protocol.
@@ -113,7 +140,7 @@ impl Assignor {
 pub(super) fn group(layers: &mut Layers<'_>, entry: &GroupEntry, shared: Option<usize>, concurrency: usize) -> Group {
     let name = entry.name;
     let key = |setting: &str| format!("groups.{name}.{setting}");
-    let known = ["concurrency", "ordering", "protocol", "assignor", "instance_id", "memory", "delivery"];
+    let known = ["concurrency", "ordering", "protocol", "assignor", "instance_id", "memory", "window", "delivery"];
     refuse_unknown(layers, entry.settings.iter().map(|(name, _)| *name), &known, key);
 
     let id = layers.text(&key("id"), name);
@@ -121,7 +148,11 @@ pub(super) fn group(layers: &mut Layers<'_>, entry: &GroupEntry, shared: Option<
     let own = layers.entry(&key("concurrency"), entry.settings, "concurrency");
     let own = if shared.is_some() { None } else { layers.read_optional(own, parse::concurrency) };
     let ordering = layers.entry(&key("ordering"), entry.settings, "ordering");
-    layers.read(ordering, |text| one_of(text, &[("partition", ())], "`partition` in this version"), ());
+    let orderings = [("partition", Ordering::Partition), ("key", Ordering::Key), ("none", Ordering::None)];
+    let ordering =
+        layers.read(ordering, |text| one_of(text, &orderings, "`partition`, `key` or `none`"), Ordering::Partition);
+    let window = layers.entry(&key("window"), entry.settings, "window");
+    let window = layers.read(window, parse::window, 100_000);
     let delivery = layers.entry(&key("delivery"), entry.settings, "delivery");
     layers.read(delivery, |text| one_of(text, &[("at_least_once", ())], "`at_least_once` in this version"), ());
     let protocol = layers.entry(&key("protocol"), entry.settings, "protocol");
@@ -138,6 +169,8 @@ pub(super) fn group(layers: &mut Layers<'_>, entry: &GroupEntry, shared: Option<
     Group {
         name: name.to_owned(),
         id,
+        ordering,
+        window,
         concurrency: shared.or(own).unwrap_or(concurrency),
         protocol,
         assignor,
@@ -157,7 +190,12 @@ pub(super) fn topic(layers: &mut Layers<'_>, entry: &TopicEntry) -> Topic {
     Topic { key: entry.key.to_owned(), name, partitions }
 }
 
-pub(super) fn consumer(layers: &mut Layers<'_>, manifest: &Manifest, entry: &ConsumerEntry) -> Consumer {
+pub(super) fn consumer(
+    layers: &mut Layers<'_>,
+    manifest: &Manifest,
+    entry: &ConsumerEntry,
+    kafka_topic: &str,
+) -> Consumer {
     let alone = manifest.consumers.iter().filter(|other| other.topic == entry.topic).count() == 1;
     let prefix = if alone {
         format!("topics.{}", entry.topic)
@@ -165,14 +203,31 @@ pub(super) fn consumer(layers: &mut Layers<'_>, manifest: &Manifest, entry: &Con
         format!("topics.{}.consumers.{}", entry.topic, entry.group)
     };
     let key = |setting: &str| format!("{prefix}.{setting}");
-    refuse_unknown(layers, entry.settings.iter().map(|(name, _)| *name), &["tombstones", "retry.backoff"], key);
+    let known = ["tombstones", "retry.backoff", "retry.attempts", "timeout", "dead_letter"];
+    refuse_unknown(layers, entry.settings.iter().map(|(name, _)| *name), &known, key);
     let tombstones = layers.entry(&key("tombstones"), entry.settings, "tombstones");
     let words = [("deliver", Tombstones::Deliver), ("skip", Tombstones::Skip), ("fail", Tombstones::Fail)];
     let tombstones =
         layers.read(tombstones, |text| one_of(text, &words, "`deliver`, `skip` or `fail`"), Tombstones::Fail);
     let backoff = layers.entry(&key("retry.backoff"), entry.settings, "retry.backoff");
     let backoff = layers.read(backoff, parse::backoff, Backoff::default());
-    Consumer { topic: entry.topic.to_owned(), group: entry.group.to_owned(), tombstones, backoff, selected: true }
+    let attempts = layers.entry(&key("retry.attempts"), entry.settings, "retry.attempts");
+    let attempts = layers.read_optional(attempts, parse::attempts);
+    let timeout = layers.entry(&key("timeout"), entry.settings, "timeout");
+    let timeout = layers.read_optional(timeout, parse::duration);
+    let dead_letter = layers.entry(&key("dead_letter"), entry.settings, "dead_letter");
+    let dead_letter =
+        layers.read_optional(dead_letter, |text| parse::topic_name(&text.replace("{topic}", kafka_topic)));
+    Consumer {
+        topic: entry.topic.to_owned(),
+        group: entry.group.to_owned(),
+        tombstones,
+        backoff,
+        attempts: attempts.or(dead_letter.is_some().then_some(ATTEMPTS)),
+        timeout,
+        dead_letter,
+        selected: true,
+    }
 }
 
 /// What this version does not read must not be taken as if it were obeyed.

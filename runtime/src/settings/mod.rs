@@ -12,7 +12,7 @@ pub mod parse;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use entries::{Assignor, Consumer, Group, Protocol, Tombstones, Topic};
+pub use entries::{Assignor, Consumer, Group, Ordering, Protocol, Tombstones, Topic};
 pub use error::SettingError;
 pub use expand::ExpandError;
 use layers::Layers;
@@ -140,9 +140,12 @@ impl Settings {
         let shared = outside.then_some(concurrency);
         let groups =
             manifest.groups.iter().map(|entry| entries::group(&mut layers, entry, shared, concurrency)).collect();
-        let topics = manifest.topics.iter().map(|entry| entries::topic(&mut layers, entry)).collect();
-        let consumers =
-            manifest.consumers.iter().map(|entry| entries::consumer(&mut layers, manifest, entry)).collect();
+        let topics: Vec<Topic> = manifest.topics.iter().map(|entry| entries::topic(&mut layers, entry)).collect();
+        let consumers = manifest.consumers.iter().map(|entry| {
+            let topic = topics.iter().find(|topic| topic.key == entry.topic);
+            entries::consumer(&mut layers, manifest, entry, topic.map_or(entry.topic, |topic| &topic.name))
+        });
+        let consumers = consumers.collect();
 
         let Layers { mut values, mut errors, .. } = layers;
         values.sort_by(|a, b| a.key.cmp(&b.key));

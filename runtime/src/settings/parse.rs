@@ -32,6 +32,30 @@ pub fn concurrency(text: &str) -> Result<usize, Expected> {
         .ok_or("a whole number from 1 to 65536, such as `32`")
 }
 
+/// How many attempts a record gets, the first one counted: 1 to 1,000,000.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn attempts(text: &str) -> Result<u32, Expected> {
+    whole_number(text)
+        .filter(|number| (1..=1_000_000).contains(number))
+        .and_then(|number| u32::try_from(number).ok())
+        .ok_or("a whole number from 1, such as `5`; the first attempt counts")
+}
+
+/// Records between the first unfinished one and the newest of a partition: 1 to 10,000,000.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn window(text: &str) -> Result<u64, Expected> {
+    whole_number(text)
+        .filter(|number| (1..=10_000_000).contains(number))
+        .map(|number| number as u64)
+        .ok_or("a whole number from 1 to 10000000, such as `100000`")
+}
+
 /// The number of partitions of a topic: 1 to 100,000.
 ///
 /// # Errors

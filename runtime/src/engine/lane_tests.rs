@@ -1,0 +1,290 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Debug, Clone)]
+enum Happening {
+    Deliver { gap: i64, line: Line },
+    Start,
+    Performed { nth: usize, emits: u32 },
+    Failed { nth: usize, emits: u32 },
+    Deferred { nth: usize },
+    Stuck { nth: usize },
+    Dying { nth: usize },
+    Acknowledge { nth: usize },
+    Rested,
+    Drain,
+    Lose,
+}
+
+fn happenings(lines: u64) -> impl Strategy<Value = Vec<Happening>> {
+    let line = prop_oneof![1 => Just(None), 4 => (0..lines).prop_map(Some)];
+    let happening = prop_oneof![
+        40 => (0i64..3, line).prop_map(|(gap, line)| Happening::Deliver { gap, line }),
+        60 => Just(Happening::Start),
+        40 => (0usize..8, 0u32..3).prop_map(|(nth, emits)| Happening::Performed { nth, emits }),
+        15 => (0usize..8, 0u32..2).prop_map(|(nth, emits)| Happening::Failed { nth, emits }),
+        8 => (0usize..8).prop_map(|nth| Happening::Deferred { nth }),
+        1 => (0usize..8).prop_map(|nth| Happening::Stuck { nth }),
+        6 => (0usize..8).prop_map(|nth| Happening::Dying { nth }),
+        50 => (0usize..8).prop_map(|nth| Happening::Acknowledge { nth }),
+        30 => Just(Happening::Rested),
+        1 => Just(Happening::Drain),
+        1 => Just(Happening::Lose),
+    ];
+    prop::collection::vec(happening, 1..300)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Known {
+    Waiting,
+    Running,
+    Resting,
+    Stuck,
+    Dying,
+    Emitting,
+    Finished,
+}
+
+/// What a careful person with a notebook would know of the partition.
+struct Notebook {
+    start: i64,
+    records: Vec<(i64, Line, Known)>,
+    /// Emits of attempts that have not reported them yet.
+    sent: BTreeMap<Sequence, u32>,
+    /// Emits and dead letters on their way, as records.
+    on_their_way: Vec<Sequence>,
+    draining: bool,
+    lost: bool,
+}
+
+impl Notebook {
+    fn end(&self) -> i64 {
+        self.records.last().map_or(self.start, |(offset, ..)| offset + 1)
+    }
+
+    fn committable(&self) -> i64 {
+        let first = self.records.iter().find(|(_, _, known)| *known != Known::Finished);
+        first.map_or_else(|| self.end(), |(offset, ..)| *offset)
+    }
+
+    fn nth(&self, nth: usize, wanted: Known) -> Option<Sequence> {
+        let of: Vec<_> = (0..self.records.len()).filter(|place| self.records[*place].2 == wanted).collect();
+        (!of.is_empty()).then(|| of[nth % of.len()] as Sequence)
+    }
+
+    fn set(&mut self, record: Sequence, known: Known) {
+        self.records[record as usize].2 = known;
+    }
+
+    /// Nobody before it in its line holds it back.
+    fn may_start(&self, record: Sequence) -> bool {
+        let (_, line, _) = self.records[record as usize];
+        line.is_none()
+            || self.records[..record as usize]
+                .iter()
+                .filter(|(_, other, _)| *other == line)
+                .all(|(_, _, known)| matches!(known, Known::Finished | Known::Emitting))
+    }
+
+    fn settle(&mut self, record: Sequence) {
+        if !self.on_their_way.contains(&record)
+            && matches!(self.records[record as usize].2, Known::Emitting | Known::Dying)
+        {
+            self.set(record, Known::Finished);
+        }
+    }
+}
+
+fn replay(start: i64, window: u64, history: Vec<Happening>) -> Result<(), TestCaseError> {
+    let mut lane = Lane::new(start, window);
+    let mut notebook = Notebook {
+        start,
+        records: Vec::new(),
+        sent: BTreeMap::new(),
+        on_their_way: Vec::new(),
+        draining: false,
+        lost: false,
+    };
+    for happening in history {
+        match happening {
+            Happening::Deliver { gap, line } => {
+                if lane.room() == 0 {
+                    continue;
+                }
+                let offset = notebook.end() + gap;
+                let (sequence, free) = lane.deliver(offset, line);
+                prop_assert_eq!(sequence as usize, notebook.records.len());
+                notebook.records.push((offset, line, Known::Waiting));
+                prop_assert_eq!(free, notebook.may_start(sequence));
+            }
+            Happening::Start => {
+                let Some((record, _)) = lane.start() else { continue };
+                prop_assert!(!notebook.draining && !notebook.lost, "started after the partition was given up");
+                prop_assert_eq!(notebook.records[record as usize].2, Known::Waiting);
+                prop_assert!(notebook.may_start(record), "out of the order of its line");
+                notebook.set(record, Known::Running);
+            }
+            Happening::Performed { nth, emits } => {
+                let Some(record) = notebook.nth(nth, Known::Running) else { continue };
+                for _ in 0..emits {
+                    notebook.on_their_way.push(record);
+                }
+                let sent = notebook.sent.remove(&record).unwrap_or(0) + emits;
+                let missing = lane.performed(record, sent);
+                let really = notebook.on_their_way.iter().filter(|other| **other == record).count();
+                prop_assert_eq!(missing as usize, really);
+                notebook.set(record, Known::Emitting);
+                notebook.settle(record);
+            }
+            Happening::Failed { nth, emits } => {
+                let Some(record) = notebook.nth(nth, Known::Running) else { continue };
+                for _ in 0..emits {
+                    notebook.on_their_way.push(record);
+                }
+                *notebook.sent.entry(record).or_default() += emits;
+                lane.failed(record, Duration::from_secs(1));
+                notebook.set(record, Known::Resting);
+            }
+            Happening::Deferred { nth } => {
+                let Some(record) = notebook.nth(nth, Known::Running) else { continue };
+                lane.deferred(record, Duration::from_secs(1));
+                notebook.set(record, Known::Resting);
+            }
+            Happening::Stuck { nth } => {
+                let Some(record) = notebook.nth(nth, Known::Running) else { continue };
+                lane.stuck(record);
+                notebook.set(record, Known::Stuck);
+            }
+            Happening::Dying { nth } => {
+                let Some(record) = notebook.nth(nth, Known::Running) else { continue };
+                notebook.on_their_way.push(record);
+                let sent = notebook.sent.remove(&record).unwrap_or(0) + 1;
+                lane.dying(record, sent);
+                notebook.set(record, Known::Dying);
+            }
+            Happening::Acknowledge { nth } => {
+                if notebook.on_their_way.is_empty() {
+                    continue;
+                }
+                let nth = nth % notebook.on_their_way.len();
+                let record = notebook.on_their_way.swap_remove(nth);
+                lane.acknowledged(record);
+                notebook.settle(record);
+            }
+            Happening::Rested => {
+                lane.rested(Duration::from_secs(1));
+                for record in &mut notebook.records {
+                    if record.2 == Known::Resting {
+                        record.2 = Known::Waiting;
+                    }
+                }
+            }
+            Happening::Drain => {
+                lane.drain();
+                notebook.draining = true;
+            }
+            Happening::Lose => {
+                lane.lose();
+                notebook.lost = true;
+            }
+        }
+        prop_assert_eq!(lane.committable(), (!notebook.lost).then(|| notebook.committable()));
+        let open = notebook.records.iter().filter(|(_, _, known)| *known != Known::Finished).count() as u64;
+        prop_assert!(open <= window, "more records than the window has room for");
+        let at_work = notebook.nth(0, Known::Running).is_some();
+        let unacknowledged = notebook.nth(0, Known::Emitting).is_some() || notebook.nth(0, Known::Dying).is_some();
+        let over = if notebook.lost { !at_work } else { notebook.draining && !at_work && !unacknowledged };
+        prop_assert_eq!(lane.is_over(), over);
+    }
+    // Whatever has happened, a lane that goes on gets to everything that nothing holds back.
+    if !notebook.draining && !notebook.lost {
+        lane.rested(Duration::from_secs(1));
+        for record in &mut notebook.records {
+            if record.2 == Known::Resting {
+                record.2 = Known::Waiting;
+            }
+        }
+        while let Some((record, _)) = lane.start() {
+            notebook.set(record, Known::Running);
+        }
+        for record in 0..notebook.records.len() as Sequence {
+            let starved = notebook.records[record as usize].2 == Known::Waiting && notebook.may_start(record);
+            prop_assert!(!starved, "record {} is free to start and never does", record);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// If this fails, some order of successes, failures, dead letters, acknowledgements and rebalances loses, repeats or
+    /// reorders records of a key.
+    #[test]
+    fn random_histories_keep_the_promise(start in 0i64..50, window in 1u64..40, history in happenings(4)) {
+        replay(start, window, history)?;
+    }
+
+    /// If this fails, the same happens under `ordering: partition`.
+    #[test]
+    fn random_histories_of_one_line(start in 0i64..50, window in 1u64..40, history in happenings(1)) {
+        replay(start, window, history)?;
+    }
+}
+
+/// If this fails, a stop waits for ever on a partition whose record cannot be parsed.
+#[test]
+fn a_stuck_lane_drains_at_once() {
+    let mut lane = Lane::new(0, 10);
+    lane.deliver(0, Some(1));
+    assert_eq!(lane.start(), Some((0, 1)));
+    lane.stuck(0);
+    assert_eq!(lane.start(), None);
+    lane.drain();
+    assert!(lane.is_over());
+    assert_eq!(lane.committable(), Some(0));
+}
+
+/// If this fails, a stop in the middle of a long backoff holds up the process for the whole of it.
+#[test]
+fn a_backoff_does_not_hold_up_a_stop() {
+    let mut lane = Lane::new(5, 10);
+    lane.deliver(5, Some(1));
+    assert_eq!(lane.start(), Some((0, 1)));
+    lane.failed(0, Duration::from_secs(30));
+    assert_eq!(lane.next_timer(), Some(Duration::from_secs(30)));
+    lane.drain();
+    assert!(lane.is_over() && lane.next_timer().is_none());
+}
+
+/// If this fails, an emit that Kafka has not acknowledged is lost when the process stops behind it.
+#[test]
+fn a_drain_waits_for_acknowledgements() {
+    let mut lane = Lane::new(0, 10);
+    lane.deliver(0, Some(1));
+    assert_eq!(lane.start(), Some((0, 1)));
+    lane.performed(0, 1);
+    lane.drain();
+    assert_eq!((lane.is_over(), lane.committable()), (false, Some(0)));
+    lane.acknowledged(0);
+    assert_eq!((lane.is_over(), lane.committable()), (true, Some(1)));
+}
+
+/// If this fails, a slow key holds back the others of its partition.
+#[test]
+fn a_key_that_waits_holds_back_no_other() {
+    let mut lane = Lane::new(0, 10);
+    let slow = lane.deliver(0, Some(1)).0;
+    assert_eq!(lane.start(), Some((slow, 1)));
+    let (behind, free) = lane.deliver(1, Some(1));
+    assert!(!free);
+    let other = lane.deliver(2, Some(2)).0;
+    assert_eq!(lane.start(), Some((other, 1)));
+    lane.performed(other, 0);
+    assert_eq!(lane.start(), None, "the slow key's next record waits");
+    lane.performed(slow, 0);
+    assert_eq!(lane.start(), Some((behind, 1)));
+}
