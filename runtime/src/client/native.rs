@@ -323,6 +323,19 @@ impl Consumer {
         unsafe { sys::rd_kafka_assignment_lost(self.0.as_ptr()) != 0 }
     }
 
+    /// The offset behind the partition's last record, as the last fetch has told; `None` if nothing was fetched yet.
+    pub(crate) fn high_watermark(self, partition: &TopicPartition) -> Option<i64> {
+        let topic = CString::new(&*partition.topic).ok()?;
+        let (mut low, mut high) = (-1, -1);
+        // SAFETY: the consumer is live, the string ends in NUL, and both out-pointers are valid for the call, which
+        // only reads what is cached.
+        let code = unsafe {
+            let client = self.0.as_ptr();
+            sys::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition.partition, &mut low, &mut high)
+        };
+        (code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+    }
+
     fn is_cooperative(self) -> bool {
         // SAFETY: the consumer is live, and the answer is a static string or null.
         unsafe {
