@@ -9,6 +9,7 @@ pub mod dead_letter;
 mod engine;
 mod error;
 pub mod events;
+pub mod glass;
 mod health;
 pub mod info;
 pub mod interchanger;
@@ -23,6 +24,7 @@ pub mod settings;
 pub mod testing;
 pub mod topic;
 pub mod topology;
+mod trace;
 pub mod types;
 mod worker;
 

@@ -110,6 +110,25 @@ impl NativeRecord {
     }
 }
 
+impl NativeRecord {
+    /// The value of the last header of this name. Takes no lock: with `&mut self` nobody else parses them.
+    pub(crate) fn last_header(&mut self, name: &CStr) -> Option<&[u8]> {
+        let (mut headers, mut value, mut length) = (ptr::null_mut(), ptr::null(), 0);
+        // SAFETY: all pointers are valid for the calls; headers and value belong to the message, which lives as long as
+        // `self`, and no reference into it is alive but the one that is given away.
+        unsafe {
+            if sys::rd_kafka_message_headers(self.0.as_ptr(), &mut headers) != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return None;
+            }
+            let code = sys::rd_kafka_header_get_last(headers, name.as_ptr(), &mut value, &mut length);
+            if code != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return None;
+            }
+            bytes(value.cast_mut(), length)
+        }
+    }
+}
+
 impl Drop for NativeRecord {
     fn drop(&mut self) {
         // SAFETY: the message is ours, and this is the last use.

@@ -14,6 +14,7 @@ use crate::{
     app::MessageOf,
     settings::Tombstones,
     testing::{Outcome, Verdict},
+    trace,
     worker::FailureKind,
 };
 
@@ -66,11 +67,12 @@ where
     fn once<'a>(
         &'a self,
         app: Arc<AppShared<S>>,
-        record: Record,
+        mut record: Record,
         tombstones: Tombstones,
     ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
         Box::pin(async move {
-            let ctx: Context<W::Controller> = Context::new(app, EmitScope::Captured(Default::default()));
+            let mut ctx: Context<W::Controller> = Context::new(app, EmitScope::Captured(Default::default()));
+            ctx.trace = trace::of(&mut record);
             let work = if record.value().is_some() {
                 match self.0.parse(record) {
                     Ok(message) => Work::Message(message),

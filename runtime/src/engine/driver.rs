@@ -33,6 +33,7 @@ use crate::{
     metrics::Histogram,
     producer::{Delivered, Outgoing},
     settings::{Backoff, Ordering as Sorting, Tombstones},
+    trace,
     worker::FailureKind,
 };
 
@@ -82,6 +83,7 @@ where
     let LaneParts { app, assigned, shared, consumer, permits, memory, report } = lane;
     // Whatever ends this task, the group's thread must not wait for it for ever.
     let _end = EndOnDrop(Arc::clone(&shared));
+    let group = Arc::clone(&report.group);
     let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
     Driver {
         lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window),
@@ -102,7 +104,7 @@ where
         shared: &shared,
         memory: &memory,
     }
-    .run(&permits, |job| attempt(&parts, &shared.pulse, consumer.bounds, job))
+    .run(&permits, |job| attempt(&parts, &shared.pulse, consumer.bounds, &group, job))
     .await;
 }
 
@@ -122,15 +124,22 @@ struct Job<W: Worker> {
     begun: Option<Instant>,
 }
 
-async fn attempt<W, P, I>(parts: &Parts<W, P, I>, pulse: &Pulse, bounds: Bounds, job: Job<W>) -> (Job<W>, Attempt)
+async fn attempt<W, P, I>(
+    parts: &Parts<W, P, I>,
+    pulse: &Pulse,
+    bounds: Bounds,
+    group: &str,
+    job: Job<W>,
+) -> (Job<W>, Attempt)
 where
     W: Worker,
     P: Parser<MessageOf<W>>,
 {
     let attempt = {
         let mut beat = Beat::new(pulse, job.work.record().offset(), job.ctx.attempt());
+        let span = trace::span(job.work.record(), group, job.ctx.attempt(), job.ctx.trace.as_deref());
         let mut attempt = pin!(parts.attempt(&job.work, &job.ctx, bounds));
-        poll_fn(|cx| beat.poll(cx, attempt.as_mut())).await
+        poll_fn(|cx| span.in_scope(|| beat.poll(cx, attempt.as_mut()))).await
     };
     (job, attempt)
 }
@@ -376,7 +385,7 @@ where
     /// handlers wait, one in [`TURN`] of those that are ready at once, so that the clock does not cost what they do.
     fn start(&mut self, is_first: bool) -> Option<Job<W>> {
         let (sequence, attempt) = self.lane.start()?;
-        let (work, emitted) = match self.waiting.remove(&sequence)? {
+        let (mut work, emitted) = match self.waiting.remove(&sequence)? {
             Waiting::Work(work, emitted) => (work, emitted),
             Waiting::Record(record) => {
                 self.memory.give_back(record.size());
@@ -389,6 +398,7 @@ where
             Context::new(Arc::clone(self.app), scope)
         });
         ctx.attempt = attempt;
+        ctx.trace = trace::of(work.record_mut());
         *ctx.emitted.get_mut() = emitted;
         if let EmitScope::Lane { sequence: current, .. } = &mut ctx.scope {
             *current = sequence;

@@ -1,7 +1,7 @@
 //! Consumes: a thread a group, a lane a partition, and nothing committed that is not done.
 
-mod attempt;
-mod backoff;
+pub(crate) mod attempt;
+pub(crate) mod backoff;
 mod config;
 pub(crate) mod consumer;
 pub(crate) mod counts;
