@@ -4,11 +4,11 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, PoisonError},
-    time::Duration,
 };
 
+pub use crate::engine::consumer::Verdict;
 use crate::{
-    App, Error, OwnedRecord,
+    App, OwnedRecord,
     engine::{
         consumer::Consumer,
         shared::{AppShared, EmitScope},
@@ -87,7 +87,8 @@ impl<S: Send + Sync + 'static> Harness<S> {
             let keys: Vec<_> = self.manifest.consumers.iter().map(|entry| entry.topic).collect();
             panic!("nobody consumes `{topic}`; karafka.yml has consumers for {}", keys.join(", "));
         };
-        consumer.once(Arc::clone(&self.app), record.into(), *tombstones).await
+        let (verdict, scope) = consumer.once(Arc::clone(&self.app), record.into(), *tombstones).await;
+        Outcome::new(verdict, scope)
     }
 }
 
@@ -99,30 +100,10 @@ pub struct Outcome {
     emitted: Vec<(&'static str, OwnedRecord)>,
 }
 
-/// How an attempt ended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Verdict {
-    /// Performed.
-    Done,
-    /// Skipped by `before_enqueue` or `tombstones: skip`, with the reason.
-    Skipped(String),
-    /// Put off by `before_enqueue`.
-    Deferred(Duration),
-    /// `before_enqueue` or `perform` gave an error: it would be tried again.
-    Failed(Error),
-    /// `before_enqueue` or `perform` panicked: it would be tried again.
-    Panicked(String),
-    /// The parser gave an error: the partition would wait.
-    Unparseable(Error),
-}
-
 impl Outcome {
-    pub(crate) fn new(verdict: Verdict, scope: &EmitScope) -> Self {
+    fn new(verdict: Verdict, scope: EmitScope) -> Self {
         let emitted = match scope {
-            EmitScope::Captured(captured) => {
-                std::mem::take(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner))
-            }
+            EmitScope::Captured(captured) => captured.into_inner().unwrap_or_else(PoisonError::into_inner),
             EmitScope::Lane { .. } => Vec::new(),
         };
         Self { verdict, emitted }
