@@ -19,11 +19,15 @@ use crate::{
 
 /// An app whose consumers are called one record at a time; what they emit is kept instead of sent.
 ///
-/// ```ignore
-/// let harness = Harness::new(app(), State::build().await?);
+/// ```
+/// # async fn test(app: karafka::App<()>) {
+/// use karafka::testing::Harness;
+///
+/// let harness = Harness::new(app, ());
 /// let outcome = harness.consume("orders", r#"{"id":"…","total":"12.50"}"#).await;
 /// assert!(outcome.is_done(), "{outcome}");
 /// assert_eq!(outcome.emitted("order_confirmed").len(), 1);
+/// # }
 /// ```
 pub struct Harness<S> {
     manifest: &'static Manifest,
