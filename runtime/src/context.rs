@@ -52,8 +52,21 @@ impl<C: Routed> Context<C> {
     /// A record that came with a W3C trace context (`traceparent`) hands it on: what is emitted belongs to the same
     /// trace, under the span of this attempt, unless a header of that name is given here.
     ///
-    /// ```ignore
-    /// ctx.emit(topics::OrderConfirmed, &confirmed).key(customer).header("source", "shop").await?;
+    /// ```
+    /// # use karafka::{Context, EmittedBy, Result, Routed, Topic};
+    /// # #[derive(Clone, Copy)] struct OrderConfirmed;
+    /// # impl Topic for OrderConfirmed {
+    /// #     type Message = String;
+    /// #     const KEY: &'static str = "order_confirmed";
+    /// #     fn encode(message: &String) -> Result<Vec<u8>> { karafka::topic::encode_text(message) }
+    /// # }
+    /// # struct Orders;
+    /// # impl Routed for Orders { type State = (); type Message = String; const NAME: &'static str = "Orders"; }
+    /// # impl EmittedBy<Orders> for OrderConfirmed {}
+    /// # async fn perform(ctx: &Context<Orders>, confirmed: String) -> Result {
+    /// ctx.emit(OrderConfirmed, &confirmed).key("c-1993").header("source", "shop").await?;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn emit<'a, T: EmittedBy<C>>(&'a self, _topic: T, message: &T::Message) -> Emit<'a, C> {
         self.emit_value(T::KEY, T::encode(message).map(Some), T::key(message))

@@ -28,7 +28,7 @@ use std::{
 };
 
 use crate::{
-    Failure, FailureKind, Result,
+    Failure, Result,
     engine::{
         attempt::{Bounds, guarded},
         backoff::{Jitter, after},
@@ -148,7 +148,7 @@ impl fmt::Debug for Glass<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
+    use crate::{Error, FailureKind};
 
     /// If this fails, what fails once is not tried again, or a hook is not told.
     #[tokio::test(start_paused = true)]

@@ -11,8 +11,8 @@ use std::{
 };
 
 use crate::{
-    Admission, Context, Controller, Error, Failure, Message, Parser, Record, Result, Routed, Worker, app::MessageOf,
-    worker::FailureKind,
+    Admission, Context, Controller, Error, Failure, Message, Parser, Record, Result, Routed, Worker,
+    worker::{FailureKind, MessageOf},
 };
 
 /// The parts of a consumer: worker, controller, parser and interchanger, built from the app's state.
@@ -54,9 +54,11 @@ impl<T> Work<T> {
     }
 }
 
-/// What became of an attempt.
-pub(crate) enum Attempt {
-    Performed,
+/// How an attempt ended: performed, or why not.
+pub(crate) type Attempt = Result<(), Unperformed>;
+
+/// Why a message was not performed.
+pub(crate) enum Unperformed {
     Skipped(Cow<'static, str>),
     Deferred(Duration),
     Failed(FailureKind, Error),
@@ -106,7 +108,7 @@ where
             Work::Message(message) => guard(self.admit_and_perform(message, ctx), bounds.timeout).await,
             Work::Tombstone(record) => guard(self.perform_tombstone(record, ctx), bounds.timeout).await,
         };
-        if let Attempt::Failed(kind, error) = &attempt {
+        if let Err(Unperformed::Failed(kind, error)) = &attempt {
             let last = bounds.is_last(ctx.attempt(), error);
             let failure = Failure { kind: *kind, error, attempt: ctx.attempt(), is_last: last };
             self.call_hooks(&failure, work, ctx).await;
@@ -122,16 +124,16 @@ where
         Ok(match self.controller.before_enqueue(message, ctx).await? {
             Admission::Accept => {
                 self.worker.perform(&self.controller, message, ctx).await?;
-                Attempt::Performed
+                Ok(())
             }
-            Admission::Skip(reason) => Attempt::Skipped(reason),
-            Admission::Defer(wait) => Attempt::Deferred(wait),
+            Admission::Skip(reason) => Err(Unperformed::Skipped(reason)),
+            Admission::Defer(wait) => Err(Unperformed::Deferred(wait)),
         })
     }
 
     async fn perform_tombstone(&self, record: &Record, ctx: &Context<W::Controller>) -> Result<Attempt> {
         self.controller.perform_tombstone(record.key(), ctx).await?;
-        Ok(Attempt::Performed)
+        Ok(Ok(()))
     }
 
     /// A hook that panics changes nothing: what it was told of has happened already.
@@ -152,7 +154,7 @@ where
 }
 
 async fn guard(attempt: impl Future<Output = Result<Attempt>>, timeout: Option<Duration>) -> Attempt {
-    guarded(attempt, timeout).await.unwrap_or_else(|(kind, error)| Attempt::Failed(kind, error))
+    guarded(attempt, timeout).await.unwrap_or_else(|(kind, error)| Err(Unperformed::Failed(kind, error)))
 }
 
 /// One attempt at anything: a panic is an error, and so is taking longer than `timeout`.

@@ -14,9 +14,10 @@ use std::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
-    attempt::{Attempt, Bounds, Parts, Work},
+    attempt::{Bounds, Parts, Unperformed, Work},
     backoff::{Jitter, after},
     counts::count,
+    histogram::Histogram,
     lane::{Lane, Line},
     pool::Pool,
     pulse::{Beat, Pulse},
@@ -26,15 +27,13 @@ use super::{
 };
 use crate::{
     Context, Error, Parser, Record, Routed, Worker,
-    app::MessageOf,
     client::{Assigned, Delivery, RecordQueue, TopicPartition},
     dead_letter::{self, Cause},
     manifest::ConsumerEntry,
-    metrics::Histogram,
     producer::{Delivered, Outgoing},
     settings::{Backoff, Ordering as Sorting, Tombstones},
     trace,
-    worker::FailureKind,
+    worker::{FailureKind, MessageOf},
 };
 
 /// How many records a lane handles before it lets others have their turn.
@@ -90,6 +89,7 @@ where
         partition: assigned.partition,
         queue: assigned.queue,
         deliveries: VecDeque::with_capacity(DRAIN),
+        next: None,
         waiting: BTreeMap::new(),
         contexts: Vec::new(),
         emits: BTreeMap::new(),
@@ -116,7 +116,7 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// An attempt with everything that it needs; it comes back when the attempt has ended.
+/// An attempt with everything that it needs.
 struct Job<W: Worker> {
     sequence: Sequence,
     work: Work<MessageOf<W>>,
@@ -124,24 +124,32 @@ struct Job<W: Worker> {
     begun: Option<Instant>,
 }
 
-async fn attempt<W, P, I>(
-    parts: &Parts<W, P, I>,
-    pulse: &Pulse,
-    bounds: Bounds,
-    group: &str,
-    job: Job<W>,
-) -> (Job<W>, Attempt)
+/// Why something was not performed, and what. Boxed, so that what comes back is small where all went well.
+type GivenBack<T> = (Unperformed, Box<Work<T>>);
+
+/// An attempt that has ended.
+struct Ended<W: Worker> {
+    sequence: Sequence,
+    offset: i64,
+    attempt: Result<(), GivenBack<MessageOf<W>>>,
+    ctx: Context<W::Controller>,
+    begun: Option<Instant>,
+}
+
+async fn attempt<W, P, I>(parts: &Parts<W, P, I>, pulse: &Pulse, bounds: Bounds, group: &str, job: Job<W>) -> Ended<W>
 where
     W: Worker,
     P: Parser<MessageOf<W>>,
 {
+    let Job { sequence, work, ctx, begun } = job;
+    let offset = work.record().offset();
     let attempt = {
-        let mut beat = Beat::new(pulse, job.work.record().offset(), job.ctx.attempt());
-        let span = trace::span(job.work.record(), group, job.ctx.attempt(), job.ctx.trace.as_deref());
-        let mut attempt = pin!(parts.attempt(&job.work, &job.ctx, bounds));
+        let mut beat = Beat::new(pulse, offset, ctx.attempt());
+        let span = trace::span(work.record(), group, ctx.attempt(), ctx.trace.as_deref());
+        let mut attempt = pin!(parts.attempt(&work, &ctx, bounds));
         poll_fn(|cx| span.in_scope(|| beat.poll(cx, attempt.as_mut()))).await
     };
-    (job, attempt)
+    Ended { sequence, offset, attempt: attempt.map_err(|why| (why, Box::new(work))), ctx, begun }
 }
 
 struct Driver<'a, W: Worker, P, I> {
@@ -149,7 +157,9 @@ struct Driver<'a, W: Worker, P, I> {
     partition: TopicPartition,
     queue: Box<dyn RecordQueue>,
     deliveries: VecDeque<Delivery>,
-    /// Records that were delivered and are not at work, by their sequence numbers.
+    /// A record that was delivered and may start at once.
+    next: Option<(Sequence, Record)>,
+    /// Other records that were delivered and are not at work, by their sequence numbers.
     waiting: BTreeMap<Sequence, Waiting<MessageOf<W>>>,
     /// Contexts to be used again.
     contexts: Vec<Context<W::Controller>>,
@@ -172,7 +182,7 @@ enum Waiting<T> {
     /// Not yet parsed.
     Record(Record),
     /// Parsed, and tried before: with what it has sent so far.
-    Work(Work<T>, u32),
+    Work(Box<Work<T>>, u32),
 }
 
 /// A performed record whose emits are not all acknowledged, for the log.
@@ -201,7 +211,7 @@ where
 {
     async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Job<W>) -> F)
     where
-        F: Future<Output = (Job<W>, Attempt)>,
+        F: Future<Output = Ended<W>>,
     {
         let mut pool: Pool<F, Option<SemaphorePermit<'a>>> = Pool::new();
         let mut permit: Option<SemaphorePermit<'a>> = None;
@@ -257,7 +267,7 @@ where
     }
 
     /// Waits until something has happened. Gives a permit if that is what happened.
-    async fn wait<F: Future<Output = (Job<W>, Attempt)>>(
+    async fn wait<F: Future<Output = Ended<W>>>(
         &mut self,
         pool: &mut Pool<F, Option<SemaphorePermit<'a>>>,
         permits: &'a Semaphore,
@@ -362,10 +372,12 @@ where
 
     fn take_in(&mut self, mut record: Record) {
         let (sequence, free) = self.lane.deliver(record.offset(), self.line_of(&record));
-        // A borrowed record pins the whole fetch that it came in: one that waits for others gets bytes of its own.
-        if !free {
-            record.detach();
+        if free && self.next.is_none() {
+            self.next = Some((sequence, record));
+            return;
         }
+        // A borrowed record pins the whole fetch that it came in: one that waits gets bytes of its own.
+        record.detach();
         self.memory.take(record.size());
         self.waiting.insert(sequence, Waiting::Record(record));
     }
@@ -385,12 +397,15 @@ where
     /// handlers wait, one in [`TURN`] of those that are ready at once, so that the clock does not cost what they do.
     fn start(&mut self, is_first: bool) -> Option<Job<W>> {
         let (sequence, attempt) = self.lane.start()?;
-        let (mut work, emitted) = match self.waiting.remove(&sequence)? {
-            Waiting::Work(work, emitted) => (work, emitted),
-            Waiting::Record(record) => {
-                self.memory.give_back(record.size());
-                (self.prepare(sequence, record)?, 0)
-            }
+        let (mut work, emitted) = match self.next.take_if(|(next, _)| *next == sequence) {
+            Some((_, record)) => (self.prepare(sequence, record)?, 0),
+            None => match self.waiting.remove(&sequence)? {
+                Waiting::Work(work, emitted) => (*work, emitted),
+                Waiting::Record(record) => {
+                    self.memory.give_back(record.size());
+                    (self.prepare(sequence, record)?, 0)
+                }
+            },
         };
         self.shared.set_at_work(self.lane.committable().unwrap_or(NO_OFFSET));
         let mut ctx = self.contexts.pop().unwrap_or_else(|| {
@@ -447,18 +462,17 @@ where
     }
 
     /// An attempt has ended.
-    fn ended(&mut self, (mut job, attempt): (Job<W>, Attempt)) {
-        let sequence = job.sequence;
-        let emitted = *job.ctx.emitted.get_mut();
-        let number = job.ctx.attempt;
-        self.contexts.push(job.ctx);
-        let took = job.begun.map(|begun| begun.elapsed());
+    fn ended(&mut self, ended: Ended<W>) {
+        let Ended { sequence, offset, attempt, mut ctx, begun } = ended;
+        let emitted = *ctx.emitted.get_mut();
+        let number = ctx.attempt;
+        self.contexts.push(ctx);
+        let took = begun.map(|begun| begun.elapsed());
         if let (Some(took), Some(durations)) = (took, &self.consumer.durations) {
             durations.observe(took);
         }
         match attempt {
-            Attempt::Performed => {
-                let offset = job.work.record().offset();
+            Ok(()) => {
                 let missing = self.finished(sequence, emitted, &self.shared.counts.done);
                 if let Some(took) = took
                     && self.report.wants_done()
@@ -466,17 +480,17 @@ where
                     self.log_done(sequence, offset, took, missing);
                 }
             }
-            Attempt::Skipped(reason) => {
-                self.report.skipped(job.work.record(), &reason);
+            Err((Unperformed::Skipped(reason), work)) => {
+                self.report.skipped(work.record(), &reason);
                 self.finished(sequence, emitted, &self.shared.counts.skipped);
             }
-            Attempt::Deferred(wait) => {
-                self.report.deferred(job.work.record(), wait);
+            Err((Unperformed::Deferred(wait), work)) => {
+                self.report.deferred(work.record(), wait);
                 count(&self.shared.counts.deferred);
                 self.lane.deferred(sequence, self.started.elapsed() + wait);
-                self.keep(sequence, job.work, emitted);
+                self.keep(sequence, work, emitted);
             }
-            Attempt::Failed(kind, error) => {
+            Err((Unperformed::Failed(kind, error), work)) => {
                 let counts = &self.shared.counts;
                 count(match kind {
                     FailureKind::Error => &counts.failed,
@@ -484,20 +498,20 @@ where
                     FailureKind::TimedOut => &counts.timed_out,
                 });
                 if self.consumer.dead_letter.is_some() && self.consumer.bounds.is_last(number, &error) {
-                    self.report.gave_up(job.work.record(), number, &error, self.consumer.dead_letter.as_deref());
+                    self.report.gave_up(work.record(), number, &error, self.consumer.dead_letter.as_deref());
                     let error_type = match kind {
                         FailureKind::Error => error.type_name(),
                         FailureKind::Panicked => "panic",
                         FailureKind::TimedOut => "timeout",
                     };
-                    self.bury(sequence, job.work.record(), error_type, &error, number, emitted);
+                    self.bury(sequence, work.record(), error_type, &error, number, emitted);
                 } else {
                     count(&counts.retried);
                     let step = if error.is_permanent() { u32::MAX } else { number };
                     let wait = after(self.consumer.backoff, step, self.jitter.next());
-                    self.report.failed(job.work.record(), number, kind, &error, wait);
+                    self.report.failed(work.record(), number, kind, &error, wait);
                     self.lane.failed(sequence, self.started.elapsed() + wait);
-                    self.keep(sequence, job.work, emitted);
+                    self.keep(sequence, work, emitted);
                 }
             }
         }
@@ -505,9 +519,8 @@ where
         self.shared.set_at_work(oldest.unwrap_or(NO_OFFSET));
     }
 
-    fn keep(&mut self, sequence: Sequence, work: Work<MessageOf<W>>, emitted: u32) {
-        let mut work = work;
-        match &mut work {
+    fn keep(&mut self, sequence: Sequence, mut work: Box<Work<MessageOf<W>>>, emitted: u32) {
+        match &mut *work {
             Work::Message(message) => message.record.detach(),
             Work::Tombstone(record) => record.detach(),
         }

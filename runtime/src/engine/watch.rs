@@ -13,9 +13,10 @@ use std::{
 
 use super::{
     counts::Counted,
+    histogram::Histogram,
     shared::{LaneShared, MemoryBudget, Order},
 };
-use crate::{client::TopicPartition, metrics::Histogram};
+use crate::client::TopicPartition;
 
 /// All groups of a running app.
 #[derive(Default)]

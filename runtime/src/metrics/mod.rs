@@ -3,11 +3,9 @@
 //! What happens a record at a time is counted in the lanes, and read only when somebody asks; the rest comes from the
 //! event stream.
 
-mod histogram;
 mod tally;
 mod text;
 
-pub(crate) use histogram::Histogram;
 #[cfg(test)]
 pub(crate) use tally::Waiting;
 pub(crate) use tally::{GroupTold, Tally, Told};

@@ -10,6 +10,7 @@ use super::*;
 use crate::{
     engine::{
         counts::Counted,
+        histogram::Histogram,
         watch::{ConsumerView, ConsumerWatch, GroupView, LaneView, Phase},
     },
     events::Partition,

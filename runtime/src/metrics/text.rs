@@ -4,10 +4,11 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::{Told, histogram::BOUNDS};
+use super::Told;
 use crate::{
     engine::{
         counts::Counted,
+        histogram::BOUNDS,
         watch::{ConsumerView, GroupView, LaneView},
     },
     manifest::Manifest,
