@@ -94,7 +94,7 @@ fn rustfmt_leaves_names_of_any_length_as_they_are() {
             "  M{word}: {{ f{word}: string, g{word}?: [{{ string: M{word} }}], H{word}: a | b{word} }}\n"
         ));
         topics.push_str(&format!(
-            "  t{word}: {{ message: M{word}, key: f{word}, controller: C::N{word}Controller, parser: P{word}, emits: [t{word}_out], tombstones: deliver }}\n  t{word}_out: {{ message: M{word}, key: f{word} }}\n"
+            "  t{word}: {{ message: M{word}, key: f{word}, controller: C::N{word}Controller, parser: P{word}, emits: [t{word}_out], tombstones: deliver }}\n  t{word}_out: {{ message: M{word}, key: f{word} }}\n  c{word}: {{ consumers: [{{ controller: D::N{word}Controller }}, {{ group: g{word}, controller: E::N{word}Controller }}] }}\n"
         ));
     }
     assert_eq!(rustfmt_changes(&rendered(&(messages + &topics))), "");
@@ -107,7 +107,7 @@ fn hostile_texts_stay_texts() {
     assert_eq!(rustfmt_changes(&files), "", "rustfmt reads every file, so every one is Rust");
     let routes = files.iter().find(|file| file.path == "src/generated/routes.rs").unwrap();
     assert!(
-        routes.text.contains(r#"("kafka.brokers", "a:1\", b: \"\\ \n{{ app }} {% raw %} */ #\\u{41}")"#),
+        routes.text.contains(r#"("kafka.options.sasl.password", "a:1\", b: \"\\ \n{{ app }} {% raw %} */ #\\u{41}")"#),
         "{}",
         routes.text
     );

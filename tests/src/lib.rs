@@ -1,1 +1,14 @@
-//! Placeholder.
+//! What the suites that cross crates stand on: apps made by the `karafka` command, a real Kafka, the README's commands.
+//!
+//! Three rules hold everywhere here. Every wait has a limit. Every process is stopped by its own id when its value is
+//! dropped, also by a panic. What cannot be had (Java, Maven, a compiler) is an error; nothing passes by skipping.
+
+pub mod app;
+pub mod cargo;
+pub mod checkout;
+pub mod environment;
+pub mod kafka;
+pub mod ledger;
+pub mod licences;
+pub mod process;
+pub mod readme;

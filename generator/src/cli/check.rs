@@ -15,7 +15,7 @@ use super::{
     runtime::Runtime,
 };
 
-/// Is the manifest right, and the crate in step with it?
+/// Check the manifest, and that the crate is in step with it
 ///
 /// Shows each difference and the command that mends it. Without a crate beside it the manifest alone is checked.
 #[derive(Debug, clap::Args)]

@@ -100,7 +100,7 @@ pub(crate) fn listing(plan: &Plan, root: &Path, verbose: bool, color: bool) -> S
     let mut rows: Vec<(Action, String, String)> = Vec::new();
     let new_folder = all_new(plan, "src/generated/");
     for step in &plan.steps {
-        if step.action == Action::Identical && !verbose || step.path == plan::LOCK && !verbose {
+        if !verbose && (step.action == Action::Identical || step.path == plan::LOCK) {
             continue;
         }
         if new_folder && step.path.starts_with("src/generated/") {

@@ -16,9 +16,9 @@ use super::{
     runtime::Runtime,
 };
 
-/// Brings the crate in step with the manifest.
+/// Bring the crate in step with the manifest
 ///
-/// With a part's name it adds the part to the manifest first, and keeps your comments and layout there.
+/// With a part's name, add the part to the manifest first; your comments and layout stay there.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -41,17 +41,17 @@ pub(crate) struct Args {
 enum Part {
     Controller(ControllerArgs),
     Message(MessageArgs),
-    /// Adds a worker of your own to a topic: it wraps every attempt of a controller
+    /// Add a worker of your own to a topic: it wraps every attempt of a controller
     #[command(after_help = "\
 Example:
   karafka generate worker Workers::DetailsWorker --topic incoming_messages")]
     Worker(PartArgs),
-    /// Adds a parser of your own to a topic: from a record's bytes to a message
+    /// Add a parser of your own to a topic: from a record's bytes to a message
     #[command(after_help = "\
 Example:
   karafka generate parser Parsers::BinaryToJson --topic incoming_messages")]
     Parser(PartArgs),
-    /// Adds an interchanger of your own to a topic: how messages travel through the job queue
+    /// Add an interchanger of your own to a topic: how messages travel through the job queue
     #[command(after_help = "\
 Example:
   karafka generate interchanger Interchangers::Binary --topic incoming_messages")]

@@ -22,11 +22,11 @@ use super::{
     runtime::Runtime,
 };
 
-/// Makes an app: manifest, crate, one controller, one test, README.
+/// Make an app: manifest, crate, one controller, one test, README.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  karafka new myapp --run                   makes it, builds it, starts it, and feeds it sample messages
+  karafka new myapp --run                   builds and starts it, and sends it sample messages
   karafka new services/billing              the folder's last name is the app's
   karafka new myapp --manifest mine.yml     from your manifest; `-` is standard input")]
 pub(crate) struct Args {
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     if args.manifest.is_none() {
         renderer = renderer.starter();
     }
-    let mut edits = vec![Edit { path: MANIFEST.to_owned(), before: None, after: source.text.clone() }];
+    let mut edits = vec![Edit { path: MANIFEST.to_owned(), before: None, after: source.text }];
     edits.extend(args.runtime.shared_build(root)?);
     let tree = Tree::read(root)?;
     let plan = Plan::new(&model, &renderer, &tree, edits, Options::default());

@@ -9,7 +9,7 @@ use karafka_generator::{
 
 use super::WrongCall;
 
-/// Adds a topic and its controller
+/// Add a topic and its controller
 ///
 /// `Videos::Details` becomes `Videos::DetailsController`; without `--topic` it consumes `videos_details`. A topic that
 /// is in the manifest already, without a controller, gets this one.
@@ -97,14 +97,16 @@ impl ControllerArgs {
     }
 }
 
-/// Adds a message
+/// Add a message
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   karafka generate message Order id:uuid total:decimal note:string:optional
-  karafka generate message Video 'tags:[string]' 'labels:{ string: string }' 'status:draft | published'
+  karafka generate message Video 'tags:[string]' 'status:draft | published'
 
-Types: string bool i8…i64 u8…u64 f32 f64 decimal bytes uuid timestamp date time json, or another message.")]
+Types:
+  string bool i8…i64 u8…u64 f32 f64 decimal bytes uuid timestamp date time json, [T],
+  { string: T }, a | b, or another message")]
 pub(crate) struct MessageArgs {
     /// Its name, such as Order
     #[arg(value_name = "NAME")]

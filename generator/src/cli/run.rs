@@ -2,10 +2,13 @@
 
 use std::{
     fs,
-    io::{BufReader, IsTerminal},
+    io::{self, BufReader, IsTerminal},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -33,6 +36,9 @@ pub(crate) fn run(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result<E
     let Some(program) = build(shell, root, model)? else {
         return Ok(if interrupted.load(Ordering::Relaxed) { Exit::Interrupted } else { Exit::Wrong });
     };
+    // Unlike Ctrl-C, this one reaches only us.
+    let terminated = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&terminated))?;
     let mut app = Command::new(&program)
         .current_dir(root)
         .env("KARAFKA_ENV", "development")
@@ -41,13 +47,26 @@ pub(crate) fn run(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result<E
     let ended = AtomicBool::new(false);
     let status = thread::scope(|scope| {
         scope.spawn(|| {
-            feed(shell, root, model, &|| ended.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed))
+            feed(shell, root, model, &|| ended.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed));
         });
-        let status = app.wait();
+        let status = wait(&mut app, &terminated);
         ended.store(true, Ordering::Relaxed);
         status
     });
     Ok(exit(status.context("the app was started, and is lost")?))
+}
+
+/// Waits for the app to end, and hands on a request to do so.
+fn wait(app: &mut Child, terminated: &AtomicBool) -> io::Result<ExitStatus> {
+    loop {
+        if let Some(status) = app.try_wait()? {
+            return Ok(status);
+        }
+        if terminated.swap(false, Ordering::Relaxed) {
+            Command::new("kill").args(["-TERM", &app.id().to_string()]).status()?;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Sends sample messages to the app's own broker as soon as it answers; never to another one.
@@ -82,7 +101,7 @@ fn feed(shell: &Shell, root: &Path, model: &Model, is_over: &dyn Fn() -> bool) {
 }
 
 /// What a child's end means for us: its own status, or 128 and the signal as shells have it.
-pub(crate) fn exit(status: std::process::ExitStatus) -> Exit {
+pub(crate) fn exit(status: ExitStatus) -> Exit {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return Exit::Status(u8::try_from(128 + signal).unwrap_or(1));

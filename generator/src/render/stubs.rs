@@ -1,5 +1,7 @@
 //! The owned files of the app's parts, as they are first written.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{
@@ -31,7 +33,8 @@ pub(super) fn controller(templates: &Templates, model: &Model, controller: &Cont
         perform: layout::method("async fn perform", &["&self", &message, "_ctx: &Context<Self>"], "Result"),
         emits: first_emit.map(|_| codes(controller.emits.iter().map(String::as_str))),
         first_emit: first_emit
-            .and_then(|key| model.topics.iter().find(|topic| topic.key == *key))
+            .and_then(|key| model.topics.binary_search_by(|topic| topic.key.cmp(key)).ok())
+            .and_then(|at| model.topics.get(at))
             .map(|topic| topic.rust_name.as_str()),
         delivers_tombstones: controller.delivers_tombstones,
     };
@@ -109,43 +112,69 @@ pub(super) fn test(templates: &Templates, model: &Model, controller: &Controller
         name: String,
         consume: String,
     }
-    let one = controller.topics.len() == 1;
+    let topics: Vec<_> = controller.topics.iter().map(|topic| consumers_of(model, topic)).collect();
+    let consumers: Vec<_> =
+        topics.iter().copied().flatten().filter(|consumer| consumer.controller == controller.constant).collect();
+    let mut names = BTreeSet::new();
+    let mut tests = Vec::with_capacity(consumers.len());
+    for consumer in &consumers {
+        let base = if consumers.len() == 1 {
+            "handles_a_message".to_owned()
+        } else {
+            format!("handles_a_message_of_{}", case::snake(&consumer.topic))
+        };
+        let mut name = base.clone();
+        let mut number = 2;
+        while !names.insert(name.clone()) {
+            name = format!("{base}_{number}");
+            number += 1;
+        }
+        let alone = consumers_of(model, &consumer.topic).len() == 1;
+        tests.push(TestView { name, consume: consume(&consumer.topic, (!alone).then_some(&consumer.group)) });
+    }
     let view = View {
         controller: controller.constant.as_str(),
         crate_name: &model.crate_name,
         sample: sample(model, &controller.payload),
-        tests: controller
-            .topics
-            .iter()
-            .map(|topic| TestView {
-                name: if one {
-                    "handles_a_message".to_owned()
-                } else {
-                    format!("handles_a_message_of_{}", case::snake(topic))
-                },
-                consume: consume(topic),
-            })
-            .collect(),
+        tests,
     };
     templates.fill("tests/controller.rs", &view)
 }
 
-/// The statement that lets the harness consume a message, broken where rustfmt breaks it.
-fn consume(topic: &str) -> String {
+/// The consumers of a topic: they stand together, in the order of their topics.
+fn consumers_of<'m>(model: &'m Model, topic: &str) -> &'m [Consumer] {
+    let from = model.consumers.partition_point(|consumer| consumer.topic.as_str() < topic);
+    let to = model.consumers.partition_point(|consumer| consumer.topic.as_str() <= topic);
+    model.consumers.get(from..to).unwrap_or_default()
+}
+
+/// The statements that let the harness consume a message, broken where rustfmt breaks them.
+///
+/// A topic that several groups consume needs the group's name.
+fn consume(topic: &str, group: Option<&String>) -> String {
     // rustfmt's `chain_width` and `fn_call_width`, by default.
     const WIDTH: usize = 60;
     let topic = literal(topic);
-    let arguments = format!("{topic}, SAMPLE");
-    if format!("harness.consume({arguments}).await").len() <= WIDTH {
-        format!("    let outcome = harness.consume({arguments}).await;")
-    } else if arguments.len() <= WIDTH {
-        format!("    let outcome = harness\n        .consume({arguments})\n        .await;")
+    let (record, method, arguments) = match group {
+        None => ("", "consume", vec![topic, "SAMPLE".to_owned()]),
+        Some(group) => (RECORD, "consume_in", vec![literal(group), topic, "record".to_owned()]),
+    };
+    let line = arguments.join(", ");
+    if format!("harness.{method}({line}).await").len() <= WIDTH {
+        format!("{record}    let outcome = harness.{method}({line}).await;")
+    } else if line.len() <= WIDTH {
+        format!("{record}    let outcome = harness\n        .{method}({line})\n        .await;")
     } else {
-        format!(
-            "    let outcome = harness\n        .consume(\n            {topic},\n            SAMPLE,\n        )\n        .await;"
-        )
+        let lines: String = arguments.iter().map(|argument| format!("            {argument},\n")).collect();
+        format!("{record}    let outcome = harness\n        .{method}(\n{lines}        )\n        .await;")
     }
 }
+
+const RECORD: &str = "    let record = karafka::OwnedRecord {
+        value: Some(SAMPLE.into()),
+        ..karafka::OwnedRecord::default()
+    };
+";
 
 /// The constant `SAMPLE`: a message that the topic's type allows, laid out to be read and changed.
 fn sample(model: &Model, payload: &Payload) -> String {

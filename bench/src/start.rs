@@ -1,0 +1,113 @@
+//! From the start of a built app's process to its first message, on the broker inside it.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use benched::{
+    generated::{messages::Event, routes::MANIFEST},
+    probe::{MARK, Probe, monotonic},
+};
+use karafka_tests::process::{Process, Signal};
+use rdkafka::{
+    ClientConfig, Message,
+    consumer::{BaseConsumer, Consumer},
+    mocking::MockCluster,
+};
+use serde_json::Value;
+
+use crate::{
+    Common,
+    consume::send_one,
+    report::{Measure, Report, Row, Run},
+    role,
+};
+
+pub(crate) fn run(common: &Common) -> Result<Report> {
+    let rounds = common.rounds.unwrap_or(if common.smoke { 1 } else { 7 });
+    let mut rows = [("karafka", Some("by hand")), ("by hand", None)].map(|(contender, beside)| Row {
+        contender: contender.to_owned(),
+        beside,
+        runs: Vec::new(),
+    });
+    for _ in 0..rounds {
+        rows[0].runs.push(karafka()?);
+        rows[1].runs.push(contend("first-by-hand", |process| {
+            let word = role::word(process)?;
+            Ok(word["address"].as_str().context("no address")?.to_owned())
+        })?);
+    }
+    Ok(Report { bench: "start", messages: 1, by: Measure::Wall, rows: rows.into() })
+}
+
+fn karafka() -> Result<Run> {
+    let file = Path::new(MANIFEST.root).join(".karafka/broker.json");
+    // What an app that was killed left behind.
+    if file.exists() {
+        fs::remove_file(&file)?;
+    }
+    contend("karafka", |process| wait_for_address(&file, process))
+}
+
+/// Starts a contender, sends it one record as soon as its broker can take it, and reads when that was handled.
+fn contend(role: &str, address: impl FnOnce(&mut Process) -> Result<String>) -> Result<Run> {
+    let begun = monotonic().as_secs_f64();
+    let mut process = role::cast(role, &[("KARAFKA_ENV", "development"), (benched::probe::MESSAGES, "1")])?;
+    let address = address(&mut process)?;
+    send_one(&address, "events")?;
+    let line = process.wait_for_line("its first message", role::PATIENCE, |line| {
+        line.starts_with(MARK) && line.contains("first_at_s")
+    })?;
+    let word: Value = serde_json::from_str(&line[MARK.len()..])?;
+    let first = word["first_at_s"].as_f64().context("no time of the first message")?;
+    let rss_mb = word["rss_mb"].as_f64();
+    // An app runs until it is told to stop; the loop by hand ends by itself.
+    if role == "karafka" {
+        process.signal(Signal::TERM)?;
+    }
+    process.wait(role::PATIENCE)?.expect_code(0)?;
+    Ok(Run { wall_s: first - begun, cpu_s: None, rss_mb })
+}
+
+/// The address that the app leaves for `karafka send` and other processes.
+fn wait_for_address(file: &PathBuf, process: &mut Process) -> Result<String> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < deadline {
+        let word: Option<Value> = fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        if let Some(address) = word.as_ref().and_then(|word| word["address"].as_str()) {
+            return Ok(address.to_owned());
+        }
+        if !process.is_running()? {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    bail!("the app left no address in {}:\n{}", file.display(), process.text())
+}
+
+/// What one would write to try a consumer without Kafka: the library's mock broker, and a loop until the first
+/// message.
+pub(crate) fn by_hand() -> Result<()> {
+    let probe = Probe::from_environment()?;
+    let cluster = MockCluster::new(1)?;
+    cluster.create_topic("events", 4, 1)?;
+    println!(r#"{MARK}{{"address":"{}"}}"#, cluster.bootstrap_servers());
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", cluster.bootstrap_servers())
+        .set("group.id", env::var("BENCH_GROUP").unwrap_or_else(|_| "by-hand".to_owned()))
+        .set("auto.offset.reset", "earliest")
+        .create()?;
+    consumer.subscribe(&["events"])?;
+    loop {
+        if let Some(message) = consumer.poll(Duration::from_millis(100)) {
+            let message = message?;
+            let event: Event = serde_json::from_slice(message.payload().context("a record without a value")?)?;
+            if probe.see(&event) {
+                return Ok(());
+            }
+        }
+    }
+}

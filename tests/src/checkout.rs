@@ -1,0 +1,95 @@
+//! The checkout under test: where it is, where cargo builds it, the `karafka` binary, a copy of it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use cargo_metadata::MetadataCommand;
+
+use crate::{cargo::Cargo, environment};
+
+/// The checkout's top folder.
+///
+/// # Panics
+///
+/// Never: this package lies one folder below.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"))
+}
+
+/// The target directory that this run uses, and that every nested build shares.
+///
+/// # Errors
+///
+/// When cargo cannot read the workspace.
+pub fn target_directory() -> Result<&'static Path> {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(found) = FOUND.get() {
+        return Ok(found);
+    }
+    let metadata = MetadataCommand::new().current_dir(root()).no_deps().exec().context("cargo metadata failed")?;
+    Ok(FOUND.get_or_init(|| metadata.target_directory.into_std_path_buf()))
+}
+
+/// The `karafka` command, built from this checkout once a run.
+///
+/// # Errors
+///
+/// When it does not build.
+pub fn karafka() -> Result<&'static Path> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| build_karafka().map_err(|error| format!("{error:?}")));
+    built.as_deref().map_err(|words| anyhow!("{words}"))
+}
+
+fn build_karafka() -> Result<PathBuf> {
+    let build = Cargo::within(root())?.build(&["-p", "karafka-cli", "--bin", "karafka"])?;
+    build.executable("karafka")
+}
+
+/// Copies the checkout to `to`: what a clone would hold if everything here were committed.
+///
+/// # Errors
+///
+/// When a file cannot be copied.
+pub fn copy(to: &Path) -> Result<()> {
+    for file in files()? {
+        let (from, to) = (root().join(&file), to.join(&file));
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+    }
+    Ok(())
+}
+
+/// What git tracks or would track, relative to the top.
+fn files() -> Result<Vec<PathBuf>> {
+    let mut git = Command::new("git");
+    git.current_dir(root()).args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
+    let listed = git.output().context("the copy holds what `git ls-files` lists; install git")?;
+    if !listed.status.success() {
+        bail!("`git ls-files` failed:\n{}", String::from_utf8_lossy(&listed.stderr));
+    }
+    let names = listed.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+    let names = names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned()));
+    // A file that is deleted but not yet committed is still listed.
+    Ok(names.filter(|name| root().join(name).is_file()).collect())
+}
+
+/// The `karafka` command, to be run in `folder`, without arguments as yet.
+///
+/// # Errors
+///
+/// When it cannot be built.
+pub fn karafka_command(folder: &Path) -> Result<Command> {
+    let mut command = Command::new(karafka()?);
+    command.current_dir(folder).env("CARGO_TARGET_DIR", target_directory()?);
+    environment::clean(&mut command);
+    Ok(command)
+}

@@ -1,0 +1,240 @@
+//! What a test does with Kafka besides the app under test: topics, records, offsets.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rdkafka::{
+    ClientConfig, ClientContext, Message, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
+};
+
+/// One answer of Kafka.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Whether a broker answers there.
+pub(super) fn answers(address: &str) -> bool {
+    let consumer: Result<BaseConsumer, _> = quiet(address).create();
+    consumer.is_ok_and(|consumer| {
+        let metadata = consumer.fetch_metadata(None, Duration::from_secs(2));
+        metadata.is_ok_and(|metadata| !metadata.brokers().is_empty())
+    })
+}
+
+/// Makes a topic and waits until every partition has a leader.
+///
+/// # Errors
+///
+/// When Kafka refuses it or stays without a leader.
+pub fn create_topic(address: &str, name: &str, partitions: i32) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> = quiet(address).create()?;
+    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    for result in wait_for(admin.create_topics([&topic], &patient()))?? {
+        result.map_err(|(topic, code)| anyhow!("Kafka refused the topic `{topic}`: {code}"))?;
+    }
+    let deadline = Instant::now() + ANSWER;
+    while Instant::now() < deadline {
+        let metadata = admin.inner().fetch_metadata(Some(name), ANSWER)?;
+        let topic = metadata.topics().iter().find(|topic| topic.name() == name);
+        let led =
+            topic.map_or(0, |topic| topic.partitions().iter().filter(|partition| partition.leader() >= 0).count());
+        if led == usize::try_from(partitions)? {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    bail!("the partitions of `{name}` have no leader after {ANSWER:?}")
+}
+
+/// Deletes a topic with everything in it.
+///
+/// # Errors
+///
+/// When Kafka refuses.
+pub fn delete_topic(address: &str, name: &str) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> = quiet(address).create()?;
+    for result in wait_for(admin.delete_topics(&[name], &patient()))?? {
+        result.map_err(|(topic, code)| anyhow!("Kafka kept the topic `{topic}`: {code}"))?;
+    }
+    Ok(())
+}
+
+/// How many records a topic holds.
+///
+/// # Errors
+///
+/// When Kafka does not say within `limit`.
+pub fn count(address: &str, topic: &str, limit: Duration) -> Result<u64> {
+    let consumer: BaseConsumer = quiet(address).create()?;
+    let metadata = consumer.fetch_metadata(Some(topic), limit)?;
+    let mut count = 0;
+    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), limit)?;
+        count += u64::try_from(high - low)?;
+    }
+    Ok(count)
+}
+
+fn patient() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(ANSWER))
+}
+
+fn wait_for<F: Future>(answer: F) -> Result<F::Output> {
+    Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(answer))
+}
+
+/// A client that keeps its connection troubles to itself: Kafka may still be starting.
+fn quiet(address: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", address).set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);
+    config
+}
+
+/// Sends records with `acks=all` and counts what Kafka has acknowledged.
+pub struct Producer {
+    inner: ThreadedProducer<Deliveries>,
+    deliveries: Arc<Counts>,
+}
+
+/// What became of the records of one producer.
+#[derive(Default)]
+struct Counts {
+    sent: AtomicU64,
+    acknowledged: AtomicU64,
+    failure: Mutex<Option<KafkaError>>,
+}
+
+struct Deliveries(Arc<Counts>);
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(_) => {
+                self.0.acknowledged.fetch_add(1, Ordering::Relaxed);
+            }
+            Err((error, _)) => {
+                self.0.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+            }
+        }
+    }
+}
+
+impl Producer {
+    /// A producer of the broker at `address`.
+    ///
+    /// # Errors
+    ///
+    /// When the client cannot be made.
+    pub fn new(address: &str) -> Result<Self> {
+        let deliveries = Arc::new(Counts::default());
+        let inner = quiet(address)
+            .set("acks", "all")
+            .set("linger.ms", "5")
+            .create_with_context(Deliveries(Arc::clone(&deliveries)))?;
+        Ok(Self { inner, deliveries })
+    }
+
+    /// Puts a record on its way to this partition.
+    ///
+    /// # Errors
+    ///
+    /// When the client refuses it for another reason than a full queue, for which it waits.
+    pub fn send(&self, topic: &str, partition: i32, key: &str, value: &str) -> Result<()> {
+        let mut record = BaseRecord::to(topic).partition(partition).key(key).payload(value);
+        let deadline = Instant::now() + ANSWER;
+        while let Err((error, back)) = self.inner.send(record) {
+            let full = matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
+            if !full || Instant::now() >= deadline {
+                return Err(error).with_context(|| format!("cannot send to {topic}/{partition}"));
+            }
+            record = back;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.deliveries.sent.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Waits until everything sent has been acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// When a record was not, in a minute.
+    pub fn flush(&self) -> Result<()> {
+        self.inner.flush(Duration::from_secs(60)).context("Kafka did not acknowledge everything")?;
+        if let Some(error) = self.deliveries.failure.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Err(error).context("Kafka did not take a record");
+        }
+        let (sent, acknowledged) = (&self.deliveries.sent, &self.deliveries.acknowledged);
+        match (sent.load(Ordering::Relaxed), acknowledged.load(Ordering::Relaxed)) {
+            (sent, acknowledged) if sent == acknowledged => Ok(()),
+            (sent, acknowledged) => bail!("{sent} records were sent and {acknowledged} acknowledged"),
+        }
+    }
+}
+
+/// An offset a partition.
+pub type Offsets = BTreeMap<i32, i64>;
+
+impl super::Kafka {
+    /// The offsets that `group` has committed for `topic`; partitions without one are left out.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka does not say.
+    pub fn committed(&self, group: &str, topic: &str) -> Result<Offsets> {
+        let consumer: BaseConsumer = quiet(self.address()).set("group.id", group).create()?;
+        let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
+        let mut asked = TopicPartitionList::new();
+        for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+            asked.add_partition(topic, partition.id());
+        }
+        let committed = consumer.committed_offsets(asked, ANSWER)?;
+        let offsets = committed.elements().into_iter().filter_map(|element| match element.offset() {
+            Offset::Offset(offset) => Some((element.partition(), offset)),
+            _ => None,
+        });
+        Ok(offsets.collect())
+    }
+
+    /// Every value of `topic`, as text, partition by partition in offset order.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka stops answering before the end of a partition.
+    pub fn values(&self, topic: &str) -> Result<Vec<String>> {
+        let consumer: BaseConsumer = quiet(self.address()).set("group.id", "values").create()?;
+        let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
+        let mut values = Vec::new();
+        for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+            let (low, high) = consumer.fetch_watermarks(topic, partition.id(), ANSWER)?;
+            let mut one = TopicPartitionList::new();
+            one.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+            consumer.assign(&one)?;
+            let deadline = Instant::now() + 3 * ANSWER;
+            let mut next = low;
+            while next < high {
+                ensure!(Instant::now() < deadline, "{topic}/{} gave nothing from {next} on", partition.id());
+                // `poll` also comes back without a record before its time is over.
+                let Some(record) = consumer.poll(ANSWER) else { continue };
+                let record = record?;
+                values.push(String::from_utf8_lossy(record.payload().unwrap_or_default()).into_owned());
+                next = record.offset() + 1;
+            }
+        }
+        Ok(values)
+    }
+}

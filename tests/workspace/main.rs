@@ -1,0 +1,14 @@
+//! What `cargo test --workspace` checks across crates, with a Rust toolchain, a C compiler and make alone.
+//!
+//! Nested builds are what costs time here, so each app is made and built once, and every check that a build can
+//! answer asks the same one.
+
+mod app_checks;
+mod embedded_broker;
+mod emits;
+mod every_key;
+mod licences;
+mod new_app;
+mod places;
+mod readme;
+mod slide;
