@@ -24,7 +24,8 @@ static MANIFEST: Manifest = Manifest {
     app: "shop",
     version: "0.1.0",
     root: "",
-    settings: &[],
+    // A busy machine must not be taken for a dead member: a lost session repeats records, and rightly so.
+    settings: &[("kafka.consumer.session.timeout.ms", "6000")],
     environments: &[],
     groups: &[GroupEntry { name: "shop", settings: &[] }],
     topics: &[
