@@ -284,6 +284,34 @@ fn a_group_moves_only_when_accepted() {
     calls(&root, &["check"], 0);
 }
 
+/// If this fails, a topic that several groups consume has to be edited by hand, or the wrong consumer changes.
+#[test]
+fn parts_of_a_topic_with_several_consumers() {
+    let (_folder, root) = shop();
+    let manifest = root.join("karafka.yml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let list = "  clicks:\n    consumers:\n      - controller: Clicks::CountController\n";
+    fs::write(&manifest, format!("{}\n{list}", text.trim_end())).unwrap();
+    let add = ["generate", "controller", "Clicks::Audit", "--topic", "clicks", "--group", "audit", "-q"];
+    calls(&root, &add, 0);
+    let said = calls(&root, &["generate", "worker", "Slow", "--topic", "clicks"], 2);
+    assert!(
+        said.contains("`--controller Clicks::AuditController` or `--controller Clicks::CountController`"),
+        "{said}"
+    );
+    calls(&root, &["generate", "worker", "Slow", "--topic", "clicks", "--controller", "Clicks::Count", "-q"], 0);
+    let said = calls(&root, &["generate", "worker", "Slow", "--topic", "clicks", "--controller", "Other"], 2);
+    assert!(said.contains("has no controller `OtherController`"), "{said}");
+    let said = calls(&root, &["generate", "worker", "Slow", "--topic", "clikcs"], 1);
+    assert!(said.contains("has no topic `clikcs`"), "{said}");
+    let after = fs::read_to_string(&manifest).unwrap();
+    let consumers = "        worker: SlowWorker\n      - { group: audit, controller: Clicks::AuditController }\n";
+    assert!(after.ends_with(&format!("{list}{consumers}")), "{after}");
+    // A test of a topic that several groups consume says for which.
+    let test = fs::read_to_string(root.join("tests/clicks_audit_controller.rs")).unwrap();
+    assert!(test.contains("consume_in(\"audit\", \"clicks\""), "{test}");
+}
+
 /// If this fails, removed topics leave dead code, or take a person's file with them.
 #[test]
 fn what_is_no_longer_named_is_pruned_or_kept() {

@@ -84,10 +84,20 @@ impl ControllerArgs {
             return Ok((edit::add_topic(text, &topic, &entries)?, next));
         }
         if let Some(consumer) = model.consumers.iter().find(|consumer| consumer.topic == topic) {
-            bail!(
-                "`{topic}` has a controller already: `{}`\n  name another topic with `--topic`, or list several controllers under its `consumers:` in karafka.yml",
-                consumer.controller.as_str()
-            );
+            if !edit::lists_consumers(text, &topic)? {
+                bail!(
+                    "`{topic}` has a controller already: `{}`\n  name another topic with `--topic`, or list several controllers under its `consumers:` in karafka.yml",
+                    consumer.controller.as_str()
+                );
+            }
+            if self.message.is_some() {
+                return Err(WrongCall(format!(
+                    "`{topic}` is there already, and so is its message: leave out `--message`"
+                ))
+                .into());
+            }
+            let entries: Vec<_> = entries.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            return Ok((edit::add_consumer(text, &topic, &entries)?, next));
         }
         let mut text = text.to_owned();
         for (key, value) in &entries {
@@ -154,6 +164,10 @@ pub(crate) struct PartArgs {
     /// The key of its topic; can be left out when only one topic is consumed
     #[arg(long, value_name = "KEY")]
     topic: Option<String>,
+
+    /// Which of the topic's controllers; can be left out when it has only one
+    #[arg(long, value_name = "NAME")]
+    controller: Option<String>,
 }
 
 impl PartArgs {
@@ -176,7 +190,42 @@ impl PartArgs {
             Role::Parser => ("parser", "parse"),
             _ => ("interchanger", "encode"),
         };
-        let text = edit::set_topic_key(text, topic, key, part.as_str())
+        let controllers: Vec<&str> = model
+            .consumers
+            .iter()
+            .filter(|consumer| consumer.topic == topic)
+            .map(|consumer| consumer.controller.as_str())
+            .collect();
+        let controller = match (&self.controller, controllers.as_slice()) {
+            (Some(name), _) => {
+                let controller = complete(name, Role::Controller)?;
+                match controllers.iter().find(|known| **known == controller.as_str()) {
+                    Some(known) => known,
+                    None => {
+                        let known = controllers.join("`, `");
+                        return Err(WrongCall(format!(
+                            "`{topic}` has no controller `{}`; it has `{known}`",
+                            controller.as_str()
+                        ))
+                        .into());
+                    }
+                }
+            }
+            (None, [only]) => only,
+            (None, []) if !model.topics.iter().any(|known| known.key == topic) => {
+                bail!(
+                    "the manifest has no topic `{topic}`; make one with `karafka generate controller NAME --topic {topic}`"
+                )
+            }
+            (None, []) => bail!(
+                "`{topic}` has no controller yet; give it one with `karafka generate controller NAME --topic {topic}`"
+            ),
+            (None, several) => {
+                let flags = several.join("` or `--controller ");
+                return Err(WrongCall(format!("say for which of its controllers: `--controller {flags}`")).into());
+            }
+        };
+        let text = edit::set_consumer_key(text, topic, controller, key, part.as_str())
             .with_context(|| format!("`{key}: {}` was not added", part.as_str()))?;
         Ok((text, format!("write `{method}` in {}, then `cargo test`", part.file())))
     }
