@@ -1,6 +1,7 @@
 //! `karafka generate controller` and its neighbours: what they add to the manifest.
 
 use anyhow::{Context as _, bail};
+use heck::ToUpperCamelCase;
 use karafka_generator::{
     manifest::edit,
     model::Model,
@@ -232,7 +233,22 @@ impl PartArgs {
 }
 
 fn complete(name: &str, role: Role) -> anyhow::Result<Constant> {
-    Constant::complete(name, role).map_err(|error| WrongCall(error.to_string()).into())
+    let wrong = match Constant::complete(name, role) {
+        Ok(constant) => return Ok(constant),
+        Err(error) => error,
+    };
+    // `orders`, `videos/details` and `new-videos` are what other tools take.
+    let segments: Vec<_> = name
+        .split(['/', ':'])
+        .filter(|segment| !segment.is_empty())
+        .map(ToUpperCamelCase::to_upper_camel_case)
+        .collect();
+    let meant = segments.join("::");
+    Err(match Constant::complete(&meant, role) {
+        Ok(_) if meant != name => WrongCall(format!("`{name}` is not a constant; did you mean `{meant}`?")),
+        _ => WrongCall(wrong.to_string()),
+    }
+    .into())
 }
 
 /// A part of the runtime by its small name, or one of the app's own.
@@ -269,6 +285,16 @@ mod tests {
         for wrong in ["id", ":uuid", "id:", "id::optional"] {
             assert!(field_type(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// If this fails, who calls with a name as other tools take it is not told how to write it here.
+    #[test]
+    fn a_name_in_another_style_is_shown_as_a_constant() {
+        for (name, meant) in [("orders", "Orders"), ("videos/details", "Videos::Details"), ("::Orders", "Orders")] {
+            let said = complete(name, Role::Controller).unwrap_err().to_string();
+            assert_eq!(said, format!("`{name}` is not a constant; did you mean `{meant}`?"));
+        }
+        assert!(complete("Ördrs", Role::Controller).is_err());
     }
 
     /// If this fails, a group or topic of the command line becomes a number, a truth value or a syntax error.

@@ -3,6 +3,7 @@
 pub mod edit;
 pub mod keys;
 mod options;
+mod page;
 mod read;
 mod schema;
 mod types;
@@ -10,6 +11,7 @@ mod values;
 mod yaml;
 mod yaml_errors;
 
+pub use page::page;
 pub use read::read;
 pub use schema::schema;
 pub use types::*;
