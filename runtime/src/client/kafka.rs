@@ -177,14 +177,18 @@ impl Client for KafkaClient {
     }
 
     fn commit(&mut self, offsets: &[(TopicPartition, i64)]) {
-        if let Err(error) = self.consumer.commit(&offsets_of(offsets), CommitMode::Async) {
-            let error = Some(error.to_string());
+        if let Err(error) = self.native.commit(&offsets_of(offsets)) {
+            let error = Some(error);
             self.consumer.context().push(ClientEvent::Committed { offsets: offsets.to_vec(), error });
         }
     }
 
     fn commit_and_wait(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), String> {
         self.consumer.commit(&offsets_of(offsets), CommitMode::Sync).map_err(|error| error.to_string())
+    }
+
+    fn high_watermark(&mut self, partition: &TopicPartition) -> Option<i64> {
+        self.native.high_watermark(partition)
     }
 
     fn close(self: Box<Self>, clean: bool) {

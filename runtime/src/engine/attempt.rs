@@ -11,8 +11,8 @@ use std::{
 };
 
 use crate::{
-    Admission, Context, Controller, Error, Failure, Message, Parser, Record, Result, Routed, Worker, app::MessageOf,
-    worker::FailureKind,
+    Admission, Context, Controller, Error, Failure, Message, Parser, Record, Result, Routed, Worker,
+    worker::{FailureKind, MessageOf},
 };
 
 /// The parts of a consumer: worker, controller, parser and interchanger, built from the app's state.
@@ -39,6 +39,13 @@ impl<T> Work<T> {
         }
     }
 
+    pub(crate) fn record_mut(&mut self) -> &mut Record {
+        match self {
+            Self::Message(message) => &mut message.record,
+            Self::Tombstone(record) => record,
+        }
+    }
+
     fn message(&self) -> Option<&Message<T>> {
         match self {
             Self::Message(message) => Some(message),
@@ -47,9 +54,11 @@ impl<T> Work<T> {
     }
 }
 
-/// What became of an attempt.
-pub(crate) enum Attempt {
-    Performed,
+/// How an attempt ended: performed, or why not.
+pub(crate) type Attempt = Result<(), Unperformed>;
+
+/// Why a message was not performed.
+pub(crate) enum Unperformed {
     Skipped(Cow<'static, str>),
     Deferred(Duration),
     Failed(FailureKind, Error),
@@ -99,7 +108,7 @@ where
             Work::Message(message) => guard(self.admit_and_perform(message, ctx), bounds.timeout).await,
             Work::Tombstone(record) => guard(self.perform_tombstone(record, ctx), bounds.timeout).await,
         };
-        if let Attempt::Failed(kind, error) = &attempt {
+        if let Err(Unperformed::Failed(kind, error)) = &attempt {
             let last = bounds.is_last(ctx.attempt(), error);
             let failure = Failure { kind: *kind, error, attempt: ctx.attempt(), is_last: last };
             self.call_hooks(&failure, work, ctx).await;
@@ -115,16 +124,16 @@ where
         Ok(match self.controller.before_enqueue(message, ctx).await? {
             Admission::Accept => {
                 self.worker.perform(&self.controller, message, ctx).await?;
-                Attempt::Performed
+                Ok(())
             }
-            Admission::Skip(reason) => Attempt::Skipped(reason),
-            Admission::Defer(wait) => Attempt::Deferred(wait),
+            Admission::Skip(reason) => Err(Unperformed::Skipped(reason)),
+            Admission::Defer(wait) => Err(Unperformed::Deferred(wait)),
         })
     }
 
     async fn perform_tombstone(&self, record: &Record, ctx: &Context<W::Controller>) -> Result<Attempt> {
         self.controller.perform_tombstone(record.key(), ctx).await?;
-        Ok(Attempt::Performed)
+        Ok(Ok(()))
     }
 
     /// A hook that panics changes nothing: what it was told of has happened already.
@@ -145,20 +154,28 @@ where
 }
 
 async fn guard(attempt: impl Future<Output = Result<Attempt>>, timeout: Option<Duration>) -> Attempt {
+    guarded(attempt, timeout).await.unwrap_or_else(|(kind, error)| Err(Unperformed::Failed(kind, error)))
+}
+
+/// One attempt at anything: a panic is an error, and so is taking longer than `timeout`.
+pub(crate) async fn guarded<T>(
+    attempt: impl Future<Output = Result<T>>,
+    timeout: Option<Duration>,
+) -> Result<T, (FailureKind, Error)> {
     let attempt = CatchPanic { future: pin!(attempt) };
     let ended = match timeout {
         None => attempt.await,
         Some(limit) => match tokio::time::timeout(limit, attempt).await {
             Ok(ended) => ended,
             Err(_) => {
-                return Attempt::Failed(FailureKind::TimedOut, Error::new(format_args!("not done within {limit:?}")));
+                return Err((FailureKind::TimedOut, Error::new(format_args!("not done within {limit:?}"))));
             }
         },
     };
     match ended {
-        Ok(Ok(attempt)) => attempt,
-        Ok(Err(error)) => Attempt::Failed(FailureKind::Error, error),
-        Err(words) => Attempt::Failed(FailureKind::Panicked, Error::new(words)),
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err((FailureKind::Error, error)),
+        Err(words) => Err((FailureKind::Panicked, Error::new(words))),
     }
 }
 

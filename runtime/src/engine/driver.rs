@@ -4,9 +4,9 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, atomic::AtomicU64},
     task::Poll,
     time::{Duration, Instant},
 };
@@ -14,23 +14,26 @@ use std::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
-    attempt::{Attempt, Bounds, Parts, Work},
+    attempt::{Bounds, Parts, Unperformed, Work},
     backoff::{Jitter, after},
+    counts::count,
+    histogram::Histogram,
     lane::{Lane, Line},
     pool::Pool,
+    pulse::{Beat, Pulse},
     report::Report,
     shared::{Acknowledgement, AppShared, EmitScope, LaneShared, MemoryBudget, NO_OFFSET, Order, Sent},
     tracker::Sequence,
 };
 use crate::{
     Context, Error, Parser, Record, Routed, Worker,
-    app::MessageOf,
     client::{Assigned, Delivery, RecordQueue, TopicPartition},
     dead_letter::{self, Cause},
     manifest::ConsumerEntry,
     producer::{Delivered, Outgoing},
     settings::{Backoff, Ordering as Sorting, Tombstones},
-    worker::FailureKind,
+    trace,
+    worker::{FailureKind, MessageOf},
 };
 
 /// How many records a lane handles before it lets others have their turn.
@@ -63,6 +66,8 @@ pub(crate) struct ConsumerSettings {
     pub(crate) dead_letter: Option<String>,
     pub(crate) ordering: Sorting,
     pub(crate) window: u64,
+    /// How long performs take, if somebody wants to know.
+    pub(crate) durations: Option<Arc<Histogram>>,
 }
 
 /// Runs a lane until it is drained or lost.
@@ -77,12 +82,14 @@ where
     let LaneParts { app, assigned, shared, consumer, permits, memory, report } = lane;
     // Whatever ends this task, the group's thread must not wait for it for ever.
     let _end = EndOnDrop(Arc::clone(&shared));
+    let group = Arc::clone(&report.group);
     let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
     Driver {
         lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window),
         partition: assigned.partition,
         queue: assigned.queue,
         deliveries: VecDeque::with_capacity(DRAIN),
+        next: None,
         waiting: BTreeMap::new(),
         contexts: Vec::new(),
         emits: BTreeMap::new(),
@@ -97,7 +104,7 @@ where
         shared: &shared,
         memory: &memory,
     }
-    .run(&permits, |job| attempt(&parts, consumer.bounds, job))
+    .run(&permits, |job| attempt(&parts, &shared.pulse, consumer.bounds, &group, job))
     .await;
 }
 
@@ -109,7 +116,7 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// An attempt with everything that it needs; it comes back when the attempt has ended.
+/// An attempt with everything that it needs.
 struct Job<W: Worker> {
     sequence: Sequence,
     work: Work<MessageOf<W>>,
@@ -117,13 +124,32 @@ struct Job<W: Worker> {
     begun: Option<Instant>,
 }
 
-async fn attempt<W, P, I>(parts: &Parts<W, P, I>, bounds: Bounds, job: Job<W>) -> (Job<W>, Attempt)
+/// Why something was not performed, and what. Boxed, so that what comes back is small where all went well.
+type GivenBack<T> = (Unperformed, Box<Work<T>>);
+
+/// An attempt that has ended.
+struct Ended<W: Worker> {
+    sequence: Sequence,
+    offset: i64,
+    attempt: Result<(), GivenBack<MessageOf<W>>>,
+    ctx: Context<W::Controller>,
+    begun: Option<Instant>,
+}
+
+async fn attempt<W, P, I>(parts: &Parts<W, P, I>, pulse: &Pulse, bounds: Bounds, group: &str, job: Job<W>) -> Ended<W>
 where
     W: Worker,
     P: Parser<MessageOf<W>>,
 {
-    let attempt = parts.attempt(&job.work, &job.ctx, bounds).await;
-    (job, attempt)
+    let Job { sequence, work, ctx, begun } = job;
+    let offset = work.record().offset();
+    let attempt = {
+        let mut beat = Beat::new(pulse, offset, ctx.attempt());
+        let span = trace::span(work.record(), group, ctx.attempt(), ctx.trace.as_deref());
+        let mut attempt = pin!(parts.attempt(&work, &ctx, bounds));
+        poll_fn(|cx| span.in_scope(|| beat.poll(cx, attempt.as_mut()))).await
+    };
+    Ended { sequence, offset, attempt: attempt.map_err(|why| (why, Box::new(work))), ctx, begun }
 }
 
 struct Driver<'a, W: Worker, P, I> {
@@ -131,7 +157,9 @@ struct Driver<'a, W: Worker, P, I> {
     partition: TopicPartition,
     queue: Box<dyn RecordQueue>,
     deliveries: VecDeque<Delivery>,
-    /// Records that were delivered and are not at work, by their sequence numbers.
+    /// A record that was delivered and may start at once.
+    next: Option<(Sequence, Record)>,
+    /// Other records that were delivered and are not at work, by their sequence numbers.
     waiting: BTreeMap<Sequence, Waiting<MessageOf<W>>>,
     /// Contexts to be used again.
     contexts: Vec<Context<W::Controller>>,
@@ -154,7 +182,7 @@ enum Waiting<T> {
     /// Not yet parsed.
     Record(Record),
     /// Parsed, and tried before: with what it has sent so far.
-    Work(Work<T>, u32),
+    Work(Box<Work<T>>, u32),
 }
 
 /// A performed record whose emits are not all acknowledged, for the log.
@@ -183,7 +211,7 @@ where
 {
     async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Job<W>) -> F)
     where
-        F: Future<Output = (Job<W>, Attempt)>,
+        F: Future<Output = Ended<W>>,
     {
         let mut pool: Pool<F, Option<SemaphorePermit<'a>>> = Pool::new();
         let mut permit: Option<SemaphorePermit<'a>> = None;
@@ -214,7 +242,7 @@ where
                     turn = 0;
                 }
                 if permit.is_some() {
-                    let mut job = self.start();
+                    let mut job = self.start(turn == 0);
                     // An attempt that waits takes the permit along.
                     let ended = std::future::poll_fn(|cx| {
                         Poll::Ready(job.take().and_then(|job| pool.start(cx, attempt(job), || permit.take())))
@@ -239,13 +267,14 @@ where
     }
 
     /// Waits until something has happened. Gives a permit if that is what happened.
-    async fn wait<F: Future<Output = (Job<W>, Attempt)>>(
+    async fn wait<F: Future<Output = Ended<W>>>(
         &mut self,
         pool: &mut Pool<F, Option<SemaphorePermit<'a>>>,
         permits: &'a Semaphore,
         wants_permit: bool,
     ) -> Option<SemaphorePermit<'a>> {
         self.tell_if_full();
+        self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
         let next_resend = self.resending.iter().map(|resend| resend.at).min();
         let moment = self.lane.next_timer().into_iter().chain(next_resend).min();
         let rest = moment.map(|moment| moment.saturating_sub(self.started.elapsed()));
@@ -289,9 +318,7 @@ where
                     self.lane.acknowledged(sequence);
                     match sent {
                         Sent::Emit(topic) => self.log_emit(sequence, topic, delivered),
-                        Sent::DeadLetter => {
-                            self.shared.dead.fetch_add(1, Ordering::Relaxed);
-                        }
+                        Sent::DeadLetter => count(&self.shared.counts.dead),
                     }
                 }
                 Acknowledgement::Undelivered { sequence, sent, outgoing, reason } => {
@@ -321,6 +348,7 @@ where
         let room = self.lane.room();
         if self.deliveries.is_empty() && room > 0 {
             self.queue.drain(&mut self.deliveries, room.min(DRAIN));
+            self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
             if self.deliveries.is_empty()
                 && let Some(position) = self.queue.position()
             {
@@ -333,6 +361,7 @@ where
                 Some(Delivery::Record(record)) => self.take_in(record),
                 Some(Delivery::PositionLost(reason)) => {
                     self.report.position_lost(&self.partition, &reason);
+                    self.shared.pulse.halt();
                     self.lane.halt();
                 }
                 Some(Delivery::Error(reason)) => self.report.partition_error(&self.partition, &reason),
@@ -343,10 +372,12 @@ where
 
     fn take_in(&mut self, mut record: Record) {
         let (sequence, free) = self.lane.deliver(record.offset(), self.line_of(&record));
-        // A borrowed record pins the whole fetch that it came in: one that waits for others gets bytes of its own.
-        if !free {
-            record.detach();
+        if free && self.next.is_none() {
+            self.next = Some((sequence, record));
+            return;
         }
+        // A borrowed record pins the whole fetch that it came in: one that waits gets bytes of its own.
+        record.detach();
         self.memory.take(record.size());
         self.waiting.insert(sequence, Waiting::Record(record));
     }
@@ -361,14 +392,20 @@ where
     }
 
     /// Starts the next record that may. `None` if it ended without an attempt.
-    fn start(&mut self) -> Option<Job<W>> {
+    ///
+    /// The first attempt of a turn is measured where durations are wanted: each one while there is little to do or
+    /// handlers wait, one in [`TURN`] of those that are ready at once, so that the clock does not cost what they do.
+    fn start(&mut self, is_first: bool) -> Option<Job<W>> {
         let (sequence, attempt) = self.lane.start()?;
-        let (work, emitted) = match self.waiting.remove(&sequence)? {
-            Waiting::Work(work, emitted) => (work, emitted),
-            Waiting::Record(record) => {
-                self.memory.give_back(record.size());
-                (self.prepare(sequence, record)?, 0)
-            }
+        let (mut work, emitted) = match self.next.take_if(|(next, _)| *next == sequence) {
+            Some((_, record)) => (self.prepare(sequence, record)?, 0),
+            None => match self.waiting.remove(&sequence)? {
+                Waiting::Work(work, emitted) => (*work, emitted),
+                Waiting::Record(record) => {
+                    self.memory.give_back(record.size());
+                    (self.prepare(sequence, record)?, 0)
+                }
+            },
         };
         self.shared.set_at_work(self.lane.committable().unwrap_or(NO_OFFSET));
         let mut ctx = self.contexts.pop().unwrap_or_else(|| {
@@ -376,17 +413,19 @@ where
             Context::new(Arc::clone(self.app), scope)
         });
         ctx.attempt = attempt;
+        ctx.trace = trace::of(work.record_mut());
         *ctx.emitted.get_mut() = emitted;
         if let EmitScope::Lane { sequence: current, .. } = &mut ctx.scope {
             *current = sequence;
         }
-        Some(Job { sequence, work, ctx, begun: self.report.wants_done().then(Instant::now) })
+        let measured = self.report.wants_done() || (is_first && self.consumer.durations.is_some());
+        Some(Job { sequence, work, ctx, begun: measured.then(Instant::now) })
     }
 
     /// Parses a record. `None` if it ends here: a tombstone by policy, or what cannot be parsed.
     fn prepare(&mut self, sequence: Sequence, record: Record) -> Option<Work<MessageOf<W>>> {
         if record.value().is_some() {
-            match self.parts.parse(record) {
+            match self.shared.pulse.during(record.offset(), || self.parts.parse(record)) {
                 Ok(message) => return Some(Work::Message(message)),
                 Err((record, error)) => {
                     self.report.unparseable(&record, &error, self.consumer.dead_letter.as_deref());
@@ -399,7 +438,7 @@ where
             Tombstones::Deliver => return Some(Work::Tombstone(record)),
             Tombstones::Skip => {
                 self.report.tombstone_skipped(&record);
-                self.finished(sequence, 0);
+                self.finished(sequence, 0, &self.shared.counts.skipped);
             }
             Tombstones::Fail => {
                 let error = Error::new(TOMBSTONE_REFUSED);
@@ -413,53 +452,66 @@ where
     /// What cannot be parsed goes to the dead letter topic; without one, its line waits until a person has changed
     /// something and the app starts again.
     fn give_up_unparsed(&mut self, sequence: Sequence, record: &Record, error_type: &str, error: &Error) {
-        self.shared.failed.fetch_add(1, Ordering::Relaxed);
+        count(&self.shared.counts.unparseable);
         if self.consumer.dead_letter.is_some() {
             self.bury(sequence, record, error_type, error, 0, 0);
         } else {
+            self.shared.pulse.add_stuck();
             self.lane.stuck(sequence);
         }
     }
 
     /// An attempt has ended.
-    fn ended(&mut self, (mut job, attempt): (Job<W>, Attempt)) {
-        let sequence = job.sequence;
-        let emitted = *job.ctx.emitted.get_mut();
-        let number = job.ctx.attempt;
-        self.contexts.push(job.ctx);
+    fn ended(&mut self, ended: Ended<W>) {
+        let Ended { sequence, offset, attempt, mut ctx, begun } = ended;
+        let emitted = *ctx.emitted.get_mut();
+        let number = ctx.attempt;
+        self.contexts.push(ctx);
+        let took = begun.map(|begun| begun.elapsed());
+        if let (Some(took), Some(durations)) = (took, &self.consumer.durations) {
+            durations.observe(took);
+        }
         match attempt {
-            Attempt::Performed => {
-                let offset = job.work.record().offset();
-                let missing = self.finished(sequence, emitted);
-                if let Some(begun) = job.begun {
-                    self.log_done(sequence, offset, begun.elapsed(), missing);
+            Ok(()) => {
+                let missing = self.finished(sequence, emitted, &self.shared.counts.done);
+                if let Some(took) = took
+                    && self.report.wants_done()
+                {
+                    self.log_done(sequence, offset, took, missing);
                 }
             }
-            Attempt::Skipped(reason) => {
-                self.report.skipped(job.work.record(), &reason);
-                self.finished(sequence, emitted);
+            Err((Unperformed::Skipped(reason), work)) => {
+                self.report.skipped(work.record(), &reason);
+                self.finished(sequence, emitted, &self.shared.counts.skipped);
             }
-            Attempt::Deferred(wait) => {
-                self.report.deferred(job.work.record(), wait);
+            Err((Unperformed::Deferred(wait), work)) => {
+                self.report.deferred(work.record(), wait);
+                count(&self.shared.counts.deferred);
                 self.lane.deferred(sequence, self.started.elapsed() + wait);
-                self.keep(sequence, job.work, emitted);
+                self.keep(sequence, work, emitted);
             }
-            Attempt::Failed(kind, error) => {
-                self.shared.failed.fetch_add(1, Ordering::Relaxed);
+            Err((Unperformed::Failed(kind, error), work)) => {
+                let counts = &self.shared.counts;
+                count(match kind {
+                    FailureKind::Error => &counts.failed,
+                    FailureKind::Panicked => &counts.panicked,
+                    FailureKind::TimedOut => &counts.timed_out,
+                });
                 if self.consumer.dead_letter.is_some() && self.consumer.bounds.is_last(number, &error) {
-                    self.report.gave_up(job.work.record(), number, &error, self.consumer.dead_letter.as_deref());
+                    self.report.gave_up(work.record(), number, &error, self.consumer.dead_letter.as_deref());
                     let error_type = match kind {
                         FailureKind::Error => error.type_name(),
                         FailureKind::Panicked => "panic",
                         FailureKind::TimedOut => "timeout",
                     };
-                    self.bury(sequence, job.work.record(), error_type, &error, number, emitted);
+                    self.bury(sequence, work.record(), error_type, &error, number, emitted);
                 } else {
+                    count(&counts.retried);
                     let step = if error.is_permanent() { u32::MAX } else { number };
                     let wait = after(self.consumer.backoff, step, self.jitter.next());
-                    self.report.failed(job.work.record(), number, kind, &error, wait);
+                    self.report.failed(work.record(), number, kind, &error, wait);
                     self.lane.failed(sequence, self.started.elapsed() + wait);
-                    self.keep(sequence, job.work, emitted);
+                    self.keep(sequence, work, emitted);
                 }
             }
         }
@@ -467,9 +519,8 @@ where
         self.shared.set_at_work(oldest.unwrap_or(NO_OFFSET));
     }
 
-    fn keep(&mut self, sequence: Sequence, work: Work<MessageOf<W>>, emitted: u32) {
-        let mut work = work;
-        match &mut work {
+    fn keep(&mut self, sequence: Sequence, mut work: Box<Work<MessageOf<W>>>, emitted: u32) {
+        match &mut *work {
             Work::Message(message) => message.record.detach(),
             Work::Tombstone(record) => record.detach(),
         }
@@ -477,9 +528,9 @@ where
     }
 
     /// A record is done, but for emits that Kafka has not acknowledged: says how many.
-    fn finished(&mut self, sequence: Sequence, emitted: u32) -> u32 {
+    fn finished(&mut self, sequence: Sequence, emitted: u32, counter: &AtomicU64) -> u32 {
         let missing = self.lane.performed(sequence, emitted);
-        self.shared.handled.fetch_add(1, Ordering::Relaxed);
+        count(counter);
         self.publish();
         missing
     }
