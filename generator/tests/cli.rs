@@ -284,6 +284,34 @@ fn a_group_moves_only_when_accepted() {
     calls(&root, &["check"], 0);
 }
 
+/// If this fails, a topic that several groups consume has to be edited by hand, or the wrong consumer changes.
+#[test]
+fn parts_of_a_topic_with_several_consumers() {
+    let (_folder, root) = shop();
+    let manifest = root.join("karafka.yml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let list = "  clicks:\n    consumers:\n      - controller: Clicks::CountController\n";
+    fs::write(&manifest, format!("{}\n{list}", text.trim_end())).unwrap();
+    let add = ["generate", "controller", "Clicks::Audit", "--topic", "clicks", "--group", "audit", "-q"];
+    calls(&root, &add, 0);
+    let said = calls(&root, &["generate", "worker", "Slow", "--topic", "clicks"], 2);
+    assert!(
+        said.contains("`--controller Clicks::AuditController` or `--controller Clicks::CountController`"),
+        "{said}"
+    );
+    calls(&root, &["generate", "worker", "Slow", "--topic", "clicks", "--controller", "Clicks::Count", "-q"], 0);
+    let said = calls(&root, &["generate", "worker", "Slow", "--topic", "clicks", "--controller", "Other"], 2);
+    assert!(said.contains("has no controller `OtherController`"), "{said}");
+    let said = calls(&root, &["generate", "worker", "Slow", "--topic", "clikcs"], 1);
+    assert!(said.contains("has no topic `clikcs`"), "{said}");
+    let after = fs::read_to_string(&manifest).unwrap();
+    let consumers = "        worker: SlowWorker\n      - { group: audit, controller: Clicks::AuditController }\n";
+    assert!(after.ends_with(&format!("{list}{consumers}")), "{after}");
+    // A test of a topic that several groups consume says for which.
+    let test = fs::read_to_string(root.join("tests/clicks_audit_controller.rs")).unwrap();
+    assert!(test.contains("consume_in(\"audit\", \"clicks\""), "{test}");
+}
+
 /// If this fails, removed topics leave dead code, or take a person's file with them.
 #[test]
 fn what_is_no_longer_named_is_pruned_or_kept() {
@@ -318,6 +346,83 @@ fn a_closed_pipe_is_not_an_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
+}
+
+/// If this fails, `karafka routes | head -1` ends with an error.
+#[cfg(unix)]
+#[test]
+fn a_reader_may_leave_after_the_first_line() {
+    let (_folder, root) = shop();
+    for command in ["routes", "flow", "info"] {
+        let mut child = karafka(&root, &[command]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said), (Some(0), String::new()), "{command}");
+    }
+}
+
+/// If this fails, Ctrl-C leaves half an app, or a script takes what was interrupted for done.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_at_any_moment_leaves_all_or_nothing() {
+    use std::{os::unix::process::ExitStatusExt as _, thread, time::Duration};
+    let folder = folder();
+    let topics: String = (0..100).map(|n| format!("  t{n}: {{ controller: C{n}Controller }}\n")).collect();
+    fs::write(folder.path().join("many.yml"), format!("app: many\ntopics:\n{topics}")).unwrap();
+    let root = folder.path().join("many");
+    // Later and later, until it comes too late.
+    for delay in std::iter::successors(Some(0), |delay| Some(delay + 2 + delay / 8)) {
+        let mut child = karafka(folder.path(), &["new", "many", "--manifest", "many.yml", "-q"]);
+        let mut child = child.stderr(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(delay));
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
+        sent.unwrap();
+        let status = child.wait().unwrap();
+        if status.success() {
+            calls(&root, &["check"], 0);
+            break;
+        }
+        // Before anything is written, the signal itself ends it, and shells call that 130 too.
+        assert!(status.code() == Some(130) || status.signal() == Some(2), "{status:?} after {delay} ms");
+        assert!(!root.exists(), "after {delay} ms: {:?}", everything(&root).keys());
+    }
+}
+
+/// If this fails, a manifest that another command makes has to lie on the disk first.
+#[test]
+fn a_manifest_comes_from_standard_input() {
+    use std::io::Write as _;
+    let folder = folder();
+    let new = |name: &str, text: &str| {
+        let mut child = karafka(folder.path(), &["new", name, "--manifest", "-", "-q"]);
+        let mut child = child.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let text = "app: piped # as it came\ntopics: { a: { controller: AController } }\n";
+    assert_eq!(new("piped", text), (Some(0), String::new()));
+    assert_eq!(fs::read_to_string(folder.path().join("piped/karafka.yml")).unwrap(), text);
+    let (code, said) = new("wrong", "app: [x\n");
+    assert!(code == Some(1) && said.contains("<stdin>:1:6"), "{said}");
+    assert!(!folder.path().join("wrong").exists());
+}
+
+/// If this fails, a lock file that was deleted or merged is mended without a word, or not at all.
+#[test]
+fn a_lock_file_is_mended_by_generate() {
+    let (_folder, root) = shop();
+    let lock = root.join("karafka.lock");
+    let right = fs::read_to_string(&lock).unwrap();
+    fs::remove_file(&lock).unwrap();
+    calls(&root, &["check"], 1);
+    assert!(calls(&root, &["generate"], 0).contains("create  karafka.lock"));
+    assert_eq!(fs::read_to_string(&lock).unwrap(), right);
+    fs::write(&lock, format!("<<<<<<< ours\n{right}=======\n{right}>>>>>>> theirs\n")).unwrap();
+    calls(&root, &["check"], 1);
+    assert!(calls(&root, &["generate"], 0).contains("update  karafka.lock"));
+    assert_eq!(fs::read_to_string(&lock).unwrap(), right);
 }
 
 /// If this fails, colour codes end up in files, or a terminal's owner cannot turn them on and off.

@@ -1,6 +1,6 @@
 //! `karafka check`: is the manifest right, and the crate in step with it?
 
-use std::fs;
+use std::{fs, mem::ManuallyDrop};
 
 use karafka_generator::{
     compile,
@@ -47,13 +47,14 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         shell.summary(&count(errors(&compiled.diagnostics), "error"));
         return Ok(Exit::Wrong);
     };
-    let tree = Tree::read(&app.root)?;
+    // The process is about to end, and the system takes its memory back faster than we could.
+    let (model, tree) = (ManuallyDrop::new(model), ManuallyDrop::new(Tree::read(&app.root)?));
     if tree.entry("Cargo.toml").is_none() && tree.entry("src") != Some(Entry::Folder) {
         shell.summary(&format!("the manifest of `{}` is right; there is no crate beside it", model.app));
         return Ok(Exit::Done);
     }
     let renderer = Renderer::new(&model, Runtime::default().dependency(&app.root)?);
-    let plan = Plan::new(&model, &renderer, &tree, Vec::new(), Options::default());
+    let plan = ManuallyDrop::new(Plan::new(&model, &renderer, &tree, Vec::new(), Options::default()));
     if plan.is_in_step() {
         let controllers = count(model.controllers.len(), "controller");
         let topics = count(model.topics.len(), "topic");

@@ -99,8 +99,10 @@ pub(crate) fn listing(plan: &Plan, root: &Path, verbose: bool, color: bool) -> S
     };
     let mut rows: Vec<(Action, String, String)> = Vec::new();
     let new_folder = all_new(plan, "src/generated/");
+    // It changes with everything else; by itself, when it was deleted or merged.
+    let only_lock = plan.steps.iter().all(|step| step.path == plan::LOCK || !step.action.writes());
     for step in &plan.steps {
-        if !verbose && (step.action == Action::Identical || step.path == plan::LOCK) {
+        if !verbose && (step.action == Action::Identical || step.path == plan::LOCK && !only_lock) {
             continue;
         }
         if new_folder && step.path.starts_with("src/generated/") {

@@ -1,5 +1,7 @@
 //! `karafka generate`: brings the crate in step with the manifest.
 
+use std::mem::ManuallyDrop;
+
 use clap::Subcommand;
 use karafka_generator::{
     model::Model,
@@ -62,6 +64,8 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let app = App::find(shell)?;
     let source = app.source(shell)?;
     let Some(model) = app::model(&source, shell) else { return Ok(Exit::Wrong) };
+    // The process is about to end, and the system takes its memory back faster than we could.
+    let model = ManuallyDrop::new(model);
     let Some(part) = &args.part else {
         let (exit, plan) = bring_in_step(shell, &app, &model, Vec::new(), &args.runtime, args.mode)?;
         if exit == Exit::Done && plan.is_in_step() {
@@ -103,10 +107,10 @@ fn bring_in_step(
     edits: Vec<Edit>,
     runtime: &Runtime,
     mode: Mode,
-) -> anyhow::Result<(Exit, Plan)> {
+) -> anyhow::Result<(Exit, ManuallyDrop<Plan>)> {
     let renderer = Renderer::new(model, runtime.dependency(&app.root)?);
-    let tree = Tree::read(&app.root)?;
-    let plan = Plan::new(model, &renderer, &tree, edits, mode.options());
+    let tree = ManuallyDrop::new(Tree::read(&app.root)?);
+    let plan = ManuallyDrop::new(Plan::new(model, &renderer, &tree, edits, mode.options()));
     let exit = files::carry_out(shell, &app.root, &plan, mode)?;
     Ok((exit, plan))
 }

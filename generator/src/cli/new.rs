@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, Read},
+    mem::ManuallyDrop,
     path::{Path, PathBuf},
 };
 
@@ -76,7 +77,8 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let mut edits = vec![Edit { path: MANIFEST.to_owned(), before: None, after: source.text }];
     edits.extend(args.runtime.shared_build(root)?);
     let tree = Tree::read(root)?;
-    let plan = Plan::new(&model, &renderer, &tree, edits, Options::default());
+    // All its texts at once: the system takes their memory back faster than we could.
+    let plan = ManuallyDrop::new(Plan::new(&model, &renderer, &tree, edits, Options::default()));
     let exit = files::carry_out(shell, root, &plan, Mode { dry_run: args.dry_run, ..Mode::default() })?;
     if exit != Exit::Done || args.dry_run {
         return Ok(exit);

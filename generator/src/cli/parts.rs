@@ -1,6 +1,7 @@
 //! `karafka generate controller` and its neighbours: what they add to the manifest.
 
 use anyhow::{Context as _, bail};
+use heck::ToUpperCamelCase;
 use karafka_generator::{
     manifest::edit,
     model::Model,
@@ -84,10 +85,20 @@ impl ControllerArgs {
             return Ok((edit::add_topic(text, &topic, &entries)?, next));
         }
         if let Some(consumer) = model.consumers.iter().find(|consumer| consumer.topic == topic) {
-            bail!(
-                "`{topic}` has a controller already: `{}`\n  name another topic with `--topic`, or list several controllers under its `consumers:` in karafka.yml",
-                consumer.controller.as_str()
-            );
+            if !edit::lists_consumers(text, &topic)? {
+                bail!(
+                    "`{topic}` has a controller already: `{}`\n  name another topic with `--topic`, or list several controllers under its `consumers:` in karafka.yml",
+                    consumer.controller.as_str()
+                );
+            }
+            if self.message.is_some() {
+                return Err(WrongCall(format!(
+                    "`{topic}` is there already, and so is its message: leave out `--message`"
+                ))
+                .into());
+            }
+            let entries: Vec<_> = entries.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            return Ok((edit::add_consumer(text, &topic, &entries)?, next));
         }
         let mut text = text.to_owned();
         for (key, value) in &entries {
@@ -154,6 +165,10 @@ pub(crate) struct PartArgs {
     /// The key of its topic; can be left out when only one topic is consumed
     #[arg(long, value_name = "KEY")]
     topic: Option<String>,
+
+    /// Which of the topic's controllers; can be left out when it has only one
+    #[arg(long, value_name = "NAME")]
+    controller: Option<String>,
 }
 
 impl PartArgs {
@@ -176,14 +191,64 @@ impl PartArgs {
             Role::Parser => ("parser", "parse"),
             _ => ("interchanger", "encode"),
         };
-        let text = edit::set_topic_key(text, topic, key, part.as_str())
+        let controllers: Vec<&str> = model
+            .consumers
+            .iter()
+            .filter(|consumer| consumer.topic == topic)
+            .map(|consumer| consumer.controller.as_str())
+            .collect();
+        let controller = match (&self.controller, controllers.as_slice()) {
+            (Some(name), _) => {
+                let controller = complete(name, Role::Controller)?;
+                match controllers.iter().find(|known| **known == controller.as_str()) {
+                    Some(known) => known,
+                    None => {
+                        let known = controllers.join("`, `");
+                        return Err(WrongCall(format!(
+                            "`{topic}` has no controller `{}`; it has `{known}`",
+                            controller.as_str()
+                        ))
+                        .into());
+                    }
+                }
+            }
+            (None, [only]) => only,
+            (None, []) if !model.topics.iter().any(|known| known.key == topic) => {
+                bail!(
+                    "the manifest has no topic `{topic}`; make one with `karafka generate controller NAME --topic {topic}`"
+                )
+            }
+            (None, []) => bail!(
+                "`{topic}` has no controller yet; give it one with `karafka generate controller NAME --topic {topic}`"
+            ),
+            (None, several) => {
+                let flags = several.join("` or `--controller ");
+                return Err(WrongCall(format!("say for which of its controllers: `--controller {flags}`")).into());
+            }
+        };
+        let text = edit::set_consumer_key(text, topic, controller, key, part.as_str())
             .with_context(|| format!("`{key}: {}` was not added", part.as_str()))?;
         Ok((text, format!("write `{method}` in {}, then `cargo test`", part.file())))
     }
 }
 
 fn complete(name: &str, role: Role) -> anyhow::Result<Constant> {
-    Constant::complete(name, role).map_err(|error| WrongCall(error.to_string()).into())
+    let wrong = match Constant::complete(name, role) {
+        Ok(constant) => return Ok(constant),
+        Err(error) => error,
+    };
+    // `orders`, `videos/details` and `new-videos` are what other tools take.
+    let segments: Vec<_> = name
+        .split(['/', ':'])
+        .filter(|segment| !segment.is_empty())
+        .map(ToUpperCamelCase::to_upper_camel_case)
+        .collect();
+    let meant = segments.join("::");
+    Err(match Constant::complete(&meant, role) {
+        Ok(_) if meant != name => WrongCall(format!("`{name}` is not a constant; did you mean `{meant}`?")),
+        _ => WrongCall(wrong.to_string()),
+    }
+    .into())
 }
 
 /// A part of the runtime by its small name, or one of the app's own.
@@ -220,6 +285,16 @@ mod tests {
         for wrong in ["id", ":uuid", "id:", "id::optional"] {
             assert!(field_type(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// If this fails, who calls with a name as other tools take it is not told how to write it here.
+    #[test]
+    fn a_name_in_another_style_is_shown_as_a_constant() {
+        for (name, meant) in [("orders", "Orders"), ("videos/details", "Videos::Details"), ("::Orders", "Orders")] {
+            let said = complete(name, Role::Controller).unwrap_err().to_string();
+            assert_eq!(said, format!("`{name}` is not a constant; did you mean `{meant}`?"));
+        }
+        assert!(complete("Ördrs", Role::Controller).is_err());
     }
 
     /// If this fails, a group or topic of the command line becomes a number, a truth value or a syntax error.

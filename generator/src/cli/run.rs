@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The app is in our process group: Ctrl-C reaches both, and we wait for it to stop in its own time.
 pub(crate) fn run(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result<Exit> {
     let interrupted = interruption()?;
+    let folder = root;
     let root = &fs::canonicalize(root)?;
     let Some(program) = build(shell, root, model)? else {
         return Ok(if interrupted.load(Ordering::Relaxed) { Exit::Interrupted } else { Exit::Wrong });
@@ -47,7 +48,7 @@ pub(crate) fn run(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result<E
     let ended = AtomicBool::new(false);
     let status = thread::scope(|scope| {
         scope.spawn(|| {
-            feed(shell, root, model, &|| ended.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed));
+            feed(shell, root, folder, model, &|| ended.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed));
         });
         let status = wait(&mut app, &terminated);
         ended.store(true, Ordering::Relaxed);
@@ -72,7 +73,8 @@ fn wait(app: &mut Child, terminated: &AtomicBool) -> io::Result<ExitStatus> {
 /// Sends sample messages to the app's own broker as soon as it answers; never to another one.
 ///
 /// `karafka send` does it, as a process of its own, so that what is shown stays the app's.
-fn feed(shell: &Shell, root: &Path, model: &Model, is_over: &dyn Fn() -> bool) {
+/// `folder` is the app's, as the user called it.
+fn feed(shell: &Shell, root: &Path, folder: &Path, model: &Model, is_over: &dyn Fn() -> bool) {
     // A parser of the app's own may not read what samples are written in.
     let built_in = |consumer: &&Consumer| matches!(consumer.parser, PartRef::BuiltIn(_));
     let Some(consumer) = model.consumers.iter().find(built_in) else { return };
@@ -94,8 +96,9 @@ fn feed(shell: &Shell, root: &Path, model: &Model, is_over: &dyn Fn() -> bool) {
     send.arg(&beacon.address).arg("--app").arg(root).stdin(Stdio::null()).stdout(Stdio::null());
     if matches!(send.status(), Ok(status) if status.success()) && !is_over() {
         shell.next(&format!(
-            "open {}; send your own with `karafka send {topic} --sample 1`; Ctrl-C stops",
-            consumer.controller.file()
+            "open {}; send your own with `karafka send {topic} --sample 1 --app {}`; Ctrl-C stops",
+            folder.join(consumer.controller.file()).display(),
+            folder.display(),
         ));
     }
 }

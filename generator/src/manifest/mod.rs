@@ -3,6 +3,7 @@
 pub mod edit;
 mod features;
 pub mod keys;
+mod page;
 mod read;
 mod schema;
 mod types;
@@ -11,6 +12,7 @@ mod yaml;
 mod yaml_errors;
 
 pub use features::missing_features;
+pub use page::page;
 pub use read::read;
 pub use schema::schema;
 pub use types::*;

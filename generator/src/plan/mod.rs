@@ -217,8 +217,7 @@ impl Planner<'_> {
         let layout = self.layout(&owned_parts(model));
         let is_new = self.tree.text(LOCK).is_none();
         let files = renderer.wanted(&layout);
-        let texts = renderer.generated(&files, lock::hash);
-        for (wanted, generated) in files.into_iter().zip(texts) {
+        for wanted in files {
             let path = wanted.path.as_str();
             let is_test = path.starts_with("tests/");
             if wanted.kind != FileKind::Generated && (is_test || is_part(path)) {
@@ -236,9 +235,8 @@ impl Planner<'_> {
                     self.plan.problems.push(Problem::Link(path.to_owned()));
                 }
                 (FileKind::Generated, _) => {
-                    if let Some((text, hash)) = generated {
-                        self.generated(wanted.path, text, hash);
-                    }
+                    let text = renderer.text(&wanted);
+                    self.generated(wanted.path, text);
                 }
                 (FileKind::Owned, Some(_)) if path == "Cargo.toml" => self.cargo(renderer),
                 (FileKind::Owned | FileKind::Optional, Some(_)) => {
@@ -281,7 +279,8 @@ impl Planner<'_> {
         layout
     }
 
-    fn generated(&mut self, path: String, after: String, hash: String) {
+    fn generated(&mut self, path: String, after: String) {
+        let hash = lock::hash(&after);
         let (action, before) = match self.tree.bytes(&path) {
             None => (Action::Create, None),
             Some(bytes) if bytes == after.as_bytes() => (Action::Identical, None),

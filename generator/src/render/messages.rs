@@ -1,10 +1,16 @@
 //! `src/generated/messages.rs`: the manifest's messages as serde types.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use serde::Serialize;
 
-use super::{escape::code, templates::Templates};
+use super::{
+    escape::{code, literal},
+    templates::Templates,
+};
 use crate::model::{Field, Message, Model, Scalar, Shape, Type};
 
 #[derive(Serialize)]
@@ -13,38 +19,15 @@ struct View<'m> {
     messages: Vec<MessageView<'m>>,
 }
 
+/// A message, whose lines are written here: there are many more of them than of anything else.
 #[derive(Serialize)]
 struct MessageView<'m> {
-    name: &'m str,
     about: String,
     derive: String,
-    #[serde(flatten)]
-    shape: ShapeView<'m>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ShapeView<'m> {
-    Record { fields: Vec<FieldView<'m>> },
-    Enum { words: Vec<WordView<'m>> },
-    OneOf { by: &'m str, variants: Vec<WordView<'m>> },
-}
-
-#[derive(Serialize)]
-struct FieldView<'m> {
+    tag: Option<String>,
+    kind: &'static str,
     name: &'m str,
-    about: String,
-    rename: Option<&'m str>,
-    optional: bool,
-    r#type: String,
-}
-
-#[derive(Serialize)]
-struct WordView<'m> {
-    name: &'m str,
-    about: String,
-    rename: Option<&'m str>,
-    message: Option<&'m str>,
+    body: String,
 }
 
 pub(super) fn text(templates: &Templates, model: &Model) -> String {
@@ -56,54 +39,53 @@ pub(super) fn text(templates: &Templates, model: &Model) -> String {
 
 fn view(message: &Message, eq: bool) -> MessageView<'_> {
     let eq = if eq { ", Eq" } else { "" };
-    let (derive, shape) = match &message.shape {
+    let mut body = String::new();
+    let (derive, tag) = match &message.shape {
         Shape::Record(fields) => {
-            (format!("Debug, Clone, PartialEq{eq}"), ShapeView::Record { fields: fields.iter().map(field).collect() })
+            for one in fields {
+                field(&mut body, one);
+            }
+            (format!("Debug, Clone, PartialEq{eq}"), None)
         }
-        Shape::Enum(words) => (
-            "Debug, Clone, Copy, PartialEq, Eq, Hash".to_owned(),
-            ShapeView::Enum {
-                words: words
-                    .iter()
-                    .map(|(wire, rust)| WordView {
-                        name: rust,
-                        about: format!("{}.", code(wire)),
-                        rename: (wire != rust).then_some(wire.as_str()),
-                        message: None,
-                    })
-                    .collect(),
-            },
-        ),
-        Shape::OneOf { by, variants } => (
-            format!("Debug, Clone, PartialEq{eq}"),
-            ShapeView::OneOf {
-                by,
-                variants: variants
-                    .iter()
-                    .map(|(tag, rust, message)| WordView {
-                        name: rust,
-                        about: format!("{} with {} {}.", code(message), code(by), code(tag)),
-                        rename: (tag != rust).then_some(tag.as_str()),
-                        message: Some(message),
-                    })
-                    .collect(),
-            },
-        ),
+        Shape::Enum(words) => {
+            for (wire, rust) in words {
+                above(&mut body, &format!("{}.", code(wire)), (wire != rust).then_some(wire));
+                let _ = writeln!(body, "    {rust},");
+            }
+            ("Debug, Clone, Copy, PartialEq, Eq, Hash".to_owned(), None)
+        }
+        Shape::OneOf { by, variants } => {
+            for (tag, rust, message) in variants {
+                let about = format!("{} with {} {}.", code(message), code(by), code(tag));
+                above(&mut body, &about, (tag != rust).then_some(tag));
+                let _ = writeln!(body, "    {rust}({message}),");
+            }
+            (format!("Debug, Clone, PartialEq{eq}"), Some(literal(by)))
+        }
     };
     MessageView {
-        name: &message.name,
         about: if message.path == message.name {
             format!("The message {}.", code(&message.name))
         } else {
             format!("What {} holds.", code(&message.path))
         },
-        derive: format!("#[derive({derive}, serde::Serialize, serde::Deserialize)]"),
-        shape,
+        derive,
+        tag,
+        kind: if matches!(message.shape, Shape::Record(_)) { "struct" } else { "enum" },
+        name: &message.name,
+        body: if body.is_empty() { body } else { format!("\n{body}") },
     }
 }
 
-fn field(field: &Field) -> FieldView<'_> {
+/// The lines of a record's field.
+fn field(out: &mut String, field: &Field) {
     let optional = if field.optional { ", optional" } else { "" };
+    // serde takes `r#type` for `type` by itself.
+    let renamed = field.rust_name.trim_start_matches("r#") != field.wire_name;
+    above(out, &format!("{}{optional}.", code(&field.wire_name)), renamed.then_some(&field.wire_name));
+    if field.optional {
+        out.push_str("    #[serde(default, skip_serializing_if = \"Option::is_none\")]\n");
+    }
     let mut text = rust_type(&field.kind);
     if field.boxed {
         text = format!("Box<{text}>");
@@ -111,13 +93,14 @@ fn field(field: &Field) -> FieldView<'_> {
     if field.optional {
         text = format!("Option<{text}>");
     }
-    FieldView {
-        name: &field.rust_name,
-        about: format!("{}{optional}.", code(&field.wire_name)),
-        // serde takes `r#type` for `type` by itself.
-        rename: (field.rust_name.trim_start_matches("r#") != field.wire_name).then_some(field.wire_name.as_str()),
-        optional: field.optional,
-        r#type: text,
+    let _ = writeln!(out, "    pub {}: {text},", field.rust_name);
+}
+
+/// What stands above a field, a word or a variant.
+fn above(out: &mut String, about: &str, rename: Option<&String>) {
+    let _ = writeln!(out, "    /// {about}");
+    if let Some(wire) = rename {
+        let _ = writeln!(out, "    #[serde(rename = {})]", literal(wire));
     }
 }
 

@@ -49,7 +49,7 @@ impl Checked<'_> {
             };
             match key {
                 Ok(key) => Ok(Message { key, value }),
-                Err(reason) => bail!("a sample of `{}` has no such key: {reason}", self.topic.key),
+                Err(reason) => bail!("{reason}"),
             }
         });
         messages.collect()

@@ -83,6 +83,23 @@ impl<'t> Layout<'t> {
         }
     }
 
+    /// Adds a key to an item of a list.
+    pub(super) fn add_to_item(&self, item: &Node, key: &str, value: &str) -> Option<Change> {
+        let Value::Mapping { entries, flow: is_flow } = &item.value else { return None };
+        let last = entries.iter().rfind(|entry| is_within(entry, item));
+        if *is_flow {
+            return self.add_between_braces(item, last, &flow(key, Body::Value(value)));
+        }
+        let first = entries.first()?.key.span.start;
+        let before = self.text.get(self.line_start(first)..first)?;
+        // The first key stands behind the dash of its item.
+        let is_block = before.bytes().all(|byte| matches!(byte, b' ' | b'-'));
+        is_block.then(|| {
+            let lines = block(before.len(), 2, key, Body::Value(value));
+            self.lines_after(item.span.end, before.len(), &lines)
+        })
+    }
+
     /// Puts a value in the place of an entry's value.
     pub(super) fn replace_value(&self, entry: &Entry, value: &str) -> Option<Change> {
         let old = entry.value.span;
@@ -95,15 +112,14 @@ impl<'t> Layout<'t> {
         one_line.then(|| Change { at: old, with: value.to_owned() })
     }
 
-    /// Adds an item to a list.
+    /// Adds an item, written as YAML in one line, to a list.
     pub(super) fn add_item(&self, list: &Node, item: &str) -> Option<Change> {
         let Value::Sequence { items, flow } = &list.value else { return None };
-        let item = scalar(item);
         let Some(last) = items.last() else {
             return Some(Change { at: list.span, with: format!("[{item}]") });
         };
         if *flow {
-            return self.add_after(last.span.end, &item);
+            return self.add_after(last.span.end, item);
         }
         let line = self.line_start(items.first()?.span.start);
         let indent = self.text[line..].find('-')?;
@@ -202,8 +218,9 @@ impl<'t> Layout<'t> {
     fn is_spaced(&self, first: &Entry, second: &Entry) -> bool {
         let end = first.value.span.end.max(first.key.span.end);
         let between = self.text.get(end..second.key.span.start).unwrap_or_default();
-        between.lines().skip(1).any(|line| line.trim().is_empty() && !line.is_empty())
-            || between.replace('\r', "").contains("\n\n")
+        // The rest of the first entry's line, the lines between the two, and the second one's indentation.
+        let lines: Vec<_> = between.split('\n').collect();
+        lines.iter().take(lines.len().saturating_sub(1)).skip(1).any(|line| line.trim().is_empty())
     }
 
     /// The byte after the colon of an entry.
@@ -269,11 +286,14 @@ fn flow(name: &str, body: Body<'_>) -> String {
     match body {
         Body::Value(value) => format!("{name}: {value}"),
         Body::Entries([]) => format!("{name}: {{}}"),
-        Body::Entries(entries) => {
-            let entries: Vec<_> = entries.iter().map(|(key, value)| format!("{}: {value}", scalar(key))).collect();
-            format!("{name}: {{ {} }}", entries.join(", "))
-        }
+        Body::Entries(entries) => format!("{name}: {}", item(entries)),
     }
+}
+
+/// An item of a list, between braces.
+pub(super) fn item(entries: &[(&str, &str)]) -> String {
+    let entries: Vec<_> = entries.iter().map(|(key, value)| format!("{}: {value}", scalar(key))).collect();
+    format!("{{ {} }}", entries.join(", "))
 }
 
 /// A text as a YAML scalar, in quotes where it needs them.

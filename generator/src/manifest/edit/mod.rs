@@ -87,16 +87,77 @@ pub fn set_topic_key(text: &str, topic: &str, key: &str, value: &str) -> Result<
     finish(text, change, wanted.as_ref()).ok_or_else(by_hand)
 }
 
-/// Adds a topic to another one's `emits`. Nothing changes if it is there.
+/// Gives a key of one consumer a value: in its entry of the topic's `consumers`, or else at the topic itself.
 ///
 /// # Errors
 ///
 /// [`EditError`] if there is no such topic, or the text cannot be edited.
-pub fn add_emits(text: &str, topic: &str, emitted: &str) -> Result<String, EditError> {
+pub fn set_consumer_key(
+    text: &str,
+    topic: &str,
+    controller: &str,
+    key: &str,
+    value: &str,
+) -> Result<String, EditError> {
     let root = read(text)?;
     let entry = find_topic(&root, topic)?;
-    let Some(emits) = find(&entry.value, "emits").filter(|emits| !emits.value.is_null()) else {
-        return set_topic_key(text, topic, "emits", &format!("[{}]", layout::scalar(emitted)));
+    let Some((number, item)) = listed(entry, controller) else { return set_topic_key(text, topic, key, value) };
+    let layout = Layout::new(text);
+    let change = match find(item, key) {
+        Some(old) => layout.replace_value(old, value),
+        None => layout.add_to_item(item, key, value),
+    };
+    let wanted = Plain::of(&root).with(&["topics", topic, "consumers", &number, key], plain(Body::Value(value)));
+    let by_hand = || by_hand(format!("to `{controller}` under the topic `{topic}`"), key, Body::Value(value));
+    finish(text, change, wanted.as_ref()).ok_or_else(by_hand)
+}
+
+/// Whether a topic lists its consumers under `consumers`.
+///
+/// # Errors
+///
+/// [`EditError`] if there is no such topic, or the text cannot be read.
+pub fn lists_consumers(text: &str, topic: &str) -> Result<bool, EditError> {
+    Ok(find(&find_topic(&read(text)?, topic)?.value, "consumers").is_some())
+}
+
+/// Adds an entry to the topic's `consumers`, which must be a list already.
+///
+/// # Errors
+///
+/// [`EditError`] if there is no such topic, or the text cannot be edited.
+pub fn add_consumer(text: &str, topic: &str, entries: &[(&str, &str)]) -> Result<String, EditError> {
+    let root = read(text)?;
+    let consumers = find(&find_topic(&root, topic)?.value, "consumers");
+    let item = layout::item(entries);
+    let by_hand = || EditError::ByHand {
+        place: format!("to `consumers:` of the topic `{topic}`"),
+        lines: format!("      - {item}"),
+    };
+    let list = consumers.map(|consumers| &consumers.value).ok_or_else(by_hand)?;
+    let Value::Sequence { items, .. } = &list.value else { return Err(by_hand()) };
+    let mut wanted: Vec<_> = items.iter().map(Plain::of).collect();
+    wanted.push(plain(Body::Entries(entries)).ok_or_else(by_hand)?);
+    let wanted = Plain::of(&root).with(&["topics", topic, "consumers"], Some(Plain::List(wanted)));
+    finish(text, Layout::new(text).add_item(list, &item), wanted.as_ref()).ok_or_else(by_hand)
+}
+
+/// Adds a topic to the `emits` of one consumer of another one. Nothing changes if it is there.
+///
+/// # Errors
+///
+/// [`EditError`] if there is no such topic, or the text cannot be edited.
+pub fn add_emits(text: &str, topic: &str, controller: &str, emitted: &str) -> Result<String, EditError> {
+    let root = read(text)?;
+    let entry = find_topic(&root, topic)?;
+    let item = listed(entry, controller);
+    let (consumer, path) = match &item {
+        Some((number, item)) => (*item, vec!["topics", topic, "consumers", number, "emits"]),
+        None => (&entry.value, vec!["topics", topic, "emits"]),
+    };
+    let Some(emits) = find(consumer, "emits").filter(|emits| !emits.value.is_null()) else {
+        let list = format!("[{}]", layout::scalar(emitted));
+        return set_consumer_key(text, topic, controller, "emits", &list);
     };
     let by_hand = || by_hand(format!("under the topic `{topic}`"), "emits", Body::Value("[…]"));
     let Value::Sequence { items, .. } = &emits.value.value else {
@@ -108,8 +169,20 @@ pub fn add_emits(text: &str, topic: &str, emitted: &str) -> Result<String, EditE
     }
     let mut list: Vec<_> = items.iter().map(Plain::of).collect();
     list.push(Plain::Text(emitted.to_owned()));
-    let wanted = Plain::of(&root).with(&["topics", topic, "emits"], Some(Plain::List(list)));
-    finish(text, Layout::new(text).add_item(&emits.value, emitted), wanted.as_ref()).ok_or_else(by_hand)
+    let wanted = Plain::of(&root).with(&path, Some(Plain::List(list)));
+    let change = Layout::new(text).add_item(&emits.value, &layout::scalar(emitted));
+    finish(text, change, wanted.as_ref()).ok_or_else(by_hand)
+}
+
+/// The entry of a topic's `consumers` with this controller, and its number, as a path of the tree has it.
+fn listed<'n>(topic: &'n Entry, controller: &str) -> Option<(String, &'n Node)> {
+    let Value::Sequence { items, .. } = &find(&topic.value, "consumers")?.value.value else { return None };
+    let is_it = |item: &&Node| match find(item, "controller").map(|entry| &entry.value.value) {
+        Some(Value::Scalar(scalar)) => scalar.text == controller,
+        _ => false,
+    };
+    let number = items.iter().position(|item| is_it(&item))?;
+    items.get(number).map(|item| (number.to_string(), item))
 }
 
 fn add_to_section(

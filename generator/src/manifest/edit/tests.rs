@@ -84,7 +84,7 @@ fn a_topics_keys_are_added_and_replaced() {
 /// If this fails, `--emits` on a topic that is there loses what it emitted.
 #[test]
 fn emits_grow() {
-    let add = |text: &str| add_emits(text, "a", "z").unwrap();
+    let add = |text: &str| add_emits(text, "a", "A", "z").unwrap();
     assert_eq!(add("topics:\n  a: { controller: A }\n"), "topics:\n  a: { controller: A, emits: [z] }\n");
     assert_eq!(add("topics:\n  a: { emits: [x, y] }\n"), "topics:\n  a: { emits: [x, y, z] }\n");
     assert_eq!(add("topics:\n  a: { emits: [] }\n"), "topics:\n  a: { emits: [z] }\n");
@@ -94,6 +94,50 @@ fn emits_grow() {
         "topics:\n  a:\n    emits:\n      - x # one\n      # two\n      - z\n    worker: W\n",
     );
     assert_eq!(add("topics:\n  a:\n    emits:\n    - x\n"), "topics:\n  a:\n    emits:\n    - x\n    - z\n");
+}
+
+/// If this fails, keys drift apart with empty lines that nobody wrote.
+#[test]
+fn empty_lines_are_for_topics_not_for_their_keys() {
+    let text = "topics:\n  b: {}\n\n  a:\n    controller: A\n    emits: [b]\n";
+    let once = set_topic_key(text, "a", "worker", "W").unwrap();
+    assert_eq!(once, format!("{text}    worker: W\n"));
+    assert_eq!(set_topic_key(&once, "a", "parser", "P").unwrap(), format!("{text}    worker: W\n    parser: P\n"));
+    assert_eq!(add_topic("topics:\n  a: {}\n  b: {}\n", "c", &[]).unwrap(), "topics:\n  a: {}\n  b: {}\n  c: {}\n");
+    let commented = "topics:\n  a: {}\n\n  # The other.\n  b: {}\n";
+    assert_eq!(add_topic(commented, "c", &[]).unwrap(), format!("{commented}\n  c: {{}}\n"));
+}
+
+/// If this fails, a topic that several groups consume has to be edited by hand, or another group's consumer changes.
+#[test]
+fn consumers_in_a_list_are_edited_one_by_one() {
+    let block = "topics:\n  a:\n    consumers:\n      - controller: A\n        # Slow.\n      - controller: B\n        group: g\n  c: {}\n";
+    let set = |text: &str, key: &str| set_consumer_key(text, "a", "A", key, "V").unwrap();
+    assert_eq!(set(block, "worker"), block.replace("        # Slow.\n", "        # Slow.\n        worker: V\n"));
+    let last = set_consumer_key(block, "a", "B", "worker", "W").unwrap();
+    assert_eq!(last, block.replace("group: g\n", "group: g\n        worker: W\n"));
+    assert_eq!(set_consumer_key(block, "a", "B", "group", "h").unwrap(), block.replace("group: g", "group: h"));
+
+    let flow = "topics:\n  a:\n    consumers:\n      - { controller: A } # one\n      - { group: g, controller: B }\n";
+    assert_eq!(set(flow, "worker"), flow.replace("controller: A }", "controller: A, worker: V }"));
+    let emits = add_emits(flow, "a", "B", "z").unwrap();
+    assert_eq!(emits, flow.replace("controller: B }", "controller: B, emits: [z] }"));
+    let more = add_emits(&emits, "a", "B", "y").unwrap();
+    assert_eq!(more, emits.replace("[z]", "[z, y]"));
+    assert_eq!(add_emits(&more, "a", "B", "y").unwrap(), more);
+
+    let entries = [("group", "audit"), ("controller", "C")];
+    assert_eq!(
+        add_consumer(flow, "a", &entries).unwrap(),
+        format!("{flow}      - {{ group: audit, controller: C }}\n")
+    );
+    let third = "        group: g\n      - { group: audit, controller: C }\n";
+    assert_eq!(add_consumer(block, "a", &entries).unwrap(), block.replace("        group: g\n", third));
+    let error = add_consumer("topics: { a: { controller: A } }\n", "a", &entries).unwrap_err();
+    assert!(error.to_string().contains("      - { group: audit, controller: C }"), "{error}");
+    // A topic without a list is its own consumer.
+    let plain = "topics:\n  a: { controller: A }\n";
+    assert_eq!(set(plain, "worker"), "topics:\n  a: { controller: A, worker: V }\n");
 }
 
 /// If this fails, an edit that cannot be made is made halfway, or says nothing of what to do.
@@ -175,6 +219,6 @@ proptest! {
         let _ = add_topic(&text, &key, &[(key.as_str(), value.as_str())]);
         let _ = add_message(&text, &key, &[]);
         let _ = set_topic_key(&text, "new_videos", &key, &value);
-        let _ = add_emits(&text, "new_videos", &key);
+        let _ = add_emits(&text, "new_videos", "Videos::NewVideosController", &key);
     }
 }

@@ -25,15 +25,18 @@ impl Plain {
         }
     }
 
-    /// This tree with `value` at a path of keys; what is not there on the way is made.
+    /// This tree with `value` at a path of keys, or numbers in lists; what is not there on the way is made.
     pub(super) fn with(mut self, path: &[&str], value: Option<Self>) -> Option<Self> {
         let mut place = &mut self;
         for key in path {
             if *place == Self::Nothing {
                 *place = Self::Map(BTreeMap::new());
             }
-            let Self::Map(entries) = place else { return None };
-            place = entries.entry((*key).to_owned()).or_insert(Self::Nothing);
+            place = match place {
+                Self::Map(entries) => entries.entry((*key).to_owned()).or_insert(Self::Nothing),
+                Self::List(items) => items.get_mut(key.parse::<usize>().ok()?)?,
+                Self::Nothing | Self::Text(_) => return None,
+            };
         }
         *place = value?;
         Some(self)
