@@ -18,7 +18,8 @@ use rdkafka::{
     types::RDKafkaRespErr,
 };
 
-use super::{Assigned, Client, ClientEvent, TopicPartition, Wake, native};
+use super::{Assigned, Client, ClientEvent, Commit, CommitError, TopicPartition, Wake, native};
+use crate::engine::progress::Progress;
 
 /// How long the committed offsets of a new assignment may take to come.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -73,11 +74,11 @@ impl ConsumerContext for Events {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, list: &TopicPartitionList) {
-        let mut error = result.err().map(|error| error.to_string());
+        let mut error = result.err().map(commit_error);
         let mut offsets = Vec::new();
         for element in list.elements() {
             if let Err(reason) = element.error() {
-                error.get_or_insert_with(|| reason.to_string());
+                error.get_or_insert_with(|| commit_error(reason));
             }
             if let Offset::Offset(offset) = element.offset() {
                 offsets.push((partition_of(element.topic(), element.partition()), offset));
@@ -103,13 +104,10 @@ impl KafkaClient {
         Ok(Self { consumer: ManuallyDrop::new(consumer), native, slots: BTreeMap::new() })
     }
 
-    /// The offset that each partition was committed at, if it was.
-    fn positions(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, String> {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition(&partition.topic, partition.partition);
-        }
-        let committed = self.consumer.committed_offsets(list, OFFSETS_TIMEOUT).map_err(|error| error.to_string())?;
+    /// The offset that each partition was committed at, if it was, and what the commit says beyond it.
+    fn positions(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<(i64, Progress)>>, String> {
+        let committed =
+            self.consumer.committed_offsets(list_of(partitions), OFFSETS_TIMEOUT).map_err(|error| error.to_string())?;
         partitions
             .iter()
             .map(|partition| {
@@ -118,7 +116,10 @@ impl KafkaClient {
                     .ok_or_else(|| format!("no offset came for {partition}"))?;
                 element.error().map_err(|error| format!("{partition}: {error}"))?;
                 Ok(match element.offset() {
-                    Offset::Offset(offset) => Some(offset),
+                    Offset::Offset(offset) => {
+                        let metadata = native::metadata(&committed, partition);
+                        Some((offset, Progress::decode(metadata, offset)))
+                    }
                     _ => None,
                 })
             })
@@ -155,7 +156,8 @@ impl Client for KafkaClient {
     ) -> Result<Vec<Assigned>, String> {
         let mut list = TopicPartitionList::new();
         let mut assigned = Vec::with_capacity(partitions.len());
-        for (partition, start) in partitions.iter().zip(self.positions(partitions)?) {
+        for (partition, position) in partitions.iter().zip(self.positions(partitions)?) {
+            let (start, progress) = position.map(|(offset, progress)| (Some(offset), progress)).unwrap_or_default();
             let from = start.map_or(Offset::Beginning, Offset::Offset);
             list.add_partition_offset(&partition.topic, partition.partition, from)
                 .map_err(|error| error.to_string())?;
@@ -164,27 +166,27 @@ impl Client for KafkaClient {
                 .native
                 .split(partition, slot, wake(partition))
                 .ok_or_else(|| format!("{partition} is not known"))?;
-            assigned.push(Assigned { partition: partition.clone(), start, queue: Box::new(queue) });
+            assigned.push(Assigned { partition: partition.clone(), start, progress, queue: Box::new(queue) });
         }
         self.native.assign(&list)?;
         Ok(assigned)
     }
 
     fn unassign(&mut self, partitions: &[TopicPartition]) {
-        if let Err(error) = self.native.unassign(&list_of(partitions.iter().map(|partition| (partition, None)))) {
+        if let Err(error) = self.native.unassign(&list_of(partitions)) {
             self.consumer.context().push(ClientEvent::Error(error));
         }
     }
 
-    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) {
-        if let Err(error) = self.consumer.commit(&offsets_of(offsets), CommitMode::Async) {
-            let error = Some(error.to_string());
-            self.consumer.context().push(ClientEvent::Committed { offsets: offsets.to_vec(), error });
+    fn commit(&mut self, commits: &[Commit]) {
+        if let Err(error) = self.consumer.commit(&offsets_of(commits), CommitMode::Async) {
+            let offsets = commits.iter().map(|commit| (commit.partition.clone(), commit.offset)).collect();
+            self.consumer.context().push(ClientEvent::Committed { offsets, error: Some(commit_error(error)) });
         }
     }
 
-    fn commit_and_wait(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), String> {
-        self.consumer.commit(&offsets_of(offsets), CommitMode::Sync).map_err(|error| error.to_string())
+    fn commit_and_wait(&mut self, commits: &[Commit]) -> Result<(), CommitError> {
+        self.consumer.commit(&offsets_of(commits), CommitMode::Sync).map_err(commit_error)
     }
 
     fn close(self: Box<Self>, clean: bool) {
@@ -222,6 +224,11 @@ fn describe(error: &KafkaError) -> ClientEvent {
     }
 }
 
+fn commit_error(error: KafkaError) -> CommitError {
+    let is_metadata = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge);
+    CommitError { reason: error.to_string(), is_metadata }
+}
+
 fn partition_of(topic: &str, partition: i32) -> TopicPartition {
     TopicPartition { topic: Arc::from(topic), partition }
 }
@@ -230,18 +237,23 @@ fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
     list.elements().iter().map(|element| partition_of(element.topic(), element.partition())).collect()
 }
 
-fn offsets_of(offsets: &[(TopicPartition, i64)]) -> TopicPartitionList {
-    list_of(offsets.iter().map(|(partition, offset)| (partition, Some(*offset))))
+fn offsets_of(commits: &[Commit]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for Commit { partition, offset, metadata } in commits {
+        let mut element = list.add_partition(&partition.topic, partition.partition);
+        // Only a negative number that is none of Kafka's marks is refused, and ours are offsets of records.
+        let _ = element.set_offset(Offset::Offset(*offset));
+        if let Some(metadata) = metadata {
+            element.set_metadata(metadata);
+        }
+    }
+    list
 }
 
-fn list_of<'a>(partitions: impl Iterator<Item = (&'a TopicPartition, Option<i64>)>) -> TopicPartitionList {
+fn list_of(partitions: &[TopicPartition]) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
-    for (partition, offset) in partitions {
-        let mut element = list.add_partition(&partition.topic, partition.partition);
-        if let Some(offset) = offset {
-            // Only a negative number that is none of Kafka's marks is refused, and ours are offsets of records.
-            let _ = element.set_offset(Offset::Offset(offset));
-        }
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.partition);
     }
     list
 }

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, time::Duration};
 pub(crate) use kafka::KafkaClient;
 pub(crate) use native::Wake;
 
-use crate::Record;
+use crate::{Record, engine::progress::Progress};
 
 /// A partition of a topic, by the topic's name in Kafka.
 pub(crate) use crate::events::Partition as TopicPartition;
@@ -38,7 +38,26 @@ pub(crate) struct Assigned {
     pub(crate) partition: TopicPartition,
     /// The committed offset that reading starts from; `None` where the group has none, and reads from the beginning.
     pub(crate) start: Option<i64>,
+    /// What the commit says of the records behind it.
+    pub(crate) progress: Progress,
     pub(crate) queue: Box<dyn RecordQueue>,
+}
+
+/// What is committed of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Commit {
+    pub(crate) partition: TopicPartition,
+    pub(crate) offset: i64,
+    /// What is known beyond the offset, as [`Progress`] writes it.
+    pub(crate) metadata: Option<String>,
+}
+
+/// Why Kafka did not take a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommitError {
+    pub(crate) reason: String,
+    /// The broker takes less metadata than Kafka does by default.
+    pub(crate) is_metadata: bool,
 }
 
 /// What a group's client has to say.
@@ -53,7 +72,7 @@ pub(crate) enum ClientEvent {
         lost: bool,
     },
     /// A commit in the background has ended.
-    Committed { offsets: Vec<(TopicPartition, i64)>, error: Option<String> },
+    Committed { offsets: Vec<(TopicPartition, i64)>, error: Option<CommitError> },
     /// No broker answers; the client goes on trying.
     Disconnected(String),
     /// Something is wrong; the client goes on trying.
@@ -86,14 +105,14 @@ pub(crate) trait Client: Send {
     fn unassign(&mut self, partitions: &[TopicPartition]);
 
     /// Commits in the background; the outcome comes as [`ClientEvent::Committed`].
-    fn commit(&mut self, offsets: &[(TopicPartition, i64)]);
+    fn commit(&mut self, commits: &[Commit]);
 
     /// Commits and waits for the answer.
     ///
     /// # Errors
     ///
     /// Why Kafka did not take it.
-    fn commit_and_wait(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), String>;
+    fn commit_and_wait(&mut self, commits: &[Commit]) -> Result<(), CommitError>;
 
     /// Leaves the group. `clean` says that no lane holds a record or queue any more.
     fn close(self: Box<Self>, clean: bool);

@@ -332,6 +332,19 @@ impl Consumer {
     }
 }
 
+/// The metadata of a partition's commit, empty if it has none. The wrapper takes it for text, and panics when another
+/// program has left something else there.
+pub(crate) fn metadata<'a>(committed: &'a TopicPartitionList, partition: &TopicPartition) -> &'a [u8] {
+    let Ok(topic) = CString::new(&*partition.topic) else { return &[] };
+    // SAFETY: the list is live, and the string ends in NUL; element and metadata belong to the list, which stays
+    // borrowed for as long as the result, and pointer and size come from librdkafka together.
+    unsafe {
+        let element =
+            sys::rd_kafka_topic_partition_list_find(committed.ptr(), topic.as_ptr(), partition.partition).as_ref();
+        element.and_then(|element| bytes(element.metadata, element.metadata_size)).unwrap_or_default()
+    }
+}
+
 /// # Safety
 ///
 /// `error` is null or an error that librdkafka gave away.

@@ -79,7 +79,7 @@ where
     let _end = EndOnDrop(Arc::clone(&shared));
     let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
     Driver {
-        lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window),
+        lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window, assigned.progress),
         partition: assigned.partition,
         queue: assigned.queue,
         deliveries: VecDeque::with_capacity(DRAIN),
@@ -90,6 +90,7 @@ where
         started: Instant::now(),
         jitter: Jitter::new(seed),
         said_full: false,
+        said_news: false,
         app: &app,
         parts: &parts,
         consumer: &consumer,
@@ -142,6 +143,8 @@ struct Driver<'a, W: Worker, P, I> {
     started: Instant,
     jitter: Jitter,
     said_full: bool,
+    /// Whether the group's thread knows that there is something to ask for.
+    said_news: bool,
     app: &'a Arc<AppShared<<W::Controller as Routed>::State>>,
     parts: &'a Parts<W, P, I>,
     consumer: &'a ConsumerSettings,
@@ -200,6 +203,8 @@ where
                 .await;
             }
             if self.lane.is_over() {
+                // The last word, for the last commit, and for this process if the partition comes back to it.
+                self.shared.tell(self.lane.progress());
                 break;
             }
             if self.lane.next_timer().is_some() {
@@ -300,11 +305,19 @@ where
             }
             self.publish();
         }
+        if self.said_news && self.shared.is_asked() {
+            self.shared.tell(self.lane.progress());
+            self.said_news = false;
+        }
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         if let Some(offset) = self.lane.committable() {
             self.shared.publish(offset);
+        }
+        if self.lane.has_news() && !self.said_news {
+            self.said_news = true;
+            self.shared.has_news();
         }
     }
 
@@ -342,7 +355,11 @@ where
     }
 
     fn take_in(&mut self, mut record: Record) {
-        let (sequence, free) = self.lane.deliver(record.offset(), self.line_of(&record));
+        let Some((sequence, free)) = self.lane.deliver(record.offset(), self.line_of(&record)) else {
+            // Finished before the partition came here, or came back.
+            self.publish();
+            return;
+        };
         // A borrowed record pins the whole fetch that it came in: one that waits for others gets bytes of its own.
         if !free {
             record.detach();
@@ -460,6 +477,7 @@ where
                     self.report.failed(job.work.record(), number, kind, &error, wait);
                     self.lane.failed(sequence, self.started.elapsed() + wait);
                     self.keep(sequence, job.work, emitted);
+                    self.publish();
                 }
             }
         }

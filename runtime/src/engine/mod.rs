@@ -8,6 +8,7 @@ mod driver;
 mod group;
 mod lane;
 mod pool;
+pub(crate) mod progress;
 mod report;
 pub(crate) mod shared;
 mod tracker;
