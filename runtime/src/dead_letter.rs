@@ -53,7 +53,8 @@ pub(crate) fn dead_letter(record: &Record, topic: &str, cause: &Cause<'_>) -> Ou
         .collect();
     let mut message = cause.error.to_string();
     if message.len() > LONGEST_ERROR {
-        message.truncate(message.floor_char_boundary(LONGEST_ERROR));
+        let end = (0..=LONGEST_ERROR).rev().find(|end| message.is_char_boundary(*end));
+        message.truncate(end.unwrap_or(0));
         message.push('…');
     }
     let mut add = |name: &str, value: String| headers.push((name.as_bytes().to_vec(), Some(value.into_bytes())));

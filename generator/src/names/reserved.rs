@@ -51,6 +51,7 @@ const RUNTIME: &[&str] = &[
     "Date",
     "Decimal",
     "Error",
+    "Failure",
     "FromState",
     "Interchanger",
     "Json",

@@ -216,8 +216,8 @@ impl Planner<'_> {
         let layout = self.layout(&owned_parts(model));
         let is_new = self.tree.text(LOCK).is_none();
         let files = renderer.wanted(&layout);
-        let texts = renderer.generated_texts(&files);
-        for (wanted, text) in files.into_iter().zip(texts) {
+        let texts = renderer.generated(&files, lock::hash);
+        for (wanted, generated) in files.into_iter().zip(texts) {
             let path = wanted.path.as_str();
             let is_test = path.starts_with("tests/");
             if wanted.kind != FileKind::Generated && (is_test || is_part(path)) {
@@ -231,12 +231,12 @@ impl Planner<'_> {
                 entry => entry,
             };
             match (wanted.kind, entry) {
-                (FileKind::Generated, entry) => {
-                    let text = text.unwrap_or_default();
-                    if entry == Some(Entry::Link) {
-                        self.plan.problems.push(Problem::Link(path.to_owned()));
-                    } else {
-                        self.generated(wanted.path, text);
+                (FileKind::Generated, Some(Entry::Link)) => {
+                    self.plan.problems.push(Problem::Link(path.to_owned()));
+                }
+                (FileKind::Generated, _) => {
+                    if let Some((text, hash)) = generated {
+                        self.generated(wanted.path, text, hash);
                     }
                 }
                 (FileKind::Owned, Some(_)) if path == "Cargo.toml" => self.cargo(renderer),
@@ -280,8 +280,7 @@ impl Planner<'_> {
         layout
     }
 
-    fn generated(&mut self, path: String, after: String) {
-        let hash = lock::hash(&after);
+    fn generated(&mut self, path: String, after: String, hash: String) {
         let (action, before) = match self.tree.bytes(&path) {
             None => (Action::Create, None),
             Some(bytes) if bytes == after.as_bytes() => (Action::Identical, None),

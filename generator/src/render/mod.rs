@@ -152,23 +152,32 @@ impl<'m> Renderer<'m> {
         wanted
     }
 
-    /// The texts of every generated file, in the order of `wanted`; `None` for the others.
+    /// The text of every generated file, and what `also` makes of it, in the order of `wanted`; `None` for the others.
     ///
     /// The large ones are made at the same time: together they are most of what a run does.
     #[must_use]
-    pub fn generated_texts(&self, wanted: &[Wanted<'_>]) -> Vec<Option<String>> {
+    pub fn generated<T: Send>(
+        &self,
+        wanted: &[Wanted<'_>],
+        also: impl Fn(&str) -> T + Sync,
+    ) -> Vec<Option<(String, T)>> {
+        let make = |wanted: &Wanted<'_>| {
+            let text = self.text(wanted);
+            let also = also(&text);
+            (text, also)
+        };
         std::thread::scope(|scope| {
             let texts: Vec<_> = wanted
                 .iter()
                 .map(|wanted| match (wanted.kind, &wanted.piece) {
                     (FileKind::Generated, Piece::Messages | Piece::Topics | Piece::Routes) => {
-                        Err(scope.spawn(|| self.text(wanted)))
+                        Err(scope.spawn(|| make(wanted)))
                     }
-                    (FileKind::Generated, _) => Ok(Some(self.text(wanted))),
+                    (FileKind::Generated, _) => Ok(Some(make(wanted))),
                     (FileKind::Owned | FileKind::Optional, _) => Ok(None),
                 })
                 .collect();
-            let join = |text: Result<_, std::thread::ScopedJoinHandle<'_, String>>| match text {
+            let join = |text: Result<_, std::thread::ScopedJoinHandle<'_, (String, T)>>| match text {
                 Ok(text) => text,
                 Err(thread) => Some(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))),
             };

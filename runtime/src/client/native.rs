@@ -17,15 +17,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rdkafka::{Offset, TopicPartitionList, error::RDKafkaErrorCode, message::BorrowedMessage, util::IntoOpaque as _};
+use rdkafka::{
+    Offset, TopicPartitionList, error::RDKafkaErrorCode, message::BorrowedMessage, producer::ProducerContext,
+    util::IntoOpaque as _,
+};
 use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
 
-use super::{Delivery, TopicPartition};
-use crate::{
-    Record,
-    producer::{Acknowledgements, Outgoing, Report},
-    topic::Key,
+use super::{
+    Delivery, TopicPartition,
+    outgoing::{Outgoing, Report},
 };
+use crate::{Record, topic::Key};
 
 /// How many records one call moves out of a partition's queue.
 const BATCH: usize = 256;
@@ -373,8 +375,8 @@ fn code_of(code: Code) -> Result<(), String> {
 /// # Errors
 ///
 /// librdkafka's code, such as a queue that is full, with the report back.
-pub(crate) fn produce(
-    producer: &rdkafka::client::Client<Acknowledgements>,
+pub(crate) fn produce<C: ProducerContext<DeliveryOpaque = Report>>(
+    producer: &rdkafka::client::Client<C>,
     outgoing: &Outgoing,
     report: Report,
 ) -> Result<(), (RDKafkaErrorCode, Report)> {

@@ -27,16 +27,16 @@ use tokio::{runtime::Handle, sync::Semaphore};
 
 use self::{
     attempt::Bounds,
-    consumer::Consumer,
+    consumer::{Consumer, Route},
     driver::{ConsumerSettings, LaneParts},
     group::{Group, GroupEnd, GroupOrder, OpenLane},
     report::{Report, Reporter},
     shared::{AppShared, MemoryBudget},
 };
 use crate::{
-    App,
     client::KafkaClient,
     events::{Blocked, Event, Listener},
+    manifest::Manifest,
     producer::{Producer, SendError},
     settings::{self, Settings},
 };
@@ -91,22 +91,23 @@ pub(crate) struct Brokers {
     pub(crate) embedded: bool,
 }
 
-/// Starts every selected consumer of the app.
+/// Starts every selected consumer of an app.
 pub(crate) fn start<S: Send + Sync + 'static>(
-    app: App<S>,
+    manifest: &'static Manifest,
+    routes: Vec<Route<S>>,
     settings: &Settings,
     brokers: &Brokers,
     state: S,
     listener: Arc<dyn Listener>,
     runtime: &Handle,
 ) -> Result<Running, StartError> {
-    let topics = app.manifest.topics.iter();
+    let topics = manifest.topics.iter();
     let names: BTreeMap<_, _> = topics.map(|topic| (topic.key, kafka_name(settings, topic.key))).collect();
-    let reporter = Arc::new(Reporter::new(listener, app.manifest, names.clone()));
-    let sends = app.routes.iter().any(|route| !route.entry.emits.is_empty())
+    let reporter = Arc::new(Reporter::new(listener, manifest, names.clone()));
+    let sends = routes.iter().any(|route| !route.entry.emits.is_empty())
         || settings.consumers.iter().any(|consumer| consumer.selected && consumer.dead_letter.is_some());
     let producer = if sends { Some(Producer::new(&config::producer(settings, brokers))?) } else { None };
-    let consumers: Vec<_> = app.routes.iter().map(|route| (route.entry, (route.build)(&state))).collect();
+    let consumers: Vec<_> = routes.into_iter().map(|route| (route.entry, (route.build)(&state))).collect();
     let shared = Arc::new(AppShared { state, producer: producer.clone(), names });
 
     let (sender, ended) = mpsc::channel();

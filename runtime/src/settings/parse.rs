@@ -52,7 +52,6 @@ pub fn attempts(text: &str) -> Result<u32, Expected> {
 pub fn window(text: &str) -> Result<u64, Expected> {
     whole_number(text)
         .filter(|number| (1..=10_000_000).contains(number))
-        .map(|number| number as u64)
         .ok_or("a whole number from 1 to 10000000, such as `100000`")
 }
 
