@@ -9,7 +9,10 @@ use std::{collections::VecDeque, time::Duration};
 pub(crate) use kafka::KafkaClient;
 pub(crate) use native::Wake;
 
-use crate::{Record, engine::progress::Progress};
+use crate::{
+    Record,
+    settings::{LostPosition, Start},
+};
 
 /// A partition of a topic, by the topic's name in Kafka.
 pub(crate) use crate::events::Partition as TopicPartition;
@@ -34,22 +37,41 @@ pub(crate) trait RecordQueue: Send {
     fn position(&self) -> Option<i64>;
 }
 
+/// Where a topic is read from when the group's offset does not say it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Positions {
+    /// The group has no offset.
+    pub(crate) start: Start,
+    /// Its offset is not there any more.
+    pub(crate) lost: LostPosition,
+}
+
 /// A partition that has been assigned.
 pub(crate) struct Assigned {
     pub(crate) partition: TopicPartition,
-    /// The committed offset that reading starts from; `None` where the group has none, and reads from the beginning.
+    /// Where reading starts; `None` is the beginning, wherever that is.
     pub(crate) start: Option<i64>,
-    /// What the commit says of the records behind it.
-    pub(crate) progress: Progress,
+    /// The group's commit.
+    pub(crate) committed: Option<Committed>,
+    /// How many offsets were passed over, if `start` is neither the group's offset nor the beginning.
+    pub(crate) passed: Option<i64>,
     pub(crate) queue: Box<dyn RecordQueue>,
 }
 
-/// What is committed of a partition.
+/// A commit as Kafka keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Committed {
+    pub(crate) offset: i64,
+    /// Whatever a program has written beside the offset.
+    pub(crate) metadata: Vec<u8>,
+}
+
+/// What is to be committed of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Commit {
     pub(crate) partition: TopicPartition,
     pub(crate) offset: i64,
-    /// What is known beyond the offset, as [`Progress`] writes it.
+    /// Text for whoever reads the commit.
     pub(crate) metadata: Option<String>,
 }
 
@@ -90,7 +112,7 @@ pub(crate) trait Client: Send {
     /// Waits until there may be an event or somebody unparks the thread, at most this long.
     fn wait(&mut self, at_most: Duration);
 
-    /// Starts to read partitions, each from its committed offset. `wake` is called when a partition's empty queue has
+    /// Starts to read partitions, each from its committed offset, or from where its topic's [`Positions`] say. `wake` is called when a partition's empty queue has
     /// something; it is made for each.
     ///
     /// # Errors

@@ -18,13 +18,14 @@ use super::{
     backoff::{Jitter, after},
     lane::{Lane, Line},
     pool::Pool,
+    progress::Progress,
     report::Report,
     shared::{Acknowledgement, AppShared, EmitScope, LaneShared, MemoryBudget, NO_OFFSET, Order, Sent},
     tracker::Sequence,
 };
 use crate::{
     Context, Error, Parser, Record, Routed, Worker,
-    client::{Assigned, Delivery, RecordQueue, TopicPartition},
+    client::{Assigned, Delivery, Positions, RecordQueue, TopicPartition},
     dead_letter::{self, Cause},
     manifest::ConsumerEntry,
     producer::{Delivered, Outgoing},
@@ -42,6 +43,8 @@ const DRAIN: usize = 256;
 pub(crate) struct LaneParts<S> {
     pub(crate) app: Arc<AppShared<S>>,
     pub(crate) assigned: Assigned,
+    /// What lanes before this one have finished and tried.
+    pub(crate) earlier: Progress,
     pub(crate) shared: Arc<LaneShared>,
     pub(crate) consumer: Arc<ConsumerSettings>,
     /// The group's concurrency.
@@ -62,6 +65,7 @@ pub(crate) struct ConsumerSettings {
     pub(crate) dead_letter: Option<String>,
     pub(crate) ordering: Sorting,
     pub(crate) window: u64,
+    pub(crate) positions: Positions,
 }
 
 /// Runs a lane until it is drained or lost.
@@ -73,12 +77,12 @@ where
     P: Parser<MessageOf<W>>,
     I: Send + Sync + 'static,
 {
-    let LaneParts { app, assigned, shared, consumer, permits, memory, report } = lane;
+    let LaneParts { app, assigned, earlier, shared, consumer, permits, memory, report } = lane;
     // Whatever ends this task, the group's thread must not wait for it for ever.
     let _end = EndOnDrop(Arc::clone(&shared));
     let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
     Driver {
-        lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window, assigned.progress),
+        lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window, earlier),
         partition: assigned.partition,
         queue: assigned.queue,
         deliveries: VecDeque::with_capacity(DRAIN),

@@ -35,10 +35,10 @@ const WARN_AGAIN: Duration = Duration::from_secs(30);
 /// How long revoked partitions may take to finish what they are at: well below the session's 45 s.
 const DRAIN_BUDGET: Duration = Duration::from_secs(10);
 
-/// Opens a lane for a partition of a topic that the group consumes.
+/// Opens a lane for a partition of a topic that the group consumes, after lanes that have come this far.
 ///
 /// `None` for a topic that nobody here consumes.
-pub(crate) type OpenLane = Box<dyn Fn(Assigned, Arc<LaneShared>, &Handle) -> Option<JoinHandle<()>> + Send>;
+pub(crate) type OpenLane = Box<dyn Fn(Assigned, Progress, Arc<LaneShared>, &Handle) -> Option<JoinHandle<()>> + Send>;
 
 /// How a group ended.
 #[derive(Debug, Default)]
@@ -332,23 +332,36 @@ impl Running {
         }
     }
 
-    fn open_lane(&mut self, mut assigned: Assigned, shared: Arc<LaneShared>) {
+    fn open_lane(&mut self, assigned: Assigned, shared: Arc<LaneShared>) {
         let (partition, start) = (assigned.partition.clone(), assigned.start);
+        let commit = assigned.committed.as_ref();
+        let committed = commit.map(|commit| commit.offset);
+        let group = &self.group.report.group;
+        if let (Some(passed), Some(to)) = (assigned.passed, start) {
+            let event = Event::Positioned { group, partition: &partition, from: committed, to, passed };
+            self.group.report.reporter.tell(&event);
+        }
+        let mut earlier = commit.map(|commit| Progress::decode(&commit.metadata, commit.offset)).unwrap_or_default();
+        if let Some(memory) = self.memory.remove(&partition)
+            // Else somebody has moved the group back, and wants these records again.
+            && memory.acknowledged <= committed.unwrap_or(NO_OFFSET)
+        {
+            earlier.merge(&memory.progress);
+        }
+        if committed > start {
+            // The records behind these offsets are others now.
+            earlier = Progress::default();
+        }
+        earlier.forget_before(start.unwrap_or(0));
         if let Some(start) = start {
             shared.publish(start);
         }
-        if let Some(memory) = self.memory.remove(&partition)
-            // Somebody has moved the group back, and wants these records again.
-            && memory.acknowledged <= start.unwrap_or(NO_OFFSET)
-        {
-            assigned.progress.merge(&memory.progress);
-            assigned.progress.forget_before(start.unwrap_or(0));
-        }
-        shared.tell(assigned.progress.clone());
-        match (self.group.open_lane)(assigned, Arc::clone(&shared), &self.group.runtime) {
+        shared.tell(earlier.clone());
+        match (self.group.open_lane)(assigned, earlier, Arc::clone(&shared), &self.group.runtime) {
             Some(task) => {
-                let committed = start.map(|start| (start, shared.progress(start).encode(start)));
-                let lane = LaneHandle { shared, task, committed, acknowledged: start, at_work: None };
+                let known = |committed| (committed, shared.progress(committed).encode(committed));
+                let known = committed.filter(|_| committed == start).map(known);
+                let lane = LaneHandle { shared, task, committed: known, acknowledged: committed, at_work: None };
                 self.lanes.insert(partition, lane);
             }
             None => self.end.fatal = Some(format!("{partition} was assigned, and nobody consumes it")),

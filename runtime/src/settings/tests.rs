@@ -32,7 +32,7 @@ static MANIFEST: Manifest = Manifest {
     ],
     consumers: &[
         entry("clicks", "${PREFIX:-}main", &[("tombstones", "skip")]),
-        entry("clicks", "audit", &[]),
+        entry("clicks", "audit", &[("start", "${SINCE:-latest}"), ("lost_position", "earliest")]),
         entry("events", "${PREFIX:-}main", &[("retry.backoff", "200ms..5s")]),
     ],
 };
