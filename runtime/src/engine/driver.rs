@@ -19,6 +19,7 @@ use super::{
     lane::{Lane, Line},
     pool::Pool,
     progress::Progress,
+    pulse::Pulse,
     report::Report,
     shared::{Acknowledgement, AppShared, EmitScope, LaneShared, MemoryBudget, NO_OFFSET, Order, Sent},
     tracker::Sequence,
@@ -51,6 +52,8 @@ pub(crate) struct LaneParts<S> {
     pub(crate) permits: Arc<Semaphore>,
     /// The group's memory for records that wait in lanes.
     pub(crate) memory: Arc<MemoryBudget>,
+    /// The group's sign of life.
+    pub(crate) pulse: Arc<Pulse>,
     pub(crate) report: Report,
 }
 
@@ -77,7 +80,7 @@ where
     P: Parser<MessageOf<W>>,
     I: Send + Sync + 'static,
 {
-    let LaneParts { app, assigned, earlier, shared, consumer, permits, memory, report } = lane;
+    let LaneParts { app, assigned, earlier, shared, consumer, permits, memory, pulse, report } = lane;
     // Whatever ends this task, the group's thread must not wait for it for ever.
     let _end = EndOnDrop(Arc::clone(&shared));
     let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
@@ -100,6 +103,7 @@ where
         report,
         shared: &shared,
         memory: &memory,
+        pulse: &pulse,
     }
     .run(&permits, |job| attempt(&parts, consumer.bounds, job))
     .await;
@@ -154,6 +158,7 @@ struct Driver<'a, W: Worker, P, I> {
     report: Report,
     shared: &'a Arc<LaneShared>,
     memory: &'a MemoryBudget,
+    pulse: &'a Pulse,
 }
 
 enum Waiting<T> {
@@ -216,7 +221,9 @@ where
             if !self.lane.has_ready() && self.wants_more() {
                 self.deliver();
             }
-            if self.lane.has_ready() {
+            // Looked at where the process may have stood still: after a wait, and once a turn.
+            let is_alive = turn > 0 || !self.lane.has_ready() || self.pulse.beats(self.pulse.now());
+            if self.lane.has_ready() && is_alive {
                 if permit.is_none() {
                     permit = permits.try_acquire().ok();
                     turn = 0;
@@ -233,13 +240,18 @@ where
                     turn += 1;
                     if turn >= TURN {
                         permit = None;
+                        turn = 0;
                         tokio::task::yield_now().await;
                     }
                     continue;
                 }
             }
             drop(permit.take());
-            let wants_permit = self.lane.has_ready();
+            let wants_permit = self.lane.has_ready() && is_alive;
+            if !is_alive {
+                // So that there is something to ask the group with.
+                self.publish();
+            }
             self.resend().await;
             permit = self.wait(&mut pool, permits, wants_permit).await;
             turn = 0;

@@ -14,6 +14,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{
     progress::Progress,
+    pulse::Pulse,
     report::Report,
     shared::{LaneShared, NO_OFFSET, Order},
 };
@@ -88,6 +89,8 @@ impl GroupOrder {
 pub(crate) struct Group {
     pub(crate) client: Box<dyn Client>,
     pub(crate) open_lane: OpenLane,
+    /// The sign of life that lanes look at.
+    pub(crate) pulse: Arc<Pulse>,
     pub(crate) runtime: Handle,
     pub(crate) report: Report,
     pub(crate) order: Arc<GroupOrder>,
@@ -153,6 +156,11 @@ struct Running {
     memory: BTreeMap<TopicPartition, Memory>,
     /// The broker has refused commits with metadata.
     is_plain: bool,
+    /// Commits in the background, and how many of them have ended.
+    sent: u64,
+    ended: u64,
+    /// The process stood still, and belongs to the group again when a commit after this one is acknowledged.
+    in_doubt: Option<u64>,
     next_ask: Instant,
     next_commit: Instant,
     /// No broker has answered since it was said.
@@ -173,6 +181,9 @@ impl Group {
             assignment: None,
             memory: BTreeMap::new(),
             is_plain: false,
+            sent: 0,
+            ended: 0,
+            in_doubt: None,
             next_ask: Instant::now() + COMMIT_INTERVAL - ASK_AHEAD,
             next_commit: Instant::now() + COMMIT_INTERVAL,
             disconnected: false,
@@ -189,6 +200,11 @@ impl Group {
 impl Running {
     /// Deals with everything that has happened, then sleeps until something else does.
     fn turn(&mut self) {
+        if !self.group.pulse.turn(self.group.pulse.now()) && self.in_doubt.is_none() {
+            self.in_doubt = Some(self.sent);
+            self.next_commit = Instant::now();
+            self.group.report.stood_still();
+        }
         while let Some(event) = self.group.client.poll() {
             self.hear(event);
         }
@@ -203,8 +219,13 @@ impl Running {
         if now >= self.next_commit {
             self.next_commit = now + COMMIT_INTERVAL;
             self.look_at_lanes(now);
+            if self.in_doubt.is_some() {
+                // Any commit is a question that only a member is answered.
+                self.lanes.values_mut().for_each(|lane| lane.committed = None);
+            }
             let commits = self.uncommitted(|_| true);
             if !commits.is_empty() {
+                self.sent += 1;
                 self.group.client.commit(&commits);
             }
         }
@@ -223,8 +244,13 @@ impl Running {
             }
             ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
             ClientEvent::Committed { offsets, error } => {
+                self.ended += 1;
                 let Some(error) = error else {
                     self.connected();
+                    // An answer that was under way before the process stood still says nothing of now.
+                    if self.in_doubt.is_some_and(|sent| self.ended > sent) {
+                        self.belongs();
+                    }
                     for (partition, offset) in offsets {
                         if let Some(lane) = self.lanes.get_mut(&partition) {
                             lane.acknowledged = lane.acknowledged.max(Some(offset));
@@ -256,6 +282,13 @@ impl Running {
         if std::mem::take(&mut self.disconnected) {
             self.group.report.reporter.tell(&Event::Reconnected { group: &self.group.report.group });
         }
+    }
+
+    /// The group has answered: lanes may go on.
+    fn belongs(&mut self) {
+        self.in_doubt = None;
+        self.group.pulse.answered(self.group.pulse.now());
+        self.lanes.values().for_each(|lane| lane.shared.wake.notify_one());
     }
 
     /// The client repeats an error with each of its own attempts; a person wants it now and then.
@@ -315,6 +348,7 @@ impl Running {
         };
         match self.group.client.assign(&assignment.partitions, &mut make_wake) {
             Ok(assigned) => {
+                self.belongs();
                 let (group, partitions) = (&self.group.report.group, &assignment.partitions);
                 self.group.report.reporter.tell(&Event::Assigned { group, partitions });
                 self.sweep();

@@ -9,6 +9,7 @@ mod group;
 mod lane;
 mod pool;
 mod progress;
+mod pulse;
 mod report;
 pub(crate) mod shared;
 mod tracker;
@@ -31,6 +32,7 @@ use self::{
     consumer::{Consumer, Route},
     driver::{ConsumerSettings, LaneParts},
     group::{Group, GroupEnd, GroupOrder, OpenLane},
+    pulse::Pulse,
     report::{Report, Reporter},
     shared::{AppShared, MemoryBudget},
 };
@@ -187,7 +189,8 @@ fn start_group<S: Send + Sync + 'static>(
     let client_config = config::consumer(settings, group, brokers, routes.len());
     let topics = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.positions)).collect();
     let controllers = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.entry.controller)).collect();
-    let open_lane = open_lane(group, routes, Arc::clone(app), report.clone());
+    let pulse = Arc::new(Pulse::new(config::session(&client_config)));
+    let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), Arc::clone(&pulse));
     let (runtime, stop_budget) = (runtime.clone(), settings.shutdown_timeout);
     let (thread_order, connect) = (Arc::clone(&order), Arc::clone(connect));
 
@@ -203,7 +206,8 @@ fn start_group<S: Send + Sync + 'static>(
         };
         let _ = told.send(Ok(()));
         report.reporter.tell(&Event::Started { group: &report.group });
-        let group = Group { client, open_lane, runtime, report, order: thread_order, stop_budget, controllers };
+        let order = thread_order;
+        let group = Group { client, open_lane, pulse, runtime, report, order, stop_budget, controllers };
         let end = group.run();
         let _ = ended.send(());
         end
@@ -220,6 +224,7 @@ fn open_lane<S: Send + Sync + 'static>(
     routes: Routes<S>,
     app: Arc<AppShared<S>>,
     report: Report,
+    pulse: Arc<Pulse>,
 ) -> OpenLane {
     let permits = Arc::new(Semaphore::new(group.concurrency));
     // Half of the group's memory is for what librdkafka has prefetched.
@@ -228,9 +233,19 @@ fn open_lane<S: Send + Sync + 'static>(
         // Only topics that have a route are subscribed to.
         let (settings, consumer) = routes.get(&*assigned.partition.topic)?;
         let report = report.of(settings.entry);
-        let (app, permits, memory) = (Arc::clone(&app), Arc::clone(&permits), Arc::clone(&memory));
-        let lane =
-            LaneParts { app, assigned, earlier, shared, consumer: Arc::clone(settings), permits, memory, report };
+        let (app, permits) = (Arc::clone(&app), Arc::clone(&permits));
+        let (memory, pulse) = (Arc::clone(&memory), Arc::clone(&pulse));
+        let lane = LaneParts {
+            app,
+            assigned,
+            earlier,
+            shared,
+            consumer: Arc::clone(settings),
+            permits,
+            memory,
+            pulse,
+            report,
+        };
         Some(consumer.open(lane, runtime))
     })
 }

@@ -156,6 +156,13 @@ impl Report {
         ));
     }
 
+    pub(crate) fn stood_still(&self) {
+        self.warn(
+            "the process stood still for longer than its session: its partitions may be somebody else's, and nothing is \
+             begun until the group has answered",
+        );
+    }
+
     pub(crate) fn partition_error(&self, partition: &TopicPartition, reason: &str) {
         self.warn(&format!("{partition}: {reason}"));
     }

@@ -9,6 +9,7 @@ use crate::{
 };
 
 static KEYED: Manifest = Manifest {
+    settings: &[("kafka.consumer.session.timeout.ms", "400")],
     groups: &[GroupEntry { name: "shop", settings: &[("ordering", "key")] }],
     consumers: &[ConsumerEntry { emits: &[], ..PLAIN.consumers[0] }],
     ..PLAIN
@@ -163,4 +164,24 @@ fn a_commit_does_not_fail_for_its_metadata() {
     let running = stall.start();
     stall.until("a commit", |stall| stall.source.commit() == Some((9, None)));
     running.join();
+}
+
+/// If this fails, a process that was stopped for longer than its session begins records that are somebody else's.
+#[test]
+fn a_process_that_stood_still_begins_nothing_before_the_group_has_answered() {
+    let stall = Stall::with_records(1);
+    let running = stall.start();
+    stall.until("a commit", |stall| stall.source.commit() == Some((1, None)));
+    stall.source.freeze(true);
+    std::thread::sleep(Duration::from_millis(500));
+    stall.source.answer_commits(Some(CommitError { reason: "unknown member".to_owned(), is_metadata: false }));
+    stall.source.send("k1", "1");
+    let asked = stall.source.commits();
+    stall.source.freeze(false);
+    stall.until("questions", |stall| stall.source.commits() >= asked + 3);
+    assert_eq!(stall.handled(), once(0..1));
+    stall.source.answer_commits(None);
+    stall.until("the record", |stall| stall.source.commit() == Some((2, None)));
+    running.join();
+    assert!(stall.noted("stood still") > 0);
 }

@@ -32,6 +32,8 @@ struct Inner {
     thread: Option<Thread>,
     /// How often a commit has come.
     commits: u32,
+    /// The member's thread stands still.
+    is_frozen: bool,
 }
 
 impl Source {
@@ -96,6 +98,11 @@ impl Source {
         self.inner().commits
     }
 
+    /// Lets the group's thread stand still, or go on.
+    pub(super) fn freeze(&self, is_frozen: bool) {
+        self.inner().is_frozen = is_frozen;
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().expect("no panic")
     }
@@ -139,6 +146,9 @@ impl Client for Member {
 
     fn wait(&mut self, at_most: Duration) {
         thread::park_timeout(at_most);
+        while self.source.inner().is_frozen {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn assign(
