@@ -458,6 +458,29 @@ pub(crate) fn outgoing(message: &BorrowedMessage<'_>) -> Outgoing {
     }
 }
 
+/// The names of librdkafka's properties, those of topics too; without other names of the same.
+pub(crate) fn property_names() -> Vec<String> {
+    let mut names = Vec::new();
+    // SAFETY: `pairs` is an array of `count` strings or nulls that end in NUL, a name and then its value.
+    let mut collect = |pairs: *mut *const std::ffi::c_char, count: usize| unsafe {
+        for &name in slice::from_raw_parts(pairs, count).iter().step_by(2).filter(|name| !name.is_null()) {
+            names.push(CStr::from_ptr(name).to_string_lossy().into_owned());
+        }
+        sys::rd_kafka_conf_dump_free(pairs, count);
+    };
+    let mut count = 0;
+    // SAFETY: each configuration is made here, asked and freed once; dumps are copied and freed.
+    unsafe {
+        let config = sys::rd_kafka_conf_new();
+        collect(sys::rd_kafka_conf_dump(config, &mut count), count);
+        sys::rd_kafka_conf_destroy(config);
+        let config = sys::rd_kafka_topic_conf_new();
+        collect(sys::rd_kafka_topic_conf_dump(config, &mut count), count);
+        sys::rd_kafka_topic_conf_destroy(config);
+    }
+    names
+}
+
 /// The mock cluster that a client with `test.mock.num.brokers` holds.
 ///
 /// **Invariant:** `EmbeddedBroker` holds one, next to the client that owns it.
