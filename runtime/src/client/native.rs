@@ -517,3 +517,27 @@ impl MockCluster {
         code_of(unsafe { sys::rd_kafka_mock_topic_create(self.0.as_ptr(), name.as_ptr(), partitions, 1) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, a commit that another program has left bytes in brings the consumer down before its first record.
+    #[test]
+    fn metadata_need_not_be_text() {
+        let partition = TopicPartition { topic: "orders".into(), partition: 3 };
+        let mut list = TopicPartitionList::new();
+        list.add_partition("orders", 3);
+        assert_eq!(metadata(&list, &partition), b"");
+        let left = [b'K', b'1', 0xff, 0x00, 0x80];
+        // SAFETY: the list has one element, and frees its metadata as it frees its own.
+        unsafe {
+            let element = (*list.ptr()).elems;
+            (*element).metadata = libc::malloc(left.len());
+            (*element).metadata_size = left.len();
+            ptr::copy_nonoverlapping(left.as_ptr(), (*element).metadata.cast(), left.len());
+        }
+        assert_eq!(metadata(&list, &partition), left);
+        assert_eq!(metadata(&list, &TopicPartition { partition: 4, ..partition }), b"", "not in the list");
+    }
+}

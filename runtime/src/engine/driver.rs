@@ -30,7 +30,7 @@ use crate::{
     dead_letter::{self, Cause},
     manifest::ConsumerEntry,
     producer::{Delivered, Outgoing},
-    settings::{Backoff, Ordering as Sorting, Tombstones},
+    settings::{Backoff, LostPosition, Ordering as Sorting, Tombstones},
     worker::{FailureKind, MessageOf},
 };
 
@@ -377,7 +377,8 @@ where
             match self.deliveries.pop_front() {
                 Some(Delivery::Record(record)) => self.take_in(record),
                 Some(Delivery::PositionLost(reason)) => {
-                    self.report.position_lost(&self.partition, &reason);
+                    let moves = self.consumer.positions.lost != LostPosition::Fail;
+                    self.report.position_lost(&self.partition, &reason, moves);
                     self.lane.halt();
                 }
                 Some(Delivery::Error(reason)) => self.report.partition_error(&self.partition, &reason),
