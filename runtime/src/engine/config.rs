@@ -56,7 +56,7 @@ pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers, to
 }
 
 /// How long the group waits for a sign of life.
-pub(crate) fn session(consumer: &ClientConfig) -> Duration {
+pub(crate) fn session_timeout(consumer: &ClientConfig) -> Duration {
     let milliseconds = consumer.get("session.timeout.ms").and_then(|text| text.trim().parse().ok());
     Duration::from_millis(milliseconds.unwrap_or(45_000))
 }

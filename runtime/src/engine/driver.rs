@@ -19,8 +19,8 @@ use super::{
     lane::{Lane, Line},
     pool::Pool,
     progress::Progress,
-    pulse::Pulse,
     report::Report,
+    session::Session,
     shared::{Acknowledgement, AppShared, EmitScope, LaneShared, MemoryBudget, NO_OFFSET, Order, Sent},
     tracker::Sequence,
 };
@@ -53,7 +53,7 @@ pub(crate) struct LaneParts<S> {
     /// The group's memory for records that wait in lanes.
     pub(crate) memory: Arc<MemoryBudget>,
     /// The group's sign of life.
-    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) session: Arc<Session>,
     pub(crate) report: Report,
 }
 
@@ -80,7 +80,7 @@ where
     P: Parser<MessageOf<W>>,
     I: Send + Sync + 'static,
 {
-    let LaneParts { app, assigned, earlier, shared, consumer, permits, memory, pulse, report } = lane;
+    let LaneParts { app, assigned, earlier, shared, consumer, permits, memory, session, report } = lane;
     // Whatever ends this task, the group's thread must not wait for it for ever.
     let _end = EndOnDrop(Arc::clone(&shared));
     let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
@@ -104,7 +104,7 @@ where
         report,
         shared: &shared,
         memory: &memory,
-        pulse: &pulse,
+        session: &session,
     }
     .run(&permits, |job| attempt(&parts, consumer.bounds, job))
     .await;
@@ -175,7 +175,7 @@ struct Driver<'a, W: Worker, P, I> {
     report: Report,
     shared: &'a Arc<LaneShared>,
     memory: &'a MemoryBudget,
-    pulse: &'a Pulse,
+    session: &'a Session,
 }
 
 enum Waiting<T> {
@@ -239,7 +239,7 @@ where
                 self.deliver();
             }
             // Looked at where the process may have stood still: after a wait, and once a turn.
-            let is_alive = turn > 0 || !self.lane.has_ready() || self.pulse.beats(self.pulse.now());
+            let is_alive = turn > 0 || !self.lane.has_ready() || self.session.is_alive(self.session.now());
             if self.lane.has_ready() && is_alive {
                 if permit.is_none() {
                     permit = permits.try_acquire().ok();

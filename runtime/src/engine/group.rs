@@ -14,8 +14,8 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{
     progress::Progress,
-    pulse::Pulse,
     report::Report,
+    session::Session,
     shared::{LaneShared, NO_OFFSET, Order},
 };
 use crate::{
@@ -90,7 +90,7 @@ pub(crate) struct Group {
     pub(crate) client: Box<dyn Client>,
     pub(crate) open_lane: OpenLane,
     /// The sign of life that lanes look at.
-    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) session: Arc<Session>,
     pub(crate) runtime: Handle,
     pub(crate) report: Report,
     pub(crate) order: Arc<GroupOrder>,
@@ -200,7 +200,7 @@ impl Group {
 impl Running {
     /// Deals with everything that has happened, then sleeps until something else does.
     fn turn(&mut self) {
-        if !self.group.pulse.turn(self.group.pulse.now()) && self.in_doubt.is_none() {
+        if !self.group.session.turn(self.group.session.now()) && self.in_doubt.is_none() {
             self.in_doubt = Some(self.sent);
             self.next_commit = Instant::now();
             self.group.report.stood_still();
@@ -287,7 +287,7 @@ impl Running {
     /// The group has answered: lanes may go on.
     fn belongs(&mut self) {
         self.in_doubt = None;
-        self.group.pulse.answered(self.group.pulse.now());
+        self.group.session.answered(self.group.session.now());
         self.lanes.values().for_each(|lane| lane.shared.wake.notify_one());
     }
 

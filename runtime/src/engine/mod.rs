@@ -9,8 +9,8 @@ mod group;
 mod lane;
 mod pool;
 mod progress;
-mod pulse;
 mod report;
+mod session;
 pub(crate) mod shared;
 mod tracker;
 
@@ -32,8 +32,8 @@ use self::{
     consumer::{Consumer, Route},
     driver::{ConsumerSettings, LaneParts},
     group::{Group, GroupEnd, GroupOrder, OpenLane},
-    pulse::Pulse,
     report::{Report, Reporter},
+    session::Session,
     shared::{AppShared, MemoryBudget},
 };
 use crate::{
@@ -189,8 +189,8 @@ fn start_group<S: Send + Sync + 'static>(
     let client_config = config::consumer(settings, group, brokers, routes.len());
     let topics = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.positions)).collect();
     let controllers = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.entry.controller)).collect();
-    let pulse = Arc::new(Pulse::new(config::session(&client_config)));
-    let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), Arc::clone(&pulse));
+    let session = Arc::new(Session::new(config::session_timeout(&client_config)));
+    let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), Arc::clone(&session));
     let (runtime, stop_budget) = (runtime.clone(), settings.shutdown_timeout);
     let (thread_order, connect) = (Arc::clone(&order), Arc::clone(connect));
 
@@ -207,7 +207,7 @@ fn start_group<S: Send + Sync + 'static>(
         let _ = told.send(Ok(()));
         report.reporter.tell(&Event::Started { group: &report.group });
         let order = thread_order;
-        let group = Group { client, open_lane, pulse, runtime, report, order, stop_budget, controllers };
+        let group = Group { client, open_lane, session, runtime, report, order, stop_budget, controllers };
         let end = group.run();
         let _ = ended.send(());
         end
@@ -224,7 +224,7 @@ fn open_lane<S: Send + Sync + 'static>(
     routes: Routes<S>,
     app: Arc<AppShared<S>>,
     report: Report,
-    pulse: Arc<Pulse>,
+    session: Arc<Session>,
 ) -> OpenLane {
     let permits = Arc::new(Semaphore::new(group.concurrency));
     // Half of the group's memory is for what librdkafka has prefetched.
@@ -234,7 +234,7 @@ fn open_lane<S: Send + Sync + 'static>(
         let (settings, consumer) = routes.get(&*assigned.partition.topic)?;
         let report = report.of(settings.entry);
         let (app, permits) = (Arc::clone(&app), Arc::clone(&permits));
-        let (memory, pulse) = (Arc::clone(&memory), Arc::clone(&pulse));
+        let (memory, session) = (Arc::clone(&memory), Arc::clone(&session));
         let lane = LaneParts {
             app,
             assigned,
@@ -243,7 +243,7 @@ fn open_lane<S: Send + Sync + 'static>(
             consumer: Arc::clone(settings),
             permits,
             memory,
-            pulse,
+            session,
             report,
         };
         Some(consumer.open(lane, runtime))

@@ -11,37 +11,37 @@ use std::{
 
 /// A sign of life that the group's thread gives and lanes look at.
 ///
-/// **Invariant:** once a session has passed without a turn, it beats again only after an answer (held by
+/// **Invariant:** once a session has passed without a turn, it is alive again only after an answer (held by
 /// `tests::what_stood_still_waits_for_an_answer`).
 #[derive(Debug)]
-pub(crate) struct Pulse {
+pub(crate) struct Session {
     origin: Instant,
-    session: Duration,
-    /// Until when it beats, in milliseconds from `origin`.
+    timeout: Duration,
+    /// Until when it is alive, in milliseconds from `origin`.
     until: AtomicU64,
 }
 
-impl Pulse {
-    /// A pulse that beats for one session from now on.
-    pub(crate) fn new(session: Duration) -> Self {
-        let pulse = Self { origin: Instant::now(), session, until: AtomicU64::new(0) };
-        pulse.answered(pulse.now());
-        pulse
+impl Session {
+    /// A session that is alive from now on, for as long as a group waits for a sign of life.
+    pub(crate) fn new(timeout: Duration) -> Self {
+        let session = Self { origin: Instant::now(), timeout, until: AtomicU64::new(0) };
+        session.answered(session.now());
+        session
     }
 
-    /// The time as this pulse counts it.
+    /// The time as this session counts it.
     pub(crate) fn now(&self) -> Duration {
         self.origin.elapsed()
     }
 
     /// Whether a record may start at `now`.
-    pub(crate) fn beats(&self, now: Duration) -> bool {
+    pub(crate) fn is_alive(&self, now: Duration) -> bool {
         milliseconds(now) < self.until.load(Ordering::Acquire)
     }
 
     /// The group's thread has its turn at `now`. Says whether it came in time; if not, the group has to be asked.
     pub(crate) fn turn(&self, now: Duration) -> bool {
-        let in_time = self.beats(now);
+        let in_time = self.is_alive(now);
         if in_time {
             self.answered(now);
         }
@@ -50,7 +50,7 @@ impl Pulse {
 
     /// The group has said at `now` that this process belongs to it.
     pub(crate) fn answered(&self, now: Duration) {
-        self.until.store(milliseconds(now + self.session), Ordering::Release);
+        self.until.store(milliseconds(now + self.timeout), Ordering::Release);
     }
 }
 
@@ -66,12 +66,12 @@ mod tests {
     #[test]
     fn what_stood_still_waits_for_an_answer() {
         let seconds = Duration::from_secs;
-        let pulse = Pulse::new(seconds(6));
-        assert!(pulse.turn(seconds(5)) && pulse.beats(seconds(10)));
-        assert!(!pulse.beats(seconds(11)), "a lane wakes up first");
-        assert!(!pulse.turn(seconds(12)) && !pulse.turn(seconds(13)), "turns alone prove nothing");
-        assert!(!pulse.beats(seconds(13)));
-        pulse.answered(seconds(14));
-        assert!(pulse.turn(seconds(15)) && pulse.beats(seconds(20)));
+        let session = Session::new(seconds(6));
+        assert!(session.turn(seconds(5)) && session.is_alive(seconds(10)));
+        assert!(!session.is_alive(seconds(11)), "a lane wakes up first");
+        assert!(!session.turn(seconds(12)) && !session.turn(seconds(13)), "turns alone prove nothing");
+        assert!(!session.is_alive(seconds(13)));
+        session.answered(seconds(14));
+        assert!(session.turn(seconds(15)) && session.is_alive(seconds(20)));
     }
 }
