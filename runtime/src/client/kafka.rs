@@ -275,14 +275,19 @@ impl Client for KafkaClient {
     }
 
     fn commit(&mut self, commits: &[Commit]) {
-        if let Err(error) = self.consumer.commit(&offsets_of(commits), CommitMode::Async) {
+        if let Err(reason) = self.native.commit(&offsets_of(commits)) {
             let offsets = commits.iter().map(|commit| (commit.partition.clone(), commit.offset)).collect();
-            self.consumer.context().push(ClientEvent::Committed { offsets, error: Some(commit_error(&error)) });
+            let error = Some(CommitError { reason, is_metadata: false });
+            self.consumer.context().push(ClientEvent::Committed { offsets, error });
         }
     }
 
     fn commit_and_wait(&mut self, commits: &[Commit]) -> Result<(), CommitError> {
         self.consumer.commit(&offsets_of(commits), CommitMode::Sync).map_err(|error| commit_error(&error))
+    }
+
+    fn high_watermark(&mut self, partition: &TopicPartition) -> Option<i64> {
+        self.native.high_watermark(partition)
     }
 
     fn close(self: Box<Self>, clean: bool) {

@@ -17,6 +17,7 @@ use super::{
     report::Report,
     session::Session,
     shared::{LaneShared, NO_OFFSET, Order},
+    watch::{GroupWatch, Phase},
 };
 use crate::{
     client::{Assigned, Client, ClientEvent, Commit, CommitError, TopicPartition, Wake},
@@ -33,6 +34,8 @@ const IDLE: Duration = Duration::from_millis(50);
 const ASSIGN_AGAIN: Duration = Duration::from_millis(500);
 /// How long an error is not repeated.
 const WARN_AGAIN: Duration = Duration::from_secs(30);
+/// How often the ends of partitions are looked up, for those who watch.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long revoked partitions may take to finish what they are at: well below the session's 45 s.
 const DRAIN_BUDGET: Duration = Duration::from_secs(10);
 
@@ -98,6 +101,8 @@ pub(crate) struct Group {
     pub(crate) stop_budget: Duration,
     /// A controller's constant by the topic's name in Kafka.
     pub(crate) controllers: BTreeMap<String, &'static str>,
+    /// Where the outside sees the group.
+    pub(crate) watch: Arc<GroupWatch>,
 }
 
 struct LaneHandle {
@@ -112,6 +117,12 @@ struct LaneHandle {
 }
 
 impl LaneHandle {
+    /// Kafka has a commit of this offset.
+    fn acknowledged(&mut self, offset: i64) {
+        self.acknowledged = self.acknowledged.max(Some(offset));
+        self.shared.pulse.set_committed(offset);
+    }
+
     fn look(&mut self, now: Instant) {
         self.at_work = self.shared.at_work().map(|offset| match self.at_work {
             Some((known, since)) if known == offset => (known, since),
@@ -163,6 +174,7 @@ struct Running {
     in_doubt: Option<u64>,
     next_ask: Instant,
     next_commit: Instant,
+    next_measure: Instant,
     /// No broker has answered since it was said.
     disconnected: bool,
     /// When an error was last said.
@@ -186,6 +198,7 @@ impl Group {
             in_doubt: None,
             next_ask: Instant::now() + COMMIT_INTERVAL - ASK_AHEAD,
             next_commit: Instant::now() + COMMIT_INTERVAL,
+            next_measure: Instant::now(),
             disconnected: false,
             warned: BTreeMap::new(),
             end: GroupEnd::default(),
@@ -227,8 +240,11 @@ impl Running {
             if !commits.is_empty() {
                 self.sent += 1;
                 self.group.client.commit(&commits);
+            } else if self.sent == self.ended {
+                self.group.watch.settled(now);
             }
         }
+        self.measure(now);
         if self.end.fatal.is_none() {
             let next = self.next_commit.min(self.next_ask);
             self.group.client.wait(IDLE.min(next.saturating_duration_since(Instant::now())));
@@ -239,6 +255,7 @@ impl Running {
         match event {
             ClientEvent::Assign(partitions) => {
                 self.connected();
+                self.group.watch.set_phase(Phase::Rebalancing);
                 let now = Instant::now();
                 self.assignment = Some(Assignment { partitions, when: now, until: now + DRAIN_BUDGET });
             }
@@ -247,13 +264,14 @@ impl Running {
                 self.ended += 1;
                 let Some(error) = error else {
                     self.connected();
+                    self.group.watch.settled(Instant::now());
                     // An answer that was under way before the process stood still says nothing of now.
                     if self.in_doubt.is_some_and(|sent| self.ended > sent) {
                         self.belongs();
                     }
                     for (partition, offset) in offsets {
                         if let Some(lane) = self.lanes.get_mut(&partition) {
-                            lane.acknowledged = lane.acknowledged.max(Some(offset));
+                            lane.acknowledged(offset);
                         }
                     }
                     return;
@@ -321,7 +339,7 @@ impl Running {
         if ended.is_ok() {
             for commit in commits {
                 if let Some(lane) = self.lanes.get_mut(&commit.partition) {
-                    lane.acknowledged = Some(commit.offset);
+                    lane.acknowledged(commit.offset);
                 }
             }
         }
@@ -357,6 +375,8 @@ impl Running {
                         self.open_lane(assigned, shared);
                     }
                 }
+                self.group.watch.set_phase(Phase::Assigned);
+                self.next_measure = Instant::now();
             }
             Err(error) => {
                 self.warn_once(format!("cannot start to read: {error}; trying again"));
@@ -390,9 +410,13 @@ impl Running {
         if let Some(start) = start {
             shared.publish(start);
         }
+        if let Some(committed) = committed {
+            shared.pulse.set_committed(committed);
+        }
         shared.tell(earlier.clone());
         match (self.group.open_lane)(assigned, earlier, Arc::clone(&shared), &self.group.runtime) {
             Some(task) => {
+                self.group.watch.opened(partition.clone(), Arc::clone(&shared));
                 let known = |committed| (committed, shared.progress(committed).encode(committed));
                 let known = committed.filter(|_| committed == start).map(known);
                 let lane = LaneHandle { shared, task, committed: known, acknowledged: committed, at_work: None };
@@ -403,6 +427,7 @@ impl Running {
     }
 
     fn revoke(&mut self, partitions: Vec<TopicPartition>, lost: bool) {
+        self.group.watch.set_phase(Phase::Rebalancing);
         // An assignment that was not yet taken up is void.
         self.assignment = None;
         let order = if lost { Order::Lose } else { Order::Drain };
@@ -440,6 +465,10 @@ impl Running {
             }
         }
         self.group.client.unassign(&partitions);
+        if !self.lanes.is_empty() {
+            // What is left goes on; a further assignment comes only if there is something to give.
+            self.group.watch.set_phase(Phase::Assigned);
+        }
         let group = &self.group.report.group;
         self.group.report.reporter.tell(&if lost {
             Event::Lost { group, partitions: &partitions, to_repeat }
@@ -462,9 +491,24 @@ impl Running {
         }
     }
 
+    /// Notes where partitions end, as far as the client knows from its last fetches.
+    fn measure(&mut self, now: Instant) {
+        self.group.watch.turned(now);
+        if now < self.next_measure {
+            return;
+        }
+        self.next_measure = now + MEASURE_INTERVAL;
+        for (partition, lane) in &self.lanes {
+            if let Some(offset) = self.group.client.high_watermark(partition) {
+                lane.shared.pulse.set_high(offset);
+            }
+        }
+    }
+
     /// Forgets lanes that have ended, but for what they have finished.
     fn sweep(&mut self) {
         for (partition, lane) in self.leaving.extract_if(.., |(_, lane)| lane.shared.has_ended()) {
+            self.group.watch.closed(&lane.shared);
             count(&mut self.end, &lane);
             let acknowledged = lane.acknowledged.unwrap_or(NO_OFFSET);
             let progress = lane.shared.progress(acknowledged);
@@ -496,6 +540,7 @@ impl Running {
     /// Drains, commits, leaves.
     fn stop(mut self) -> GroupEnd {
         let until = Instant::now() + self.group.stop_budget;
+        self.group.watch.set_phase(Phase::Stopping);
         for lane in self.lanes.values() {
             lane.shared.give(Order::Drain);
         }
@@ -506,6 +551,7 @@ impl Running {
             if (all_ended && all_left) || over {
                 break;
             }
+            self.group.watch.turned(Instant::now());
             // Polling goes on: the group must not take the member for dead while it drains.
             while let Some(event) = self.group.client.poll() {
                 match event {
@@ -543,14 +589,16 @@ impl Running {
             count(&mut self.end, &lane);
         }
         self.group.client.close(clean);
+        self.group.watch.set_phase(Phase::Ended);
         self.end
     }
 }
 
 fn count(end: &mut GroupEnd, lane: &LaneHandle) {
-    end.handled += lane.shared.handled.load(Ordering::Relaxed);
-    end.failed += lane.shared.failed.load(Ordering::Relaxed);
-    end.dead += lane.shared.dead.load(Ordering::Relaxed);
+    let counted = lane.shared.counts.read();
+    end.handled += counted.handled();
+    end.failed += counted.failures();
+    end.dead += counted.dead;
 }
 
 fn ends_soon(task: &JoinHandle<()>) -> bool {

@@ -1,18 +1,23 @@
 //! Consumes: a thread a group, a lane a partition, and nothing committed that is not done.
 
-mod attempt;
-mod backoff;
+pub(crate) mod attempt;
+pub(crate) mod backoff;
 mod config;
 pub(crate) mod consumer;
+pub(crate) mod counts;
 mod driver;
 mod group;
+pub(crate) mod histogram;
 mod lane;
 mod pool;
 mod progress;
+mod pulse;
 mod report;
 mod session;
 pub(crate) mod shared;
 mod tracker;
+pub(crate) mod watch;
+pub(crate) mod watchdog;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +26,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::ClientConfig;
@@ -35,6 +40,7 @@ use self::{
     report::{Report, Reporter},
     session::Session,
     shared::{AppShared, MemoryBudget},
+    watch::{ConsumerWatch, GroupWatch, Watch},
 };
 use crate::{
     client::{Client, KafkaClient, Positions},
@@ -60,6 +66,9 @@ pub(crate) struct Running {
     groups: Vec<RunningGroup>,
     producer: Option<Producer>,
     ended: mpsc::Receiver<()>,
+    watch: Arc<Watch>,
+    /// The watchdog ends when this is dropped.
+    _watchdog: mpsc::Sender<()>,
 }
 
 struct RunningGroup {
@@ -132,6 +141,8 @@ fn start_on<S: Send + Sync + 'static>(
     let consumers: Vec<_> = routes.into_iter().map(|route| (route.entry, (route.build)(&state))).collect();
     let shared = Arc::new(AppShared { state, producer: producer.clone(), names });
 
+    let watch = Arc::new(Watch::default());
+    let _watchdog = watchdog::start(Arc::clone(&watch), Arc::clone(&reporter))?;
     let (sender, ended) = mpsc::channel();
     let mut groups = Vec::new();
     for group in settings.groups.iter().filter(|group| group.selected) {
@@ -148,22 +159,23 @@ fn start_on<S: Send + Sync + 'static>(
                     ordering: group.ordering,
                     window: group.window,
                     positions: Positions { start: found.start, lost: found.lost_position },
+                    durations: settings.health.map(|_| Arc::default()),
                 });
                 routes.insert(kafka_name(settings, entry.topic), (consumer_settings, Arc::clone(consumer)));
             }
         }
         let tell = sender.clone();
-        let started = start_group(connect, group, settings, brokers, routes, &shared, &reporter, runtime, tell);
+        let started = start_group(connect, group, settings, brokers, routes, &shared, &reporter, runtime, tell, &watch);
         match started {
             Ok(running) => groups.push(running),
             Err(error) => {
                 // What has started must not go on half an app.
-                Running { groups, producer, ended }.join();
+                Running { groups, producer, ended, watch, _watchdog }.join();
                 return Err(error);
             }
         }
     }
-    Ok(Running { groups, producer, ended })
+    Ok(Running { groups, producer, ended, watch, _watchdog })
 }
 
 fn kafka_name(settings: &Settings, key: &str) -> String {
@@ -183,6 +195,7 @@ fn start_group<S: Send + Sync + 'static>(
     reporter: &Arc<Reporter>,
     runtime: &Handle,
     ended: mpsc::Sender<()>,
+    watch: &Watch,
 ) -> Result<RunningGroup, StartError> {
     let order = Arc::new(GroupOrder::default());
     let report = Report { reporter: Arc::clone(reporter), group: Arc::from(group.id.as_str()), entry: None };
@@ -190,7 +203,11 @@ fn start_group<S: Send + Sync + 'static>(
     let topics = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.positions)).collect();
     let controllers = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.entry.controller)).collect();
     let session = Arc::new(Session::new(config::session_timeout(&client_config)));
-    let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), Arc::clone(&session));
+    // Half of the group's memory is for what librdkafka has prefetched.
+    let memory = Arc::new(MemoryBudget::new(usize::try_from(group.memory / 2).unwrap_or(usize::MAX)));
+    let group_watch = watch_of(&report.group, &routes, &memory);
+    watch.add(Arc::clone(&group_watch));
+    let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), memory, Arc::clone(&session));
     let (runtime, stop_budget) = (runtime.clone(), settings.shutdown_timeout);
     let (thread_order, connect) = (Arc::clone(&order), Arc::clone(connect));
 
@@ -207,7 +224,8 @@ fn start_group<S: Send + Sync + 'static>(
         let _ = told.send(Ok(()));
         report.reporter.tell(&Event::Started { group: &report.group });
         let order = thread_order;
-        let group = Group { client, open_lane, session, runtime, report, order, stop_budget, controllers };
+        let watch = group_watch;
+        let group = Group { client, open_lane, session, runtime, report, order, stop_budget, controllers, watch };
         let end = group.run();
         let _ = ended.send(());
         end
@@ -219,16 +237,24 @@ fn start_group<S: Send + Sync + 'static>(
     }
 }
 
+fn watch_of<S>(group: &Arc<str>, routes: &Routes<S>, memory: &Arc<MemoryBudget>) -> Arc<GroupWatch> {
+    let consumers = routes.iter().map(|(topic, (consumer, _))| {
+        let (timeout, durations) = (consumer.bounds.timeout, consumer.durations.clone());
+        (topic.clone(), ConsumerWatch { controller: consumer.entry.controller, timeout, durations })
+    });
+    let consumers = consumers.collect();
+    Arc::new(GroupWatch::new(Arc::clone(group), Arc::clone(memory), consumers, Instant::now()))
+}
+
 fn open_lane<S: Send + Sync + 'static>(
     group: &settings::Group,
     routes: Routes<S>,
     app: Arc<AppShared<S>>,
     report: Report,
+    memory: Arc<MemoryBudget>,
     session: Arc<Session>,
 ) -> OpenLane {
     let permits = Arc::new(Semaphore::new(group.concurrency));
-    // Half of the group's memory is for what librdkafka has prefetched.
-    let memory = Arc::new(MemoryBudget::new(usize::try_from(group.memory / 2).unwrap_or(usize::MAX)));
     Box::new(move |assigned, earlier, shared, runtime| {
         // Only topics that have a route are subscribed to.
         let (settings, consumer) = routes.get(&*assigned.partition.topic)?;
@@ -251,6 +277,11 @@ fn open_lane<S: Send + Sync + 'static>(
 }
 
 impl Running {
+    /// What the outside may know of the app while it runs.
+    pub(crate) fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
+    }
+
     /// Waits until a group has ended by itself, at most this long. Says whether one has.
     pub(crate) fn wait(&self, at_most: Duration) -> bool {
         match self.ended.recv_timeout(at_most) {

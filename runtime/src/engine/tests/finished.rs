@@ -185,3 +185,24 @@ fn a_process_that_stood_still_begins_nothing_before_the_group_has_answered() {
     running.join();
     assert!(stall.noted("stood still") > 0);
 }
+
+/// If this fails, what is finished and tried gets lost on its way through librdkafka and the broker.
+#[test]
+fn finished_records_and_attempts_survive_a_restart_through_kafka() {
+    static KEYED: Manifest =
+        Manifest { groups: &[GroupEntry { name: "shop", settings: &[("ordering", "key")] }], ..PLAIN };
+    let shop = Shop::open();
+    for number in 0..20 {
+        shop.send(Some(&format!("k{number}")), Some(&number.to_string()));
+    }
+    shop.state.fails.lock().expect("no panic").extend([(0, u32::MAX), (1, u32::MAX)]);
+    let running = shop.start_as(&KEYED);
+    shop.until("all but two", |shop| shop.seen().len() == 18 && shop.noted("attempt: 3,") == 2);
+    running.join();
+    let first_attempts = shop.noted("attempt: 1,");
+    shop.state.fails.lock().expect("no panic").extend([(0, 1), (1, 1)]);
+    let running = shop.start_as(&KEYED);
+    shop.until("the two", |shop| shop.seen().len() >= 20);
+    assert_eq!(running.join().handled, 2);
+    assert_eq!(shop.noted("attempt: 1,"), first_attempts);
+}
