@@ -107,6 +107,8 @@ pub enum Takes {
     Number(RangeInclusive<u64>),
     /// A duration such as `30s`, or `${…}`.
     Duration,
+    /// `earliest`, `latest`, an age such as `24h ago`, an RFC 3339 moment, or `${…}`.
+    Start,
     /// A range of durations such as `1s..30s`, or `${…}`.
     Backoff,
     /// A size such as `64MiB`, or `${…}`.
@@ -187,13 +189,7 @@ const DELIVERY: &[Word] = &[
     later("at_most_once", "records are handled at least once: take it out, and make `perform` bear a repeat"),
     later("exactly_once", "records are handled at least once: take it out, and make `perform` bear a repeat"),
 ];
-const START: &[Word] =
-    &[now("earliest"), later("latest", "a group without an offset begins with the earliest record: take it out")];
-const LOST_POSITION: &[Word] = &[
-    now("fail"),
-    later("earliest", "a position that retention has passed stops the partition with a report: take it out"),
-    later("latest", "a position that retention has passed stops the partition with a report: take it out"),
-];
+const LOST_POSITION: &[Word] = &[now("fail"), now("earliest"), now("latest")];
 const TOMBSTONES: &[Word] = &[now("deliver"), now("skip"), now("fail")];
 const PROTOCOLS: &[Word] = &[now("classic"), now("consumer")];
 const ASSIGNORS: &[Word] = &[now("cooperative-sticky"), now("range"), now("roundrobin")];
@@ -363,13 +359,19 @@ pub const KEYS: &[Key] = &[
         "How a failing record is tried again.",
     ),
     key(CONSUMERS, "jobs", Takes::Choice(IN_PROCESS), "in_process", "Where this consumer's jobs run."),
-    key(CONSUMERS, "start", Takes::Choice(START), "earliest", "Where a group without an offset begins."),
+    key(
+        CONSUMERS,
+        "start",
+        Takes::Start,
+        "24h ago",
+        "Where a group without an offset begins: `earliest` (the default), `latest`, an age, or a moment.",
+    ),
     key(
         CONSUMERS,
         "lost_position",
         Takes::Choice(LOST_POSITION),
-        "fail",
-        "What happens when retention has passed the group's offset.",
+        "earliest",
+        "What happens when retention has passed the group's offset; the partition waits for a person by default.",
     ),
     key(CONSUMERS, "timeout", Takes::Duration, "30s", "How long one attempt may take; as long as it needs by default."),
     key(

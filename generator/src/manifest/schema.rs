@@ -123,6 +123,10 @@ fn value(key: &Key) -> Value {
             json!({ "type": "string", "pattern": format!(r"^([A-Za-z0-9._-]|\{{topic\}}|{VARIABLE})+$") })
         }
         Takes::Duration => json!({ "type": "string", "pattern": format!("^{DURATION}$|{VARIABLE}") }),
+        Takes::Start => {
+            let moment = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+([Zz]|[+-][0-9:]+)";
+            json!({ "type": "string", "pattern": format!("^(earliest|latest|[0-9_]+[smhd] ago|{moment})$|{VARIABLE}") })
+        }
         Takes::Backoff => json!({ "type": "string", "pattern": format!(r"^{DURATION}(\.\.{DURATION})?$|{VARIABLE}") }),
         Takes::Size => json!({ "type": "string", "pattern": format!("^[0-9]+(KiB|MiB|GiB)$|{VARIABLE}") }),
         Takes::Topics => json!({ "type": "array", "items": text(), "uniqueItems": true }),
@@ -265,6 +269,8 @@ mod tests {
             "app: a\ntopics: { t: { controller: a } }",
             "app: a\ntopics: { t: { controller: A, dead_letter: a/b } }",
             "app: a\ntopics: { t: { controller: A, timeout: 30 } }",
+            "app: a\ntopics: { t: { controller: A, start: yesterday } }",
+            "app: a\ntopics: { t: { controller: A, lost_position: skip } }",
             "app: a\ntopics: { t: { controller: A, retry: { attempts: 0 } } }",
             "app: a\ntopics: { t: { controller: A, emits: x } }",
             "app: a\ntopics: { 'a b': {} }",

@@ -82,6 +82,10 @@ pub struct ConsumerSettings {
     pub timeout: Option<Text>,
     /// `dead_letter:`, a topic's key, or a name in Kafka with `${…}` and `{topic}`
     pub dead_letter: Option<Text>,
+    /// `start:`, as [`karafka::settings::parse::start`] takes it, or `${…}`
+    pub start: Option<Text>,
+    /// `lost_position: fail | earliest | latest`
+    pub lost_position: Option<Text>,
     /// `jobs: in_process`, the only backend of this version.
     pub jobs: Option<Text>,
 }

@@ -252,12 +252,15 @@ impl<'a> Resolver<'_, 'a, '_> {
     fn settings(&mut self, at: usize, own: &'a ConsumerSettings, messages: &Messages<'_>) -> Vec<Setting> {
         let mut settings = self.dead_letters.settings(at, own, messages, self.report);
         let others = [
+            ("lost_position", own.lost_position.as_ref().or(self.defaults.lost_position.as_ref())),
             ("retry.backoff", own.backoff.as_ref().or(self.defaults.backoff.as_ref())),
+            ("start", own.start.as_ref().or(self.defaults.start.as_ref())),
             ("timeout", own.timeout.as_ref().or(self.defaults.timeout.as_ref())),
             ("tombstones", own.tombstones.as_ref().or(self.defaults.tombstones.as_ref())),
         ];
         let others = others.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.value.clone())));
         settings.extend(others);
+        settings.sort_unstable();
         settings
     }
 

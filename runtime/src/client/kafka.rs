@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     mem::ManuallyDrop,
+    ops::Range,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use rdkafka::{
     ClientConfig, ClientContext, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
@@ -18,7 +20,8 @@ use rdkafka::{
     types::RDKafkaRespErr,
 };
 
-use super::{Assigned, Client, ClientEvent, TopicPartition, Wake, native};
+use super::{Assigned, Client, ClientEvent, Commit, CommitError, Committed, Positions, TopicPartition, Wake, native};
+use crate::settings::{LostPosition, Start};
 
 /// How long the committed offsets of a new assignment may take to come.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,6 +33,7 @@ pub(crate) struct KafkaClient {
     native: native::Consumer,
     /// One for each partition that was ever assigned; they outlive the consumer.
     slots: BTreeMap<TopicPartition, Arc<native::WakeSlot>>,
+    topics: BTreeMap<String, Positions>,
 }
 
 /// What callbacks leave for [`Client::poll`].
@@ -73,11 +77,11 @@ impl ConsumerContext for Events {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, list: &TopicPartitionList) {
-        let mut error = result.err().map(|error| error.to_string());
+        let mut error = result.err().as_ref().map(commit_error);
         let mut offsets = Vec::new();
         for element in list.elements() {
             if let Err(reason) = element.error() {
-                error.get_or_insert_with(|| reason.to_string());
+                error.get_or_insert_with(|| commit_error(&reason));
             }
             if let Offset::Offset(offset) = element.offset() {
                 offsets.push((partition_of(element.topic(), element.partition()), offset));
@@ -93,37 +97,111 @@ impl KafkaClient {
     /// # Errors
     ///
     /// What librdkafka says of the configuration or the topics' names.
-    pub(crate) fn join(config: &ClientConfig, topics: &[&str]) -> Result<Self, String> {
+    pub(crate) fn join(config: &ClientConfig, topics: BTreeMap<String, Positions>) -> Result<Self, String> {
         let mut consumer: BaseConsumer<Events> =
             config.create_with_context(Events::default()).map_err(|error| error.to_string())?;
         let here = thread::current();
         consumer.set_nonempty_callback(move || here.unpark());
         let native = native::Consumer::from_wrapper(consumer.client().native_ptr()).ok_or("no client")?;
-        consumer.subscribe(topics).map_err(|error| error.to_string())?;
-        Ok(Self { consumer: ManuallyDrop::new(consumer), native, slots: BTreeMap::new() })
+        let names: Vec<&str> = topics.keys().map(String::as_str).collect();
+        consumer.subscribe(&names).map_err(|error| error.to_string())?;
+        Ok(Self { consumer: ManuallyDrop::new(consumer), native, slots: BTreeMap::new(), topics })
     }
 
-    /// The offset that each partition was committed at, if it was.
-    fn positions(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, String> {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition(&partition.topic, partition.partition);
-        }
-        let committed = self.consumer.committed_offsets(list, OFFSETS_TIMEOUT).map_err(|error| error.to_string())?;
-        partitions
-            .iter()
-            .map(|partition| {
-                let element = committed
-                    .find_partition(&partition.topic, partition.partition)
-                    .ok_or_else(|| format!("no offset came for {partition}"))?;
-                element.error().map_err(|error| format!("{partition}: {error}"))?;
-                Ok(match element.offset() {
-                    Offset::Offset(offset) => Some(offset),
-                    _ => None,
-                })
+    /// The commit of each partition that has one.
+    fn committed(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, String> {
+        let committed = self.consumer.committed_offsets(list_of(partitions), OFFSETS_TIMEOUT);
+        let committed = committed.map_err(|error| error.to_string())?;
+        let read = |partition| {
+            let offset = offset_in(&committed, partition)?;
+            Ok(match offset {
+                Offset::Offset(offset) => {
+                    let metadata = native::metadata(&committed, partition).to_vec();
+                    Some(Committed { offset, metadata })
+                }
+                _ => None,
             })
-            .collect()
+        };
+        partitions.iter().map(read).collect()
     }
+
+    /// The first offset whose record is not older than `time`, in milliseconds since 1970; [`Offset::Beginning`] and
+    /// [`Offset::End`] stand for the edges. `None` if there is no such record.
+    fn offsets_at(&self, partitions: &[TopicPartition], time: Offset) -> Result<Vec<Option<i64>>, String> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut times = list_of(partitions);
+        times.set_all_offsets(time).map_err(|error| error.to_string())?;
+        let offsets = self.consumer.offsets_for_times(times, OFFSETS_TIMEOUT).map_err(|error| error.to_string())?;
+        let read = |partition| {
+            Ok(match offset_in(&offsets, partition)? {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            })
+        };
+        partitions.iter().map(read).collect()
+    }
+
+    /// Where reading starts in partitions that the group has no offset in, and how much that passes over; `None` is
+    /// the beginning.
+    ///
+    /// What is not the beginning is asked for and becomes the group's offset: left to librdkafka, a process that ends
+    /// before its first commit would start at a later end, and skip what came in between.
+    fn first_positions(&self, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, (i64, i64)>, String> {
+        let mut by_start: BTreeMap<Start, Vec<TopicPartition>> = BTreeMap::new();
+        for partition in partitions {
+            by_start.entry(self.positions_of(partition).start).or_default().push(partition.clone());
+        }
+        let mut found = BTreeMap::new();
+        for (start, partitions) in by_start {
+            let time = match start {
+                Start::Earliest => continue,
+                Start::Latest => Offset::End,
+                Start::Ago(age) => Offset::Offset(milliseconds(Utc::now() - age)),
+                Start::At(time) => Offset::Offset(milliseconds(time)),
+            };
+            let (begin, end) =
+                (self.offsets_at(&partitions, Offset::Beginning)?, self.offsets_at(&partitions, Offset::End)?);
+            let at = self.offsets_at(&partitions, time)?;
+            for (place, partition) in partitions.into_iter().enumerate() {
+                // Without a record as new as that, the next one to come is the first.
+                let start = at[place].or(end[place]).ok_or_else(|| format!("{partition} has no end"))?;
+                found.insert(partition, (start, start - begin[place].unwrap_or(start)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What partitions hold. A partition whose leader does not answer is left out: what is wrong with its position
+    /// shows when it is read.
+    fn edges(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Range<i64>> {
+        let ask = |time| self.offsets_at(partitions, time).unwrap_or_default();
+        let (begin, end) = (ask(Offset::Beginning), ask(Offset::End));
+        let edges = begin.into_iter().zip(end);
+        let known = partitions.iter().zip(edges).filter_map(|(partition, edges)| match edges {
+            (Some(begin), Some(end)) => Some((partition.clone(), begin..end)),
+            _ => None,
+        });
+        known.collect()
+    }
+
+    fn positions_of(&self, partition: &TopicPartition) -> Positions {
+        self.topics.get(&*partition.topic).copied().unwrap_or_default()
+    }
+}
+
+fn milliseconds(time: DateTime<Utc>) -> i64 {
+    time.timestamp_millis().max(0)
+}
+
+/// A partition's offset in a list that came back from Kafka.
+fn offset_in(list: &TopicPartitionList, partition: &TopicPartition) -> Result<Offset, String> {
+    let element = list
+        .find_partition(&partition.topic, partition.partition)
+        .ok_or_else(|| format!("no offset came for {partition}"))?;
+    element.error().map_err(|error| format!("{partition}: {error}"))?;
+    Ok(element.offset())
 }
 
 impl Client for KafkaClient {
@@ -153,9 +231,28 @@ impl Client for KafkaClient {
         partitions: &[TopicPartition],
         wake: &mut dyn FnMut(&TopicPartition) -> Wake,
     ) -> Result<Vec<Assigned>, String> {
+        let committed = self.committed(partitions)?;
+        let chosen = |wanted: &dyn Fn(&TopicPartition, bool) -> bool| -> Vec<TopicPartition> {
+            let known = partitions.iter().zip(&committed);
+            let chosen = known.filter(|(partition, committed)| wanted(partition, committed.is_some()));
+            chosen.map(|(partition, _)| partition.clone()).collect()
+        };
+        let firsts = self.first_positions(&chosen(&|_, has_offset| !has_offset))?;
+        let may_move = |partition: &TopicPartition| self.positions_of(partition).lost != LostPosition::Fail;
+        let edges = self.edges(&chosen(&|partition, has_offset| has_offset && may_move(partition)));
+
         let mut list = TopicPartitionList::new();
         let mut assigned = Vec::with_capacity(partitions.len());
-        for (partition, start) in partitions.iter().zip(self.positions(partitions)?) {
+        for (partition, committed) in partitions.iter().zip(committed) {
+            let (start, passed) = match (&committed, edges.get(partition)) {
+                (Some(Committed { offset, .. }), Some(edges)) if !(edges.start..=edges.end).contains(offset) => {
+                    let to_end = self.positions_of(partition).lost == LostPosition::Latest;
+                    let start = if to_end { edges.end } else { edges.start };
+                    (Some(start), Some(start - offset))
+                }
+                (Some(Committed { offset, .. }), _) => (Some(*offset), None),
+                (None, _) => firsts.get(partition).map(|(start, passed)| (*start, *passed)).unzip(),
+            };
             let from = start.map_or(Offset::Beginning, Offset::Offset);
             list.add_partition_offset(&partition.topic, partition.partition, from)
                 .map_err(|error| error.to_string())?;
@@ -164,27 +261,29 @@ impl Client for KafkaClient {
                 .native
                 .split(partition, slot, wake(partition))
                 .ok_or_else(|| format!("{partition} is not known"))?;
-            assigned.push(Assigned { partition: partition.clone(), start, queue: Box::new(queue) });
+            let (partition, queue) = (partition.clone(), Box::new(queue));
+            assigned.push(Assigned { partition, start, committed, passed, queue });
         }
         self.native.assign(&list)?;
         Ok(assigned)
     }
 
     fn unassign(&mut self, partitions: &[TopicPartition]) {
-        if let Err(error) = self.native.unassign(&list_of(partitions.iter().map(|partition| (partition, None)))) {
+        if let Err(error) = self.native.unassign(&list_of(partitions)) {
             self.consumer.context().push(ClientEvent::Error(error));
         }
     }
 
-    fn commit(&mut self, offsets: &[(TopicPartition, i64)]) {
-        if let Err(error) = self.native.commit(&offsets_of(offsets)) {
-            let error = Some(error);
-            self.consumer.context().push(ClientEvent::Committed { offsets: offsets.to_vec(), error });
+    fn commit(&mut self, commits: &[Commit]) {
+        if let Err(reason) = self.native.commit(&offsets_of(commits)) {
+            let offsets = commits.iter().map(|commit| (commit.partition.clone(), commit.offset)).collect();
+            let error = Some(CommitError { reason, is_metadata: false });
+            self.consumer.context().push(ClientEvent::Committed { offsets, error });
         }
     }
 
-    fn commit_and_wait(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), String> {
-        self.consumer.commit(&offsets_of(offsets), CommitMode::Sync).map_err(|error| error.to_string())
+    fn commit_and_wait(&mut self, commits: &[Commit]) -> Result<(), CommitError> {
+        self.consumer.commit(&offsets_of(commits), CommitMode::Sync).map_err(|error| commit_error(&error))
     }
 
     fn high_watermark(&mut self, partition: &TopicPartition) -> Option<i64> {
@@ -193,7 +292,7 @@ impl Client for KafkaClient {
 
     fn close(self: Box<Self>, clean: bool) {
         self.consumer.context().closing.store(true, Ordering::Release);
-        let Self { consumer, native: _, slots } = *self;
+        let Self { consumer, slots, .. } = *self;
         if clean {
             drop(ManuallyDrop::into_inner(consumer));
         } else {
@@ -226,6 +325,11 @@ fn describe(error: &KafkaError) -> ClientEvent {
     }
 }
 
+fn commit_error(error: &KafkaError) -> CommitError {
+    let is_metadata = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge);
+    CommitError { reason: error.to_string(), is_metadata }
+}
+
 fn partition_of(topic: &str, partition: i32) -> TopicPartition {
     TopicPartition { topic: Arc::from(topic), partition }
 }
@@ -234,18 +338,23 @@ fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
     list.elements().iter().map(|element| partition_of(element.topic(), element.partition())).collect()
 }
 
-fn offsets_of(offsets: &[(TopicPartition, i64)]) -> TopicPartitionList {
-    list_of(offsets.iter().map(|(partition, offset)| (partition, Some(*offset))))
+fn offsets_of(commits: &[Commit]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for Commit { partition, offset, metadata } in commits {
+        let mut element = list.add_partition(&partition.topic, partition.partition);
+        // Only a negative number that is none of Kafka's marks is refused, and ours are offsets of records.
+        let _ = element.set_offset(Offset::Offset(*offset));
+        if let Some(metadata) = metadata {
+            element.set_metadata(metadata);
+        }
+    }
+    list
 }
 
-fn list_of<'a>(partitions: impl Iterator<Item = (&'a TopicPartition, Option<i64>)>) -> TopicPartitionList {
+fn list_of(partitions: &[TopicPartition]) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
-    for (partition, offset) in partitions {
-        let mut element = list.add_partition(&partition.topic, partition.partition);
-        if let Some(offset) = offset {
-            // Only a negative number that is none of Kafka's marks is refused, and ours are offsets of records.
-            let _ = element.set_offset(Offset::Offset(offset));
-        }
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.partition);
     }
     list
 }

@@ -9,7 +9,10 @@ use std::{collections::VecDeque, time::Duration};
 pub(crate) use kafka::KafkaClient;
 pub(crate) use native::Wake;
 
-use crate::Record;
+use crate::{
+    Record,
+    settings::{LostPosition, Start},
+};
 
 /// A partition of a topic, by the topic's name in Kafka.
 pub(crate) use crate::events::Partition as TopicPartition;
@@ -34,12 +37,50 @@ pub(crate) trait RecordQueue: Send {
     fn position(&self) -> Option<i64>;
 }
 
+/// Where a topic is read from when the group's offset does not say it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Positions {
+    /// The group has no offset.
+    pub(crate) start: Start,
+    /// Its offset is not there any more.
+    pub(crate) lost: LostPosition,
+}
+
 /// A partition that has been assigned.
 pub(crate) struct Assigned {
     pub(crate) partition: TopicPartition,
-    /// The committed offset that reading starts from; `None` where the group has none, and reads from the beginning.
+    /// Where reading starts; `None` is the beginning, wherever that is.
     pub(crate) start: Option<i64>,
+    /// The group's commit.
+    pub(crate) committed: Option<Committed>,
+    /// How many offsets were passed over, if `start` is neither the group's offset nor the beginning.
+    pub(crate) passed: Option<i64>,
     pub(crate) queue: Box<dyn RecordQueue>,
+}
+
+/// A commit as Kafka keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Committed {
+    pub(crate) offset: i64,
+    /// Whatever a program has written beside the offset.
+    pub(crate) metadata: Vec<u8>,
+}
+
+/// What is to be committed of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Commit {
+    pub(crate) partition: TopicPartition,
+    pub(crate) offset: i64,
+    /// Text for whoever reads the commit.
+    pub(crate) metadata: Option<String>,
+}
+
+/// Why Kafka did not take a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommitError {
+    pub(crate) reason: String,
+    /// The broker takes less metadata than Kafka does by default.
+    pub(crate) is_metadata: bool,
 }
 
 /// What a group's client has to say.
@@ -54,7 +95,7 @@ pub(crate) enum ClientEvent {
         lost: bool,
     },
     /// A commit in the background has ended.
-    Committed { offsets: Vec<(TopicPartition, i64)>, error: Option<String> },
+    Committed { offsets: Vec<(TopicPartition, i64)>, error: Option<CommitError> },
     /// No broker answers; the client goes on trying.
     Disconnected(String),
     /// Something is wrong; the client goes on trying.
@@ -71,7 +112,7 @@ pub(crate) trait Client: Send {
     /// Waits until there may be an event or somebody unparks the thread, at most this long.
     fn wait(&mut self, at_most: Duration);
 
-    /// Starts to read partitions, each from its committed offset. `wake` is called when a partition's empty queue has
+    /// Starts to read partitions, each from its committed offset, or from where its topic's [`Positions`] say. `wake` is called when a partition's empty queue has
     /// something; it is made for each.
     ///
     /// # Errors
@@ -87,14 +128,14 @@ pub(crate) trait Client: Send {
     fn unassign(&mut self, partitions: &[TopicPartition]);
 
     /// Commits in the background; the outcome comes as [`ClientEvent::Committed`].
-    fn commit(&mut self, offsets: &[(TopicPartition, i64)]);
+    fn commit(&mut self, commits: &[Commit]);
 
     /// Commits and waits for the answer.
     ///
     /// # Errors
     ///
     /// Why Kafka did not take it.
-    fn commit_and_wait(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), String>;
+    fn commit_and_wait(&mut self, commits: &[Commit]) -> Result<(), CommitError>;
 
     /// The offset behind the last record of an assigned partition, as far as the last fetch has told; never waits.
     fn high_watermark(&mut self, _partition: &TopicPartition) -> Option<i64> {

@@ -382,6 +382,19 @@ impl Consumer {
     }
 }
 
+/// The metadata of a partition's commit, empty if it has none. The wrapper takes it for text, and panics when another
+/// program has left something else there.
+pub(crate) fn metadata<'a>(committed: &'a TopicPartitionList, partition: &TopicPartition) -> &'a [u8] {
+    let Ok(topic) = CString::new(&*partition.topic) else { return &[] };
+    // SAFETY: the list is live, and the string ends in NUL; element and metadata belong to the list, which stays
+    // borrowed for as long as the result, and pointer and size come from librdkafka together.
+    unsafe {
+        let element =
+            sys::rd_kafka_topic_partition_list_find(committed.ptr(), topic.as_ptr(), partition.partition).as_ref();
+        element.and_then(|element| bytes(element.metadata, element.metadata_size)).unwrap_or_default()
+    }
+}
+
 /// # Safety
 ///
 /// `error` is null or an error that librdkafka gave away.
@@ -550,5 +563,29 @@ impl MockCluster {
         let name = CString::new(topic).map_err(|error| error.to_string())?;
         // SAFETY: the cluster is live, the string ends in NUL.
         code_of(unsafe { sys::rd_kafka_mock_topic_create(self.0.as_ptr(), name.as_ptr(), partitions, 1) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, a commit that another program has left bytes in brings the consumer down before its first record.
+    #[test]
+    fn metadata_need_not_be_text() {
+        let partition = TopicPartition { topic: "orders".into(), partition: 3 };
+        let mut list = TopicPartitionList::new();
+        list.add_partition("orders", 3);
+        assert_eq!(metadata(&list, &partition), b"");
+        let left = [b'K', b'1', 0xff, 0x00, 0x80];
+        // SAFETY: the list has one element, and frees its metadata as it frees its own.
+        unsafe {
+            let element = (*list.ptr()).elems;
+            (*element).metadata = libc::malloc(left.len());
+            (*element).metadata_size = left.len();
+            ptr::copy_nonoverlapping(left.as_ptr(), (*element).metadata.cast(), left.len());
+        }
+        assert_eq!(metadata(&list, &partition), left);
+        assert_eq!(metadata(&list, &TopicPartition { partition: 4, ..partition }), b"", "not in the list");
     }
 }

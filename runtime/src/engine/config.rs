@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use rdkafka::ClientConfig;
@@ -52,6 +53,12 @@ pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers, to
     // A position that is gone is an error, never a silent jump.
     set("auto.offset.reset", "error");
     config_of(&properties)
+}
+
+/// How long the group waits for a sign of life.
+pub(crate) fn session_timeout(consumer: &ClientConfig) -> Duration {
+    let milliseconds = consumer.get("session.timeout.ms").and_then(|text| text.trim().parse().ok());
+    Duration::from_millis(milliseconds.unwrap_or(45_000))
 }
 
 /// Properties of the app's producer.

@@ -20,18 +20,20 @@ use super::{
     histogram::Histogram,
     lane::{Lane, Line},
     pool::Pool,
+    progress::Progress,
     pulse::{Beat, Pulse},
     report::Report,
+    session::Session,
     shared::{Acknowledgement, AppShared, EmitScope, LaneShared, MemoryBudget, NO_OFFSET, Order, Sent},
     tracker::Sequence,
 };
 use crate::{
     Context, Error, Parser, Record, Routed, Worker,
-    client::{Assigned, Delivery, RecordQueue, TopicPartition},
+    client::{Assigned, Delivery, Positions, RecordQueue, TopicPartition},
     dead_letter::{self, Cause},
     manifest::ConsumerEntry,
     producer::{Delivered, Outgoing},
-    settings::{Backoff, Ordering as Sorting, Tombstones},
+    settings::{Backoff, LostPosition, Ordering as Sorting, Tombstones},
     trace,
     worker::{FailureKind, MessageOf},
 };
@@ -46,12 +48,16 @@ const DRAIN: usize = 256;
 pub(crate) struct LaneParts<S> {
     pub(crate) app: Arc<AppShared<S>>,
     pub(crate) assigned: Assigned,
+    /// What lanes before this one have finished and tried.
+    pub(crate) earlier: Progress,
     pub(crate) shared: Arc<LaneShared>,
     pub(crate) consumer: Arc<ConsumerSettings>,
     /// The group's concurrency.
     pub(crate) permits: Arc<Semaphore>,
     /// The group's memory for records that wait in lanes.
     pub(crate) memory: Arc<MemoryBudget>,
+    /// The group's sign of life.
+    pub(crate) session: Arc<Session>,
     pub(crate) report: Report,
 }
 
@@ -66,6 +72,7 @@ pub(crate) struct ConsumerSettings {
     pub(crate) dead_letter: Option<String>,
     pub(crate) ordering: Sorting,
     pub(crate) window: u64,
+    pub(crate) positions: Positions,
     /// How long performs take, if somebody wants to know.
     pub(crate) durations: Option<Arc<Histogram>>,
 }
@@ -79,13 +86,13 @@ where
     P: Parser<MessageOf<W>>,
     I: Send + Sync + 'static,
 {
-    let LaneParts { app, assigned, shared, consumer, permits, memory, report } = lane;
+    let LaneParts { app, assigned, earlier, shared, consumer, permits, memory, session, report } = lane;
     // Whatever ends this task, the group's thread must not wait for it for ever.
     let _end = EndOnDrop(Arc::clone(&shared));
     let group = Arc::clone(&report.group);
     let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
     Driver {
-        lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window),
+        lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window, earlier),
         partition: assigned.partition,
         queue: assigned.queue,
         deliveries: VecDeque::with_capacity(DRAIN),
@@ -97,12 +104,14 @@ where
         started: Instant::now(),
         jitter: Jitter::new(seed),
         said_full: false,
+        said_news: false,
         app: &app,
         parts: &parts,
         consumer: &consumer,
         report,
         shared: &shared,
         memory: &memory,
+        session: &session,
     }
     .run(&permits, |job| attempt(&parts, &shared.pulse, consumer.bounds, &group, job))
     .await;
@@ -170,12 +179,15 @@ struct Driver<'a, W: Worker, P, I> {
     started: Instant,
     jitter: Jitter,
     said_full: bool,
+    /// Whether the group's thread knows that there is something to ask for.
+    said_news: bool,
     app: &'a Arc<AppShared<<W::Controller as Routed>::State>>,
     parts: &'a Parts<W, P, I>,
     consumer: &'a ConsumerSettings,
     report: Report,
     shared: &'a Arc<LaneShared>,
     memory: &'a MemoryBudget,
+    session: &'a Session,
 }
 
 enum Waiting<T> {
@@ -228,6 +240,8 @@ where
                 .await;
             }
             if self.lane.is_over() {
+                // The last word, for the last commit, and for this process if the partition comes back to it.
+                self.shared.tell(self.lane.progress());
                 break;
             }
             if self.lane.next_timer().is_some() {
@@ -236,7 +250,9 @@ where
             if !self.lane.has_ready() && self.wants_more() {
                 self.deliver();
             }
-            if self.lane.has_ready() {
+            // Looked at where the process may have stood still: after a wait, and once a turn.
+            let is_alive = turn > 0 || !self.lane.has_ready() || self.session.is_alive(self.session.now());
+            if self.lane.has_ready() && is_alive {
                 if permit.is_none() {
                     permit = permits.try_acquire().ok();
                     turn = 0;
@@ -253,13 +269,18 @@ where
                     turn += 1;
                     if turn >= TURN {
                         permit = None;
+                        turn = 0;
                         tokio::task::yield_now().await;
                     }
                     continue;
                 }
             }
             drop(permit.take());
-            let wants_permit = self.lane.has_ready();
+            let wants_permit = self.lane.has_ready() && is_alive;
+            if !is_alive {
+                // So that there is something to ask the group with.
+                self.publish();
+            }
             self.resend().await;
             permit = self.wait(&mut pool, permits, wants_permit).await;
             turn = 0;
@@ -327,11 +348,19 @@ where
             }
             self.publish();
         }
+        if self.said_news && self.shared.is_asked() {
+            self.shared.tell(self.lane.progress());
+            self.said_news = false;
+        }
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         if let Some(offset) = self.lane.committable() {
             self.shared.publish(offset);
+        }
+        if self.lane.has_news() && !self.said_news {
+            self.said_news = true;
+            self.shared.has_news();
         }
     }
 
@@ -360,7 +389,8 @@ where
             match self.deliveries.pop_front() {
                 Some(Delivery::Record(record)) => self.take_in(record),
                 Some(Delivery::PositionLost(reason)) => {
-                    self.report.position_lost(&self.partition, &reason);
+                    let moves = self.consumer.positions.lost != LostPosition::Fail;
+                    self.report.position_lost(&self.partition, &reason, moves);
                     self.shared.pulse.halt();
                     self.lane.halt();
                 }
@@ -371,7 +401,11 @@ where
     }
 
     fn take_in(&mut self, mut record: Record) {
-        let (sequence, free) = self.lane.deliver(record.offset(), self.line_of(&record));
+        let Some((sequence, free)) = self.lane.deliver(record.offset(), self.line_of(&record)) else {
+            // Finished before the partition came here, or came back.
+            self.publish();
+            return;
+        };
         if free && self.next.is_none() {
             self.next = Some((sequence, record));
             return;
@@ -512,6 +546,7 @@ where
                     self.report.failed(work.record(), number, kind, &error, wait);
                     self.lane.failed(sequence, self.started.elapsed() + wait);
                     self.keep(sequence, work, emitted);
+                    self.publish();
                 }
             }
         }

@@ -13,17 +13,21 @@ use std::{
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{
+    progress::Progress,
     report::Report,
-    shared::{LaneShared, Order},
+    session::Session,
+    shared::{LaneShared, NO_OFFSET, Order},
     watch::{GroupWatch, Phase},
 };
 use crate::{
-    client::{Assigned, Client, ClientEvent, TopicPartition, Wake},
+    client::{Assigned, Client, ClientEvent, Commit, CommitError, TopicPartition, Wake},
     events::{Blocked, Event},
 };
 
 /// How long finished work may stay uncommitted.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+/// How long before a commit lanes are asked for what it is to say beyond its offset.
+const ASK_AHEAD: Duration = Duration::from_millis(20);
 /// How long the thread sleeps when nothing wakes it.
 const IDLE: Duration = Duration::from_millis(50);
 /// How long an assignment waits before its offsets are asked for again.
@@ -35,10 +39,10 @@ const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long revoked partitions may take to finish what they are at: well below the session's 45 s.
 const DRAIN_BUDGET: Duration = Duration::from_secs(10);
 
-/// Opens a lane for a partition of a topic that the group consumes.
+/// Opens a lane for a partition of a topic that the group consumes, after lanes that have come this far.
 ///
 /// `None` for a topic that nobody here consumes.
-pub(crate) type OpenLane = Box<dyn Fn(Assigned, Arc<LaneShared>, &Handle) -> Option<JoinHandle<()>> + Send>;
+pub(crate) type OpenLane = Box<dyn Fn(Assigned, Progress, Arc<LaneShared>, &Handle) -> Option<JoinHandle<()>> + Send>;
 
 /// How a group ended.
 #[derive(Debug, Default)]
@@ -88,6 +92,8 @@ impl GroupOrder {
 pub(crate) struct Group {
     pub(crate) client: Box<dyn Client>,
     pub(crate) open_lane: OpenLane,
+    /// The sign of life that lanes look at.
+    pub(crate) session: Arc<Session>,
     pub(crate) runtime: Handle,
     pub(crate) report: Report,
     pub(crate) order: Arc<GroupOrder>,
@@ -102,19 +108,43 @@ pub(crate) struct Group {
 struct LaneHandle {
     shared: Arc<LaneShared>,
     task: JoinHandle<()>,
-    /// The offset of the last commit that was sent, so that nothing is committed twice.
-    committed: Option<i64>,
+    /// The offset and the metadata of the last commit that was sent, so that nothing is committed twice.
+    committed: Option<(i64, Option<String>)>,
+    /// The offset that Kafka has.
+    acknowledged: Option<i64>,
     /// The record that was at work at the last look, and since when.
     at_work: Option<(i64, Instant)>,
 }
 
 impl LaneHandle {
+    /// Kafka has a commit of this offset.
+    fn acknowledged(&mut self, offset: i64) {
+        self.acknowledged = self.acknowledged.max(Some(offset));
+        self.shared.pulse.set_committed(offset);
+    }
+
     fn look(&mut self, now: Instant) {
         self.at_work = self.shared.at_work().map(|offset| match self.at_work {
             Some((known, since)) if known == offset => (known, since),
             _ => (offset, now),
         });
     }
+}
+
+/// What this process has finished of a partition that it does not have any more.
+struct Memory {
+    /// The offset that Kafka had.
+    acknowledged: i64,
+    progress: Progress,
+}
+
+/// Partitions that the group gives.
+struct Assignment {
+    partitions: Vec<TopicPartition>,
+    /// When it is taken up.
+    when: Instant,
+    /// Until when it may wait for what earlier lanes of its partitions are still at.
+    until: Instant,
 }
 
 /// Partitions that the group takes, while their lanes finish.
@@ -128,13 +158,22 @@ struct Revocation {
 struct Running {
     group: Group,
     lanes: BTreeMap<TopicPartition, LaneHandle>,
-    /// Lanes that are over or were given up, until their tasks have ended.
+    /// Lanes that are over or were given up, until they have ended.
     leaving: Vec<(TopicPartition, LaneHandle)>,
     revocation: Option<Revocation>,
-    assignment: Option<(Vec<TopicPartition>, Instant)>,
+    assignment: Option<Assignment>,
+    /// What was finished beyond the last commit, of partitions that this process had; bounded by their number and the
+    /// window.
+    memory: BTreeMap<TopicPartition, Memory>,
+    /// The broker has refused commits with metadata.
+    is_plain: bool,
+    /// Commits in the background, and how many of them have ended.
+    sent: u64,
+    ended: u64,
+    /// The process stood still, and belongs to the group again when a commit after this one is acknowledged.
+    in_doubt: Option<u64>,
+    next_ask: Instant,
     next_commit: Instant,
-    /// Commits in the background that have not ended.
-    commits: u32,
     next_measure: Instant,
     /// No broker has answered since it was said.
     disconnected: bool,
@@ -152,8 +191,13 @@ impl Group {
             leaving: Vec::new(),
             revocation: None,
             assignment: None,
+            memory: BTreeMap::new(),
+            is_plain: false,
+            sent: 0,
+            ended: 0,
+            in_doubt: None,
+            next_ask: Instant::now() + COMMIT_INTERVAL - ASK_AHEAD,
             next_commit: Instant::now() + COMMIT_INTERVAL,
-            commits: 0,
             next_measure: Instant::now(),
             disconnected: false,
             warned: BTreeMap::new(),
@@ -169,6 +213,11 @@ impl Group {
 impl Running {
     /// Deals with everything that has happened, then sleeps until something else does.
     fn turn(&mut self) {
+        if !self.group.session.turn(self.group.session.now()) && self.in_doubt.is_none() {
+            self.in_doubt = Some(self.sent);
+            self.next_commit = Instant::now();
+            self.group.report.stood_still();
+        }
         while let Some(event) = self.group.client.poll() {
             self.hear(event);
         }
@@ -176,20 +225,29 @@ impl Running {
         self.go_on_with_assignment();
         self.sweep();
         let now = Instant::now();
+        if now >= self.next_ask {
+            self.next_ask = self.next_commit + COMMIT_INTERVAL - ASK_AHEAD;
+            self.lanes.values().for_each(|lane| lane.shared.ask_for_news());
+        }
         if now >= self.next_commit {
             self.next_commit = now + COMMIT_INTERVAL;
             self.look_at_lanes(now);
-            let offsets = self.uncommitted(|_| true);
-            if !offsets.is_empty() {
-                self.commits += 1;
-                self.group.client.commit(&offsets);
-            } else if self.commits == 0 {
+            if self.in_doubt.is_some() {
+                // Any commit is a question that only a member is answered.
+                self.lanes.values_mut().for_each(|lane| lane.committed = None);
+            }
+            let commits = self.uncommitted(|_| true);
+            if !commits.is_empty() {
+                self.sent += 1;
+                self.group.client.commit(&commits);
+            } else if self.sent == self.ended {
                 self.group.watch.settled(now);
             }
         }
         self.measure(now);
         if self.end.fatal.is_none() {
-            self.group.client.wait(IDLE.min(self.next_commit.saturating_duration_since(Instant::now())));
+            let next = self.next_commit.min(self.next_ask);
+            self.group.client.wait(IDLE.min(next.saturating_duration_since(Instant::now())));
         }
     }
 
@@ -198,27 +256,31 @@ impl Running {
             ClientEvent::Assign(partitions) => {
                 self.connected();
                 self.group.watch.set_phase(Phase::Rebalancing);
-                self.assignment = Some((partitions, Instant::now()));
+                let now = Instant::now();
+                self.assignment = Some(Assignment { partitions, when: now, until: now + DRAIN_BUDGET });
             }
             ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
             ClientEvent::Committed { offsets, error } => {
-                self.commits = self.commits.saturating_sub(1);
-                if error.is_none() {
+                self.ended += 1;
+                let Some(error) = error else {
                     self.connected();
                     self.group.watch.settled(Instant::now());
-                    for (partition, offset) in &offsets {
-                        if let Some(lane) = self.lanes.get(partition) {
-                            lane.shared.pulse.set_committed(*offset);
+                    // An answer that was under way before the process stood still says nothing of now.
+                    if self.in_doubt.is_some_and(|sent| self.ended > sent) {
+                        self.belongs();
+                    }
+                    for (partition, offset) in offsets {
+                        if let Some(lane) = self.lanes.get_mut(&partition) {
+                            lane.acknowledged(offset);
                         }
                     }
-                }
-                if let Some(error) = error {
-                    self.group.report.commit_failed(&error);
-                    // The next round commits again what is still ours.
-                    for (partition, _) in offsets {
-                        if let Some(lane) = self.lanes.get_mut(&partition) {
-                            lane.committed = None;
-                        }
+                    return;
+                };
+                self.commit_failed(&error);
+                // The next round commits again what is still ours.
+                for (partition, _) in offsets {
+                    if let Some(lane) = self.lanes.get_mut(&partition) {
+                        lane.committed = None;
                     }
                 }
             }
@@ -240,6 +302,13 @@ impl Running {
         }
     }
 
+    /// The group has answered: lanes may go on.
+    fn belongs(&mut self) {
+        self.in_doubt = None;
+        self.group.session.answered(self.group.session.now());
+        self.lanes.values().for_each(|lane| lane.shared.wake.notify_one());
+    }
+
     /// The client repeats an error with each of its own attempts; a person wants it now and then.
     fn warn_once(&mut self, error: String) {
         let now = Instant::now();
@@ -250,10 +319,43 @@ impl Running {
         }
     }
 
+    fn commit_failed(&mut self, error: &CommitError) {
+        self.is_plain |= error.is_metadata;
+        self.group.report.commit_failed(&error.reason);
+    }
+
+    /// Commits and waits for the answer.
+    fn commit_and_wait(&mut self, commits: Vec<Commit>) -> Result<(), CommitError> {
+        if commits.is_empty() {
+            return Ok(());
+        }
+        let mut commits = commits;
+        let mut ended = self.group.client.commit_and_wait(&commits);
+        if ended.as_ref().is_err_and(|error| error.is_metadata) {
+            self.is_plain = true;
+            commits.iter_mut().for_each(|commit| commit.metadata = None);
+            ended = self.group.client.commit_and_wait(&commits);
+        }
+        if ended.is_ok() {
+            for commit in commits {
+                if let Some(lane) = self.lanes.get_mut(&commit.partition) {
+                    lane.acknowledged(commit.offset);
+                }
+            }
+        }
+        ended
+    }
+
     fn go_on_with_assignment(&mut self) {
-        let Some((partitions, when)) = self.assignment.take() else { return };
-        if Instant::now() < when {
-            self.assignment = Some((partitions, when));
+        let now = Instant::now();
+        let Some(mut assignment) = self.assignment.take_if(|assignment| assignment.when <= now) else { return };
+        let is_free = |partition| {
+            let mut leaving = self.leaving.iter();
+            !leaving.any(|(left, lane)| left == partition && !lane.shared.has_ended())
+        };
+        // A record that was begun before the partition went and came back is better finished than begun again.
+        if now < assignment.until && !assignment.partitions.iter().all(is_free) {
+            self.assignment = Some(assignment);
             return;
         }
         let mut lanes = BTreeMap::new();
@@ -262,23 +364,15 @@ impl Running {
             lanes.insert(partition.clone(), Arc::clone(&shared));
             Arc::new(move || shared.wake.notify_one())
         };
-        match self.group.client.assign(&partitions, &mut make_wake) {
+        match self.group.client.assign(&assignment.partitions, &mut make_wake) {
             Ok(assigned) => {
-                let group = &self.group.report.group;
-                self.group.report.reporter.tell(&Event::Assigned { group, partitions: &partitions });
+                self.belongs();
+                let (group, partitions) = (&self.group.report.group, &assignment.partitions);
+                self.group.report.reporter.tell(&Event::Assigned { group, partitions });
+                self.sweep();
                 for assigned in assigned {
-                    let Some(shared) = lanes.remove(&assigned.partition) else { continue };
-                    let (partition, committed) = (assigned.partition.clone(), assigned.start);
-                    if let Some(start) = committed {
-                        shared.publish(start);
-                        shared.pulse.set_committed(start);
-                    }
-                    match (self.group.open_lane)(assigned, Arc::clone(&shared), &self.group.runtime) {
-                        Some(task) => {
-                            self.group.watch.opened(partition.clone(), Arc::clone(&shared));
-                            self.lanes.insert(partition, LaneHandle { shared, task, committed, at_work: None });
-                        }
-                        None => self.end.fatal = Some(format!("{partition} was assigned, and nobody consumes it")),
+                    if let Some(shared) = lanes.remove(&assigned.partition) {
+                        self.open_lane(assigned, shared);
                     }
                 }
                 self.group.watch.set_phase(Phase::Assigned);
@@ -286,8 +380,49 @@ impl Running {
             }
             Err(error) => {
                 self.warn_once(format!("cannot start to read: {error}; trying again"));
-                self.assignment = Some((partitions, Instant::now() + ASSIGN_AGAIN));
+                assignment.when = now + ASSIGN_AGAIN;
+                self.assignment = Some(assignment);
             }
+        }
+    }
+
+    fn open_lane(&mut self, assigned: Assigned, shared: Arc<LaneShared>) {
+        let (partition, start) = (assigned.partition.clone(), assigned.start);
+        let commit = assigned.committed.as_ref();
+        let committed = commit.map(|commit| commit.offset);
+        let group = &self.group.report.group;
+        if let (Some(passed), Some(to)) = (assigned.passed, start) {
+            let event = Event::Positioned { group, partition: &partition, from: committed, to, passed };
+            self.group.report.reporter.tell(&event);
+        }
+        let mut earlier = commit.map(|commit| Progress::decode(&commit.metadata, commit.offset)).unwrap_or_default();
+        if let Some(memory) = self.memory.remove(&partition)
+            // Else somebody has moved the group back, and wants these records again.
+            && memory.acknowledged <= committed.unwrap_or(NO_OFFSET)
+        {
+            earlier.merge(&memory.progress);
+        }
+        if committed > start {
+            // The records behind these offsets are others now.
+            earlier = Progress::default();
+        }
+        earlier.forget_before(start.unwrap_or(0));
+        if let Some(start) = start {
+            shared.publish(start);
+        }
+        if let Some(committed) = committed {
+            shared.pulse.set_committed(committed);
+        }
+        shared.tell(earlier.clone());
+        match (self.group.open_lane)(assigned, earlier, Arc::clone(&shared), &self.group.runtime) {
+            Some(task) => {
+                self.group.watch.opened(partition.clone(), Arc::clone(&shared));
+                let known = |committed| (committed, shared.progress(committed).encode(committed));
+                let known = committed.filter(|_| committed == start).map(known);
+                let lane = LaneHandle { shared, task, committed: known, acknowledged: committed, at_work: None };
+                self.lanes.insert(partition, lane);
+            }
+            None => self.end.fatal = Some(format!("{partition} was assigned, and nobody consumes it")),
         }
     }
 
@@ -316,11 +451,9 @@ impl Running {
             return;
         }
         let Some(Revocation { partitions, lost, .. }) = self.revocation.take() else { return };
-        let offsets = self.uncommitted(|partition| partitions.contains(partition));
-        if !offsets.is_empty()
-            && let Err(error) = self.group.client.commit_and_wait(&offsets)
-        {
-            self.group.report.commit_failed(&error);
+        let commits = self.uncommitted(|partition| partitions.contains(partition));
+        if let Err(error) = self.commit_and_wait(commits) {
+            self.commit_failed(&error);
         }
         let mut to_repeat = 0;
         for partition in &partitions {
@@ -372,34 +505,36 @@ impl Running {
         }
     }
 
-    /// Forgets lanes whose tasks have ended.
+    /// Forgets lanes that have ended, but for what they have finished.
     fn sweep(&mut self) {
-        let (end, watch) = (&mut self.end, &self.group.watch);
-        self.leaving.retain(|(_, lane)| {
-            let stays = !lane.task.is_finished();
-            if !stays {
-                watch.closed(&lane.shared);
-                count(end, lane);
+        for (partition, lane) in self.leaving.extract_if(.., |(_, lane)| lane.shared.has_ended()) {
+            self.group.watch.closed(&lane.shared);
+            count(&mut self.end, &lane);
+            let acknowledged = lane.acknowledged.unwrap_or(NO_OFFSET);
+            let progress = lane.shared.progress(acknowledged);
+            // A newer lane has more to say than one that was late.
+            if !progress.is_empty() && !self.lanes.contains_key(&partition) {
+                self.memory.insert(partition, Memory { acknowledged, progress });
             }
-            stays
-        });
+        }
     }
 
     /// What is done and not committed, of the partitions chosen; counts it as committed.
-    fn uncommitted(&mut self, chosen: impl Fn(&TopicPartition) -> bool) -> Vec<(TopicPartition, i64)> {
-        let mut offsets = Vec::new();
+    fn uncommitted(&mut self, chosen: impl Fn(&TopicPartition) -> bool) -> Vec<Commit> {
+        let mut commits = Vec::new();
         for (partition, lane) in &mut self.lanes {
             // A lane that has been told that it lost its partition commits nothing.
             if !chosen(partition) || lane.shared.order() == Order::Lose {
                 continue;
             }
             let Some(offset) = lane.shared.committable() else { continue };
-            if lane.committed != Some(offset) {
-                lane.committed = Some(offset);
-                offsets.push((partition.clone(), offset));
+            let metadata = if self.is_plain { None } else { lane.shared.progress(offset).encode(offset) };
+            if lane.committed.as_ref().is_none_or(|known| *known != (offset, metadata.clone())) {
+                lane.committed = Some((offset, metadata.clone()));
+                commits.push(Commit { partition: partition.clone(), offset, metadata });
             }
         }
-        offsets
+        commits
     }
 
     /// Drains, commits, leaves.
@@ -431,12 +566,11 @@ impl Running {
             self.go_on_with_revocation();
             self.group.client.wait(Duration::from_millis(10));
         }
-        let offsets = self.uncommitted(|_| true);
-        if !offsets.is_empty()
-            && self.end.fatal.is_none()
-            && let Err(error) = self.group.client.commit_and_wait(&offsets)
-        {
-            self.end.uncommitted = Some(error);
+        if self.end.fatal.is_none() {
+            let commits = self.uncommitted(|_| true);
+            if let Err(error) = self.commit_and_wait(commits) {
+                self.end.uncommitted = Some(error.reason);
+            }
         }
         let mut clean = true;
         let now = Instant::now();

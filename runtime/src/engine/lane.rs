@@ -8,12 +8,15 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
+    collections::{BTreeSet, BinaryHeap, HashMap, VecDeque},
     hash::{BuildHasherDefault, Hasher},
     time::Duration,
 };
 
-use super::tracker::{Sequence, Tracker};
+use super::{
+    progress::Progress,
+    tracker::{Sequence, Tracker},
+};
 
 /// Which line a record stands in; `None` stands in none, and waits for nobody.
 pub(crate) type Line = Option<u64>;
@@ -23,7 +26,8 @@ pub(crate) type Line = Option<u64>;
 /// **Invariants** (held by `tests::random_histories_keep_the_promise`):
 /// of a line one record is at work at a time, in the order of delivery; a record is not passed by another of its line
 /// before it is performed or its dead letter is acknowledged; nothing is committed that is not finished;
-/// nothing starts once the lane is draining or lost; a lost lane commits nothing.
+/// nothing starts once the lane is draining or lost; a lost lane commits nothing; what an earlier lane has finished
+/// does not start, and what [`Lane::progress`] says of a record is so.
 #[derive(Debug)]
 pub(crate) struct Lane {
     tracker: Tracker,
@@ -43,6 +47,14 @@ pub(crate) struct Lane {
     halted: bool,
     /// How many records may stand between the first unfinished one and the newest.
     window: u64,
+    /// Where the partition is read from.
+    from: i64,
+    /// What earlier lanes have finished and tried, as far as reading has not come to it.
+    earlier: Progress,
+    /// Unfinished records whose next attempt is not the first.
+    tried: BTreeSet<Sequence>,
+    /// Whether [`Lane::progress`] has more to say than when it was last asked.
+    has_news: bool,
 }
 
 #[derive(Debug)]
@@ -147,8 +159,8 @@ impl Hasher for AlreadyHashed {
 }
 
 impl Lane {
-    /// A lane for a partition that is read from `start` on.
-    pub(crate) fn new(start: i64, window: u64) -> Self {
+    /// A lane for a partition that is read from `start` on, after lanes that have come this far.
+    pub(crate) fn new(start: i64, window: u64, earlier: Progress) -> Self {
         Self {
             tracker: Tracker::new(start),
             entries: VecDeque::new(),
@@ -161,18 +173,34 @@ impl Lane {
             phase: Phase::Running,
             halted: false,
             window,
+            from: start,
+            earlier,
+            tried: BTreeSet::new(),
+            has_news: false,
         }
     }
 
-    /// A record came in. Says whether it may start at once.
-    pub(crate) fn deliver(&mut self, offset: i64, line: Line) -> (Sequence, bool) {
+    /// A record came in. Says whether it may start at once, or `None` if it is finished already.
+    pub(crate) fn deliver(&mut self, offset: i64, line: Line) -> Option<(Sequence, bool)> {
         let sequence = self.tracker.deliver(offset);
-        self.entries.push_back(Entry { line, attempt: 1, missing: 0, state: State::Waiting });
+        let mut entry = Entry { line, attempt: 1, missing: 0, state: State::Waiting };
+        if !self.earlier.is_empty() {
+            if self.earlier.pass(offset) {
+                self.entries.push_back(entry);
+                self.finish(sequence);
+                return None;
+            }
+            entry.attempt = self.earlier.take_attempt(offset);
+            if entry.attempt > 1 {
+                self.tried.insert(sequence);
+            }
+        }
+        self.entries.push_back(entry);
         let free = line.is_none_or(|line| self.lines.enter(line, sequence));
         if free {
             self.ready.push_back(sequence);
         }
-        (sequence, free)
+        Some((sequence, free))
     }
 
     /// The partition has been read up to `offset`, past what is not a record.
@@ -259,6 +287,8 @@ impl Lane {
     pub(crate) fn failed(&mut self, sequence: Sequence, at: Duration) {
         if let Some(entry) = self.entry(sequence) {
             entry.attempt = entry.attempt.saturating_add(1);
+            self.tried.insert(sequence);
+            self.has_news = true;
         }
         self.deferred(sequence, at);
     }
@@ -323,6 +353,27 @@ impl Lane {
         (self.phase != Phase::Lost).then(|| self.tracker.committable())
     }
 
+    /// What is finished and tried so far, beyond what may be committed and before it.
+    pub(crate) fn progress(&mut self) -> Progress {
+        self.has_news = false;
+        let mut progress = Progress::default();
+        progress.finish(self.from.max(0)..self.tracker.committable());
+        self.tracker.finished_beyond_head().for_each(|run| progress.finish(run));
+        for &sequence in &self.tried {
+            if let Some(entry) = self.entries.get((sequence - self.base) as usize) {
+                progress.tried(self.tracker.offset(sequence), entry.attempt);
+            }
+        }
+        progress.merge(&self.earlier);
+        progress
+    }
+
+    /// Whether a call of [`Lane::progress`] is worth its while: something is finished beyond what may be committed, or
+    /// was tried, that it has not said.
+    pub(crate) fn has_news(&self) -> bool {
+        self.has_news
+    }
+
     /// A running record runs no more. Gives its line.
     fn ended(&mut self, sequence: Sequence) -> Option<Line> {
         let entry = self.entry(sequence)?;
@@ -357,7 +408,10 @@ impl Lane {
 
     fn finish(&mut self, sequence: Sequence) {
         self.set(sequence, State::Finished);
-        self.tracker.finish(sequence);
+        self.has_news |= !self.tracker.finish(sequence);
+        if !self.tried.is_empty() {
+            self.tried.remove(&sequence);
+        }
         while self.entries.front().is_some_and(|entry| entry.state == State::Finished) {
             self.entries.pop_front();
             self.base += 1;

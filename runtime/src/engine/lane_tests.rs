@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -6,17 +6,40 @@ use super::*;
 
 #[derive(Debug, Clone)]
 enum Happening {
-    Deliver { gap: i64, line: Line },
+    Deliver {
+        gap: i64,
+        line: Line,
+    },
     Start,
-    Performed { nth: usize, emits: u32 },
-    Failed { nth: usize, emits: u32 },
-    Deferred { nth: usize },
-    Stuck { nth: usize },
-    Dying { nth: usize },
-    Acknowledge { nth: usize },
+    Performed {
+        nth: usize,
+        emits: u32,
+    },
+    Failed {
+        nth: usize,
+        emits: u32,
+    },
+    Deferred {
+        nth: usize,
+    },
+    Stuck {
+        nth: usize,
+    },
+    Dying {
+        nth: usize,
+    },
+    Acknowledge {
+        nth: usize,
+    },
     Rested,
     Drain,
     Lose,
+    /// The lane says what it knows.
+    Say,
+    /// The group commits, with what the lane has said last.
+    Commit,
+    /// The process dies, and another takes the partition over from the commit.
+    Crash,
 }
 
 fn happenings(lines: u64) -> impl Strategy<Value = Vec<Happening>> {
@@ -33,6 +56,9 @@ fn happenings(lines: u64) -> impl Strategy<Value = Vec<Happening>> {
         30 => Just(Happening::Rested),
         1 => Just(Happening::Drain),
         1 => Just(Happening::Lose),
+        6 => Just(Happening::Say),
+        6 => Just(Happening::Commit),
+        2 => Just(Happening::Crash),
     ];
     prop::collection::vec(happening, 1..300)
 }
@@ -58,9 +84,68 @@ struct Notebook {
     on_their_way: Vec<Sequence>,
     draining: bool,
     lost: bool,
+    /// What the partition holds, as far as it was ever read.
+    log: Vec<(i64, Line)>,
+    /// Offsets of what was ever finished.
+    finished: BTreeSet<i64>,
+    /// Offsets of what this lane has finished, or knows to be.
+    known: BTreeSet<i64>,
+    /// The next attempt of records that have failed, in this lane or before.
+    attempts: BTreeMap<i64, u32>,
+    said: Said,
+    /// The last commit, with what was said in it.
+    committed: (i64, Option<String>, Said),
+}
+
+/// What a lane has said, and what was true then.
+#[derive(Clone, Default)]
+struct Said {
+    progress: Progress,
+    finished: BTreeSet<i64>,
+    attempts: BTreeMap<i64, u32>,
 }
 
 impl Notebook {
+    fn new(start: i64) -> Self {
+        Self {
+            start,
+            records: Vec::new(),
+            sent: BTreeMap::new(),
+            on_their_way: Vec::new(),
+            draining: false,
+            lost: false,
+            log: Vec::new(),
+            finished: BTreeSet::new(),
+            known: BTreeSet::new(),
+            attempts: BTreeMap::new(),
+            said: Said::default(),
+            committed: (start, None, Said::default()),
+        }
+    }
+
+    /// The next record of the partition: one that was read before, or a new one.
+    fn next(&mut self, gap: i64, line: Line) -> (i64, Line) {
+        let end = self.end();
+        if let Some(known) = self.log.iter().find(|(offset, _)| *offset >= end) {
+            return *known;
+        }
+        self.log.push((end + gap, line));
+        (end + gap, line)
+    }
+
+    fn crash(&mut self) {
+        self.start = self.committed.0;
+        self.records.clear();
+        self.sent.clear();
+        self.on_their_way.clear();
+        (self.draining, self.lost) = (false, false);
+        self.attempts = self.committed.2.attempts.clone();
+        self.known = self.committed.2.finished.clone();
+        self.said = self.committed.2.clone();
+        // Ended records of the lane before are behind its head.
+        self.attempts.retain(|offset, _| *offset >= self.start);
+    }
+
     fn end(&self) -> i64 {
         self.records.last().map_or(self.start, |(offset, ..)| offset + 1)
     }
@@ -77,6 +162,10 @@ impl Notebook {
 
     fn set(&mut self, record: Sequence, known: Known) {
         self.records[record as usize].2 = known;
+        if known == Known::Finished {
+            self.finished.insert(self.records[record as usize].0);
+            self.known.insert(self.records[record as usize].0);
+        }
     }
 
     /// Nobody before it in its line holds it back.
@@ -99,32 +188,33 @@ impl Notebook {
 }
 
 fn replay(start: i64, window: u64, history: Vec<Happening>) -> Result<(), TestCaseError> {
-    let mut lane = Lane::new(start, window);
-    let mut notebook = Notebook {
-        start,
-        records: Vec::new(),
-        sent: BTreeMap::new(),
-        on_their_way: Vec::new(),
-        draining: false,
-        lost: false,
-    };
+    let mut lane = Lane::new(start, window, Progress::default());
+    let mut notebook = Notebook::new(start);
     for happening in history {
         match happening {
             Happening::Deliver { gap, line } => {
                 if lane.room() == 0 {
                     continue;
                 }
-                let offset = notebook.end() + gap;
-                let (sequence, free) = lane.deliver(offset, line);
-                prop_assert_eq!(sequence as usize, notebook.records.len());
+                let (offset, line) = notebook.next(gap, line);
+                let sequence = notebook.records.len() as Sequence;
+                let Some(delivered) = lane.deliver(offset, line) else {
+                    prop_assert!(notebook.finished.contains(&offset), "skipped, and never finished");
+                    notebook.records.push((offset, line, Known::Finished));
+                    continue;
+                };
+                let said = notebook.committed.2.finished.contains(&offset);
+                prop_assert!(!said, "finished, said so, and repeated");
                 notebook.records.push((offset, line, Known::Waiting));
-                prop_assert_eq!(free, notebook.may_start(sequence));
+                prop_assert_eq!(delivered, (sequence, notebook.may_start(sequence)));
             }
             Happening::Start => {
-                let Some((record, _)) = lane.start() else { continue };
+                let Some((record, attempt)) = lane.start() else { continue };
                 prop_assert!(!notebook.draining && !notebook.lost, "started after the partition was given up");
                 prop_assert_eq!(notebook.records[record as usize].2, Known::Waiting);
                 prop_assert!(notebook.may_start(record), "out of the order of its line");
+                let offset = notebook.records[record as usize].0;
+                prop_assert_eq!(attempt, notebook.attempts.get(&offset).copied().unwrap_or(1));
                 notebook.set(record, Known::Running);
             }
             Happening::Performed { nth, emits } => {
@@ -146,6 +236,7 @@ fn replay(start: i64, window: u64, history: Vec<Happening>) -> Result<(), TestCa
                 }
                 *notebook.sent.entry(record).or_default() += emits;
                 lane.failed(record, Duration::from_secs(1));
+                *notebook.attempts.entry(notebook.records[record as usize].0).or_insert(1) += 1;
                 notebook.set(record, Known::Resting);
             }
             Happening::Deferred { nth } => {
@@ -189,6 +280,22 @@ fn replay(start: i64, window: u64, history: Vec<Happening>) -> Result<(), TestCa
             Happening::Lose => {
                 lane.lose();
                 notebook.lost = true;
+            }
+            Happening::Say => {
+                let (finished, attempts) = (notebook.known.clone(), notebook.attempts.clone());
+                notebook.said = Said { progress: lane.progress(), finished, attempts };
+                prop_assert!(!lane.has_news());
+            }
+            Happening::Commit => {
+                let Some(offset) = lane.committable() else { continue };
+                let said = notebook.said.clone();
+                notebook.committed = (offset, said.progress.encode(offset), said);
+            }
+            Happening::Crash => {
+                let (offset, metadata, _) = &notebook.committed;
+                let metadata = metadata.as_deref().unwrap_or_default();
+                lane = Lane::new(*offset, window, Progress::decode(metadata.as_bytes(), *offset));
+                notebook.crash();
             }
         }
         prop_assert_eq!(lane.committable(), (!notebook.lost).then(|| notebook.committable()));
@@ -238,7 +345,7 @@ proptest! {
 /// If this fails, a stop waits for ever on a partition whose record cannot be parsed.
 #[test]
 fn a_stuck_lane_drains_at_once() {
-    let mut lane = Lane::new(0, 10);
+    let mut lane = Lane::new(0, 10, Progress::default());
     lane.deliver(0, Some(1));
     assert_eq!(lane.start(), Some((0, 1)));
     lane.stuck(0);
@@ -251,7 +358,7 @@ fn a_stuck_lane_drains_at_once() {
 /// If this fails, a stop in the middle of a long backoff holds up the process for the whole of it.
 #[test]
 fn a_backoff_does_not_hold_up_a_stop() {
-    let mut lane = Lane::new(5, 10);
+    let mut lane = Lane::new(5, 10, Progress::default());
     lane.deliver(5, Some(1));
     assert_eq!(lane.start(), Some((0, 1)));
     lane.failed(0, Duration::from_secs(30));
@@ -263,7 +370,7 @@ fn a_backoff_does_not_hold_up_a_stop() {
 /// If this fails, an emit that Kafka has not acknowledged is lost when the process stops behind it.
 #[test]
 fn a_drain_waits_for_acknowledgements() {
-    let mut lane = Lane::new(0, 10);
+    let mut lane = Lane::new(0, 10, Progress::default());
     lane.deliver(0, Some(1));
     assert_eq!(lane.start(), Some((0, 1)));
     lane.performed(0, 1);
@@ -276,12 +383,12 @@ fn a_drain_waits_for_acknowledgements() {
 /// If this fails, a slow key holds back the others of its partition.
 #[test]
 fn a_key_that_waits_holds_back_no_other() {
-    let mut lane = Lane::new(0, 10);
-    let slow = lane.deliver(0, Some(1)).0;
+    let mut lane = Lane::new(0, 10, Progress::default());
+    let slow = lane.deliver(0, Some(1)).expect("new").0;
     assert_eq!(lane.start(), Some((slow, 1)));
-    let (behind, free) = lane.deliver(1, Some(1));
+    let (behind, free) = lane.deliver(1, Some(1)).expect("new");
     assert!(!free);
-    let other = lane.deliver(2, Some(2)).0;
+    let other = lane.deliver(2, Some(2)).expect("new").0;
     assert_eq!(lane.start(), Some((other, 1)));
     lane.performed(other, 0);
     assert_eq!(lane.start(), None, "the slow key's next record waits");

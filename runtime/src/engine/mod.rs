@@ -10,8 +10,10 @@ mod group;
 pub(crate) mod histogram;
 mod lane;
 mod pool;
+mod progress;
 mod pulse;
 mod report;
+mod session;
 pub(crate) mod shared;
 mod tracker;
 pub(crate) mod watch;
@@ -21,12 +23,13 @@ pub(crate) mod watchdog;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
+use rdkafka::ClientConfig;
 use tokio::{runtime::Handle, sync::Semaphore};
 
 use self::{
@@ -35,11 +38,12 @@ use self::{
     driver::{ConsumerSettings, LaneParts},
     group::{Group, GroupEnd, GroupOrder, OpenLane},
     report::{Report, Reporter},
+    session::Session,
     shared::{AppShared, MemoryBudget},
     watch::{ConsumerWatch, GroupWatch, Watch},
 };
 use crate::{
-    client::KafkaClient,
+    client::{Client, KafkaClient, Positions},
     events::{Blocked, Event, Listener},
     manifest::Manifest,
     producer::{Producer, SendError},
@@ -99,8 +103,27 @@ pub(crate) struct Brokers {
     pub(crate) embedded: bool,
 }
 
+/// Makes the client of a group from its properties and its topics' positions, on the thread that polls it.
+type Connect = Arc<dyn Fn(&ClientConfig, BTreeMap<String, Positions>) -> Result<Box<dyn Client>, String> + Send + Sync>;
+
 /// Starts every selected consumer of an app.
 pub(crate) fn start<S: Send + Sync + 'static>(
+    manifest: &'static Manifest,
+    routes: Vec<Route<S>>,
+    settings: &Settings,
+    brokers: &Brokers,
+    state: S,
+    listener: Arc<dyn Listener>,
+    runtime: &Handle,
+) -> Result<Running, StartError> {
+    let connect: Connect = Arc::new(|config, topics| Ok(Box::new(KafkaClient::join(config, topics)?)));
+    start_on(&connect, manifest, routes, settings, brokers, state, listener, runtime)
+}
+
+/// As [`start`], on any client.
+#[expect(clippy::too_many_arguments, reason = "everything that a run is made of, once")]
+fn start_on<S: Send + Sync + 'static>(
+    connect: &Connect,
     manifest: &'static Manifest,
     routes: Vec<Route<S>>,
     settings: &Settings,
@@ -135,13 +158,14 @@ pub(crate) fn start<S: Send + Sync + 'static>(
                     dead_letter: found.dead_letter.clone(),
                     ordering: group.ordering,
                     window: group.window,
+                    positions: Positions { start: found.start, lost: found.lost_position },
                     durations: settings.health.map(|_| Arc::default()),
                 });
                 routes.insert(kafka_name(settings, entry.topic), (consumer_settings, Arc::clone(consumer)));
             }
         }
-        let started =
-            start_group(group, settings, brokers, routes, &shared, &reporter, runtime, sender.clone(), &watch);
+        let tell = sender.clone();
+        let started = start_group(connect, group, settings, brokers, routes, &shared, &reporter, runtime, tell, &watch);
         match started {
             Ok(running) => groups.push(running),
             Err(error) => {
@@ -162,6 +186,7 @@ type Routes<S> = BTreeMap<String, (Arc<ConsumerSettings>, Arc<dyn Consumer<S>>)>
 
 #[expect(clippy::too_many_arguments, reason = "everything that a group shares with the app, once")]
 fn start_group<S: Send + Sync + 'static>(
+    connect: &Connect,
     group: &settings::Group,
     settings: &Settings,
     brokers: &Brokers,
@@ -175,22 +200,22 @@ fn start_group<S: Send + Sync + 'static>(
     let order = Arc::new(GroupOrder::default());
     let report = Report { reporter: Arc::clone(reporter), group: Arc::from(group.id.as_str()), entry: None };
     let client_config = config::consumer(settings, group, brokers, routes.len());
-    let topics: BTreeSet<String> = routes.keys().cloned().collect();
+    let topics = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.positions)).collect();
     let controllers = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.entry.controller)).collect();
+    let session = Arc::new(Session::new(config::session_timeout(&client_config)));
     // Half of the group's memory is for what librdkafka has prefetched.
     let memory = Arc::new(MemoryBudget::new(usize::try_from(group.memory / 2).unwrap_or(usize::MAX)));
     let group_watch = watch_of(&report.group, &routes, &memory);
     watch.add(Arc::clone(&group_watch));
-    let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), memory);
+    let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), memory, Arc::clone(&session));
     let (runtime, stop_budget) = (runtime.clone(), settings.shutdown_timeout);
-    let thread_order = Arc::clone(&order);
+    let (thread_order, connect) = (Arc::clone(&order), Arc::clone(connect));
 
     // The client is made on the thread that polls it: its callbacks wake the thread that made it.
     let (told, hears) = mpsc::sync_channel(1);
     let thread = thread::Builder::new().name(format!("karafka {}", group.id)).spawn(move || {
-        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let client = match KafkaClient::join(&client_config, &topics) {
-            Ok(client) => Box::new(client),
+        let client = match connect(&client_config, topics) {
+            Ok(client) => client,
             Err(reason) => {
                 let _ = told.send(Err(reason));
                 return GroupEnd::default();
@@ -200,7 +225,7 @@ fn start_group<S: Send + Sync + 'static>(
         report.reporter.tell(&Event::Started { group: &report.group });
         let order = thread_order;
         let watch = group_watch;
-        let group = Group { client, open_lane, runtime, report, order, stop_budget, controllers, watch };
+        let group = Group { client, open_lane, session, runtime, report, order, stop_budget, controllers, watch };
         let end = group.run();
         let _ = ended.send(());
         end
@@ -227,14 +252,26 @@ fn open_lane<S: Send + Sync + 'static>(
     app: Arc<AppShared<S>>,
     report: Report,
     memory: Arc<MemoryBudget>,
+    session: Arc<Session>,
 ) -> OpenLane {
     let permits = Arc::new(Semaphore::new(group.concurrency));
-    Box::new(move |assigned, shared, runtime| {
+    Box::new(move |assigned, earlier, shared, runtime| {
         // Only topics that have a route are subscribed to.
         let (settings, consumer) = routes.get(&*assigned.partition.topic)?;
         let report = report.of(settings.entry);
-        let (app, permits, memory) = (Arc::clone(&app), Arc::clone(&permits), Arc::clone(&memory));
-        let lane = LaneParts { app, assigned, shared, consumer: Arc::clone(settings), permits, memory, report };
+        let (app, permits) = (Arc::clone(&app), Arc::clone(&permits));
+        let (memory, session) = (Arc::clone(&memory), Arc::clone(&session));
+        let lane = LaneParts {
+            app,
+            assigned,
+            earlier,
+            shared,
+            consumer: Arc::clone(settings),
+            permits,
+            memory,
+            session,
+            report,
+        };
         Some(consumer.open(lane, runtime))
     })
 }

@@ -149,11 +149,24 @@ impl Report {
         ));
     }
 
-    pub(crate) fn position_lost(&self, partition: &TopicPartition, reason: &str) {
+    /// `moves` says that the position is chosen anew when the partition is assigned again.
+    pub(crate) fn position_lost(&self, partition: &TopicPartition, reason: &str, moves: bool) {
+        let help = if moves {
+            "it goes on as `lost_position` says when the app starts again"
+        } else {
+            "move the group's offset with Kafka's own tools, or set `lost_position`, to go on"
+        };
         self.warn(&format!(
             "{partition} waits: the offset to read from is gone, because retention has passed it ({reason}). Nothing is \
-             skipped by itself; move the group's offset with Kafka's own tools to go on"
+             skipped by itself; {help}"
         ));
+    }
+
+    pub(crate) fn stood_still(&self) {
+        self.warn(
+            "the process stood still for longer than its session: its partitions may be somebody else's, and nothing is \
+             begun until the group has answered",
+        );
     }
 
     pub(crate) fn partition_error(&self, partition: &TopicPartition, reason: &str) {

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{counts::Counts, pulse::Pulse, tracker::Sequence};
+use super::{counts::Counts, progress::Progress, pulse::Pulse, tracker::Sequence};
 use crate::{
     OwnedRecord, Result,
     client::outgoing::Acknowledge,
@@ -169,8 +169,19 @@ pub(crate) struct LaneShared {
     pub(crate) pulse: Pulse,
     has_acknowledgements: AtomicBool,
     acknowledgements: Mutex<Vec<Acknowledgement>>,
+    /// Whether the lane has more to say than `progress`, and whether the group's thread wants to hear it.
+    news: AtomicU8,
+    /// What the lane has said last of what is finished and tried beyond `committable`.
+    progress: Mutex<Progress>,
     group_thread: Thread,
 }
+
+/// The lane has nothing new to say.
+const NO_NEWS: u8 = 0;
+/// The lane has something to say.
+const NEWS: u8 = 1;
+/// The group's thread has asked for it.
+const ASKED: u8 = 2;
 
 impl LaneShared {
     pub(crate) fn new(start: Option<i64>, group_thread: Thread) -> Self {
@@ -184,6 +195,8 @@ impl LaneShared {
             pulse: Pulse::default(),
             has_acknowledgements: AtomicBool::new(false),
             acknowledgements: Mutex::new(Vec::new()),
+            news: AtomicU8::new(NO_NEWS),
+            progress: Mutex::default(),
             group_thread,
         }
     }
@@ -209,6 +222,37 @@ impl LaneShared {
     /// The offset that may be committed, if there is one.
     pub(crate) fn committable(&self) -> Option<i64> {
         Some(self.committable.load(Ordering::Acquire)).filter(|offset| *offset != NO_OFFSET)
+    }
+
+    /// The lane has something to say that does not show in its committable offset.
+    pub(crate) fn has_news(&self) {
+        self.news.store(NEWS, Ordering::Release);
+    }
+
+    /// Asks a lane that has news for them.
+    pub(crate) fn ask_for_news(&self) {
+        if self.news.compare_exchange(NEWS, ASKED, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Whether the group's thread waits for news.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.news.load(Ordering::Acquire) == ASKED
+    }
+
+    /// Leaves word of what is finished and tried.
+    pub(crate) fn tell(&self, progress: Progress) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        self.news.store(NO_NEWS, Ordering::Release);
+    }
+
+    /// What the lane has said last, at `committable` and beyond.
+    pub(crate) fn progress(&self, committable: i64) -> Progress {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        // Finished stays finished, so what has been passed since need not be kept.
+        progress.forget_before(committable);
+        progress.clone()
     }
 
     pub(crate) fn set_at_work(&self, offset: i64) {

@@ -1,4 +1,8 @@
-//! The engine on the real client and librdkafka's mock cluster.
+//! The engine on the real client and librdkafka's mock cluster, and in `source` on a group that does as a test says.
+
+mod finished;
+mod positions;
+mod source;
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +24,9 @@ use crate::{
     topic::Key,
 };
 
-static MANIFEST: Manifest = Manifest {
+static MANIFEST: Manifest = PLAIN;
+
+const PLAIN: Manifest = Manifest {
     app: "shop",
     version: "0.1.0",
     root: "",
@@ -177,10 +183,14 @@ impl Shop {
     }
 
     fn start(&self) -> Running {
-        let app = App::new(&MANIFEST)
-            .consumer::<OrdersWorker, crate::parser::Json, crate::interchanger::Json>(&MANIFEST.consumers[0]);
+        self.start_as(&MANIFEST)
+    }
+
+    fn start_as(&self, manifest: &'static Manifest) -> Running {
+        let app = App::new(manifest)
+            .consumer::<OrdersWorker, crate::parser::Json, crate::interchanger::Json>(&manifest.consumers[0]);
         let flags = Flags { default_environment: Some("development"), ..Flags::default() };
-        let settings = Settings::read(&MANIFEST, &BTreeMap::new(), &flags).expect("settings");
+        let settings = Settings::read(manifest, &BTreeMap::new(), &flags).expect("settings");
         let brokers = Brokers { address: self.broker.address().to_owned(), embedded: true };
         let (state, notes) = (Arc::clone(&self.state), Arc::clone(&self.notes));
         start(app.manifest, app.routes, &settings, &brokers, state, notes, self.runtime.handle()).expect("it starts")

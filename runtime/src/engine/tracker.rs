@@ -3,7 +3,7 @@
 //! A pure state machine. Records get dense sequence numbers as they are delivered, because offsets have gaps
 //! (compaction, transaction markers, aborted records) and sequence numbers have none.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 /// The place of a record in the order of delivery, from 0, within one assignment of one partition.
 pub(crate) type Sequence = u64;
@@ -99,6 +99,39 @@ impl Tracker {
         self.next - self.head
     }
 
+    /// The offset of a record that is not behind the head.
+    pub(crate) fn offset(&self, sequence: Sequence) -> i64 {
+        let run = self.runs[self.runs.partition_point(|run| run.sequence <= sequence) - 1];
+        run.offset + (sequence - run.sequence) as i64
+    }
+
+    /// Runs of offsets beyond the head whose records are all finished, in order.
+    pub(crate) fn finished_beyond_head(&self) -> impl Iterator<Item = Range<i64>> {
+        let mut from = self.head;
+        std::iter::from_fn(move || {
+            let first = self.find(from, true);
+            if first == self.next {
+                return None;
+            }
+            from = self.find(first, false);
+            Some(self.offset(first)..self.offset(from - 1) + 1)
+        })
+    }
+
+    /// The first record from `sequence` on that is finished, or that is not; `next` if there is none.
+    fn find(&self, mut sequence: Sequence, finished: bool) -> Sequence {
+        while sequence < self.next {
+            let place = sequence - self.base;
+            let word = self.finished[(place / 64) as usize];
+            let wanted = if finished { word } else { !word } >> (place % 64);
+            if wanted != 0 {
+                return (sequence + u64::from(wanted.trailing_zeros())).min(self.next);
+            }
+            sequence += 64 - place % 64;
+        }
+        self.next
+    }
+
     fn offset_of_head(&self) -> i64 {
         // The run that holds the head is the first one: those before it are dropped.
         let run = self.runs[0];
@@ -129,7 +162,7 @@ impl Tracker {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;
 
@@ -186,12 +219,14 @@ mod tests {
         fn agrees_with_a_naive_model(start in 0i64..1_000, history in steps()) {
             let mut tracker = Tracker::new(start);
             let mut unfinished: BTreeMap<Sequence, i64> = BTreeMap::new();
+            let mut delivered = Vec::new();
             let mut end = start;
             let mut committed = start;
             for step in history {
                 match step {
                     Step::Deliver { gap } => {
                         unfinished.insert(tracker.deliver(end + gap), end + gap);
+                        delivered.push(end + gap);
                         end += gap + 1;
                     }
                     Step::Finish { nth } => {
@@ -209,6 +244,14 @@ mod tests {
                 prop_assert_eq!(tracker.committable(), expected);
                 prop_assert!(expected >= committed, "a commit never moves back");
                 committed = expected;
+                if delivered.len() % 8 == 0 {
+                    let beyond: Vec<_> = tracker.finished_beyond_head().collect();
+                    let open: BTreeSet<_> = unfinished.values().collect();
+                    for offset in delivered.iter().filter(|offset| **offset >= expected) {
+                        let finished = beyond.iter().any(|run| run.contains(offset));
+                        prop_assert_eq!(finished, !open.contains(offset), "offset {}", offset);
+                    }
+                }
             }
         }
     }

@@ -153,6 +153,12 @@ impl Development {
                 paint.yellow(&format!("group {group} reaches no broker: {reason}; it goes on trying"))
             }
             Event::Reconnected { group } => format!("group {group} reaches its brokers again"),
+            Event::Positioned { group, partition, from: Some(from), to, passed } => paint.yellow(&format!(
+                "group {group} has lost its position in {partition}: offset {from} is gone, it goes on at {to} ({passed} passed over)"
+            )),
+            Event::Positioned { group, partition, from: None, to, passed } => {
+                format!("group {group} begins {partition} at offset {to} ({passed} passed over)")
+            }
             Event::Warning { group, message } => paint.yellow(&format!("group {group}: {message}")),
             Event::BrokerDropped { partition, count } => {
                 let records = if count == 1 { "record" } else { "records" };

@@ -237,6 +237,21 @@ pub enum Event<'a> {
         /// The group's id.
         group: &'a str,
     },
+    /// A partition is read from elsewhere than the group's offset: the group has none, or what stood there is gone. The
+    /// new position becomes the group's offset.
+    Positioned {
+        /// The group's id.
+        group: &'a str,
+        /// The partition.
+        partition: &'a Partition,
+        /// The group's offset; `None` if it has none.
+        from: Option<i64>,
+        /// Where reading goes on.
+        to: i64,
+        /// How many offsets are passed over. Some may never have held a record. Negative when it goes back, as in a
+        /// topic that was deleted and made anew.
+        passed: i64,
+    },
     /// Something that a person should know and that has no variant of its own.
     Warning {
         /// The group's id.

@@ -136,6 +136,27 @@ impl Listener for Production {
             Event::CommitFailed { group, reason } => warn!(target: TARGET, group, reason, "commit failed"),
             Event::Disconnected { group, reason } => warn!(target: TARGET, group, reason, "no broker answers"),
             Event::Reconnected { group } => info!(target: TARGET, group, "brokers answer again"),
+            Event::Positioned { group, partition, from: Some(from), to, passed } => {
+                warn!(target: TARGET,
+                    group,
+                    topic = &*partition.topic,
+                    partition = partition.partition,
+                    from,
+                    to,
+                    passed,
+                    "the group's offset is gone; it goes on elsewhere, as `lost_position` says"
+                );
+            }
+            Event::Positioned { group, partition, from: None, to, passed } => {
+                info!(target: TARGET,
+                    group,
+                    topic = &*partition.topic,
+                    partition = partition.partition,
+                    to,
+                    passed,
+                    "the group has no offset; it begins as `start` says"
+                );
+            }
             Event::Warning { group, message } => warn!(target: TARGET, group, "{message}"),
             Event::BrokerDropped { partition, count } => {
                 error!(target: TARGET,

@@ -113,6 +113,8 @@ fn tell_everything(listener: &dyn Listener) {
     listener.on(&Event::CommitFailed { group, reason: "Coordinator load in progress" });
     listener.on(&Event::Disconnected { group, reason: "AllBrokersDown" });
     listener.on(&Event::Reconnected { group });
+    listener.on(&Event::Positioned { group, partition: &four[0], from: None, to: 900, passed: 880 });
+    listener.on(&Event::Positioned { group, partition: &four[1], from: Some(17), to: 400, passed: 383 });
     listener.on(&Event::Warning { group, message: "the topic `clicks` does not exist yet" });
     listener.on(&Event::Revoked { group, partitions: &four[..1], to_repeat: 0 });
     listener.on(&Event::Lost { group, partitions: &four[1..3], to_repeat: 7 });

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Layers, SettingError, parse, parse::Backoff};
 use crate::manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry};
+use crate::types::Timestamp;
 
 /// Attempts before the dead letter topic, where the manifest names a topic and no number.
 const ATTEMPTS: u32 = 5;
@@ -64,6 +65,10 @@ pub struct Consumer {
     pub timeout: Option<Duration>,
     /// The dead letter topic's name in Kafka.
     pub dead_letter: Option<String>,
+    /// Where a group without an offset begins.
+    pub start: Start,
+    /// What happens when retention has passed the group's offset.
+    pub lost_position: LostPosition,
     /// Whether the flags leave it in.
     pub selected: bool,
 }
@@ -78,6 +83,32 @@ pub enum Tombstones {
     /// It stops its partition, as what cannot be parsed does.
     #[default]
     Fail,
+}
+
+/// Where a group without an offset begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Start {
+    /// With the oldest record that there is.
+    #[default]
+    Earliest,
+    /// Behind the newest record that there is.
+    Latest,
+    /// With the records that are not older than this.
+    Ago(Duration),
+    /// With the records of this moment and later.
+    At(Timestamp),
+}
+
+/// What happens when the records at the group's offset are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LostPosition {
+    /// The partition waits, and says so, until a person moves the offset.
+    #[default]
+    Fail,
+    /// The group goes on with the oldest record that there is.
+    Earliest,
+    /// The group goes on behind the newest record that there is.
+    Latest,
 }
 
 /// Which records of a partition wait for each other.
@@ -203,7 +234,7 @@ pub(super) fn consumer(
         format!("topics.{}.consumers.{}", entry.topic, entry.group)
     };
     let key = |setting: &str| format!("{prefix}.{setting}");
-    let known = ["tombstones", "retry.backoff", "retry.attempts", "timeout", "dead_letter"];
+    let known = ["tombstones", "retry.backoff", "retry.attempts", "timeout", "dead_letter", "start", "lost_position"];
     refuse_unknown(layers, entry.settings.iter().map(|(name, _)| *name), &known, key);
     let tombstones = layers.entry(&key("tombstones"), entry.settings, "tombstones");
     let words = [("deliver", Tombstones::Deliver), ("skip", Tombstones::Skip), ("fail", Tombstones::Fail)];
@@ -218,6 +249,12 @@ pub(super) fn consumer(
     let dead_letter = layers.entry(&key("dead_letter"), entry.settings, "dead_letter");
     let dead_letter =
         layers.read_optional(dead_letter, |text| parse::topic_name(&text.replace("{topic}", kafka_topic)));
+    let start = layers.entry(&key("start"), entry.settings, "start");
+    let start = layers.read(start, parse::start, Start::Earliest);
+    let lost = layers.entry(&key("lost_position"), entry.settings, "lost_position");
+    let words = [("fail", LostPosition::Fail), ("earliest", LostPosition::Earliest), ("latest", LostPosition::Latest)];
+    let lost_position =
+        layers.read(lost, |text| one_of(text, &words, "`fail`, `earliest` or `latest`"), LostPosition::Fail);
     Consumer {
         topic: entry.topic.to_owned(),
         group: entry.group.to_owned(),
@@ -226,6 +263,8 @@ pub(super) fn consumer(
         attempts: attempts.or(dead_letter.is_some().then_some(ATTEMPTS)),
         timeout,
         dead_letter,
+        start,
+        lost_position,
         selected: true,
     }
 }

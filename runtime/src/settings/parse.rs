@@ -5,6 +5,10 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
+
+use super::Start;
+
 /// What a value must be, in words that fit after "it must be".
 pub type Expected = &'static str;
 
@@ -162,6 +166,33 @@ pub fn backoff(text: &str) -> Result<Backoff, Expected> {
     }
 }
 
+/// Where a group without an offset begins: `earliest`, `latest`, an age such as `24h ago`, or a moment.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn start(text: &str) -> Result<Start, Expected> {
+    const UNITS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
+    /// Ten years: longer than anybody keeps records, and far from where dates end.
+    const LONGEST: u64 = 3_650 * 86_400;
+    let age = |text: &str| {
+        let text = text.trim().strip_suffix(" ago")?;
+        let seconds = UNITS.iter().find_map(|(unit, factor)| {
+            let number = text.trim_end().strip_suffix(unit)?;
+            whole_number(number)?.checked_mul(*factor)
+        });
+        seconds.filter(|seconds| *seconds <= LONGEST).map(Duration::from_secs)
+    };
+    match text {
+        "earliest" => Ok(Start::Earliest),
+        "latest" => Ok(Start::Latest),
+        _ => age(text)
+            .map(Start::Ago)
+            .or_else(|| Some(Start::At(DateTime::parse_from_rfc3339(text.trim()).ok()?.with_timezone(&Utc))))
+            .ok_or("`earliest`, `latest`, an age such as `24h ago` or `7d ago`, or a moment such as `2026-11-22T08:00:00Z`"),
+    }
+}
+
 /// A topic's name as Kafka takes it.
 ///
 /// # Errors
@@ -239,6 +270,11 @@ mod tests {
         assert_eq!(backoff("200ms").map(|backoff| backoff.max), Ok(Duration::from_millis(200)));
         assert_eq!(concurrency("64"), Ok(64));
         assert_eq!(brokers(" a:1 , b:2,"), Ok("a:1,b:2".to_owned()));
+        assert_eq!(start("latest"), Ok(Start::Latest));
+        assert_eq!(start("24h ago"), Ok(Start::Ago(Duration::from_secs(86_400))));
+        assert_eq!(start("7d ago"), Ok(Start::Ago(Duration::from_secs(7 * 86_400))));
+        let moment = start("2026-11-22T09:00:00+01:00").map(|start| format!("{start:?}"));
+        assert_eq!(moment, Ok("At(2026-11-22T08:00:00Z)".to_owned()));
         assert_eq!(health("off"), Ok(None));
         assert_eq!(
             health("9394").map(|address| address.map(|address| address.to_string())),
@@ -263,6 +299,9 @@ mod tests {
         }
         for text in ["0s..1s", "2s..1s", "1s..", "..", "1s...2s"] {
             assert!(backoff(text).is_err(), "{text}");
+        }
+        for text in ["", "Latest", "24h", "ago", "1 week ago", "4000d ago", "-1h ago", "2026-11-22", "1763798400"] {
+            assert!(start(text).is_err(), "{text}");
         }
         for text in ["", ",", "a b:1", "a:0", "a:65536", ":9092", "a:x", "http://h/p"] {
             assert!(brokers(text).is_err(), "{text}");

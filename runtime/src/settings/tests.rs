@@ -32,7 +32,7 @@ static MANIFEST: Manifest = Manifest {
     ],
     consumers: &[
         entry("clicks", "${PREFIX:-}main", &[("tombstones", "skip")]),
-        entry("clicks", "audit", &[]),
+        entry("clicks", "audit", &[("start", "${SINCE:-latest}"), ("lost_position", "earliest")]),
         entry("events", "${PREFIX:-}main", &[("retry.backoff", "200ms..5s")]),
     ],
 };
@@ -102,6 +102,10 @@ fn reads_the_manifest() {
     assert_eq!(settings.topic("events").unwrap().name, "eu.events");
     let tombstones: Vec<_> = settings.consumers.iter().map(|consumer| consumer.tombstones).collect();
     assert_eq!(tombstones, [Tombstones::Skip, Tombstones::Fail, Tombstones::Fail]);
+    let positions: Vec<_> =
+        settings.consumers.iter().map(|consumer| (consumer.start, consumer.lost_position)).collect();
+    let default = (Start::Earliest, LostPosition::Fail);
+    assert_eq!(positions, [default, (Start::Latest, LostPosition::Earliest), default]);
     let events = settings.consumer(&MANIFEST.consumers[2]).unwrap();
     assert_eq!((events.backoff.min, events.backoff.max), (Duration::from_millis(200), Duration::from_secs(5)));
 }

@@ -54,6 +54,7 @@ impl Reader<'_> {
                 }
             }
             Takes::Duration => self.variables(&text, &entry.value)? || self.is_duration(key, &text),
+            Takes::Start => self.variables(&text, &entry.value)? || self.is_start(key, &text),
             Takes::Backoff => self.variables(&text, &entry.value)? || self.is_backoff(key, &text),
             Takes::Size => self.variables(&text, &entry.value)? || self.is_size(key, &text),
             Takes::Topics
@@ -194,6 +195,17 @@ impl Reader<'_> {
             Diagnostic::error(codes::INVALID_DURATION, text.span, message)
                 .help(format!("write `{}: {}`; units are `ms`, `s`, `m` and `h`", key.name, key.example)),
         );
+        false
+    }
+
+    fn is_start(&mut self, key: &Key, text: &Text) -> bool {
+        let Err(expected) = karafka::settings::parse::start(&text.value) else { return true };
+        let message = format!("{} is not a value of `{}`", quote(&text.value), key.name);
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_VALUE, text.span, message);
+        self.report(match nearest(&text.value, ["earliest", "latest"]) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")).suggest(text.span, near),
+            None => diagnostic.help(format!("it takes {expected}")),
+        });
         false
     }
 

@@ -147,7 +147,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ("not-supported jobs", "app: a\njobs: { backend: redis, url: \"${REDIS_URL}\" }\n"),
     ("not-supported jobs word", "app: a\njobs: redis\n"),
     ("not-supported delivery", "app: a\ngroups:\n  g: { delivery: exactly_once }\n  h: { delivery: at_most_once }\n"),
-    ("not-supported start", "app: a\ntopics:\n  orders: { controller: A, start: latest, lost_position: latest }\n"),
+    (
+        "unknown-value start",
+        "app: a\ndefaults: { start: latst }\ntopics:\n  a: { controller: A, start: yesterday }\n  b: { controller: B, start: 24h }\n  \
+         c: { controller: C, lost_position: skip }\n",
+    ),
     ("not-supported schema", "app: a\nmessages:\n  Order: { schema: schemas/order.json }\n"),
     ("not-supported header", "app: a\nmessages:\n  A: { id: u8 }\n  E: { one_of: { a: A }, by: header:type }\n"),
     (

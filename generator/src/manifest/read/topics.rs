@@ -180,7 +180,8 @@ impl Reader<'_> {
                 });
             }
             "jobs" => settings.jobs = self.consumer_jobs(key, entry),
-            // `start` and `lost_position` take the one word that is also what happens without them.
+            "start" => settings.start = self.value(key, entry),
+            "lost_position" => settings.lost_position = self.value(key, entry),
             _ => {
                 self.value(key, entry);
             }

@@ -1,0 +1,208 @@
+//! What is finished is not done again: after a crash, after a lost assignment, beside commits of other programs.
+
+use std::collections::BTreeMap;
+
+use super::{source::Source, *};
+use crate::{
+    client::CommitError,
+    engine::{progress::Progress, start_on},
+};
+
+static KEYED: Manifest = Manifest {
+    settings: &[("kafka.consumer.session.timeout.ms", "400")],
+    groups: &[GroupEntry { name: "shop", settings: &[("ordering", "key")] }],
+    consumers: &[ConsumerEntry { emits: &[], ..PLAIN.consumers[0] }],
+    ..PLAIN
+};
+
+/// An app on a [`Source`].
+struct Stall {
+    source: Source,
+    runtime: tokio::runtime::Runtime,
+    state: Arc<State>,
+    notes: Arc<Notes>,
+}
+
+impl Stall {
+    /// A partition with the records `0..count`, each with a key of its own.
+    fn with_records(count: u64) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
+        let stall = Self { source: Source::default(), runtime, state: Arc::default(), notes: Arc::default() };
+        (0..count).for_each(|number| stall.source.send(&format!("k{number}"), &number.to_string()));
+        stall
+    }
+
+    fn start(&self) -> Running {
+        let app = App::new(&KEYED)
+            .consumer::<OrdersWorker, crate::parser::Json, crate::interchanger::Json>(&KEYED.consumers[0]);
+        let flags = Flags { default_environment: Some("development"), ..Flags::default() };
+        let settings = Settings::read(&KEYED, &BTreeMap::new(), &flags).expect("settings");
+        let brokers = Brokers { address: String::new(), embedded: true };
+        let (state, notes) = (Arc::clone(&self.state), Arc::clone(&self.notes));
+        let connect = self.source.connect();
+        let handle = self.runtime.handle();
+        start_on(&connect, app.manifest, app.routes, &settings, &brokers, state, notes, handle).expect("it starts")
+    }
+
+    /// How often each number was handled.
+    fn handled(&self) -> BTreeMap<u64, u32> {
+        let mut handled = BTreeMap::new();
+        for (_, number) in self.state.seen.lock().expect("no panic").iter() {
+            *handled.entry(*number).or_default() += 1;
+        }
+        handled
+    }
+
+    #[track_caller]
+    fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !done(self) {
+            let handled = self.handled();
+            let (commit, notes) = (self.source.commit(), self.notes.0.lock().expect("no panic").clone());
+            assert!(Instant::now() < end, "{what} did not come; {handled:?}; {commit:?}; {notes:#?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn fail(&self, number: u64, times: u32) {
+        self.state.fails.lock().expect("no panic").insert(number, times);
+    }
+
+    fn noted(&self, words: &str) -> usize {
+        self.notes.0.lock().expect("no panic").iter().filter(|note| note.contains(words)).count()
+    }
+}
+
+fn once(numbers: std::ops::Range<u64>) -> BTreeMap<u64, u32> {
+    numbers.map(|number| (number, 1)).collect()
+}
+
+/// If this fails, a crash under `ordering: key` repeats everything behind one slow key, or gives a poison record its
+/// attempts back.
+#[test]
+fn a_crash_repeats_only_what_was_not_finished() {
+    let stall = Stall::with_records(50);
+    stall.fail(3, u32::MAX);
+    stall.fail(7, u32::MAX);
+    let running = stall.start();
+    stall.until("a commit that says all but two", |stall| {
+        let Some((offset, Some(metadata))) = stall.source.commit() else { return false };
+        let mut progress = Progress::decode(metadata.as_bytes(), offset);
+        offset == 3
+            && progress.take_attempt(7) > 2
+            && progress.take_attempt(3) > 2
+            && (4..50).all(|offset| offset == 7 || progress.pass(offset))
+    });
+    let first_attempts = stall.noted("attempt: 1,");
+    // To Kafka the process is dead: nothing that it still says is heard.
+    stall.source.cut();
+    running.join();
+    stall.fail(3, 0);
+    stall.fail(7, 0);
+    stall.source.send("k50", "50");
+    let running = stall.start();
+    stall.until("the rest", |stall| stall.source.commit() == Some((51, None)));
+    running.join();
+    assert_eq!(stall.handled(), once(0..51));
+    assert_eq!(stall.noted("attempt: 1,"), first_attempts, "attempts go on where they were");
+}
+
+/// If this fails, an outage that outlives the session repeats everything since the last commit that went through.
+#[test]
+fn a_lost_partition_that_comes_back_repeats_nothing() {
+    let stall = Stall::with_records(50);
+    stall.fail(3, u32::MAX);
+    stall.source.answer_commits(Some(CommitError { reason: "no coordinator".to_owned(), is_metadata: false }));
+    let running = stall.start();
+    stall.until("all but one", |stall| stall.handled().len() == 49 && stall.source.commits() > 0);
+    stall.source.lose();
+    stall.until("the loss", |stall| stall.noted("Lost {") == 1);
+    stall.fail(3, 0);
+    stall.source.answer_commits(None);
+    stall.source.assign();
+    stall.until("a commit of all", |stall| stall.source.commit() == Some((50, None)));
+    let end = running.join();
+    assert_eq!((stall.handled(), end.handled), (once(0..50), 50));
+}
+
+/// If this fails, a person who moves a group back to handle records again sees them skipped in silence.
+#[test]
+fn a_group_that_was_moved_back_starts_there() {
+    let stall = Stall::with_records(20);
+    let running = stall.start();
+    stall.until("all", |stall| stall.source.commit() == Some((20, None)));
+    stall.source.lose();
+    stall.until("the loss", |stall| stall.noted("Lost {") == 1);
+    stall.source.set_commit(5, None);
+    stall.source.assign();
+    stall.until("all again", |stall| stall.handled().values().sum::<u32>() == 35);
+    running.join();
+    assert!((5..20).all(|number| stall.handled()[&number] == 2));
+}
+
+/// If this fails, what another program has left in a commit skips records, or keeps the app from starting.
+#[test]
+fn the_metadata_of_others_is_ignored() {
+    for metadata in ["", "kafka-streams-2.3", "K1", "K1AAAAAAAAAAAA", "{\"host\":\"a\"}"] {
+        let stall = Stall::with_records(6);
+        stall.source.set_commit(2, Some(metadata));
+        let running = stall.start();
+        stall.until("all from 2", |stall| stall.source.commit() == Some((6, None)));
+        running.join();
+        assert_eq!(stall.handled(), once(2..6), "{metadata}");
+    }
+}
+
+/// If this fails, a broker that takes little metadata takes no commit at all.
+#[test]
+fn a_commit_does_not_fail_for_its_metadata() {
+    let stall = Stall::with_records(20);
+    stall.fail(9, u32::MAX);
+    let refusal = CommitError { reason: "metadata too large".to_owned(), is_metadata: true };
+    stall.source.answer_commits(Some(refusal));
+    let running = stall.start();
+    stall.until("a commit", |stall| stall.source.commit() == Some((9, None)));
+    running.join();
+}
+
+/// If this fails, a process that was stopped for longer than its session begins records that are somebody else's.
+#[test]
+fn a_process_that_stood_still_begins_nothing_before_the_group_has_answered() {
+    let stall = Stall::with_records(1);
+    let running = stall.start();
+    stall.until("a commit", |stall| stall.source.commit() == Some((1, None)));
+    stall.source.freeze(true);
+    std::thread::sleep(Duration::from_millis(500));
+    stall.source.answer_commits(Some(CommitError { reason: "unknown member".to_owned(), is_metadata: false }));
+    stall.source.send("k1", "1");
+    let asked = stall.source.commits();
+    stall.source.freeze(false);
+    stall.until("questions", |stall| stall.source.commits() >= asked + 3);
+    assert_eq!(stall.handled(), once(0..1));
+    stall.source.answer_commits(None);
+    stall.until("the record", |stall| stall.source.commit() == Some((2, None)));
+    running.join();
+    assert!(stall.noted("stood still") > 0);
+}
+
+/// If this fails, what is finished and tried gets lost on its way through librdkafka and the broker.
+#[test]
+fn finished_records_and_attempts_survive_a_restart_through_kafka() {
+    static KEYED: Manifest =
+        Manifest { groups: &[GroupEntry { name: "shop", settings: &[("ordering", "key")] }], ..PLAIN };
+    let shop = Shop::open();
+    for number in 0..20 {
+        shop.send(Some(&format!("k{number}")), Some(&number.to_string()));
+    }
+    shop.state.fails.lock().expect("no panic").extend([(0, u32::MAX), (1, u32::MAX)]);
+    let running = shop.start_as(&KEYED);
+    shop.until("all but two", |shop| shop.seen().len() == 18 && shop.noted("attempt: 3,") == 2);
+    running.join();
+    let first_attempts = shop.noted("attempt: 1,");
+    shop.state.fails.lock().expect("no panic").extend([(0, 1), (1, 1)]);
+    let running = shop.start_as(&KEYED);
+    shop.until("the two", |shop| shop.seen().len() >= 20);
+    assert_eq!(running.join().handled, 2);
+    assert_eq!(shop.noted("attempt: 1,"), first_attempts);
+}
