@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rdkafka::{
     ClientConfig, ClientContext, Message as _,
+    config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
     message::DeliveryResult,
     producer::{Producer as _, ProducerContext, ThreadedProducer},
@@ -12,7 +13,7 @@ use tokio::sync::oneshot;
 
 pub use crate::client::outgoing::{Delivered, Outgoing};
 use crate::client::{
-    native,
+    self, native,
     outgoing::{Acknowledge, Report},
 };
 
@@ -50,7 +51,11 @@ pub struct Producer {
 /// Hands each report to whom it belongs, on the producer's own thread.
 pub(crate) struct Acknowledgements;
 
-impl ClientContext for Acknowledgements {}
+impl ClientContext for Acknowledgements {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+}
 
 impl ProducerContext for Acknowledgements {
     type DeliveryOpaque = Report;

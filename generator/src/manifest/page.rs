@@ -73,6 +73,7 @@ fn takes(takes: &Takes) -> String {
         Takes::Number(range) => format!("a whole number, {} to {}", range.start(), range.end()),
         Takes::DeadLetter => "a topic's key, or a name in Kafka; `{topic}` is the topic's name".to_owned(),
         Takes::Duration => "a duration".to_owned(),
+        Takes::Start => "`earliest`, `latest`, an age such as `24h ago`, or a moment (RFC 3339)".to_owned(),
         Takes::Backoff => "a duration, or a range of them".to_owned(),
         Takes::Size => "a size in KiB, MiB or GiB".to_owned(),
         Takes::Topics => "a list of topics' keys".to_owned(),

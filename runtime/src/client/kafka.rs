@@ -15,6 +15,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use rdkafka::{
     ClientConfig, ClientContext, Offset, TopicPartitionList,
+    config::RDKafkaLogLevel,
     consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     types::RDKafkaRespErr,
@@ -54,6 +55,10 @@ impl Events {
 }
 
 impl ClientContext for Events {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        super::log(level, facility, message);
+    }
+
     fn error(&self, _error: KafkaError, _reason: &str) {
         // The same error comes through `poll`, where it is an event.
     }

@@ -8,6 +8,7 @@ use std::{collections::VecDeque, time::Duration};
 
 pub(crate) use kafka::KafkaClient;
 pub(crate) use native::Wake;
+use rdkafka::config::RDKafkaLogLevel;
 
 use crate::{
     Record,
@@ -144,4 +145,10 @@ pub(crate) trait Client: Send {
 
     /// Leaves the group. `clean` says that no lane holds a record or queue any more.
     fn close(self: Box<Self>, clean: bool);
+}
+
+/// librdkafka's own log. What a person must know comes as an event, in our words and not with every attempt; this is for
+/// those who look into the client: `KARAFKA_LOG=librdkafka=debug`.
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    tracing::debug!(target: "librdkafka", ?level, facility, "{message}");
 }
