@@ -1,27 +1,18 @@
 //! The app: every consumer of the manifest, ready to run.
 
-use std::{future::Future, process::ExitCode, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
-    FromState, Interchanger, Parser, Result, Routed, Worker,
-    engine::consumer::{Consumer, TypedConsumer},
+    FromState, Interchanger, Parser, Routed, Worker,
+    engine::consumer::{Route, TypedConsumer},
     manifest::{ConsumerEntry, Manifest},
-    server,
+    worker::MessageOf,
 };
 
-/// What the worker `W` performs.
-pub(crate) type MessageOf<W> = <<W as Worker>::Controller as Routed>::Message;
-
-/// An app with the state `S`, made by the generated `app()`.
+/// An app with the state `S`, made by the generated `app()`; `App::run` runs it.
 pub struct App<S> {
     pub(crate) manifest: &'static Manifest,
     pub(crate) routes: Vec<Route<S>>,
-}
-
-/// A consumer that is built once the app's state is there.
-pub(crate) struct Route<S> {
-    pub(crate) entry: &'static ConsumerEntry,
-    pub(crate) build: fn(&S) -> Arc<dyn Consumer<S>>,
 }
 
 impl<S: Send + Sync + 'static> App<S> {
@@ -42,17 +33,5 @@ impl<S: Send + Sync + 'static> App<S> {
     {
         self.routes.push(Route { entry, build: |state| Arc::new(TypedConsumer::<W, P, I>::from_state(state)) });
         self
-    }
-
-    /// Runs what the command line says, `server` if it says nothing, and gives the exit status: 0 after a clean end,
-    /// 1 when the app could not start or its client gave up, 2 when a stop had to be forced or the call is wrong.
-    ///
-    /// `build_state` is called once, before the first record.
-    pub fn run<F, Fut>(self, build_state: F) -> ExitCode
-    where
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<S>>,
-    {
-        server::main(self, build_state)
     }
 }

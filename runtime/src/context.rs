@@ -46,8 +46,21 @@ impl<C: Routed> Context<C> {
     /// The future is ready when the record is on its way. The offset of the message at work counts as done only when
     /// Kafka has acknowledged all that it sent; a record that Kafka did not take is sent again, with a backoff.
     ///
-    /// ```ignore
-    /// ctx.emit(topics::OrderConfirmed, &confirmed).key(customer).header("source", "shop").await?;
+    /// ```
+    /// # use karafka::{Context, EmittedBy, Result, Routed, Topic};
+    /// # #[derive(Clone, Copy)] struct OrderConfirmed;
+    /// # impl Topic for OrderConfirmed {
+    /// #     type Message = String;
+    /// #     const KEY: &'static str = "order_confirmed";
+    /// #     fn encode(message: &String) -> Result<Vec<u8>> { karafka::topic::encode_text(message) }
+    /// # }
+    /// # struct Orders;
+    /// # impl Routed for Orders { type State = (); type Message = String; const NAME: &'static str = "Orders"; }
+    /// # impl EmittedBy<Orders> for OrderConfirmed {}
+    /// # async fn perform(ctx: &Context<Orders>, confirmed: String) -> Result {
+    /// ctx.emit(OrderConfirmed, &confirmed).key("c-1993").header("source", "shop").await?;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn emit<'a, T: EmittedBy<C>>(&'a self, _topic: T, message: &T::Message) -> Emit<'a, C> {
         self.emit_value(T::KEY, T::encode(message).map(Some), T::key(message))

@@ -33,7 +33,7 @@ pub struct Manifest {
 pub struct GroupEntry {
     /// Its id in Kafka as the manifest writes it, `${…}` unread.
     pub name: &'static str,
-    /// `concurrency`, `memory`, `protocol`, `assignor`, `instance_id`, as far as the manifest names them.
+    /// `concurrency`, `ordering`, `protocol`, `assignor`, `instance_id`, `memory`, `window`, as far as the manifest names them.
     pub settings: &'static [Setting],
 }
 
@@ -65,6 +65,7 @@ pub struct ConsumerEntry {
     pub interchanger: &'static str,
     /// Keys of the topics that the controller may send to, in alphabetical order.
     pub emits: &'static [&'static str],
-    /// `tombstones`, `retry.backoff`, as far as the manifest names them.
+    /// `dead_letter` (`{topic}` stands for the topic's name in Kafka), `retry.attempts`, `retry.backoff`, `timeout`,
+    /// `tombstones`, as far as the manifest names them.
     pub settings: &'static [Setting],
 }

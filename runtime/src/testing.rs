@@ -4,11 +4,11 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, PoisonError},
-    time::Duration,
 };
 
+pub use crate::engine::consumer::Verdict;
 use crate::{
-    App, Error, OwnedRecord,
+    App, OwnedRecord,
     engine::{
         consumer::Consumer,
         shared::{AppShared, EmitScope},
@@ -19,11 +19,15 @@ use crate::{
 
 /// An app whose consumers are called one record at a time; what they emit is kept instead of sent.
 ///
-/// ```ignore
-/// let harness = Harness::new(app(), State::build().await?);
+/// ```
+/// # async fn test(app: karafka::App<()>) {
+/// use karafka::testing::Harness;
+///
+/// let harness = Harness::new(app, ());
 /// let outcome = harness.consume("orders", r#"{"id":"…","total":"12.50"}"#).await;
 /// assert!(outcome.is_done(), "{outcome}");
 /// assert_eq!(outcome.emitted("order_confirmed").len(), 1);
+/// # }
 /// ```
 pub struct Harness<S> {
     manifest: &'static Manifest,
@@ -87,7 +91,8 @@ impl<S: Send + Sync + 'static> Harness<S> {
             let keys: Vec<_> = self.manifest.consumers.iter().map(|entry| entry.topic).collect();
             panic!("nobody consumes `{topic}`; karafka.yml has consumers for {}", keys.join(", "));
         };
-        consumer.once(Arc::clone(&self.app), record.into(), *tombstones).await
+        let (verdict, scope) = consumer.once(Arc::clone(&self.app), record.into(), *tombstones).await;
+        Outcome::new(verdict, scope)
     }
 }
 
@@ -99,30 +104,10 @@ pub struct Outcome {
     emitted: Vec<(&'static str, OwnedRecord)>,
 }
 
-/// How an attempt ended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Verdict {
-    /// Performed.
-    Done,
-    /// Skipped by `before_enqueue` or `tombstones: skip`, with the reason.
-    Skipped(String),
-    /// Put off by `before_enqueue`.
-    Deferred(Duration),
-    /// `before_enqueue` or `perform` gave an error: it would be tried again.
-    Failed(Error),
-    /// `before_enqueue` or `perform` panicked: it would be tried again.
-    Panicked(String),
-    /// The parser gave an error: the partition would wait.
-    Unparseable(Error),
-}
-
 impl Outcome {
-    pub(crate) fn new(verdict: Verdict, scope: &EmitScope) -> Self {
+    fn new(verdict: Verdict, scope: EmitScope) -> Self {
         let emitted = match scope {
-            EmitScope::Captured(captured) => {
-                std::mem::take(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner))
-            }
+            EmitScope::Captured(captured) => captured.into_inner().unwrap_or_else(PoisonError::into_inner),
             EmitScope::Lane { .. } => Vec::new(),
         };
         Self { verdict, emitted }

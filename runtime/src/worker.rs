@@ -4,8 +4,8 @@ use std::future::Future;
 
 use crate::{Context, Controller, Error, Message, Result, Routed};
 
-/// The message that a worker performs.
-type MessageOf<W> = Message<<<W as Worker>::Controller as Routed>::Message>;
+/// What the worker `W` performs, parsed.
+pub(crate) type MessageOf<W> = <<W as Worker>::Controller as Routed>::Message;
 
 /// Performs the messages of one controller; derived for each, and yours to write where the manifest names one.
 ///
@@ -24,7 +24,7 @@ pub trait Worker: Send + Sync + 'static {
     fn perform(
         &self,
         controller: &Self::Controller,
-        message: &MessageOf<Self>,
+        message: &Message<MessageOf<Self>>,
         ctx: &Context<Self::Controller>,
     ) -> impl Future<Output = Result> + Send
     where
@@ -39,7 +39,7 @@ pub trait Worker: Send + Sync + 'static {
     fn after_failure(
         &self,
         _failure: &Failure<'_>,
-        _message: Option<&MessageOf<Self>>,
+        _message: Option<&Message<MessageOf<Self>>>,
         _ctx: &Context<Self::Controller>,
     ) -> impl Future<Output = ()> + Send
     where
@@ -53,7 +53,7 @@ pub trait Worker: Send + Sync + 'static {
     fn gave_up(
         &self,
         _failure: &Failure<'_>,
-        _message: Option<&MessageOf<Self>>,
+        _message: Option<&Message<MessageOf<Self>>>,
         _ctx: &Context<Self::Controller>,
     ) -> impl Future<Output = ()> + Send
     where

@@ -1,8 +1,10 @@
 //! `karafka check`: is the manifest right, and the crate in step with it?
 
+use std::fs;
+
 use karafka_generator::{
     compile,
-    plan::{Entry, Options, Plan, Tree},
+    plan::{Entry, Options, Plan, Tree, lacks_feature},
     render::Renderer,
 };
 
@@ -34,7 +36,12 @@ const GLANCE: usize = 12;
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let app = App::find(shell)?;
     let source = app.source(shell)?;
-    let compiled = compile(&source);
+    let mut compiled = compile(&source);
+    if let Ok(cargo) = fs::read_to_string(app.root.join("Cargo.toml")) {
+        let missing = compiled.features.into_iter().filter(|(feature, _)| lacks_feature(&cargo, feature));
+        compiled.diagnostics.extend(missing.map(|(_, warning)| warning));
+        compiled.diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    }
     shell.out(&shell.diagnostics(&source, &compiled.diagnostics, shell.color_out()))?;
     let Some(model) = compiled.model else {
         shell.summary(&count(errors(&compiled.diagnostics), "error"));

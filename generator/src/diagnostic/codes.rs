@@ -55,6 +55,9 @@ codes! {
     INVALID_NAME = "invalid-name", Manifest, "A name holds a character that it cannot, such as a letter that only looks like another one.";
     INVALID_TOPIC_NAME = "invalid-topic-name", Manifest, "Kafka does not take this as the name of a topic.";
     ENGINE_OPTION = "engine-option", Manifest, "The librdkafka property belongs to the engine, or has a key of its own in the manifest.";
+    UNKNOWN_OPTION = "unknown-option", Manifest, "The property is not one of librdkafka's.";
+    INVALID_OPTION = "invalid-option", Manifest, "The librdkafka property does not take this value.";
+    MISSING_FEATURE = "missing-feature", Manifest, "The librdkafka property needs a feature of `karafka` that the app's Cargo.toml has to name.";
     INVALID_TYPE = "invalid-type", Manifest, "The text is not a type of the manifest.";
     QUOTED_TYPE = "quoted-type", Manifest, "Types are written without quotes.";
     RESERVED_FIELD = "reserved-field", Manifest, "A field is called like a key of messages and must stand under `fields:`.";
@@ -77,6 +80,11 @@ codes! {
     DUPLICATE_CONSUMER = "duplicate-consumer", Model, "A topic has two consumers in one group.";
     SHARED_WORKER = "shared-worker", Model, "One worker would serve two controllers.";
     UNWRITABLE_TOPIC = "unwritable-topic", Model, "It is not known how to write the topic that `emits` names.";
+    OWN_DEAD_LETTER = "own-dead-letter", Model, "A topic is its own dead letter topic, or dead letters go round in a circle.";
+    TYPED_DEAD_LETTER = "typed-dead-letter", Model, "A dead letter topic holds the raw records of any source, and the manifest gives it a type.";
+    MISSING_DEAD_LETTER = "missing-dead-letter", Model, "Attempts are limited, and there is no dead letter topic for what fails after the last one.";
+    LONGER_THAN_A_STOP = "longer-than-a-stop", Model, "A wait is longer than a stop of the app takes.";
+    IDLE_ORDERING = "idle-ordering", Model, "Records may go at once, and only one does.";
     UNUSED_GROUP = "unused-group", Model, "No consumer is in the group that `groups` describes.";
 }
 

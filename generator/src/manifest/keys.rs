@@ -99,10 +99,14 @@ pub enum Takes {
     Brokers,
     /// A topic's name in Kafka, with `${…}`.
     TopicName,
+    /// A topic's key, or a name in Kafka with `${…}` and `{topic}`.
+    DeadLetter,
     /// The id of a group or of one of its members, with `${…}`.
     Id,
     /// A whole number in a range, or `${…}`.
     Number(RangeInclusive<u64>),
+    /// A duration such as `30s`, or `${…}`.
+    Duration,
     /// A range of durations such as `1s..30s`, or `${…}`.
     Backoff,
     /// A size such as `64MiB`, or `${…}`.
@@ -168,19 +172,16 @@ const fn not_yet(
 const CONCURRENCY: RangeInclusive<u64> = 1..=65_536;
 /// Kafka itself advises against more partitions in a whole cluster.
 const PARTITIONS: RangeInclusive<u64> = 1..=100_000;
+/// A wider window costs more memory than anybody has.
+const WINDOW: RangeInclusive<u64> = 1..=10_000_000;
+/// The first one counts.
+const ATTEMPTS: RangeInclusive<u64> = 1..=1_000_000;
 
 const IN_PROCESS: &[Word] = &[
     now("in_process"),
     later("redis", "jobs run in this process: take it out, and an offset counts as done when `perform` has returned"),
 ];
-const ORDERING: &[Word] = &[
-    now("partition"),
-    later("key", "records are handled in the order of their partition: take it out; more partitions give more at once"),
-    later(
-        "none",
-        "records are handled in the order of their partition: take it out; more partitions give more at once",
-    ),
-];
+const ORDERING: &[Word] = &[now("partition"), now("key"), now("none")];
 const DELIVERY: &[Word] = &[
     now("at_least_once"),
     later("at_most_once", "records are handled at least once: take it out, and make `perform` bear a repeat"),
@@ -217,7 +218,7 @@ pub const KEYS: &[Key] = &[
         &[Root],
         "defaults",
         Takes::Keys(Defaults),
-        "{ retry: { backoff: 1s..30s } }",
+        "{ dead_letter: \"{topic}.dead\" }",
         "For every consumer that does not say otherwise.",
     ),
     key(&[Root], "messages", Takes::Named(Message), "{ Order: { id: uuid } }", "The types of what topics carry."),
@@ -306,12 +307,12 @@ pub const KEYS: &[Key] = &[
     key(&[Group], "assignor", Takes::Choice(ASSIGNORS), "cooperative-sticky", "How partitions are shared out."),
     key(&[Group], "instance_id", Takes::Id, "${HOSTNAME}", "This process's name, for static membership."),
     key(&[Group], "memory", Takes::Size, "64MiB", "How much may be in flight and fetched ahead."),
-    not_yet(
+    key(
         &[Group],
         "window",
+        Takes::Number(WINDOW),
         "100000",
-        "How many records between the oldest unfinished and the newest in flight.",
-        "the window is 100,000 records: take it out",
+        "How many records of a partition may lie between the oldest unfinished and the newest in flight.",
     ),
     key(&[Group], "delivery", Takes::Choice(DELIVERY), "at_least_once", "What is promised of each record."),
     key(
@@ -354,7 +355,13 @@ pub const KEYS: &[Key] = &[
         "skip",
         "What becomes of records without a value; they fail by default.",
     ),
-    key(CONSUMERS, "retry", Takes::Keys(Retry), "{ backoff: 1s..30s }", "How a failing record is tried again."),
+    key(
+        CONSUMERS,
+        "retry",
+        Takes::Keys(Retry),
+        "{ attempts: 5, backoff: 1s..30s }",
+        "How a failing record is tried again.",
+    ),
     key(CONSUMERS, "jobs", Takes::Choice(IN_PROCESS), "in_process", "Where this consumer's jobs run."),
     key(CONSUMERS, "start", Takes::Choice(START), "earliest", "Where a group without an offset begins."),
     key(
@@ -364,19 +371,13 @@ pub const KEYS: &[Key] = &[
         "fail",
         "What happens when retention has passed the group's offset.",
     ),
-    not_yet(
-        CONSUMERS,
-        "timeout",
-        "30s",
-        "How long one perform may take.",
-        "a perform may take as long as it needs: take it out, and bound slow calls in `perform` itself",
-    ),
-    not_yet(
+    key(CONSUMERS, "timeout", Takes::Duration, "30s", "How long one attempt may take; as long as it needs by default."),
+    key(
         CONSUMERS,
         "dead_letter",
-        "orders.dead",
-        "Where records go that cannot be handled.",
-        "a record that fails is tried again for ever at the longest backoff and never skipped: take it out",
+        Takes::DeadLetter,
+        "\"{topic}.dead\"",
+        "The topic where records go that cannot be handled; without one they are tried again for ever.",
     ),
     not_yet(
         CONSUMERS,
@@ -421,12 +422,12 @@ pub const KEYS: &[Key] = &[
         "1s..30s",
         "The first and the longest wait before a record is tried again.",
     ),
-    not_yet(
+    key(
         &[Retry],
         "attempts",
+        Takes::Number(ATTEMPTS),
         "5",
-        "How often a record is tried before it goes to the dead letter topic.",
-        "a record that fails is tried again for ever at the longest backoff and never skipped: take it out",
+        "How often a record is tried before it goes to the dead letter topic, the first time counted.",
     ),
     not_yet(&[Batch], "size", "500", "How many records at most.", "each record is handled by itself: take `batch` out"),
     not_yet(

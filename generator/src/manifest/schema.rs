@@ -5,10 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    keys::{Key, SECTIONS, Section, Takes},
-    options,
-};
+use super::keys::{Key, SECTIONS, Section, Takes};
 
 const VARIABLE: &str = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*|\?)?\}";
 const DURATION: &str = "[0-9]+(ms|s|m|h)";
@@ -122,13 +119,17 @@ fn value(key: &Key) -> Value {
             { "type": "integer", "minimum": range.start(), "maximum": range.end() },
             { "type": "string", "pattern": format!("^([0-9]|{VARIABLE})+$") },
         ] }),
+        Takes::DeadLetter => {
+            json!({ "type": "string", "pattern": format!(r"^([A-Za-z0-9._-]|\{{topic\}}|{VARIABLE})+$") })
+        }
+        Takes::Duration => json!({ "type": "string", "pattern": format!("^{DURATION}$|{VARIABLE}") }),
         Takes::Backoff => json!({ "type": "string", "pattern": format!(r"^{DURATION}(\.\.{DURATION})?$|{VARIABLE}") }),
         Takes::Size => json!({ "type": "string", "pattern": format!("^[0-9]+(KiB|MiB|GiB)$|{VARIABLE}") }),
         Takes::Topics => json!({ "type": "array", "items": text(), "uniqueItems": true }),
         Takes::Options => json!({
             "type": ["object", "null"],
             "additionalProperties": text(),
-            "propertyNames": { "not": { "enum": options::ALWAYS_REFUSED } },
+            "propertyNames": { "not": { "enum": karafka::settings::refused_options().collect::<Vec<_>>() } },
         }),
         Takes::Keys(section) => reference(*section),
         Takes::Named(section) => {
@@ -262,13 +263,17 @@ mod tests {
             "app: a\ntopics: { t: { contoller: A } }",
             "app: a\ntopics: { t: { parser: json } }",
             "app: a\ntopics: { t: { controller: a } }",
-            "app: a\ntopics: { t: { controller: A, dead_letter: x } }",
+            "app: a\ntopics: { t: { controller: A, dead_letter: a/b } }",
+            "app: a\ntopics: { t: { controller: A, timeout: 30 } }",
+            "app: a\ntopics: { t: { controller: A, retry: { attempts: 0 } } }",
             "app: a\ntopics: { t: { controller: A, emits: x } }",
             "app: a\ntopics: { 'a b': {} }",
             "app: a\ntopics: { t: { consumers: [{ group: g }] } }",
             "app: a\nconcurrency: lots",
             "app: a\nconcurrency: 0",
-            "app: a\ngroups: { g: { ordering: key } }",
+            "app: a\ngroups: { g: { ordering: offset } }",
+            "app: a\ngroups: { g: { window: 0 } }",
+            "app: a\ngroups: { g: { delivery: exactly_once } }",
             "app: a\ngroups: { g: { memory: 64MB } }",
             "app: a\nkafka: { options: { group.id: x } }",
             "app: a\nmessages: { M: { schema: a.json } }",

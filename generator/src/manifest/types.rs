@@ -58,7 +58,7 @@ pub struct Environment {
 pub struct Group {
     /// Its id.
     pub name: Text,
-    /// `concurrency`, `ordering` (`partition`), `protocol`, `assignor`, `instance_id`, `memory`, `delivery`
+    /// `concurrency`, `ordering`, `protocol`, `assignor`, `instance_id`, `memory`, `window`, `delivery`
     /// (`at_least_once`): those that this version can do, checked, in the order of the file.
     pub settings: Vec<(Text, Text)>,
 }
@@ -74,8 +74,14 @@ pub struct ConsumerSettings {
     pub interchanger: Option<Text>,
     /// `tombstones: deliver | skip | fail`
     pub tombstones: Option<Text>,
+    /// `retry: { attempts: 5 }`, a number or `${…}`
+    pub attempts: Option<Text>,
     /// `retry: { backoff: 1s..30s }`
     pub backoff: Option<Text>,
+    /// `timeout:` of an attempt, a duration or `${…}`
+    pub timeout: Option<Text>,
+    /// `dead_letter:`, a topic's key, or a name in Kafka with `${…}` and `{topic}`
+    pub dead_letter: Option<Text>,
     /// `jobs: in_process`, the only backend of this version.
     pub jobs: Option<Text>,
 }

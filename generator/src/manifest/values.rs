@@ -1,6 +1,6 @@
 //! Single values of the manifest: numbers, durations, sizes, `${…}`, names.
 
-use crate::source::Span;
+use crate::{names::look_alike, source::Span};
 
 /// What `${…}` a text holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,26 +211,6 @@ fn script(character: char) -> &'static str {
         '\u{ff00}'..='\u{ffef}' => "full width",
         _ => "not ASCII",
     }
-}
-
-/// The ASCII character that another one is easily taken for.
-fn look_alike(character: char) -> Option<char> {
-    const PAIRS: &[(&str, &str)] = &[
-        ("АВЕКМНОРСТУХІЈЅԚԜ", "ABEKMHOPCTYXIJSQW"),
-        ("аеорсухіјѕԁԛԝһ", "aeopcyxijsdqwh"),
-        ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX"),
-        ("ονρ", "ovp"),
-        ("‐‑‒–—−", "------"),
-        ("\u{a0}\u{2007}\u{202f}", "   "),
-        ("：∶", "::"),
-    ];
-    if let '\u{ff01}'..='\u{ff5e}' = character {
-        return char::from_u32(u32::from(character) - 0xfee0);
-    }
-    PAIRS.iter().find_map(|(foreign, ascii)| {
-        let at = foreign.chars().position(|c| c == character)?;
-        ascii.chars().nth(at)
-    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::{
     Consumer, Controller, Part, PartRef, Payload, Setting, Worker,
     collisions::{self, Named},
     controllers::{self, Handled},
+    dead_letters::DeadLetters,
     emits,
     messages::Messages,
     report::Report,
@@ -39,13 +40,14 @@ pub(super) struct Consumers {
 pub(super) fn resolve<'a>(
     app: &str,
     manifest: &'a Manifest,
-    declared: &Declared<'a>,
+    declared: &'a Declared<'a>,
     messages: &Messages<'_>,
     report: &mut Report<'_>,
 ) -> Consumers {
     let mut resolver = Resolver {
         app,
         defaults: &manifest.defaults,
+        dead_letters: DeadLetters::new(declared, &manifest.defaults),
         parts: Parts::default(),
         workers: HashMap::new(),
         handled: Vec::new(),
@@ -54,10 +56,11 @@ pub(super) fn resolve<'a>(
     };
     let default_parser = resolver.part(manifest.defaults.parser.as_ref(), Role::Parser);
     let default_interchanger = resolver.part(manifest.defaults.interchanger.as_ref(), Role::Interchanger);
-    for topic in &declared.topics {
-        let payload = resolver.topic(topic.written, messages, (&default_parser, &default_interchanger));
+    for (at, topic) in declared.topics.iter().enumerate() {
+        let payload = resolver.topic(at, topic.written, messages, (&default_parser, &default_interchanger));
         resolver.found.payloads.push(payload);
     }
+    resolver.dead_letters.check_circles(resolver.report);
     for (role, constants) in &resolver.parts.named {
         collisions::check(*role, constants, messages, resolver.report);
     }
@@ -76,6 +79,7 @@ struct Parts {
 struct Resolver<'r, 'a, 's> {
     app: &'r str,
     defaults: &'a ConsumerSettings,
+    dead_letters: DeadLetters<'a>,
     parts: Parts,
     /// Names and paths of workers, with the controller of each and the place that names it.
     workers: HashMap<String, (Constant, Span)>,
@@ -89,6 +93,7 @@ impl<'a> Resolver<'_, 'a, '_> {
     /// The consumers of a topic, and what the topic carries.
     fn topic(
         &mut self,
+        at: usize,
         topic: &'a manifest::Topic,
         messages: &Messages<'_>,
         (default_parser, default_interchanger): (&Option<PartRef>, &Option<PartRef>),
@@ -155,7 +160,7 @@ impl<'a> Resolver<'_, 'a, '_> {
                 parser,
                 interchanger,
                 emits: Vec::new(),
-                settings: self.settings(settings),
+                settings: self.settings(at, settings, messages),
             };
             self.handled.push((resolved, consumer, payload));
         }
@@ -243,12 +248,17 @@ impl<'a> Resolver<'_, 'a, '_> {
         typed.clone()
     }
 
-    fn settings(&self, own: &ConsumerSettings) -> Vec<Setting> {
-        let settings = [
+    /// In alphabetical order.
+    fn settings(&mut self, at: usize, own: &'a ConsumerSettings, messages: &Messages<'_>) -> Vec<Setting> {
+        let mut settings = self.dead_letters.settings(at, own, messages, self.report);
+        let others = [
             ("retry.backoff", own.backoff.as_ref().or(self.defaults.backoff.as_ref())),
+            ("timeout", own.timeout.as_ref().or(self.defaults.timeout.as_ref())),
             ("tombstones", own.tombstones.as_ref().or(self.defaults.tombstones.as_ref())),
         ];
-        settings.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.value.clone()))).collect()
+        let others = others.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.value.clone())));
+        settings.extend(others);
+        settings
     }
 
     fn finish(mut self) -> Consumers {

@@ -7,6 +7,7 @@ mod circles;
 mod collisions;
 mod consumers;
 mod controllers;
+mod dead_letters;
 mod emits;
 mod endless;
 mod lookup;
@@ -18,6 +19,7 @@ mod scalar;
 mod topics;
 mod types;
 pub mod value;
+mod waits;
 
 pub use resolve::resolve;
 pub use types::*;
@@ -37,13 +39,15 @@ pub struct Compiled {
     pub model: Option<Model>,
     /// Everything that reading and resolving found, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
+    /// What is wrong unless the app's Cargo.toml names a feature; see [`manifest::missing_features`].
+    pub features: Vec<(&'static str, Diagnostic)>,
 }
 
 /// Reads and resolves a manifest. Total: any text gives a model, or at least one error.
 #[must_use]
 pub fn compile(source: &Source) -> Compiled {
     let (manifest, mut diagnostics) = manifest::read(source);
-    let Some(manifest) = manifest else { return Compiled { model: None, diagnostics } };
+    let Some(manifest) = manifest else { return Compiled { diagnostics, ..Compiled::default() } };
     let (model, resolved) = resolve(source, &manifest);
     let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
     let refused: HashSet<usize> = diagnostics.iter().filter(|d| is_error(d)).map(|d| d.span.start).collect();
@@ -54,7 +58,8 @@ pub fn compile(source: &Source) -> Compiled {
     });
     diagnostics.extend(new);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
-    Compiled { model: model.filter(|_| refused.is_empty()), diagnostics }
+    let features = manifest::missing_features(&manifest);
+    Compiled { model: model.filter(|_| refused.is_empty()), diagnostics, features }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{
     consumers::{self, Consumers},
     messages,
     report::Report,
-    topics,
+    topics, waits,
 };
 use crate::{
     diagnostic::{Diagnostic, codes},
@@ -16,8 +16,9 @@ use crate::{
     source::Source,
 };
 
-/// What a group says that the runtime reads; `ordering` and `delivery` can only say what is so anyway.
-const GROUP_SETTINGS: [&str; 5] = ["assignor", "concurrency", "instance_id", "memory", "protocol"];
+/// What a group says that the runtime reads; `delivery` can only say what is so anyway.
+const GROUP_SETTINGS: [&str; 7] =
+    ["assignor", "concurrency", "instance_id", "memory", "ordering", "protocol", "window"];
 
 /// Resolves a manifest: fills in every default, derives every name, and checks everything together.
 ///
@@ -36,7 +37,8 @@ pub fn resolve(source: &Source, manifest: &Manifest) -> (Option<Model>, Vec<Diag
     let messages = messages::resolve(&manifest.messages, &mut report);
     let declared = topics::declare(&manifest.topics, &messages, &mut report);
     let consumers = consumers::resolve(app, manifest, &declared, &messages, &mut report);
-    let groups = groups(&manifest.groups, &consumers, &mut report);
+    let groups = groups(manifest, &consumers, &mut report);
+    waits::check(manifest, &mut report);
 
     if app.is_empty() || report.has_errors() {
         return (None, report.finish());
@@ -92,14 +94,15 @@ fn environments(environments: &[manifest::Environment]) -> Vec<(String, Vec<Sett
 }
 
 /// The groups that consumers are in, with what the manifest says of them.
-fn groups(written: &[manifest::Group], consumers: &Consumers, report: &mut Report<'_>) -> Vec<Group> {
+fn groups(manifest: &Manifest, consumers: &Consumers, report: &mut Report<'_>) -> Vec<Group> {
     let used: BTreeSet<&str> = consumers.consumers.iter().map(|consumer| consumer.group.as_str()).collect();
     let mut groups: BTreeMap<&str, Vec<Setting>> = used.iter().map(|name| (*name, Vec::new())).collect();
-    for group in written {
+    for group in &manifest.groups {
         if let Some(settings) = groups.get_mut(group.name.value.as_str()) {
             let known = group.settings.iter().filter(|(key, _)| GROUP_SETTINGS.contains(&key.value.as_str()));
             *settings = known.map(|(key, value)| (key.value.clone(), value.value.clone())).collect();
             settings.sort();
+            check_ordering(group, manifest, report);
         } else if !consumers.broken {
             let name = &group.name.value;
             let help = match report.nearest(name, used.iter().copied()) {
@@ -111,4 +114,17 @@ fn groups(written: &[manifest::Group], consumers: &Consumers, report: &mut Repor
         }
     }
     groups.into_iter().map(|(name, settings)| Group { name: name.to_owned(), settings }).collect()
+}
+
+/// Records that may go at once, in a group that performs one at a time.
+fn check_ordering(group: &manifest::Group, manifest: &Manifest, report: &mut Report<'_>) {
+    let setting = |name: &str| group.settings.iter().find(|(key, _)| key.value == name).map(|(_, value)| value);
+    let Some(ordering) = setting("ordering").filter(|ordering| ordering.value != "partition") else { return };
+    let of_environments = manifest.environments.iter().any(|environment| environment.concurrency.is_some());
+    let concurrency = setting("concurrency").or(manifest.concurrency.as_ref().filter(|_| !of_environments));
+    let Some(concurrency) = concurrency.filter(|concurrency| concurrency.value == "1") else { return };
+    let words = format!("`ordering: {}` lets records go at once, and `concurrency: 1` does not", ordering.value);
+    let help = "raise `concurrency`, or take `ordering` out: one record at a time is in the order of its partition";
+    let diagnostic = Diagnostic::warning(codes::IDLE_ORDERING, ordering.span, words);
+    report.add(diagnostic.related(concurrency.span, "one at a time").help(help));
 }

@@ -137,7 +137,8 @@ pub struct Consumer {
     pub interchanger: PartRef,
     /// Keys of the topics that it may send to, in alphabetical order.
     pub emits: Vec<String>,
-    /// `tombstones`, `retry.backoff`, as far as the manifest or its defaults name them.
+    /// `dead_letter`, `retry.attempts`, `retry.backoff`, `timeout`, `tombstones`, as far as the manifest or its defaults
+    /// name them. A dead letter topic is its name in Kafka as written; `{topic}` is left in it.
     pub settings: Vec<Setting>,
 }
 

@@ -16,15 +16,17 @@ pub(super) fn plain(text: &str) -> Option<String> {
 }
 
 /// The ASCII character that a person would take `c` for, by the confusables of Unicode's UTS 39 that a keyboard or a
-/// word processor really produces: Cyrillic and Greek letters, full-width forms, dashes.
-fn look_alike(c: char) -> Option<char> {
+/// word processor really produces: Cyrillic and Greek letters, full-width forms, dashes, blanks.
+pub(crate) fn look_alike(c: char) -> Option<char> {
     const TWINS: &[(&str, &str)] = &[
-        ("АВЕЅІЈКМНОРСТХУ", "ABESIJKMHOPCTXY"),
+        ("АВЕЅІЈКМНОРСТХУԚԜ", "ABESIJKMHOPCTXYQW"),
         ("аеѕіјорсхуһԁԛԝ", "aesijopcxyhdqw"),
         ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX"),
-        ("ονι", "ovi"),
+        ("ονιρ", "ovip"),
         ("‐‑‒–—−", "------"),
         ("’‘", "''"),
+        ("\u{a0}\u{2007}\u{202f}", "   "),
+        ("∶", ":"),
     ];
     if ('\u{ff01}'..='\u{ff5e}').contains(&c) {
         return char::from_u32(c as u32 - 0xfee0);
@@ -33,4 +35,23 @@ fn look_alike(c: char) -> Option<char> {
         let index = twins.chars().position(|twin| twin == c)?;
         plain.chars().nth(index)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, a letter is said to look like another one than it does.
+    #[test]
+    fn twins_stand_in_pairs() {
+        for (text, wanted) in [
+            ("АВЕЅІЈКМНОРСТХУԚԜ", "ABESIJKMHOPCTXYQW"),
+            ("аеѕіјорсхуһԁԛԝ", "aesijopcxyhdqw"),
+            ("ονιρ", "ovip"),
+            ("‐–—−’‘\u{a0}∶：Ａｚ", "----'' ::Az"),
+        ] {
+            assert_eq!(plain(text).as_deref(), Some(wanted));
+        }
+        assert_eq!(plain("größe"), None);
+    }
 }

@@ -29,11 +29,39 @@ pub(super) fn with_dependencies(text: &str, runtime: &Dependency) -> Result<Stri
     Ok(if changed { document.to_string() } else { text.to_owned() })
 }
 
+/// Whether `Cargo.toml` surely builds the runtime without this feature; a workspace may say more than can be seen here.
+#[must_use]
+pub fn lacks_feature(text: &str, feature: &str) -> bool {
+    let Ok(document) = text.parse::<DocumentMut>() else { return false };
+    let runtime = document.get("dependencies").and_then(|table| table.get("karafka"));
+    let Some(runtime) = runtime else { return false };
+    if runtime.get("workspace").is_some() {
+        return false;
+    }
+    let features = runtime.get("features").and_then(Item::as_array);
+    !features.is_some_and(|features| features.iter().any(|one| one.as_str() == Some(feature)))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
     use super::*;
+
+    /// If this fails, an app without TLS is called right, or one with it is warned for ever.
+    #[test]
+    fn a_feature_that_is_missing_is_seen() {
+        for (line, lacks) in [
+            ("karafka = \"0.1\"", true),
+            ("karafka = { version = \"0.1\", features = [\"zstd\"] }", true),
+            ("karafka = { path = \"../runtime\", features = [\"zstd\", \"ssl\"] }", false),
+            ("karafka.workspace = true", false),
+            ("serde = \"1\"", false),
+        ] {
+            assert_eq!(lacks_feature(&format!("[dependencies]\n{line}\n"), "ssl"), lacks, "{line}");
+        }
+        assert!(!lacks_feature("[dependencies", "ssl"));
+    }
 
     /// If this fails, a command rewrites what a person keeps in `Cargo.toml`.
     #[test]

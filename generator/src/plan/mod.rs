@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub use apply::{ApplyError, apply, recover};
+pub use cargo::lacks_feature;
 pub use lock::Lock;
 pub use tree::{Entry, Tree, TreeError};
 

@@ -2,6 +2,7 @@
 
 mod kafka;
 pub(crate) mod native;
+pub(crate) mod outgoing;
 
 use std::{collections::VecDeque, time::Duration};
 

@@ -17,15 +17,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rdkafka::{Offset, TopicPartitionList, error::RDKafkaErrorCode, message::BorrowedMessage, util::IntoOpaque as _};
+use rdkafka::{
+    Offset, TopicPartitionList, error::RDKafkaErrorCode, message::BorrowedMessage, producer::ProducerContext,
+    util::IntoOpaque as _,
+};
 use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
 
-use super::{Delivery, TopicPartition};
-use crate::{
-    Record,
-    producer::{Acknowledgements, Outgoing, Report},
-    topic::Key,
+use super::{
+    Delivery, TopicPartition,
+    outgoing::{Outgoing, Report},
 };
+use crate::{Record, topic::Key};
 
 /// How many records one call moves out of a partition's queue.
 const BATCH: usize = 256;
@@ -360,8 +362,8 @@ fn code_of(code: Code) -> Result<(), String> {
 /// # Errors
 ///
 /// librdkafka's code, such as a queue that is full, with the report back.
-pub(crate) fn produce(
-    producer: &rdkafka::client::Client<Acknowledgements>,
+pub(crate) fn produce<C: ProducerContext<DeliveryOpaque = Report>>(
+    producer: &rdkafka::client::Client<C>,
     outgoing: &Outgoing,
     report: Report,
 ) -> Result<(), (RDKafkaErrorCode, Report)> {
@@ -441,6 +443,29 @@ pub(crate) fn outgoing(message: &BorrowedMessage<'_>) -> Outgoing {
         value: record.value().map(<[u8]>::to_vec),
         headers: record.headers().into_iter().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect(),
     }
+}
+
+/// The names of librdkafka's properties, those of topics too; without other names of the same.
+pub(crate) fn property_names() -> Vec<String> {
+    let mut names = Vec::new();
+    // SAFETY: `pairs` is an array of `count` strings or nulls that end in NUL, a name and then its value.
+    let mut collect = |pairs: *mut *const std::ffi::c_char, count: usize| unsafe {
+        for &name in slice::from_raw_parts(pairs, count).iter().step_by(2).filter(|name| !name.is_null()) {
+            names.push(CStr::from_ptr(name).to_string_lossy().into_owned());
+        }
+        sys::rd_kafka_conf_dump_free(pairs, count);
+    };
+    let mut count = 0;
+    // SAFETY: each configuration is made here, asked and freed once; dumps are copied and freed.
+    unsafe {
+        let config = sys::rd_kafka_conf_new();
+        collect(sys::rd_kafka_conf_dump(config, &mut count), count);
+        sys::rd_kafka_conf_destroy(config);
+        let config = sys::rd_kafka_topic_conf_new();
+        collect(sys::rd_kafka_topic_conf_dump(config, &mut count), count);
+        sys::rd_kafka_topic_conf_destroy(config);
+    }
+    names
 }
 
 /// The mock cluster that a client with `test.mock.num.brokers` holds.

@@ -11,8 +11,8 @@ use std::{
 };
 
 use crate::{
-    Admission, Context, Controller, Error, Failure, Message, Parser, Record, Result, Routed, Worker, app::MessageOf,
-    worker::FailureKind,
+    Admission, Context, Controller, Error, Failure, Message, Parser, Record, Result, Routed, Worker,
+    worker::{FailureKind, MessageOf},
 };
 
 /// The parts of a consumer: worker, controller, parser and interchanger, built from the app's state.

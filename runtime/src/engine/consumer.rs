@@ -1,6 +1,6 @@
 //! One controller on one topic in one group, with its types: what a lane is opened on.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{runtime::Handle, task::JoinHandle};
 
@@ -10,12 +10,35 @@ use super::{
     shared::{AppShared, EmitScope},
 };
 use crate::{
-    Context, FromState, Parser, Record, Routed, Worker,
-    app::MessageOf,
+    Context, Error, FromState, Parser, Record, Routed, Worker,
+    manifest::ConsumerEntry,
     settings::Tombstones,
-    testing::{Outcome, Verdict},
-    worker::FailureKind,
+    worker::{FailureKind, MessageOf},
 };
+
+/// A consumer that is built once the app's state is there.
+pub(crate) struct Route<S> {
+    pub(crate) entry: &'static ConsumerEntry,
+    pub(crate) build: fn(&S) -> Arc<dyn Consumer<S>>,
+}
+
+/// How an attempt of [`Consumer::once`] ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Performed.
+    Done,
+    /// Skipped by `before_enqueue` or `tombstones: skip`, with the reason.
+    Skipped(String),
+    /// Put off by `before_enqueue`.
+    Deferred(Duration),
+    /// `before_enqueue` or `perform` gave an error: it would be tried again.
+    Failed(Error),
+    /// `before_enqueue` or `perform` panicked: it would be tried again.
+    Panicked(String),
+    /// The parser gave an error: the partition would wait.
+    Unparseable(Error),
+}
 
 /// A consumer without its types.
 pub(crate) trait Consumer<S>: Send + Sync {
@@ -28,7 +51,7 @@ pub(crate) trait Consumer<S>: Send + Sync {
         app: Arc<AppShared<S>>,
         record: Record,
         tombstones: Tombstones,
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+    ) -> Pin<Box<dyn Future<Output = (Verdict, EmitScope)> + Send + 'a>>;
 }
 
 /// A consumer with its types.
@@ -68,23 +91,23 @@ where
         app: Arc<AppShared<S>>,
         record: Record,
         tombstones: Tombstones,
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = (Verdict, EmitScope)> + Send + 'a>> {
         Box::pin(async move {
             let ctx: Context<W::Controller> = Context::new(app, EmitScope::Captured(Default::default()));
             let work = if record.value().is_some() {
                 match self.0.parse(record) {
                     Ok(message) => Work::Message(message),
-                    Err((_, error)) => return Outcome::new(Verdict::Unparseable(error), &ctx.scope),
+                    Err((_, error)) => return (Verdict::Unparseable(error), ctx.scope),
                 }
             } else {
                 match tombstones {
                     Tombstones::Deliver => Work::Tombstone(record),
                     Tombstones::Skip => {
-                        return Outcome::new(Verdict::Skipped(driver::TOMBSTONE_SKIPPED.to_owned()), &ctx.scope);
+                        return (Verdict::Skipped(driver::TOMBSTONE_SKIPPED.to_owned()), ctx.scope);
                     }
                     Tombstones::Fail => {
-                        let error = crate::Error::new(driver::TOMBSTONE_REFUSED);
-                        return Outcome::new(Verdict::Unparseable(error), &ctx.scope);
+                        let error = Error::new(driver::TOMBSTONE_REFUSED);
+                        return (Verdict::Unparseable(error), ctx.scope);
                     }
                 }
             };
@@ -95,7 +118,7 @@ where
                 Attempt::Failed(FailureKind::Panicked, error) => Verdict::Panicked(error.to_string()),
                 Attempt::Failed(_, error) => Verdict::Failed(error),
             };
-            Outcome::new(verdict, &ctx.scope)
+            (verdict, ctx.scope)
         })
     }
 }

@@ -24,13 +24,12 @@ use super::{
 };
 use crate::{
     Context, Error, Parser, Record, Routed, Worker,
-    app::MessageOf,
     client::{Assigned, Delivery, RecordQueue, TopicPartition},
     dead_letter::{self, Cause},
     manifest::ConsumerEntry,
     producer::{Delivered, Outgoing},
     settings::{Backoff, Ordering as Sorting, Tombstones},
-    worker::FailureKind,
+    worker::{FailureKind, MessageOf},
 };
 
 /// How many records a lane handles before it lets others have their turn.

@@ -26,16 +26,16 @@ use tokio::{runtime::Handle, sync::Semaphore};
 
 use self::{
     attempt::Bounds,
-    consumer::Consumer,
+    consumer::{Consumer, Route},
     driver::{ConsumerSettings, LaneParts},
     group::{Group, GroupEnd, GroupOrder, OpenLane},
     report::{Report, Reporter},
     shared::{AppShared, MemoryBudget},
 };
 use crate::{
-    App,
     client::KafkaClient,
     events::{Blocked, Event, Listener},
+    manifest::Manifest,
     producer::{Producer, SendError},
     settings::{self, Settings},
 };
@@ -90,16 +90,16 @@ pub(crate) struct Brokers {
     pub(crate) embedded: bool,
 }
 
-/// Starts every selected consumer of the app.
+/// Starts every selected consumer of an app.
 pub(crate) fn start<S: Send + Sync + 'static>(
-    app: App<S>,
+    manifest: &'static Manifest,
+    routes: Vec<Route<S>>,
     settings: &Settings,
     brokers: &Brokers,
     state: S,
     listener: Arc<dyn Listener>,
     runtime: &Handle,
 ) -> Result<Running, StartError> {
-    let App { manifest, routes } = app;
     let topics = manifest.topics.iter();
     let names: BTreeMap<_, _> = topics.map(|topic| (topic.key, kafka_name(settings, topic.key))).collect();
     let reporter = Arc::new(Reporter::new(listener, manifest, names.clone()));

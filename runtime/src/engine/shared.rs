@@ -14,7 +14,8 @@ use tokio::sync::Notify;
 use super::tracker::Sequence;
 use crate::{
     OwnedRecord, Result,
-    producer::{Acknowledge, Delivered, Outgoing, Producer},
+    client::outgoing::Acknowledge,
+    producer::{Delivered, Outgoing, Producer},
 };
 
 /// What every context of an app reaches.

@@ -179,7 +179,7 @@ impl Shop {
         let settings = Settings::read(&MANIFEST, &BTreeMap::new(), &flags).expect("settings");
         let brokers = Brokers { address: self.broker.address().to_owned(), embedded: true };
         let (state, notes) = (Arc::clone(&self.state), Arc::clone(&self.notes));
-        start(app, &settings, &brokers, state, notes, self.runtime.handle()).expect("it starts")
+        start(app.manifest, app.routes, &settings, &brokers, state, notes, self.runtime.handle()).expect("it starts")
     }
 
     fn seen(&self) -> Vec<(i32, u64)> {

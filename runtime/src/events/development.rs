@@ -106,10 +106,18 @@ impl Development {
                 let panicked = paint.red(&format!("panicked (attempt {attempt})"));
                 format!("{head}{panicked}: {message}\nagain in {}", Short(next))
             }
-            Event::Unparseable { record, message, error, dead_letter, .. } => {
+            Event::Unparseable { record, topic, message, error, dead_letter, .. } => {
                 let words = paint.red(&format!("cannot be parsed as {message}"));
-                let report = poison(record, &format!("{words}: {}", error.chain()), dead_letter);
-                format!("{report}\nhelp: {}", unparseable_help(&error.chain(), message))
+                let report = poison(record, topic, &format!("{words}: {}", error.chain()), dead_letter);
+                let help = unparseable_help(&error.chain(), message);
+                match dead_letter {
+                    Some(_) => format!("{report}\nhelp: in karafka.yml, {help}"),
+                    None => {
+                        format!(
+                            "{report}\nhelp: in karafka.yml, add `dead_letter: {topic}.dead` to `{topic}`, or {help}"
+                        )
+                    }
+                }
             }
             Event::DeadLettered { place, controller, attempts, error, topic } => {
                 let head = page.head(place, controller);
@@ -118,7 +126,7 @@ impl Development {
                 format!("{head}{gave_up}: {}\ngoes to {topic}", error.chain())
             }
             Event::TombstoneRefused { record, topic, dead_letter, .. } => {
-                let report = poison(record, &paint.red("has no value (a tombstone)"), dead_letter);
+                let report = poison(record, topic, &paint.red("has no value (a tombstone)"), dead_letter);
                 format!(
                     "{report}\nhelp: say at `{topic}` in karafka.yml what that means: `tombstones: skip`, or \
                      `tombstones: deliver` and a `perform_tombstone`"
@@ -251,7 +259,7 @@ fn repeat_words(to_repeat: u64) -> String {
 }
 
 /// A record that stopped its partition: where it is, what it holds, what waits.
-fn poison(record: &Record, words: &str, dead_letter: Option<&str>) -> String {
+fn poison(record: &Record, key_in_manifest: &str, words: &str, dead_letter: Option<&str>) -> String {
     let place = Place::from(record);
     let key = excerpt::key(record.key());
     let value = match record.value() {
@@ -260,7 +268,12 @@ fn poison(record: &Record, words: &str, dead_letter: Option<&str>) -> String {
     };
     let (topic, partition) = (place.topic, place.partition);
     let next = dead_letter.map_or_else(
-        || format!("partition {topic}/{partition} waits here until the app starts again; others go on"),
+        || {
+            format!(
+                "partition {topic}/{partition} waits here until the app starts again: no dead_letter is configured for \
+                 `{key_in_manifest}`; others go on"
+            )
+        },
         |dead_letter| format!("goes to {dead_letter}"),
     );
     format!("{place}  {words}\n{key}, {value}\n{next}")
@@ -271,14 +284,14 @@ pub(super) fn unparseable_help(error: &str, message: &str) -> String {
     let missing = error.split_once("missing field `").and_then(|(_, rest)| rest.split_once('`'));
     match (missing, message) {
         (Some((field, _)), _) => {
-            format!("write `{field}?:` in karafka.yml if the field may be missing, `karafka generate`, and start again")
+            format!("write `{field}?:` if the field may be missing; then `karafka generate`, and start again")
         }
         (None, "json") => {
-            "the value is not JSON: `parser: bytes` or `text`, or one of your own, in karafka.yml".to_owned()
+            "name the parser that fits what is not JSON: `parser: bytes`, `text`, or one of your own".to_owned()
         }
-        (None, _) => format!(
-            "mend `{message}` in karafka.yml, or name a parser of your own there, `karafka generate`, and start again"
-        ),
+        (None, _) => {
+            format!("mend `{message}`, or name a parser of your own; then `karafka generate`, and start again")
+        }
     }
 }
 

@@ -36,17 +36,21 @@ const FAILED: Status = 1;
 /// Stopped, and something that was begun is left.
 const FORCED: Status = 2;
 
-/// Runs what the process's arguments say, and gives its exit status.
-pub(crate) fn main<S, F, Fut>(app: App<S>, build_state: F) -> ExitCode
-where
-    S: Send + Sync + 'static,
-    F: FnOnce() -> Fut,
-    Fut: Future<Output = Result<S>>,
-{
-    ExitCode::from(run(app, build_state, std::env::args_os().collect()))
+impl<S: Send + Sync + 'static> App<S> {
+    /// Runs what the command line says, `server` if it says nothing, and gives the exit status: 0 after a clean end,
+    /// 1 when the app could not start or its client gave up, 2 when a stop had to be forced or the call is wrong.
+    ///
+    /// `build_state` is called once, before the first record.
+    pub fn run<F, Fut>(self, build_state: F) -> ExitCode
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<S>>,
+    {
+        ExitCode::from(run(self, build_state, std::env::args_os().collect()))
+    }
 }
 
-/// As [`main`], with the words of the command line given.
+/// As [`App::run`], with the words of the command line given.
 fn run<S, F, Fut>(app: App<S>, build_state: F, words: Vec<OsString>) -> Status
 where
     S: Send + Sync + 'static,

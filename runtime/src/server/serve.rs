@@ -81,7 +81,15 @@ where
         None => return CLEAN,
     };
     let manifest = app.manifest;
-    let running = match engine::start(app, &settings, &brokers, state, Arc::clone(&listener), runtime.handle()) {
+    let running = match engine::start(
+        app.manifest,
+        app.routes,
+        &settings,
+        &brokers,
+        state,
+        Arc::clone(&listener),
+        runtime.handle(),
+    ) {
         Ok(running) => running,
         Err(error) => return fail(&error.to_string()),
     };

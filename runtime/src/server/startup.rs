@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     events::status,
     manifest::{ConsumerEntry, Manifest},
-    settings::{DEVELOPMENT_PARTITIONS, Group, Settings},
+    settings::{DEVELOPMENT_PARTITIONS, Group, Ordering, Settings},
     topology::table,
 };
 
@@ -36,7 +36,12 @@ pub(super) fn page(manifest: &Manifest, settings: &Settings, place: Place, addre
     for group in settings.groups.iter().filter(|group| group.selected) {
         let topics = consumed_by(manifest, settings, group);
         let count = if topics.len() == 1 { "1 topic".to_owned() } else { format!("{} topics", topics.len()) };
-        let words = format!("{count}, concurrency {}, order by partition", group.concurrency);
+        let order = match group.ordering {
+            Ordering::Partition => "order by partition",
+            Ordering::Key => "order by key",
+            Ordering::None => "in no order",
+        };
+        let words = format!("{count}, concurrency {}, {order}", group.concurrency);
         rows.push(vec!["group".to_owned(), group.id.clone(), words]);
         for entry in topics {
             let mut words = format!("→ {}", entry.controller);

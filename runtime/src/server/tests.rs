@@ -12,7 +12,7 @@ static SHOP: Manifest = Manifest {
     settings: &[("concurrency", "16"), ("kafka.options.sasl.password", "${PASSWORD?}")],
     environments: &[],
     groups: &[
-        GroupEntry { name: "audit", settings: &[("concurrency", "4")] },
+        GroupEntry { name: "audit", settings: &[("concurrency", "4"), ("ordering", "key")] },
         GroupEntry { name: "${PREFIX:-}shop", settings: &[] },
     ],
     topics: &[

@@ -214,7 +214,7 @@ pub(super) fn consumer(
     let attempts = layers.entry(&key("retry.attempts"), entry.settings, "retry.attempts");
     let attempts = layers.read_optional(attempts, parse::attempts);
     let timeout = layers.entry(&key("timeout"), entry.settings, "timeout");
-    let timeout = layers.read_optional(timeout, parse::duration);
+    let timeout = layers.read_optional(timeout, parse::timeout);
     let dead_letter = layers.entry(&key("dead_letter"), entry.settings, "dead_letter");
     let dead_letter =
         layers.read_optional(dead_letter, |text| parse::topic_name(&text.replace("{topic}", kafka_topic)));

@@ -81,6 +81,14 @@ pub enum SettingError {
         /// What both become.
         name: String,
     },
+    /// A topic is its own dead letter topic.
+    #[error("the dead letter topic of `{topic}` is the topic itself, `{name}` in Kafka\n  name another one")]
+    OwnDeadLetter {
+        /// The topic's key.
+        topic: String,
+        /// Its name in Kafka.
+        name: String,
+    },
     /// A flag names a group or topic that is not there.
     #[error("`{flag}`: there is no {what} `{name}` that this app consumes\n  there is {known}")]
     UnknownName {

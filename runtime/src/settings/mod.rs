@@ -10,14 +10,20 @@ mod layers;
 mod options;
 pub mod parse;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 pub use entries::{Assignor, Consumer, Group, Ordering, Protocol, Tombstones, Topic};
 pub use error::SettingError;
 pub use expand::ExpandError;
 use layers::Layers;
 pub use layers::{Origin, Value};
-pub use options::{OptionError, check_option, compiled_in, is_secret, knows_option, refused, refused_option};
+pub use options::{
+    OptionError, check_option, compiled_in, is_secret, knows_option, option_names, refused, refused_option,
+    refused_options,
+};
 pub use parse::Backoff;
 
 use crate::manifest::{ConsumerEntry, Manifest};
@@ -166,6 +172,7 @@ impl Settings {
             values,
         };
         errors.extend(settings.names_that_meet());
+        errors.extend(settings.own_dead_letters());
         errors.extend(settings.select(flags));
         (settings, errors)
     }
@@ -186,11 +193,17 @@ impl Settings {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// The topics by their names in Kafka with their partitions, as an embedded broker makes them.
+    /// The topics by their names in Kafka with their partitions, as an embedded broker makes them; behind those of the
+    /// manifest, dead letter topics that are not there.
     #[must_use]
     pub fn development_topics(&self) -> Vec<(String, i32)> {
         let partitions = |topic: &Topic| topic.partitions.unwrap_or(DEVELOPMENT_PARTITIONS);
-        self.topics.iter().map(|topic| (topic.name.clone(), partitions(topic))).collect()
+        let mut topics: Vec<_> = self.topics.iter().map(|topic| (topic.name.clone(), partitions(topic))).collect();
+        let listed: BTreeSet<&str> = self.topics.iter().map(|topic| topic.name.as_str()).collect();
+        let dead_letters = self.consumers.iter().filter_map(|consumer| consumer.dead_letter.as_deref());
+        let unlisted: BTreeSet<&str> = dead_letters.filter(|name| !listed.contains(name)).collect();
+        topics.extend(unlisted.into_iter().map(|name| (name.to_owned(), DEVELOPMENT_PARTITIONS)));
+        topics
     }
 
     /// As an embedded broker needs it: that one has neither TLS nor passwords, so `security.protocol`, `ssl.*` and
@@ -229,6 +242,19 @@ impl Settings {
     #[must_use]
     pub fn consumer(&self, entry: &ConsumerEntry) -> Option<&Consumer> {
         self.consumers.iter().find(|consumer| consumer.topic == entry.topic && consumer.group == entry.group)
+    }
+
+    /// A record that cannot be handled would come back for ever.
+    fn own_dead_letters(&self) -> Vec<SettingError> {
+        let own = |consumer: &&Consumer| {
+            let name = self.topic(&consumer.topic).map(|topic| topic.name.as_str());
+            consumer.dead_letter.is_some() && consumer.dead_letter.as_deref() == name
+        };
+        let error = |consumer: &Consumer| SettingError::OwnDeadLetter {
+            topic: consumer.topic.clone(),
+            name: consumer.dead_letter.clone().unwrap_or_default(),
+        };
+        self.consumers.iter().filter(own).map(error).collect()
     }
 
     /// Two groups with one id would steal each other's partitions; two topics of one name would be consumed twice.

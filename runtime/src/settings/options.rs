@@ -7,21 +7,21 @@ use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaConfRes};
 const REFUSED: [(&str, &str); 14] = [
     ("auto.commit.enable", ENGINE_COMMITS),
     ("auto.commit.interval.ms", ENGINE_COMMITS),
-    ("auto.offset.reset", "a group without an offset begins at the earliest record; write nothing"),
+    ("auto.offset.reset", "leave it out: a group without an offset begins at the earliest record"),
     ("bootstrap.servers", "write `kafka.brokers`, or set KARAFKA_BROKERS"),
     ("enable.auto.commit", ENGINE_COMMITS),
     ("enable.auto.offset.store", ENGINE_COMMITS),
-    ("enable.partition.eof", "the engine sets it"),
-    ("group.id", "write `group` at the topic"),
+    ("enable.partition.eof", "leave it out: the engine sets it"),
+    ("group.id", "write `group` at the topic, or under `defaults`"),
     ("group.instance.id", "write `instance_id` at the group, under `groups`"),
     ("group.protocol", "write `protocol` at the group, under `groups`"),
     ("metadata.broker.list", "write `kafka.brokers`, or set KARAFKA_BROKERS"),
     ("offset.store.method", ENGINE_COMMITS),
     ("partition.assignment.strategy", "write `assignor` at the group, under `groups`"),
-    ("transactional.id", "the engine sets it"),
+    ("transactional.id", "leave it out: the engine sets it"),
 ];
 
-const ENGINE_COMMITS: &str = "the engine commits what was handled, and nothing else; leave it out";
+const ENGINE_COMMITS: &str = "leave it out: the engine commits what was handled, and nothing else";
 
 /// Why a property may not stand under `kafka.options`, `kafka.consumer` or `kafka.producer`: what to do instead.
 ///
@@ -38,6 +38,11 @@ pub fn refused_option(name: &str) -> Option<&'static str> {
 pub fn refused(name: &str, value: &str) -> Option<&'static str> {
     let harmless = matches!(name, "enable.auto.commit" | "enable.auto.offset.store") && value.trim() == "false";
     if harmless { None } else { refused_option(name) }
+}
+
+/// The properties that are refused whatever their value, in alphabetical order.
+pub fn refused_options() -> impl Iterator<Item = &'static str> {
+    REFUSED.iter().map(|(name, _)| *name).filter(|name| refused(name, "false").is_some())
 }
 
 /// What librdkafka has against a property.
@@ -94,6 +99,33 @@ pub fn check_option(name: &str, value: &str) -> Result<(), OptionError> {
 #[must_use]
 pub fn knows_option(name: &str) -> bool {
     !matches!(check_option(name, ""), Err(OptionError::Unknown { .. }))
+}
+
+/// What librdkafka does not list: names that it takes for others, and properties whose part may not be compiled in.
+const UNLISTED: [&str; 13] = [
+    "acks",
+    "compression.type",
+    "delivery.timeout.ms",
+    "linger.ms",
+    "max.in.flight",
+    "max.partition.fetch.bytes",
+    "retries",
+    "sasl.mechanism",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.key.location",
+    "ssl.key.password",
+    "ssl.keystore.location",
+];
+
+/// The properties of librdkafka in alphabetical order, for "did you mean"; [`knows_option`] knows some more names.
+#[must_use]
+pub fn option_names() -> Vec<String> {
+    let mut names = crate::client::native::property_names();
+    names.extend(UNLISTED.map(str::to_owned));
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The cargo feature that brings what librdkafka misses, from its words such as `OpenSSL not available at build time`.
@@ -160,6 +192,8 @@ mod tests {
     fn every_refused_option_is_one_of_librdkafkas() {
         for (name, _) in REFUSED {
             assert_ne!(check_option(name, ""), Err(OptionError::Unknown { name: name.to_owned() }), "{name}");
+            let lenient = matches!(name, "enable.auto.commit" | "enable.auto.offset.store");
+            assert_eq!(refused_options().any(|refused| refused == name), !lenient, "{name}");
         }
     }
 
@@ -168,6 +202,11 @@ mod tests {
     fn asks_librdkafka() {
         assert!(knows_option("fetch.min.bytes") && knows_option("ssl.ca.location") && !knows_option("fetch.min.byte"));
         assert_eq!(check_option("fetch.min.bytes", "1"), Ok(()));
+        let names = option_names();
+        for name in ["fetch.min.bytes", "ssl.ca.location", "auto.offset.reset", "compression.type"] {
+            assert!(names.iter().any(|known| known == name), "{name}");
+        }
+        assert!(names.len() > 100 && names.iter().all(|name| knows_option(name)));
         assert_eq!(check_option("fetch.min.byte", "1"), Err(OptionError::Unknown { name: "fetch.min.byte".into() }));
         assert!(matches!(check_option("fetch.min.bytes", "x"), Err(OptionError::Invalid { .. })));
         assert!(matches!(check_option("fetch.min\0", "x"), Err(OptionError::Invalid { .. })));

@@ -106,6 +106,18 @@ pub fn duration(text: &str) -> Result<Duration, Expected> {
         .ok_or("a time with its unit, up to a day, such as `500ms`, `30s` or `5m`")
 }
 
+/// How long an attempt may take: a [`duration`] of 1 ms or more.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn timeout(text: &str) -> Result<Duration, Expected> {
+    duration(text)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or("a time with its unit, from 1ms to a day, such as `500ms`, `30s` or `5m`")
+}
+
 /// How long a stop may take: a [`duration`] up to an hour.
 ///
 /// # Errors

@@ -258,3 +258,43 @@ fn an_embedded_broker_has_no_security() {
     assert_eq!(settings.options, BTreeMap::from([("socket.keepalive.enable".into(), "true".into())]));
     assert_eq!(settings.check_options(), Ok(()));
 }
+
+/// An app with dead letter topics: one of the manifest, and one that is not there.
+static DEADLY: Manifest = Manifest {
+    app: "deadly",
+    version: "0.1.0",
+    root: "/",
+    settings: &[("kafka.brokers", "kafka:9092")],
+    environments: &[],
+    groups: &[GroupEntry { name: "deadly", settings: &[("ordering", "key"), ("window", "500")] }],
+    topics: &[
+        TopicEntry { key: "clicks", message: "json", settings: &[("partitions", "12")] },
+        TopicEntry { key: "dead", message: "bytes", settings: &[("name", "${PREFIX:-}dead"), ("partitions", "1")] },
+        TopicEntry { key: "events", message: "json", settings: &[("name", "${PREFIX:-}events")] },
+    ],
+    consumers: &[
+        entry("clicks", "deadly", &[("dead_letter", "${DEAD:-eu.dead}"), ("retry.attempts", "3")]),
+        entry("events", "deadly", &[("dead_letter", "{topic}.dead"), ("timeout", "${LIMIT:-5s}")]),
+    ],
+};
+
+/// If this fails, the first record that cannot be handled in development finds no topic to go to, or one of the
+/// wrong size.
+#[test]
+fn dead_letter_topics_are_made_in_development() {
+    let settings = Settings::read(&DEADLY, &variables(&[("PREFIX", "eu.")]), &Flags::default()).unwrap();
+    let wanted = [("clicks", 12), ("eu.dead", 1), ("eu.events", 4), ("eu.events.dead", 4)];
+    assert_eq!(settings.development_topics(), wanted.map(|(name, partitions)| (name.to_owned(), partitions)));
+}
+
+/// If this fails, a variable makes a topic its own dead letter topic, and one record goes round for ever; or an
+/// attempt has no time at all.
+#[test]
+fn what_variables_make_of_dead_letters_is_checked() {
+    let given = variables(&[("DEAD", "clicks"), ("LIMIT", "0s")]);
+    let errors = Settings::read(&DEADLY, &given, &Flags::default()).unwrap_err();
+    let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("`topics.events.timeout` is `0s`"), "{said:?}");
+    assert!(said[1].starts_with("the dead letter topic of `clicks` is the topic itself"), "{said:?}");
+}

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::{Topology, table};
 
 impl Topology {
-    /// The flow as a text: incoming ⇒ controller ⇒ outgoing, a row a consumer; topics with consumers first.
+    /// The flow as a text: incoming ⇒ controller ⇒ outgoing, a row a consumer; topics with consumers first. A column
+    /// says where records go that cannot be handled.
     #[must_use]
     pub fn flow_text(&self) -> String {
         let mut rows = Vec::new();
@@ -14,14 +15,24 @@ impl Topology {
             let consumers: Vec<_> = self.consumers_of(&topic.key).collect();
             if consumers.is_empty() {
                 let unused = self.senders_to(&topic.key).is_empty();
-                let words = if unused { "(nobody here, and nothing here sends to it)" } else { "(nobody here)" };
+                let dead = self.dead_letters_in(&topic.key);
+                let words = match (dead.as_slice(), unused) {
+                    ([], true) => "(nobody here, and nothing here sends to it)".to_owned(),
+                    ([], false) => "(nobody here)".to_owned(),
+                    ([first, second, third, _, ..], _) => {
+                        format!("(nobody here; dead letters of {first}, {second}, {third} and {} more)", dead.len() - 3)
+                    }
+                    (few, _) => format!("(nobody here; dead letters of {})", few.join(", ")),
+                };
                 elsewhere.push(vec![topic.key.clone(), format!("⇒ {words}")]);
             }
             for (index, consumer) in consumers.iter().enumerate() {
                 let key = if index == 0 { topic.key.as_str() } else { "" };
                 let group = if consumers.len() > 1 { format!(" [{}]", consumer.group) } else { String::new() };
                 let emits = if consumer.emits.is_empty() { "(end)".to_owned() } else { consumer.emits.join(", ") };
-                rows.push(vec![key.to_owned(), format!("⇒ {}{group}", consumer.controller), format!("⇒ {emits}")]);
+                let mut row = vec![key.to_owned(), format!("⇒ {}{group}", consumer.controller), format!("⇒ {emits}")];
+                row.extend(consumer.dead_letter.iter().map(|topic| format!("✗ {topic}")));
+                rows.push(row);
             }
         }
         if rows.is_empty() && elsewhere.is_empty() {
@@ -33,7 +44,11 @@ impl Topology {
         for row in rows.iter_mut().chain(&mut elsewhere) {
             row[0] = format!("{:widest$}", row[0]);
         }
-        format!("{}\n{}{}", self.app, table(&rows, "  ", "   "), table(&elsewhere, "  ", "   "))
+        let legend = match rows.iter().any(|row| row.len() > 3) {
+            true => "\n  ✗ where records go that cannot be handled\n",
+            false => "",
+        };
+        format!("{}\n{}{}{legend}", self.app, table(&rows, "  ", "   "), table(&elsewhere, "  ", "   "))
     }
 
     /// The flow as JSON.
@@ -41,13 +56,19 @@ impl Topology {
     pub fn flow_json(&self) -> String {
         let topics = self.topics.iter().map(|topic| {
             let consumers = self.consumers_of(&topic.key).map(|consumer| {
-                json!({ "controller": consumer.controller, "group": consumer.group, "emits": consumer.emits })
+                json!({
+                    "controller": consumer.controller,
+                    "group": consumer.group,
+                    "emits": consumer.emits,
+                    "dead_letter": consumer.dead_letter,
+                })
             });
             json!({
                 "topic": topic.key,
                 "message": topic.message,
                 "consumers": consumers.collect::<Vec<_>>(),
                 "sent_by": self.senders_to(&topic.key),
+                "dead_letters_of": self.dead_letters_in(&topic.key),
             })
         });
         let flow = json!({ "app": self.app, "topics": topics.collect::<Vec<_>>() });

@@ -1,11 +1,12 @@
 //! `flow` for programs that draw: mermaid and dot.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
-use super::Topology;
+use super::{Consumer, Topology};
 
 impl Topology {
-    /// The flow as a mermaid flowchart: topics round, controllers square, topics that nobody here consumes dashed.
+    /// The flow as a mermaid flowchart: topics round, controllers square, topics that nobody here consumes dashed, and
+    /// so is the way of dead letters.
     #[must_use]
     pub fn flow_mermaid(&self) -> String {
         let mut text = "flowchart LR\n".to_owned();
@@ -19,11 +20,15 @@ impl Topology {
         for (from, to) in self.edges() {
             let _ = writeln!(text, "  {from} --> {to}");
         }
+        for (from, to) in self.dead_letter_edges() {
+            let _ = writeln!(text, "  {from} -. dead letters .-> {to}");
+        }
         text.push_str("  classDef elsewhere stroke-dasharray: 4\n");
         text
     }
 
-    /// The flow in Graphviz's language: topics round, controllers square, topics that nobody here consumes dashed.
+    /// The flow in Graphviz's language: topics round, controllers square, topics that nobody here consumes
+    /// dashed, and so is the way of dead letters.
     #[must_use]
     pub fn flow_dot(&self) -> String {
         let mut text = format!("digraph {} {{\n  rankdir=LR\n", dot(&self.app));
@@ -36,6 +41,9 @@ impl Topology {
         }
         for (from, to) in self.edges() {
             let _ = writeln!(text, "  {from} -> {to}");
+        }
+        for (from, to) in self.dead_letter_edges() {
+            let _ = writeln!(text, "  {from} -> {to} [label=\"dead letters\", style=dashed]");
         }
         text.push_str("}\n");
         text
@@ -65,10 +73,26 @@ impl Topology {
                 edges.extend(controller.clone().zip(topic_id(emitted)));
             }
         }
-        let mut seen = std::collections::BTreeSet::new();
-        edges.retain(|edge| seen.insert(edge.clone()));
-        edges
+        once(edges)
     }
+
+    /// The same from controllers to dead letter topics.
+    fn dead_letter_edges(&self) -> Vec<(String, String)> {
+        let controllers = self.controllers();
+        let edge = |consumer: &Consumer| {
+            let dead_letter = consumer.dead_letter.as_deref()?;
+            let from = controllers.binary_search(&consumer.controller.as_str()).ok()?;
+            let to = self.topics.iter().position(|topic| topic.key == dead_letter)?;
+            Some((format!("c{from}"), format!("t{to}")))
+        };
+        once(self.consumers.iter().filter_map(edge).collect())
+    }
+}
+
+fn once(mut edges: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut seen = BTreeSet::new();
+    edges.retain(|edge| seen.insert(edge.clone()));
+    edges
 }
 
 /// A text between mermaid's quotes: its own escapes, and nothing that it would take for HTML.

@@ -14,6 +14,7 @@ fn consumer(topic: &str, group: &str, controller: &str, emits: &[&str]) -> Consu
         parser: "json".to_owned(),
         interchanger: "json".to_owned(),
         emits: emits.iter().map(|topic| (*topic).to_owned()).collect(),
+        dead_letter: None,
     }
 }
 
@@ -48,6 +49,12 @@ fn shop() -> Topology {
         consumer("clicks", "audit", "Clicks::AuditController", &["warehouse.stock"]),
         consumer("warehouse.stock", "shop", "Stock::LevelsController", &["orders"]),
     ];
+    let mut consumers = consumers;
+    for at in [0, 1, 4] {
+        consumers[at].dead_letter = Some("graveyard".to_owned());
+    }
+    consumers[2].dead_letter = Some("shipments.dead".to_owned());
+    consumers[3].dead_letter = Some("returns".to_owned());
     let mut topics: Vec<_> = topics.iter().map(|(key, message)| topic(key, message)).collect();
     topics.push(topic("returns", "json"));
     Topology::new("shop".to_owned(), topics, consumers)
@@ -113,23 +120,44 @@ fn comes_from_what_was_compiled_in() {
         groups: &[],
         topics: &[
             TopicEntry { key: "sent", message: "Order", settings: &[] },
-            TopicEntry { key: "orders", message: "Order", settings: &[] },
+            TopicEntry { key: "orders", message: "Order", settings: &[("name", "${P:-}orders")] },
+            TopicEntry { key: "dead", message: "bytes", settings: &[("name", "${P:-}orders.dead")] },
         ],
-        consumers: &[ConsumerEntry {
-            topic: "orders",
-            group: "myapp",
-            controller: "OrdersController",
-            worker: "OrdersWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &["sent"],
-            settings: &[],
-        }],
+        consumers: &[
+            ConsumerEntry {
+                topic: "orders",
+                group: "audit",
+                controller: "AuditController",
+                worker: "AuditWorker",
+                parser: "json",
+                interchanger: "json",
+                emits: &[],
+                settings: &[("dead_letter", "audit.dead"), ("timeout", "1s")],
+            },
+            ConsumerEntry {
+                topic: "orders",
+                group: "myapp",
+                controller: "OrdersController",
+                worker: "OrdersWorker",
+                parser: "json",
+                interchanger: "json",
+                emits: &["sent"],
+                settings: &[("dead_letter", "{topic}.dead")],
+            },
+        ],
     };
+    let mut audit = consumer("orders", "audit", "AuditController", &[]);
+    // Not in the manifest: a topic of its own.
+    audit.dead_letter = Some("audit.dead".to_owned());
+    let mut orders = consumer("orders", "myapp", "OrdersController", &["sent"]);
+    // In the manifest under this key.
+    orders.dead_letter = Some("dead".to_owned());
     let written = Topology::new(
         "myapp".to_owned(),
-        vec![topic("orders", "Order"), topic("sent", "Order")],
-        vec![consumer("orders", "myapp", "OrdersController", &["sent"])],
+        vec![topic("orders", "Order"), topic("sent", "Order"), topic("dead", "bytes")],
+        vec![audit, orders],
     );
+    assert!(written.topics.contains(&topic("audit.dead", "bytes")));
+    assert_eq!(written.dead_letters_in("dead"), ["orders"]);
     assert_eq!(Topology::from(&MANIFEST), written);
 }

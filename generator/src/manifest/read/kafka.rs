@@ -1,10 +1,12 @@
 //! `kafka:`: brokers, and properties of librdkafka.
 
+use karafka::settings::{OptionError, check_option, knows_option, option_names, refused};
+
 use super::{
     super::{
-        keys::{Key, Section},
-        options,
+        keys::{Key, Section, nearest},
         types::{Kafka, Text},
+        values,
         yaml::{Entry, Node, Scalar, Value},
     },
     Reader, text_of,
@@ -78,7 +80,7 @@ impl Reader<'_> {
         if !self.check_ascii(name) {
             return None;
         }
-        if let Some(instead) = options::refused(&name.value, &text.value) {
+        if let Some(instead) = refused(&name.value, &text.value) {
             self.report(
                 Diagnostic::error(
                     codes::ENGINE_OPTION,
@@ -89,6 +91,38 @@ impl Reader<'_> {
             );
             return None;
         }
-        self.variables(&text, node).map(|_| text)
+        let has_variables = self.variables(&text, node)?;
+        let verdict = if has_variables {
+            // What it will hold is not known before the app starts.
+            knows_option(&name.value).then_some(()).ok_or(OptionError::Unknown { name: name.value.clone() })
+        } else {
+            check_option(&name.value, &values::without_variables(&text.value))
+        };
+        match verdict {
+            // What this command was built without, the app may have been built with: see `missing_features`.
+            Ok(()) | Err(OptionError::NotCompiledIn { .. }) => Some(text),
+            Err(OptionError::Unknown { .. }) => {
+                self.unknown_option(name);
+                None
+            }
+            Err(OptionError::Invalid { reason, .. }) => {
+                let message = format!("{} does not take {}", quote(&name.value), quote(&text.value));
+                let diagnostic = Diagnostic::error(codes::INVALID_OPTION, text.span, message);
+                self.report(diagnostic.help(format!("librdkafka says: {reason}")));
+                None
+            }
+        }
+    }
+
+    fn unknown_option(&mut self, name: &Text) {
+        let message = format!("{} is not a property of librdkafka", quote(&name.value));
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_OPTION, name.span, message);
+        let names = option_names();
+        self.report(match nearest(&name.value, names.iter().map(String::as_str)) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")).suggest(name.span, near),
+            None => {
+                diagnostic.help("all of them: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md")
+            }
+        });
     }
 }

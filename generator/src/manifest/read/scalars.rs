@@ -36,6 +36,7 @@ impl Reader<'_> {
                 true => self.is_topic_part(&text),
                 false => self.is_topic_name(&text),
             },
+            Takes::DeadLetter => self.is_dead_letter(&text, &entry.value),
             Takes::Id => self.variables(&text, &entry.value)? || self.is_id(&text),
             Takes::Number(range) => {
                 self.variables(&text, &entry.value)? || {
@@ -52,6 +53,7 @@ impl Reader<'_> {
                     fits
                 }
             }
+            Takes::Duration => self.variables(&text, &entry.value)? || self.is_duration(key, &text),
             Takes::Backoff => self.variables(&text, &entry.value)? || self.is_backoff(key, &text),
             Takes::Size => self.variables(&text, &entry.value)? || self.is_size(key, &text),
             Takes::Topics
@@ -181,6 +183,20 @@ impl Reader<'_> {
         false
     }
 
+    fn is_duration(&mut self, key: &Key, text: &Text) -> bool {
+        let shown = quote(&text.value);
+        let message = match values::duration(&text.value) {
+            Some(0) => format!("{shown} is no time at all"),
+            Some(_) => return true,
+            None => format!("{shown} is not a duration up to a day"),
+        };
+        self.report(
+            Diagnostic::error(codes::INVALID_DURATION, text.span, message)
+                .help(format!("write `{}: {}`; units are `ms`, `s`, `m` and `h`", key.name, key.example)),
+        );
+        false
+    }
+
     fn is_backoff(&mut self, key: &Key, text: &Text) -> bool {
         let Err(error) = values::backoff(&text.value) else {
             return true;
@@ -273,6 +289,22 @@ impl Reader<'_> {
     fn is_topic_part(&mut self, text: &Text) -> bool {
         let literal = Text::new(values::without_variables(&text.value), text.span);
         matches!(literal.value.as_str(), "" | "." | "..") || self.is_topic_name(&literal)
+    }
+
+    /// A name in Kafka in which `{topic}` may stand for the source's; the whole of it is known when that is filled in.
+    fn is_dead_letter(&mut self, text: &Text, node: &Node) -> bool {
+        let Some(variable) = self.variables(text, node) else { return false };
+        let literal = Text::new(values::without_variables(&text.value).replace("{topic}", ""), text.span);
+        if literal.value.contains(['{', '}']) {
+            let message = format!("{} holds a brace that stands for nothing", quote(&text.value));
+            self.report(
+                Diagnostic::error(codes::INVALID_TOPIC_NAME, text.span, message)
+                    .help("only `{topic}` is filled in, with the topic's name in Kafka: write `\"{topic}.dead\"`"),
+            );
+            return false;
+        }
+        let part = variable || literal.value.len() < text.value.len();
+        part && matches!(literal.value.as_str(), "" | "." | "..") || self.is_topic_name(&literal)
     }
 
     fn invalid(&mut self, code: &'static str, key: &Key, text: &Text, message: String) {

@@ -169,7 +169,16 @@ impl Reader<'_> {
             "parser" => settings.parser = self.value(key, entry),
             "interchanger" => settings.interchanger = self.value(key, entry),
             "tombstones" => settings.tombstones = self.value(key, entry),
-            "retry" => settings.backoff = self.retry(key, entry),
+            "retry" => self.retry(settings, key, entry),
+            "timeout" => settings.timeout = self.value(key, entry),
+            "dead_letter" => {
+                // A wrong one is one all the same, so that its consumer is not said to have none.
+                let text = self.value(key, entry);
+                settings.dead_letter = text.or_else(|| match &entry.value.value {
+                    Value::Scalar(wrong) => Some(Text::new(wrong.text.clone(), entry.value.span)),
+                    _ => None,
+                });
+            }
             "jobs" => settings.jobs = self.consumer_jobs(key, entry),
             // `start` and `lost_position` take the one word that is also what happens without them.
             _ => {
@@ -178,16 +187,18 @@ impl Reader<'_> {
         }
     }
 
-    fn retry(&mut self, key: &'static Key, entry: &Entry) -> Option<Text> {
+    fn retry(&mut self, settings: &mut ConsumerSettings, key: &'static Key, entry: &Entry) {
         if !entry.value.is_null() && entry.value.entries().is_none() {
             self.wrong_kind(key, &entry.value);
-            return None;
+            return;
         }
-        let mut backoff = None;
         for (key, entry) in self.keys(Section::Retry, &entry.value) {
-            backoff = self.value(key, entry);
+            match key.name {
+                "attempts" => settings.attempts = self.value(key, entry),
+                "backoff" => settings.backoff = self.value(key, entry),
+                _ => {}
+            }
         }
-        backoff
     }
 
     /// `jobs: in_process`, and the root's form where a consumer has it.

@@ -57,6 +57,7 @@ const CONTROLLERS: &[&str] = &[
     "Orders::Order",
 ];
 const PARSERS: &[&str] = &["json", "bytes", "text", "Parsers::Csv", "Csv", "jsn", "Parsers::Json"];
+const DEAD_LETTERS: &[&str] = &["orders", "dead", "other", "'{topic}'", "'{topic}.s'", "'${P:-}x'", "a/b"];
 const GROUPS: &[&str] = &["a", "b", "\"${GROUP:-c}\""];
 
 /// A type in the short form, of at most `depth` levels.
@@ -123,12 +124,16 @@ fn manifest() -> impl Strategy<Value = String> {
         prop::option::of(pick(PARSERS)),
         prop::option::of(pick(GROUPS)),
         prop::option::of(prop::collection::btree_set(pick(TOPICS), 1..3)),
+        prop::option::of(pick(DEAD_LETTERS)),
+        prop::option::of(pick(&["{ attempts: 3 }", "{ backoff: 1s..1m }"])),
     );
-    let consumer = consumer.prop_map(|(controller, worker, parser, group, emits)| {
+    let consumer = consumer.prop_map(|(controller, worker, parser, group, emits, dead_letter, retry)| {
         let mut keys = vec![format!("controller: {controller}")];
         keys.extend(worker.map(|worker| format!("worker: {worker}")));
         keys.extend(parser.map(|parser| format!("parser: {parser}")));
         keys.extend(group.map(|group| format!("group: {group}")));
+        keys.extend(dead_letter.map(|dead_letter| format!("dead_letter: {dead_letter}")));
+        keys.extend(retry.map(|retry| format!("retry: {retry}")));
         keys.extend(emits.map(|emits| format!("emits: [{}]", emits.into_iter().collect::<Vec<_>>().join(", "))));
         keys.join(", ")
     });
@@ -170,7 +175,7 @@ fn manifest() -> impl Strategy<Value = String> {
 /// What holds for any text.
 fn holds_for(yaml: &str) -> Result<(), TestCaseError> {
     let source = source(yaml);
-    let Compiled { model, diagnostics } = compile(&source);
+    let Compiled { model, diagnostics, .. } = compile(&source);
     let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
     prop_assert_eq!(model.is_some(), errors == 0, "{}\n{:#?}", yaml, diagnostics);
     prop_assert!(diagnostics.is_sorted_by_key(|d| d.span.start));

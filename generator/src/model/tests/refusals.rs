@@ -138,6 +138,56 @@ const MISTAKES: &[(&str, &str)] = &[
         "unwritable_topic_two_ways",
         "app: a\ntopics:\n  scans: { consumers: [{ controller: ScansController, parser: bytes }, { controller: AuditController, group: audit }] }\n  orders: { controller: OrdersController, emits: [scans] }\n",
     ),
+    ("own_dead_letter", "app: a\ntopics:\n  orders: { controller: OrdersController, dead_letter: orders }\n"),
+    (
+        "own_dead_letter_name",
+        "app: a\ntopics:\n  orders: { name: \"${P:-}o\", controller: OrdersController, dead_letter: \"${P:-}o\" }\n",
+    ),
+    (
+        "own_dead_letter_filled",
+        "app: a\ndefaults: { dead_letter: \"{topic}\" }\ntopics:\n  orders: { controller: OrdersController }\n  clicks: { controller: ClicksController }\n",
+    ),
+    (
+        "own_dead_letter_circle",
+        "app: a\ntopics:\n  one: { controller: OneController, dead_letter: two }\n  two: { controller: TwoController, dead_letter: three }\n  three: { controller: ThreeController, dead_letter: one }\n",
+    ),
+    (
+        "typed_dead_letter",
+        "app: a\nmessages:\n  Order: { id: u8 }\ntopics:\n  clicks: { controller: ClicksController, dead_letter: dead }\n  views: { controller: ViewsController, dead_letter: dead }\n  dead: { message: Order }\n",
+    ),
+    (
+        "typed_dead_letter_defaults",
+        "app: a\ndefaults: { dead_letter: \"{topic}.dead\" }\nmessages:\n  Order: { id: u8 }\n  Refund: { id: u8 }\ntopics:\n  orders: { message: Order, controller: OrdersController }\n  orders.dead: { message: Refund, controller: DeadController }\n",
+    ),
+    (
+        "missing_dead_letter",
+        "app: a\ntopics:\n  orders:\n    controller: OrdersController\n    retry: { attempts: 5, backoff: 1s..30s }\n",
+    ),
+    (
+        "missing_dead_letter_flow",
+        "app: a\ntopics:\n  orders: { controller: OrdersController, retry: { attempts: 5 } }\n",
+    ),
+    (
+        "missing_dead_letter_defaults",
+        "app: a\ndefaults:\n  retry: { attempts: 5 }\ntopics:\n  orders: { controller: OrdersController }\n  clicks: { controller: ClicksController }\n",
+    ),
+    (
+        "missing_dead_letter_of_a_dead_letter",
+        "app: a\ndefaults: { dead_letter: \"{topic}.dead\" }\ntopics:\n  orders: { controller: OrdersController }\n  orders.dead:\n    controller: DeadController\n    retry: { attempts: 2 }\n",
+    ),
+    ("longer_than_a_stop", "app: a\ntopics:\n  orders: { controller: OrdersController, timeout: 45s }\n"),
+    (
+        "longer_than_a_stop_backoff",
+        "app: a\ndefaults: { retry: { backoff: 1s..5m } }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "idle_ordering",
+        "app: a\ngroups:\n  a: { ordering: key, concurrency: 1 }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "idle_ordering_process",
+        "app: a\nconcurrency: 1\ngroups:\n  a: { ordering: none }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
     (
         "unused_group",
         "app: a\ngroups:\n  audit: { concurrency: 4 }\ntopics:\n  orders: { controller: OrdersController }\n",
@@ -245,4 +295,54 @@ fn what_is_suggested_mends_the_manifest() {
         mended += 1;
     }
     assert!(mended > 8, "{mended}");
+}
+
+/// If this fails, a dead letter topic whose name Kafka does not take is found out when the first record dies.
+#[test]
+fn a_dead_letter_topic_has_a_name_that_kafka_takes() {
+    let key = "x".repeat(246);
+    let text = format!(
+        "app: a\ndefaults: {{ dead_letter: \"{{topic}}.dead\" }}\ntopics:\n  {key}: {{ controller: OrdersController }}\n"
+    );
+    let found = compile(&source(&text)).diagnostics;
+    assert_eq!(found.iter().map(|found| found.code).collect::<Vec<_>>(), [codes::INVALID_TOPIC_NAME]);
+    assert!(found[0].message.ends_with("would have 251 bytes"), "{found:?}");
+}
+
+/// If this fails, a person is warned of what is right, or one mistake in `dead_letter` is shown as two.
+#[test]
+fn what_is_right_about_dead_letters_is_not_warned_of() {
+    for (yaml, wanted) in [
+        // What a variable holds is not known.
+        (
+            "app: a\ntopics:\n  orders: { controller: A, dead_letter: \"${DEAD}\", timeout: \"${T}\", retry: { attempts: \"${N}\" } }\n",
+            0,
+        ),
+        // The same message is what its bytes are.
+        (
+            "app: a\nmessages: { Order: { id: u8 } }\ntopics:\n  orders: { message: Order, controller: A, dead_letter: dead }\n  dead: { message: Order, controller: B }\n",
+            0,
+        ),
+        // Attempts that only defaults give, for a topic that defaults give no dead letter topic.
+        (
+            "app: a\ndefaults: { dead_letter: dead, retry: { attempts: 3 } }\ntopics:\n  orders: { controller: A }\n  dead: { controller: B }\n",
+            0,
+        ),
+        ("app: a\ndefaults: { retry: { attempts: 3 } }\ntopics:\n  orders: { controller: A, dead_letter: dead }\n", 0),
+        ("app: a\ntopics:\n  orders: { controller: A, timeout: 30s, retry: { backoff: 30s } }\n", 0),
+        (
+            "app: a\nconcurrency: 1\nenvironments: { production: { concurrency: 9 } }\ngroups: { a: { ordering: key } }\ntopics: { orders: { controller: A } }\n",
+            0,
+        ),
+        (
+            "app: a\nconcurrency: 1\ngroups: { a: { ordering: key, concurrency: 9 } }\ntopics: { orders: { controller: A } }\n",
+            0,
+        ),
+        // A wrong one is one all the same.
+        ("app: a\ntopics:\n  orders: { controller: A, dead_letter: a/b, retry: { attempts: 3 } }\n", 1),
+        ("app: a\ntopics:\n  orders: { controller: A, dead_letter: orders, retry: { attempts: 3 } }\n", 1),
+    ] {
+        let found = compile(&source(yaml)).diagnostics;
+        assert_eq!(found.len(), wanted, "{yaml}{found:#?}");
+    }
 }

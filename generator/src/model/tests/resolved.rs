@@ -163,3 +163,68 @@ topics:
     );
     assert_eq!(model.topic("events").unwrap().key_field.as_deref(), Some("id"));
 }
+
+/// The `dead_letter` and `retry.attempts` of each consumer, as `topic group → dead letter, attempts`.
+fn dead_letters(yaml: &str) -> Vec<String> {
+    let of = |consumer: &Consumer, name: &str| {
+        let found = consumer.settings.iter().find(|(key, _)| key == name);
+        found.map_or_else(|| "-".to_owned(), |(_, text)| text.clone())
+    };
+    let line = |consumer: &Consumer| {
+        format!("{} → {}, {}", consumer.topic, of(consumer, "dead_letter"), of(consumer, "retry.attempts"))
+    };
+    model(yaml).consumers.iter().map(line).collect()
+}
+
+/// If this fails, records that cannot be handled go to another topic than the manifest says, or round in a circle.
+#[test]
+fn dead_letters_go_where_the_manifest_says() {
+    let defaults = "app: shop\ndefaults: { dead_letter: \"{topic}.dead\", retry: { attempts: 4 } }\ntopics:\n";
+    let lines = format!(
+        "{defaults}  orders: {{ controller: OrdersController }}
+  orders.dead: {{ controller: DeadController }}
+  refunds: {{ name: \"${{P:-}}refunds\", controller: RefundsController }}
+  dead_refunds: {{ name: \"${{P:-}}refunds.dead\", controller: DeadRefundsController }}
+  clicks: {{ controller: ClicksController, dead_letter: graveyard, retry: {{ attempts: 1 }} }}
+  graveyard: {{ name: \"${{P:-}}graves\", parser: bytes, controller: GravesController, dead_letter: \"${{P:-}}end\" }}
+"
+    );
+    assert_eq!(
+        dead_letters(&lines),
+        [
+            "clicks → ${P:-}graves, 1",
+            "dead_refunds → -, -",
+            "graveyard → ${P:-}end, 4",
+            "orders → {topic}.dead, 4",
+            "orders.dead → -, -",
+            "refunds → {topic}.dead, 4",
+        ]
+    );
+    let shared = "app: shop\ndefaults: { dead_letter: graves }\ntopics:\n  graves: { controller: GravesController }\n";
+    assert_eq!(dead_letters(shared), ["graves → -, -"]);
+}
+
+/// If this fails, what a group or a consumer says of its engine does not reach it.
+#[test]
+fn the_engines_settings_have_the_runtimes_names() {
+    let model = model(
+        "app: shop
+groups: { shop: { ordering: none, window: 500, delivery: at_least_once } }
+topics:
+  orders: { controller: OrdersController, timeout: 5s, dead_letter: dead, retry: { attempts: 2, backoff: 1s..2s } }
+",
+    );
+    let setting = |(key, value): &(String, String)| format!("{key}={value}");
+    let group: Vec<_> = model.groups[0].settings.iter().map(setting).collect();
+    let consumer: Vec<_> = model.consumers[0].settings.iter().map(setting).collect();
+    assert_eq!(group, ["ordering=none", "window=500"]);
+    assert_eq!(consumer, ["dead_letter=dead", "retry.attempts=2", "retry.backoff=1s..2s", "timeout=5s"]);
+
+    use karafka::settings::{Flags, Ordering, Settings};
+    let manifest = crate::compiled::compiled_in(&model, "0.1.0", "/");
+    let settings = Settings::examine(manifest, &std::collections::BTreeMap::new(), &Flags::default()).0;
+    assert_eq!((settings.groups[0].ordering, settings.groups[0].window), (Ordering::None, 500));
+    let consumer = &settings.consumers[0];
+    assert_eq!((consumer.attempts, consumer.dead_letter.as_deref()), (Some(2), Some("dead")));
+    assert_eq!(consumer.timeout, Some(std::time::Duration::from_secs(5)));
+}

@@ -1,0 +1,43 @@
+//! Waits of consumers that a stop of the app does not wait for.
+
+use std::time::Duration;
+
+use karafka::settings::parse;
+
+use super::report::Report;
+use crate::{
+    diagnostic::{Diagnostic, codes},
+    manifest::{ConsumerSettings, Manifest, Text},
+};
+
+/// How long a stop takes at most, where nobody says otherwise.
+const STOP: Duration = Duration::from_secs(30);
+
+/// Warns of each timeout and backoff that is longer than a stop; `${…}` are not known yet.
+pub(super) fn check(manifest: &Manifest, report: &mut Report<'_>) {
+    let consumers = manifest.topics.iter().flat_map(|topic| &topic.consumers).map(|consumer| &consumer.settings);
+    for ConsumerSettings { timeout, backoff, .. } in consumers.chain([&manifest.defaults]) {
+        if let Some(text) = timeout
+            && parse::duration(&text.value).is_ok_and(|timeout| timeout > STOP)
+        {
+            let words = format!("an attempt may take {}, and a stop waits 30s for it", text.value);
+            let help = "what has not ended by then is dropped and done again after the start: write `30s` or less, or \
+                        give a stop more time with `KARAFKA_SHUTDOWN_TIMEOUT`";
+            warn(text, words, help, report);
+        }
+        if let Some(text) = backoff
+            && let Ok(backoff) = parse::backoff(&text.value)
+            && backoff.max > STOP
+        {
+            let longest = text.value.rsplit("..").next().unwrap_or_default();
+            let words = format!("a record may wait {longest} for its next attempt, and a stop does not wait so long");
+            let help = "a record that waits when the app stops is tried again after the start: end the range with \
+                        `30s` or less to give it an attempt before";
+            warn(text, words, help, report);
+        }
+    }
+}
+
+fn warn(text: &Text, words: String, help: &str, report: &mut Report<'_>) {
+    report.add(Diagnostic::warning(codes::LONGER_THAN_A_STOP, text.span, words).help(help));
+}
