@@ -57,39 +57,7 @@ impl Route {
 ///
 /// When it does not compile.
 pub fn build(release: bool) -> Result<Built> {
-    let manifest = include_str!("../faulty_app/karafka.yml");
-    // TEMP until keys
-    let manifest: String = manifest
-        .replace(", attempts: 3", "")
-        .replace("ordering: key, ", "")
-        .replace("ordering: key", "")
-        .lines()
-        .filter(|line| !line.contains("dead_letter:") && !line.contains("timeout:"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    let app = App::from_manifest("faulty", &manifest)?;
-    let routes = app.read("src/generated/routes.rs")?;
-    let routes = routes
-        .replace("-keyed}\", settings: &[]", "-keyed}\", settings: &[(\"ordering\", \"key\")]")
-        .replace("-keyed\", settings: &[]", "-keyed\", settings: &[(\"ordering\", \"key\")]")
-        .replace("-named\", settings: &[", "-named\", settings: &[(\"ordering\", \"key\"), ");
-    let mut parts: Vec<String> = routes.split("settings: &[(\"retry.backoff\"").map(str::to_owned).collect();
-    eprintln!("{}", parts.len());
-    let last = parts.len() - 1;
-    let mut out = String::new();
-    for (index, part) in parts.drain(..).enumerate() {
-        let is_ordered = part.contains("controller: \"OrderedController\"");
-        out.push_str(&part);
-        if index < last {
-            out.push_str("settings: &[");
-            if !is_ordered {
-                out.push_str("(\"retry.attempts\", \"3\"), (\"dead_letter\", \"{topic}.dead\"), (\"timeout\", \"${FAULTY_TIMEOUT:-1m}\"), ");
-            }
-            out.push_str("(\"retry.backoff\"");
-        }
-    }
-    app.rewrite("src/generated/routes.rs", &out)?;
-    // TEMP end
+    let app = App::from_manifest("faulty", include_str!("../faulty_app/karafka.yml"))?;
     app.rewrite("src/state.rs", include_str!("../faulty_app/state.rs"))?;
     for controller in ["Ordered", "Keyed", "Buried", "Named"] {
         let topic = controller.to_lowercase();
@@ -104,11 +72,11 @@ pub fn build(release: bool) -> Result<Built> {
     built.context("the faulty app does not build")
 }
 
-/// A topic with its dead letter topic, a group and a log.
+/// A topic with its dead letter topic, and a log.
 pub struct Trial<'a> {
     kafka: &'a Kafka,
     app: &'a Built,
-    name: String,
+    topic: String,
     route: Route,
     variables: BTreeMap<String, String>,
     /// What the processes have logged.
@@ -117,14 +85,15 @@ pub struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    /// A new topic of this name and so many partitions, with one for dead letters.
+    /// A trial of this name: a new topic of so many partitions, with one for dead letters. All trials of a route share
+    /// its group.
     ///
     /// # Errors
     ///
     /// When Kafka refuses the topics.
     pub fn new(kafka: &'a Kafka, app: &'a Built, name: &str, route: Route, partitions: i32) -> Result<Self> {
         let trial = Self::without_topics(kafka, app, name, route)?;
-        kafka.create_topic(name, partitions)?;
+        kafka.create_topic(trial.topic(), partitions)?;
         kafka.create_topic(&trial.dead_topic(), 1)?;
         Ok(trial)
     }
@@ -142,12 +111,12 @@ impl<'a> Trial<'a> {
             ("KARAFKA_BROKERS", kafka.address()),
             // As short as a busy machine bears, so that a trial of a crash takes seconds.
             ("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "3000"),
-            ("FAULTY_TOPIC", name),
-            ("FAULTY_GROUP", name),
+            ("FAULTY_TRIAL", name),
             ("FAULTY_LOG", &log.path.to_string_lossy()),
         ];
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Ok(Self { kafka, app, name: name.to_owned(), route, variables, log, folder })
+        let topic = format!("{name}-{}", route.key());
+        Ok(Self { kafka, app, topic, route, variables, log, folder })
     }
 
     /// The same, and its processes get this variable.
@@ -160,19 +129,19 @@ impl<'a> Trial<'a> {
     /// The source topic.
     #[must_use]
     pub fn topic(&self) -> &str {
-        &self.name
+        &self.topic
     }
 
     /// The dead letter topic.
     #[must_use]
     pub fn dead_topic(&self) -> String {
-        format!("{}.dead", self.name)
+        format!("{}.dead", self.topic)
     }
 
     /// The group's id.
     #[must_use]
-    pub fn group(&self) -> String {
-        format!("{}-{}", self.name, self.route.key())
+    pub fn group(&self) -> &'static str {
+        self.route.key()
     }
 
     /// A file in the trial's own folder.
@@ -270,11 +239,11 @@ impl<'a> Trial<'a> {
     ///
     /// When that does not come within `limit`.
     pub fn wait_committed(&self, limit: Duration) -> Result<()> {
-        let mut ends = self.kafka.ends(&self.name)?;
+        let mut ends = self.kafka.ends(&self.topic)?;
         ends.retain(|_, end| *end > 0);
         let deadline = Instant::now() + limit;
         loop {
-            let committed = self.kafka.committed(&self.group(), &self.name)?;
+            let committed = self.kafka.committed(self.group(), &self.topic)?;
             let behind = ends.iter().find(|(partition, end)| committed.get(partition).is_none_or(|next| next < end));
             let Some((partition, end)) = behind else { return Ok(()) };
             let at = committed.get(partition);
@@ -289,7 +258,7 @@ impl<'a> Trial<'a> {
     ///
     /// When Kafka or the log cannot be read.
     pub fn uncommitted(&mut self) -> Result<usize> {
-        let committed = self.kafka.committed(&self.group(), &self.name)?;
+        let committed = self.kafka.committed(self.group(), &self.topic)?;
         self.log.read()?;
         let begun: HashSet<Place> =
             self.log.events.iter().filter(|event| event.kind == Kind::Begun).map(|event| event.place).collect();
@@ -317,7 +286,7 @@ impl<'a> Trial<'a> {
             Route::Ordered => Vec::new(),
             _ => self.dead_letters()?.iter().map(source_of).collect::<Result<_>>()?,
         };
-        let produced = self.kafka.records(&self.name)?.into_iter().map(|found| Produced {
+        let produced = self.kafka.records(&self.topic)?.into_iter().map(|found| Produced {
             place: (found.partition, found.offset),
             key: found.key.map(|key| String::from_utf8_lossy(&key).into_owned()),
         });
@@ -325,8 +294,8 @@ impl<'a> Trial<'a> {
             produced: produced.collect(),
             log: self.log.events.clone(),
             dead,
-            committed: self.kafka.committed(&self.group(), &self.name)?,
-            ends: self.kafka.ends(&self.name)?,
+            committed: self.kafka.committed(self.group(), &self.topic)?,
+            ends: self.kafka.ends(&self.topic)?,
         };
         Ok(checker::check(&run, self.route.order()))
     }

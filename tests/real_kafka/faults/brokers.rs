@@ -69,14 +69,14 @@ fn cpu_time(process: u32) -> Result<Duration> {
 
 /// If this fails, a record that cannot be buried is dropped, or holds up what is not behind it.
 pub(super) fn row_12_no_dead_letter_topic(bench: &Bench) -> Result<()> {
-    let name = "row-12";
-    let mut trial = Trial::without_topics(&bench.kafka, &bench.faulty, name, Route::Buried)?
+    let mut trial = Trial::without_topics(&bench.kafka, &bench.faulty, "row-12", Route::Buried)?
         .with("KARAFKA_OPTIONS_TOPIC_METADATA_PROPAGATION_MAX_MS", "500");
-    bench.kafka.create_topic(name, 4)?;
+    let name = trial.topic().to_owned();
+    bench.kafka.create_topic(&name, 4)?;
     let producer = Producer::new(bench.kafka.address())?;
-    producer.send(name, 0, "k0", "this is not JSON")?;
+    producer.send(&name, 0, "k0", "this is not JSON")?;
     for id in 0..400 {
-        send_one(&producer, name, 4, id, "")?;
+        send_one(&producer, &name, 4, id, "")?;
     }
     producer.flush()?;
     let others = (0..400u64).filter(|id| id % 97 % 4 != 0).count();
@@ -85,7 +85,7 @@ pub(super) fn row_12_no_dead_letter_topic(bench: &Bench) -> Result<()> {
     let refused = |line: &str| line.contains(&trial.dead_topic());
     process.wait_for_line("a word of the dead letter topic", PATIENCE, refused)?;
     thread::sleep(Duration::from_secs(2));
-    let committed = bench.kafka.committed(&trial.group(), name)?;
+    let committed = bench.kafka.committed(trial.group(), &name)?;
     ensure!(committed.get(&0).is_none_or(|next| *next == 0), "the offset moved past it: {committed:?}");
     trial.log.read()?;
     ensure!(trial.log.done() == others, "records behind it were handled");

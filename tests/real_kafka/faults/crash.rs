@@ -16,15 +16,15 @@ use crate::bench::Bench;
 pub(super) fn row_1_kill_9_ten_times(bench: &Bench) -> Result<()> {
     const CONCURRENCY: usize = 32;
     let mut trial = trial(bench, "row-1", Route::Named, 4)?
-        .with("FAULTY_INSTANCE", "one")
-        .with("FAULTY_PACE_MS", "2")
+        .with("FAULTY_INSTANCE", "crash")
+        .with("FAULTY_PACE_MS", "20")
         .with("KARAFKA_CONCURRENCY", &CONCURRENCY.to_string());
     fill(bench, &trial, 4, 0..12_000, |_| String::new())?;
     let (mut bound, mut longest) = (0, Duration::ZERO);
     for _ in 0..10 {
         let mut process = trial.start()?;
         let before = trial.log.done();
-        trial.wait_done(before + 600, &mut [&mut process], PATIENCE)?;
+        trial.wait_done(before + 900, &mut [&mut process], PATIENCE)?;
         trial.kill(process)?;
         let open = trial.uncommitted()?;
         longest = longest.max(age_of_newest(&trial.log, open.saturating_sub(CONCURRENCY)));
@@ -54,7 +54,7 @@ fn age_of_newest(log: &Log, count: usize) -> Duration {
 /// If this fails, a crash at the worst moment loses a dead letter, or piles up copies of it.
 pub(super) fn row_13_a_crash_after_a_dead_letter(bench: &Bench) -> Result<()> {
     const CRASHES: usize = 5;
-    let mut trial = trial(bench, "row-13", Route::Named, 4)?.with("FAULTY_INSTANCE", "one");
+    let mut trial = trial(bench, "row-13", Route::Named, 4)?.with("FAULTY_INSTANCE", "crash");
     let fails = |id: u64| if id % 40 == 7 { "fail" } else { "sleep 5" }.to_owned();
     fill(bench, &trial, 4, 0..2_000, fails)?;
     let dead = (0..2_000).filter(|id| id % 40 == 7).count();

@@ -71,7 +71,7 @@ pub(super) fn row_4_the_drain_does_not_fit(bench: &Bench) -> Result<()> {
     trial.wait_until("the late end", &mut [&mut first, &mut second], PATIENCE, |log| log.events.iter().any(is_late))?;
     // More than a commit interval later, and with the second member's own handler still at work.
     thread::sleep(Duration::from_millis(700));
-    let committed = bench.kafka.committed(&trial.group(), trial.topic())?;
+    let committed = bench.kafka.committed(trial.group(), trial.topic())?;
     trial.log.read()?;
     let ends = trial.log.events.iter().filter(|event| is_late(event)).count();
     ensure!(ends == 1, "the second member was too fast for this test");

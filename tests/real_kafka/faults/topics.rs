@@ -35,32 +35,32 @@ pub(super) fn row_14_transactions(bench: &Bench) -> Result<()> {
 
 /// If this fails, a compacted topic stops its consumer, or its lag never reaches 0.
 pub(super) fn row_14_compaction(bench: &Bench) -> Result<()> {
-    let name = "row-14-compaction";
-    let mut trial = Trial::without_topics(&bench.kafka, &bench.faulty, name, Route::Ordered)?;
+    let mut trial = Trial::without_topics(&bench.kafka, &bench.faulty, "row-14-compaction", Route::Ordered)?;
+    let name = trial.topic().to_owned();
     let config = [
         ("cleanup.policy", "compact"),
         ("segment.ms", "100"),
         ("min.cleanable.dirty.ratio", "0.01"),
         ("max.compaction.lag.ms", "200"),
     ];
-    bench.kafka.create_topic_with(name, 2, &config)?;
+    bench.kafka.create_topic_with(&name, 2, &config)?;
     for round in 0..6 {
         fill(bench, &trial, 2, round * 100..(round + 1) * 100, |_| String::new())?;
         thread::sleep(Duration::from_millis(150));
     }
     let deadline = Instant::now() + Duration::from_secs(40);
-    let mut left = bench.kafka.records(name)?.len();
+    let mut left = bench.kafka.records(&name)?.len();
     while left > 300 {
         ensure!(Instant::now() < deadline, "Kafka has compacted nothing: {left} of 600 records are there");
         thread::sleep(Duration::from_millis(200));
-        left = bench.kafka.records(name)?.len();
+        left = bench.kafka.records(&name)?.len();
     }
     let mut process = trial.start()?;
     // Kafka may go on compacting, but never what is newest of its key.
     trial.wait_done(97, &mut [&mut process], PATIENCE)?;
     trial.wait_committed(PATIENCE)?;
     trial.stop(process)?;
-    let left = bench.kafka.records(name)?.len();
+    let left = bench.kafka.records(&name)?.len();
     println!("  {left} of 600 records were left, and {} were handled", trial.log.done());
     conclude_compacted(&mut trial)
 }
@@ -99,18 +99,18 @@ pub(super) fn row_17_partitions_are_added(bench: &Bench) -> Result<()> {
 
 /// If this fails, an app that starts before its topics has to be started again.
 pub(super) fn row_17_the_topic_comes_later(bench: &Bench) -> Result<()> {
-    let name = "row-17-later";
-    let mut trial = Trial::without_topics(&bench.kafka, &bench.faulty, name, Route::Ordered)?
+    let mut trial = Trial::without_topics(&bench.kafka, &bench.faulty, "row-17-later", Route::Ordered)?
         .with("KARAFKA_OPTIONS_TOPIC_METADATA_REFRESH_INTERVAL_MS", "1000");
+    let name = trial.topic().to_owned();
     let mut process = trial.start()?;
     let named = process.wait_for_line("a word of the missing topic", PATIENCE, |line| {
-        line.contains(name) && line.to_lowercase().contains("unknown")
+        line.contains(&name) && line.to_lowercase().contains("unknown")
     })?;
     println!("  it said: {named}");
-    bench.kafka.create_topic(name, 2)?;
+    bench.kafka.create_topic(&name, 2)?;
     let producer = Producer::new(bench.kafka.address())?;
     for id in 0..100 {
-        send_one(&producer, name, 2, id, "")?;
+        send_one(&producer, &name, 2, id, "")?;
     }
     producer.flush()?;
     trial.wait_done(100, &mut [&mut process], PATIENCE)?;
