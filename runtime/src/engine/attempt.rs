@@ -47,9 +47,11 @@ impl<T> Work<T> {
     }
 }
 
-/// What became of an attempt.
-pub(crate) enum Attempt {
-    Performed,
+/// How an attempt ended: performed, or why not.
+pub(crate) type Attempt = Result<(), Unperformed>;
+
+/// Why a message was not performed.
+pub(crate) enum Unperformed {
     Skipped(Cow<'static, str>),
     Deferred(Duration),
     Failed(FailureKind, Error),
@@ -99,7 +101,7 @@ where
             Work::Message(message) => guard(self.admit_and_perform(message, ctx), bounds.timeout).await,
             Work::Tombstone(record) => guard(self.perform_tombstone(record, ctx), bounds.timeout).await,
         };
-        if let Attempt::Failed(kind, error) = &attempt {
+        if let Err(Unperformed::Failed(kind, error)) = &attempt {
             let last = bounds.is_last(ctx.attempt(), error);
             let failure = Failure { kind: *kind, error, attempt: ctx.attempt(), is_last: last };
             self.call_hooks(&failure, work, ctx).await;
@@ -115,16 +117,16 @@ where
         Ok(match self.controller.before_enqueue(message, ctx).await? {
             Admission::Accept => {
                 self.worker.perform(&self.controller, message, ctx).await?;
-                Attempt::Performed
+                Ok(())
             }
-            Admission::Skip(reason) => Attempt::Skipped(reason),
-            Admission::Defer(wait) => Attempt::Deferred(wait),
+            Admission::Skip(reason) => Err(Unperformed::Skipped(reason)),
+            Admission::Defer(wait) => Err(Unperformed::Deferred(wait)),
         })
     }
 
     async fn perform_tombstone(&self, record: &Record, ctx: &Context<W::Controller>) -> Result<Attempt> {
         self.controller.perform_tombstone(record.key(), ctx).await?;
-        Ok(Attempt::Performed)
+        Ok(Ok(()))
     }
 
     /// A hook that panics changes nothing: what it was told of has happened already.
@@ -151,14 +153,15 @@ async fn guard(attempt: impl Future<Output = Result<Attempt>>, timeout: Option<D
         Some(limit) => match tokio::time::timeout(limit, attempt).await {
             Ok(ended) => ended,
             Err(_) => {
-                return Attempt::Failed(FailureKind::TimedOut, Error::new(format_args!("not done within {limit:?}")));
+                let error = Error::new(format_args!("not done within {limit:?}"));
+                return Err(Unperformed::Failed(FailureKind::TimedOut, error));
             }
         },
     };
     match ended {
         Ok(Ok(attempt)) => attempt,
-        Ok(Err(error)) => Attempt::Failed(FailureKind::Error, error),
-        Err(words) => Attempt::Failed(FailureKind::Panicked, Error::new(words)),
+        Ok(Err(error)) => Err(Unperformed::Failed(FailureKind::Error, error)),
+        Err(words) => Err(Unperformed::Failed(FailureKind::Panicked, Error::new(words))),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{
-    attempt::{Attempt, Bounds, Parts, Work},
+    attempt::{Bounds, Parts, Unperformed, Work},
     driver::{self, LaneParts},
     shared::{AppShared, EmitScope},
 };
@@ -112,11 +112,11 @@ where
                 }
             };
             let verdict = match self.0.attempt(&work, &ctx, Bounds::default()).await {
-                Attempt::Performed => Verdict::Done,
-                Attempt::Skipped(reason) => Verdict::Skipped(reason.into_owned()),
-                Attempt::Deferred(wait) => Verdict::Deferred(wait),
-                Attempt::Failed(FailureKind::Panicked, error) => Verdict::Panicked(error.to_string()),
-                Attempt::Failed(_, error) => Verdict::Failed(error),
+                Ok(()) => Verdict::Done,
+                Err(Unperformed::Skipped(reason)) => Verdict::Skipped(reason.into_owned()),
+                Err(Unperformed::Deferred(wait)) => Verdict::Deferred(wait),
+                Err(Unperformed::Failed(FailureKind::Panicked, error)) => Verdict::Panicked(error.to_string()),
+                Err(Unperformed::Failed(_, error)) => Verdict::Failed(error),
             };
             (verdict, ctx.scope)
         })

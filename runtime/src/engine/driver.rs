@@ -14,7 +14,7 @@ use std::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
-    attempt::{Attempt, Bounds, Parts, Work},
+    attempt::{Bounds, Parts, Unperformed, Work},
     backoff::{Jitter, after},
     lane::{Lane, Line},
     pool::Pool,
@@ -82,6 +82,7 @@ where
         partition: assigned.partition,
         queue: assigned.queue,
         deliveries: VecDeque::with_capacity(DRAIN),
+        next: None,
         waiting: BTreeMap::new(),
         contexts: Vec::new(),
         emits: BTreeMap::new(),
@@ -108,7 +109,7 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// An attempt with everything that it needs; it comes back when the attempt has ended.
+/// An attempt with everything that it needs.
 struct Job<W: Worker> {
     sequence: Sequence,
     work: Work<MessageOf<W>>,
@@ -116,13 +117,27 @@ struct Job<W: Worker> {
     begun: Option<Instant>,
 }
 
-async fn attempt<W, P, I>(parts: &Parts<W, P, I>, bounds: Bounds, job: Job<W>) -> (Job<W>, Attempt)
+/// Why something was not performed, and what. Boxed, so that what comes back is small where all went well.
+type GivenBack<T> = (Unperformed, Box<Work<T>>);
+
+/// An attempt that has ended.
+struct Ended<W: Worker> {
+    sequence: Sequence,
+    offset: i64,
+    attempt: Result<(), GivenBack<MessageOf<W>>>,
+    ctx: Context<W::Controller>,
+    begun: Option<Instant>,
+}
+
+async fn attempt<W, P, I>(parts: &Parts<W, P, I>, bounds: Bounds, job: Job<W>) -> Ended<W>
 where
     W: Worker,
     P: Parser<MessageOf<W>>,
 {
-    let attempt = parts.attempt(&job.work, &job.ctx, bounds).await;
-    (job, attempt)
+    let Job { sequence, work, ctx, begun } = job;
+    let attempt = parts.attempt(&work, &ctx, bounds).await;
+    let offset = work.record().offset();
+    Ended { sequence, offset, attempt: attempt.map_err(|why| (why, Box::new(work))), ctx, begun }
 }
 
 struct Driver<'a, W: Worker, P, I> {
@@ -130,7 +145,9 @@ struct Driver<'a, W: Worker, P, I> {
     partition: TopicPartition,
     queue: Box<dyn RecordQueue>,
     deliveries: VecDeque<Delivery>,
-    /// Records that were delivered and are not at work, by their sequence numbers.
+    /// A record that was delivered and may start at once.
+    next: Option<(Sequence, Record)>,
+    /// Other records that were delivered and are not at work, by their sequence numbers.
     waiting: BTreeMap<Sequence, Waiting<MessageOf<W>>>,
     /// Contexts to be used again.
     contexts: Vec<Context<W::Controller>>,
@@ -153,7 +170,7 @@ enum Waiting<T> {
     /// Not yet parsed.
     Record(Record),
     /// Parsed, and tried before: with what it has sent so far.
-    Work(Work<T>, u32),
+    Work(Box<Work<T>>, u32),
 }
 
 /// A performed record whose emits are not all acknowledged, for the log.
@@ -182,7 +199,7 @@ where
 {
     async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Job<W>) -> F)
     where
-        F: Future<Output = (Job<W>, Attempt)>,
+        F: Future<Output = Ended<W>>,
     {
         let mut pool: Pool<F, Option<SemaphorePermit<'a>>> = Pool::new();
         let mut permit: Option<SemaphorePermit<'a>> = None;
@@ -238,7 +255,7 @@ where
     }
 
     /// Waits until something has happened. Gives a permit if that is what happened.
-    async fn wait<F: Future<Output = (Job<W>, Attempt)>>(
+    async fn wait<F: Future<Output = Ended<W>>>(
         &mut self,
         pool: &mut Pool<F, Option<SemaphorePermit<'a>>>,
         permits: &'a Semaphore,
@@ -342,10 +359,12 @@ where
 
     fn take_in(&mut self, mut record: Record) {
         let (sequence, free) = self.lane.deliver(record.offset(), self.line_of(&record));
-        // A borrowed record pins the whole fetch that it came in: one that waits for others gets bytes of its own.
-        if !free {
-            record.detach();
+        if free && self.next.is_none() {
+            self.next = Some((sequence, record));
+            return;
         }
+        // A borrowed record pins the whole fetch that it came in: one that waits gets bytes of its own.
+        record.detach();
         self.memory.take(record.size());
         self.waiting.insert(sequence, Waiting::Record(record));
     }
@@ -362,12 +381,15 @@ where
     /// Starts the next record that may. `None` if it ended without an attempt.
     fn start(&mut self) -> Option<Job<W>> {
         let (sequence, attempt) = self.lane.start()?;
-        let (work, emitted) = match self.waiting.remove(&sequence)? {
-            Waiting::Work(work, emitted) => (work, emitted),
-            Waiting::Record(record) => {
-                self.memory.give_back(record.size());
-                (self.prepare(sequence, record)?, 0)
-            }
+        let (work, emitted) = match self.next.take_if(|(next, _)| *next == sequence) {
+            Some((_, record)) => (self.prepare(sequence, record)?, 0),
+            None => match self.waiting.remove(&sequence)? {
+                Waiting::Work(work, emitted) => (*work, emitted),
+                Waiting::Record(record) => {
+                    self.memory.give_back(record.size());
+                    (self.prepare(sequence, record)?, 0)
+                }
+            },
         };
         self.shared.set_at_work(self.lane.committable().unwrap_or(NO_OFFSET));
         let mut ctx = self.contexts.pop().unwrap_or_else(|| {
@@ -421,44 +443,43 @@ where
     }
 
     /// An attempt has ended.
-    fn ended(&mut self, (mut job, attempt): (Job<W>, Attempt)) {
-        let sequence = job.sequence;
-        let emitted = *job.ctx.emitted.get_mut();
-        let number = job.ctx.attempt;
-        self.contexts.push(job.ctx);
+    fn ended(&mut self, ended: Ended<W>) {
+        let Ended { sequence, offset, attempt, mut ctx, begun } = ended;
+        let emitted = *ctx.emitted.get_mut();
+        let number = ctx.attempt;
+        self.contexts.push(ctx);
         match attempt {
-            Attempt::Performed => {
-                let offset = job.work.record().offset();
+            Ok(()) => {
                 let missing = self.finished(sequence, emitted);
-                if let Some(begun) = job.begun {
+                if let Some(begun) = begun {
                     self.log_done(sequence, offset, begun.elapsed(), missing);
                 }
             }
-            Attempt::Skipped(reason) => {
-                self.report.skipped(job.work.record(), &reason);
+            Err((Unperformed::Skipped(reason), work)) => {
+                self.report.skipped(work.record(), &reason);
                 self.finished(sequence, emitted);
             }
-            Attempt::Deferred(wait) => {
-                self.report.deferred(job.work.record(), wait);
+            Err((Unperformed::Deferred(wait), work)) => {
+                self.report.deferred(work.record(), wait);
                 self.lane.deferred(sequence, self.started.elapsed() + wait);
-                self.keep(sequence, job.work, emitted);
+                self.keep(sequence, work, emitted);
             }
-            Attempt::Failed(kind, error) => {
+            Err((Unperformed::Failed(kind, error), work)) => {
                 self.shared.failed.fetch_add(1, Ordering::Relaxed);
                 if self.consumer.dead_letter.is_some() && self.consumer.bounds.is_last(number, &error) {
-                    self.report.gave_up(job.work.record(), number, &error, self.consumer.dead_letter.as_deref());
+                    self.report.gave_up(work.record(), number, &error, self.consumer.dead_letter.as_deref());
                     let error_type = match kind {
                         FailureKind::Error => error.type_name(),
                         FailureKind::Panicked => "panic",
                         FailureKind::TimedOut => "timeout",
                     };
-                    self.bury(sequence, job.work.record(), error_type, &error, number, emitted);
+                    self.bury(sequence, work.record(), error_type, &error, number, emitted);
                 } else {
                     let step = if error.is_permanent() { u32::MAX } else { number };
                     let wait = after(self.consumer.backoff, step, self.jitter.next());
-                    self.report.failed(job.work.record(), number, kind, &error, wait);
+                    self.report.failed(work.record(), number, kind, &error, wait);
                     self.lane.failed(sequence, self.started.elapsed() + wait);
-                    self.keep(sequence, job.work, emitted);
+                    self.keep(sequence, work, emitted);
                 }
             }
         }
@@ -466,9 +487,8 @@ where
         self.shared.set_at_work(oldest.unwrap_or(NO_OFFSET));
     }
 
-    fn keep(&mut self, sequence: Sequence, work: Work<MessageOf<W>>, emitted: u32) {
-        let mut work = work;
-        match &mut work {
+    fn keep(&mut self, sequence: Sequence, mut work: Box<Work<MessageOf<W>>>, emitted: u32) {
+        match &mut *work {
             Work::Message(message) => message.record.detach(),
             Work::Tombstone(record) => record.detach(),
         }

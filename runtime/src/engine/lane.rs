@@ -32,8 +32,7 @@ pub(crate) struct Lane {
     base: Sequence,
     /// What may start, in the order in which it became free to.
     ready: VecDeque<Sequence>,
-    /// Lines that are taken, with who waits in them.
-    lines: HashMap<u64, VecDeque<Sequence>, BuildHasherDefault<AlreadyHashed>>,
+    lines: Lines,
     /// Who is tried again, and when.
     timers: BinaryHeap<Reverse<(Duration, Sequence)>>,
     running: usize,
@@ -78,6 +77,55 @@ enum Phase {
     Lost,
 }
 
+/// Lines that are taken, with who waits in them.
+#[derive(Debug, Default)]
+struct Lines {
+    /// Line 0, the only one under `ordering: partition`, which is worth a place of its own.
+    first: VecDeque<Sequence>,
+    first_is_taken: bool,
+    others: HashMap<u64, VecDeque<Sequence>, BuildHasherDefault<AlreadyHashed>>,
+}
+
+impl Lines {
+    /// Takes the line, or stands in it. Says whether it was free.
+    fn enter(&mut self, line: u64, sequence: Sequence) -> bool {
+        if line == 0 {
+            if self.first_is_taken {
+                self.first.push_back(sequence);
+            }
+            return !std::mem::replace(&mut self.first_is_taken, true);
+        }
+        match self.others.get_mut(&line) {
+            Some(waiting) => {
+                waiting.push_back(sequence);
+                false
+            }
+            None => {
+                self.others.insert(line, VecDeque::new());
+                true
+            }
+        }
+    }
+
+    /// Who comes next in a line; without anybody it is free.
+    fn go_on(&mut self, line: u64) -> Option<Sequence> {
+        if line == 0 {
+            let next = self.first.pop_front();
+            self.first_is_taken = next.is_some();
+            return next;
+        }
+        let next = self.others.get_mut(&line)?.pop_front();
+        if next.is_none() {
+            self.others.remove(&line);
+        }
+        next
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.first_is_taken && self.others.is_empty()
+    }
+}
+
 /// Keys come as hashes.
 #[derive(Default)]
 struct AlreadyHashed(u64);
@@ -106,7 +154,7 @@ impl Lane {
             entries: VecDeque::new(),
             base: 0,
             ready: VecDeque::new(),
-            lines: HashMap::default(),
+            lines: Lines::default(),
             timers: BinaryHeap::new(),
             running: 0,
             unacknowledged: 0,
@@ -120,19 +168,7 @@ impl Lane {
     pub(crate) fn deliver(&mut self, offset: i64, line: Line) -> (Sequence, bool) {
         let sequence = self.tracker.deliver(offset);
         self.entries.push_back(Entry { line, attempt: 1, missing: 0, state: State::Waiting });
-        let free = match line {
-            None => true,
-            Some(line) => match self.lines.get_mut(&line) {
-                Some(waiting) => {
-                    waiting.push_back(sequence);
-                    false
-                }
-                None => {
-                    self.lines.insert(line, VecDeque::new());
-                    true
-                }
-            },
-        };
+        let free = line.is_none_or(|line| self.lines.enter(line, sequence));
         if free {
             self.ready.push_back(sequence);
         }
@@ -314,14 +350,8 @@ impl Lane {
 
     /// The next of a line may start; a line without one is free.
     fn go_on(&mut self, line: Line) {
-        let Some(line) = line else { return };
-        if let Some(waiting) = self.lines.get_mut(&line) {
-            match waiting.pop_front() {
-                Some(next) => self.ready.push_back(next),
-                None => {
-                    self.lines.remove(&line);
-                }
-            }
+        if let Some(next) = line.and_then(|line| self.lines.go_on(line)) {
+            self.ready.push_back(next);
         }
     }
 

@@ -237,7 +237,9 @@ impl LaneShared {
 
     /// Takes what has been acknowledged since the last call; costs one load when that is nothing.
     pub(crate) fn take_acknowledgements(&self) -> Vec<Acknowledgement> {
-        if !self.has_acknowledgements.swap(false, Ordering::AcqRel) {
+        if !self.has_acknowledgements.load(Ordering::Relaxed)
+            || !self.has_acknowledgements.swap(false, Ordering::AcqRel)
+        {
             return Vec::new();
         }
         std::mem::take(&mut self.acknowledgements.lock().unwrap_or_else(PoisonError::into_inner))

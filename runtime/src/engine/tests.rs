@@ -277,12 +277,24 @@ fn null_empty_and_foreign_bytes_are_kept_apart() {
     shop.send(Some("gone"), None);
     shop.send(None, Some("1"));
     shop.send(Some(""), Some("2"));
+    let foreign =
+        vec![(b"\xff\xfe".to_vec(), None), (b"twice".to_vec(), Some(vec![])), (b"twice".to_vec(), Some(vec![0xff]))];
+    let outgoing = Outgoing {
+        topic: "orders".to_owned(),
+        key: Some(b"\xff".to_vec()),
+        value: Some(b"3".to_vec()),
+        headers: foreign.clone(),
+    };
+    shop.runtime.block_on(shop.producer.send(outgoing)).expect("acknowledged");
     let running = shop.start();
-    shop.until("all three", |shop| shop.seen().len() == 2 && shop.state.tombstones.load(Ordering::Relaxed) == 1);
+    shop.until("all four", |shop| shop.seen().len() == 3 && shop.state.tombstones.load(Ordering::Relaxed) == 1);
+    let records = shop.state.records.lock().expect("no panic").clone();
+    let last = records.iter().find(|record| record.value.as_deref() == Some(b"3"));
+    assert_eq!(last.map(|record| &record.headers), Some(&foreign), "headers keep their bytes and their order");
     running.join();
     let mut keys: Vec<_> = shop.state.records.lock().expect("no panic").iter().map(|r| r.key.clone()).collect();
     keys.sort();
-    assert_eq!(keys, [None, Some(Vec::new())]);
+    assert_eq!(keys, [None, Some(Vec::new()), Some(vec![0xff])]);
 }
 
 /// If this fails, an offset is committed before Kafka has what its record sent.
