@@ -177,8 +177,8 @@ impl Client for KafkaClient {
     }
 
     fn commit(&mut self, offsets: &[(TopicPartition, i64)]) {
-        if let Err(error) = self.consumer.commit(&offsets_of(offsets), CommitMode::Async) {
-            let error = Some(error.to_string());
+        if let Err(error) = self.native.commit(&offsets_of(offsets)) {
+            let error = Some(error);
             self.consumer.context().push(ClientEvent::Committed { offsets: offsets.to_vec(), error });
         }
     }

@@ -325,6 +325,22 @@ impl Consumer {
         unsafe { sys::rd_kafka_assignment_lost(self.0.as_ptr()) != 0 }
     }
 
+    /// Commits in the background; the outcome comes out of the consumer's queue. (The wrapper's own asynchronous commit
+    /// tells nobody how it ended: librdkafka reports it to a callback only, and the wrapper sets none.)
+    pub(crate) fn commit(self, offsets: &TopicPartitionList) -> Result<(), String> {
+        // SAFETY: consumer and list are live for the call, which copies the list; the queue's handle is ours, and
+        // librdkafka takes one of its own for the answer.
+        unsafe {
+            let queue = sys::rd_kafka_queue_get_consumer(self.0.as_ptr());
+            if queue.is_null() {
+                return Err("the consumer has no queue".to_owned());
+            }
+            let code = sys::rd_kafka_commit_queue(self.0.as_ptr(), offsets.ptr(), queue, None, ptr::null_mut());
+            sys::rd_kafka_queue_destroy(queue);
+            code_of(code)
+        }
+    }
+
     fn is_cooperative(self) -> bool {
         // SAFETY: the consumer is live, and the answer is a static string or null.
         unsafe {
