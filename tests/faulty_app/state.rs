@@ -41,15 +41,16 @@ impl State {
     /// When the record says so, during an outage, and when the log cannot be written.
     pub async fn act(&self, record: (i32, i64), act: &str, attempt: u32) -> Result {
         self.write_down('B', record, attempt)?;
+        let mut ended = Ended { state: self, what: 'F', record, attempt };
         if !self.pace.is_zero() {
             tokio::time::sleep(self.pace).await;
         }
-        let result = self.follow(act, attempt, record).await;
-        self.write_down(if result.is_ok() { 'D' } else { 'F' }, record, attempt)?;
-        result
+        self.follow(act, attempt).await?;
+        ended.what = 'D';
+        Ok(())
     }
 
-    async fn follow(&self, act: &str, attempt: u32, record: (i32, i64)) -> Result {
+    async fn follow(&self, act: &str, attempt: u32) -> Result {
         if self.outage.as_ref().is_some_and(|outage| outage.exists()) {
             return Err(Error::new("there is an outage"));
         }
@@ -62,10 +63,7 @@ impl State {
             "hang" => std::future::pending().await,
             "fail" => return Err(Error::new("this record fails")),
             "fail-once" if attempt == 1 => return Err(Error::new("this record fails once")),
-            "panic" if attempt == 1 => {
-                self.write_down('F', record, attempt)?;
-                panic!("this record panics once");
-            }
+            "panic" if attempt == 1 => panic!("this record panics once"),
             "fail-once" | "panic" => {}
             other => return Err(Error::new(format_args!("`{other}` is nothing to do"))),
         }
@@ -77,5 +75,20 @@ impl State {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis();
         let line = format!("{what} {partition} {offset} {} {attempt} {now}\n", process::id());
         Ok((&self.log).write_all(line.as_bytes())?)
+    }
+}
+
+/// Writes down how an attempt ended, also when it panics or is dropped.
+struct Ended<'a> {
+    state: &'a State,
+    what: char,
+    record: (i32, i64),
+    attempt: u32,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        // A line that is missing is seen by whoever reads the log.
+        let _ = self.state.write_down(self.what, self.record, self.attempt);
     }
 }

@@ -241,6 +241,8 @@ where
                     turn += 1;
                     if turn >= TURN {
                         permit = None;
+                        // A partition with a backlog never comes to wait, and a dead letter must not wait for that.
+                        self.resend().await;
                         tokio::task::yield_now().await;
                     }
                     continue;

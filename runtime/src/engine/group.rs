@@ -29,6 +29,10 @@ const IDLE: Duration = Duration::from_millis(50);
 const ASSIGN_AGAIN: Duration = Duration::from_millis(500);
 /// How long an error is not repeated.
 const WARN_AGAIN: Duration = Duration::from_secs(30);
+/// How long the last commits before a stop may be refused before they are given up.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long after a refusal they are made again.
+const COMMIT_AGAIN: Duration = Duration::from_millis(100);
 /// How long revoked partitions may take to finish what they are at: well below the session's 45 s.
 const DRAIN_BUDGET: Duration = Duration::from_secs(10);
 
@@ -128,6 +132,9 @@ struct Running {
     revocation: Option<Revocation>,
     assignment: Option<(Vec<TopicPartition>, Instant)>,
     next_commit: Instant,
+    /// Commits in the background that have not ended: one at most. The client tries some refused ones again by itself,
+    /// and a later one that went ahead would be undone by that.
+    commits: u32,
     /// No broker has answered since it was said.
     disconnected: bool,
     /// When an error was last said.
@@ -145,6 +152,7 @@ impl Group {
             revocation: None,
             assignment: None,
             next_commit: Instant::now() + COMMIT_INTERVAL,
+            commits: 0,
             disconnected: false,
             warned: BTreeMap::new(),
             end: GroupEnd::default(),
@@ -169,9 +177,12 @@ impl Running {
         if now >= self.next_commit {
             self.next_commit = now + COMMIT_INTERVAL;
             self.look_at_lanes(now);
-            let offsets = self.uncommitted(|_| true);
-            if !offsets.is_empty() {
-                self.group.client.commit(&offsets);
+            if self.commits == 0 {
+                let offsets = self.uncommitted(|_| true);
+                if !offsets.is_empty() {
+                    self.commits += 1;
+                    self.group.client.commit(&offsets);
+                }
             }
         }
         if self.end.fatal.is_none() {
@@ -187,6 +198,7 @@ impl Running {
             }
             ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
             ClientEvent::Committed { offsets, error } => {
+                self.commits = self.commits.saturating_sub(1);
                 if error.is_none() {
                     self.connected();
                 }
@@ -285,7 +297,8 @@ impl Running {
             .partitions
             .iter()
             .all(|partition| self.lanes.get(partition).is_none_or(|lane| lane.shared.has_ended()));
-        if !all_ended && Instant::now() < revocation.until {
+        // A commit on its way is waited for: if it is refused, its offsets have to be committed below.
+        if !(all_ended && self.commits == 0) && Instant::now() < revocation.until {
             return;
         }
         let Some(Revocation { partitions, lost, .. }) = self.revocation.take() else { return };
@@ -366,15 +379,14 @@ impl Running {
             let all_ended = self.lanes.values().all(|lane| lane.shared.has_ended());
             let all_left = self.leaving.iter().all(|(_, lane)| lane.task.is_finished());
             let over = Instant::now() >= until || self.group.order.forces() || self.end.fatal.is_some();
-            if (all_ended && all_left) || over {
+            if (all_ended && all_left && self.commits == 0) || over {
                 break;
             }
             // Polling goes on: the group must not take the member for dead while it drains.
             while let Some(event) = self.group.client.poll() {
                 match event {
-                    ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
+                    event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed { .. }) => self.hear(event),
                     ClientEvent::Assign(_)
-                    | ClientEvent::Committed { .. }
                     | ClientEvent::Disconnected(_)
                     | ClientEvent::Error(_) => {}
                     ClientEvent::Fatal(error) => self.end.fatal = Some(error),
@@ -384,11 +396,16 @@ impl Running {
             self.group.client.wait(Duration::from_millis(10));
         }
         let offsets = self.uncommitted(|_| true);
-        if !offsets.is_empty()
-            && self.end.fatal.is_none()
-            && let Err(error) = self.group.client.commit_and_wait(&offsets)
-        {
-            self.end.uncommitted = Some(error);
+        if !offsets.is_empty() && self.end.fatal.is_none() {
+            let until = until.min(Instant::now() + COMMIT_PATIENCE);
+            // A refusal may pass, such as that of a coordinator that starts up.
+            while let Err(error) = self.group.client.commit_and_wait(&offsets) {
+                if Instant::now() >= until || self.group.order.forces() {
+                    self.end.uncommitted = Some(error);
+                    break;
+                }
+                thread::sleep(COMMIT_AGAIN);
+            }
         }
         let mut clean = true;
         let now = Instant::now();
