@@ -103,6 +103,18 @@ impl KafkaClient {
         Ok(Self { consumer: ManuallyDrop::new(consumer), native, slots: BTreeMap::new() })
     }
 
+    /// What is said of a topic that is not there. The wrapper drops librdkafka's own text, which names it.
+    fn missing_topics(&self) -> String {
+        let subscribed = self.consumer.subscription().map(|list| partitions_of(&list)).unwrap_or_default();
+        let names: Vec<_> = subscribed.iter().map(|partition| format!("`{}`", partition.topic)).collect();
+        match &*names {
+            [name] => format!("the topic {name} is unknown to Kafka; waiting until somebody makes it"),
+            names => {
+                format!("one of the topics {} is unknown to Kafka; waiting until somebody makes it", names.join(", "))
+            }
+        }
+    }
+
     /// The offset that each partition was committed at, if it was.
     fn positions(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, String> {
         let mut list = TopicPartitionList::new();
@@ -139,6 +151,9 @@ impl Client for KafkaClient {
                 // lose the record.
                 let place = format!("{}/{}@{}", message.topic(), message.partition(), message.offset());
                 Some(ClientEvent::Fatal(format!("record {place} came outside of its partition's queue")))
+            }
+            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition))) => {
+                Some(ClientEvent::Error(self.missing_topics()))
             }
             Some(Err(error)) => Some(describe(&error)),
         }

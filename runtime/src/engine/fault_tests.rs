@@ -105,9 +105,7 @@ impl Shop {
     fn is_in_order(&self) -> bool {
         let mut first = std::collections::BTreeSet::new();
         let seen: Vec<_> = self.seen().into_iter().filter(|record| first.insert(*record)).collect();
-        (0..2).all(|partition| {
-            seen.iter().filter(|record| record.0 == partition).map(|record| record.1).is_sorted()
-        })
+        (0..2).all(|partition| seen.iter().filter(|record| record.0 == partition).map(|record| record.1).is_sorted())
     }
 }
 
@@ -184,7 +182,7 @@ fn row_8_a_commit_that_is_tried_again_does_not_undo_a_later_one() {
     let running = shop.start();
     shop.until("all", |shop| shop.handled() == 200);
     // Each look may see a commit go back; the client's own attempt comes 1.2 s after the first at the latest.
-    let mut highest = vec![0; 2];
+    let mut highest = [0; 2];
     let end = Instant::now() + Duration::from_secs(3);
     while Instant::now() < end {
         for (place, (committed, _)) in shop.commits_and_ends().into_iter().enumerate() {

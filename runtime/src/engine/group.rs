@@ -386,9 +386,7 @@ impl Running {
             while let Some(event) = self.group.client.poll() {
                 match event {
                     event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed { .. }) => self.hear(event),
-                    ClientEvent::Assign(_)
-                    | ClientEvent::Disconnected(_)
-                    | ClientEvent::Error(_) => {}
+                    ClientEvent::Assign(_) | ClientEvent::Disconnected(_) | ClientEvent::Error(_) => {}
                     ClientEvent::Fatal(error) => self.end.fatal = Some(error),
                 }
             }
@@ -411,7 +409,9 @@ impl Running {
         let now = Instant::now();
         for (partition, mut lane) in self.lanes.into_iter().chain(self.leaving) {
             lane.look(now);
-            if !lane.shared.has_ended()
+            // A group whose client gave up waits for nobody, so nobody was too slow.
+            if self.end.fatal.is_none()
+                && !lane.shared.has_ended()
                 && let Some((offset, since)) = lane.at_work
             {
                 let controller = self.group.controllers.get(&*partition.topic).copied().unwrap_or_default().to_owned();
