@@ -361,3 +361,32 @@ fn the_examples_are_in_step() {
     let slide = fs::read_to_string(examples.join("slide/karafka.yml")).unwrap();
     assert_eq!(slide, include_str!("manifests/slide.yml"));
 }
+
+/// If this fails, `flow` hides where records go that cannot be handled, or an app whose Cargo.toml lacks a feature is
+/// called right until it starts.
+#[test]
+fn dead_letters_show_and_missing_features_are_warned_of() {
+    let (_folder, root) = shop();
+    let manifest = root.join("karafka.yml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let text = format!(
+        "{text}\ndefaults: {{ dead_letter: \"{{topic}}.dead\" }}\nkafka: {{ options: {{ sasl.mechanism: GSSAPI }} }}\n"
+    );
+    fs::write(&manifest, text).unwrap();
+    call(&root, &["generate"]);
+    let flow = call(&root, &["flow"]);
+    assert!(flow.contains("✗ orders.dead") && flow.contains("dead letters of orders"), "{flow}");
+
+    // A command that was built with the feature cannot tell.
+    if !karafka::settings::compiled_in().iter().any(|part| part == "sasl_gssapi") {
+        let checked = calls(&root, &["check"], 0);
+        assert!(
+            checked.contains("warning[missing-feature]") && checked.contains("features = [\"gssapi\"]"),
+            "{checked}"
+        );
+        let with_feature = "karafka = { version = \"0.1.0\", features = [\"gssapi\"] }";
+        replace(&root.join("Cargo.toml"), "karafka = \"0.1.0\"", with_feature);
+        let checked = calls(&root, &["check"], 0);
+        assert!(!checked.contains("missing-feature"), "{checked}");
+    }
+}

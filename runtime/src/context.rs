@@ -13,6 +13,7 @@ use crate::{
     EmittedBy, Result, Routed,
     engine::shared::{AppShared, EmitScope},
     producer::Outgoing,
+    trace::TraceContext,
 };
 
 /// The app's state, the attempt, and the topics that the manifest lets this controller send to.
@@ -22,11 +23,13 @@ pub struct Context<C: Routed> {
     pub(crate) attempt: u32,
     /// What this record has sent so far, in all its attempts.
     pub(crate) emitted: AtomicU32,
+    /// The span of this attempt, where the record came with a trace.
+    pub(crate) trace: Option<Box<TraceContext>>,
 }
 
 impl<C: Routed> Context<C> {
     pub(crate) fn new(app: Arc<AppShared<C::State>>, scope: EmitScope) -> Self {
-        Self { app, scope, attempt: 1, emitted: AtomicU32::new(0) }
+        Self { app, scope, attempt: 1, emitted: AtomicU32::new(0), trace: None }
     }
 
     /// The app's state, as `src/state.rs` built it.
@@ -45,6 +48,9 @@ impl<C: Routed> Context<C> {
     ///
     /// The future is ready when the record is on its way. The offset of the message at work counts as done only when
     /// Kafka has acknowledged all that it sent; a record that Kafka did not take is sent again, with a backoff.
+    ///
+    /// A record that came with a W3C trace context (`traceparent`) hands it on: what is emitted belongs to the same
+    /// trace, under the span of this attempt, unless a header of that name is given here.
     ///
     /// ```
     /// # use karafka::{Context, EmittedBy, Result, Routed, Topic};
@@ -99,7 +105,10 @@ impl<C: Routed> Emit<'_, C> {
         self
     }
 
-    async fn send(self) -> Result {
+    async fn send(mut self) -> Result {
+        if let Some(trace) = &self.ctx.trace {
+            trace.add_to(&mut self.headers);
+        }
         let outgoing = Outgoing {
             topic: self.ctx.app.kafka_name(self.topic),
             key: self.key,

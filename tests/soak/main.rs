@@ -42,7 +42,7 @@ const FULL: Size = Size {
     lasts: Duration::from_secs(120),
     every: Duration::from_secs(5),
     pace_ms: 5,
-    concurrency: 16,
+    concurrency: 12,
 };
 
 const SMOKE: Size = Size {

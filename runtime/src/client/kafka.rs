@@ -202,6 +202,10 @@ impl Client for KafkaClient {
         self.consumer.commit(&offsets_of(offsets), CommitMode::Sync).map_err(|error| error.to_string())
     }
 
+    fn high_watermark(&mut self, partition: &TopicPartition) -> Option<i64> {
+        self.native.high_watermark(partition)
+    }
+
     fn close(self: Box<Self>, clean: bool) {
         self.consumer.context().closing.store(true, Ordering::Release);
         let Self { consumer, native: _, slots } = *self;

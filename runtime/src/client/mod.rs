@@ -96,6 +96,11 @@ pub(crate) trait Client: Send {
     /// Why Kafka did not take it.
     fn commit_and_wait(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), String>;
 
+    /// The offset behind the last record of an assigned partition, as far as the last fetch has told; never waits.
+    fn high_watermark(&mut self, _partition: &TopicPartition) -> Option<i64> {
+        None
+    }
+
     /// Leaves the group. `clean` says that no lane holds a record or queue any more.
     fn close(self: Box<Self>, clean: bool);
 }

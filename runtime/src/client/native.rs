@@ -112,6 +112,25 @@ impl NativeRecord {
     }
 }
 
+impl NativeRecord {
+    /// The value of the last header of this name. Takes no lock: with `&mut self` nobody else parses them.
+    pub(crate) fn last_header(&mut self, name: &CStr) -> Option<&[u8]> {
+        let (mut headers, mut value, mut length) = (ptr::null_mut(), ptr::null(), 0);
+        // SAFETY: all pointers are valid for the calls; headers and value belong to the message, which lives as long as
+        // `self`, and no reference into it is alive but the one that is given away.
+        unsafe {
+            if sys::rd_kafka_message_headers(self.0.as_ptr(), &mut headers) != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return None;
+            }
+            let code = sys::rd_kafka_header_get_last(headers, name.as_ptr(), &mut value, &mut length);
+            if code != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return None;
+            }
+            bytes(value.cast_mut(), length)
+        }
+    }
+}
+
 impl Drop for NativeRecord {
     fn drop(&mut self) {
         // SAFETY: the message is ours, and this is the last use.
@@ -339,6 +358,19 @@ impl Consumer {
             sys::rd_kafka_queue_destroy(queue);
             code_of(code)
         }
+    }
+
+    /// The offset behind the partition's last record, as the last fetch has told; `None` if nothing was fetched yet.
+    pub(crate) fn high_watermark(self, partition: &TopicPartition) -> Option<i64> {
+        let topic = CString::new(&*partition.topic).ok()?;
+        let (mut low, mut high) = (-1, -1);
+        // SAFETY: the consumer is live, the string ends in NUL, and both out-pointers are valid for the call, which
+        // only reads what is cached.
+        let code = unsafe {
+            let client = self.0.as_ptr();
+            sys::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition.partition, &mut low, &mut high)
+        };
+        (code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
     }
 
     fn is_cooperative(self) -> bool {

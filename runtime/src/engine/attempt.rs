@@ -39,6 +39,13 @@ impl<T> Work<T> {
         }
     }
 
+    pub(crate) fn record_mut(&mut self) -> &mut Record {
+        match self {
+            Self::Message(message) => &mut message.record,
+            Self::Tombstone(record) => record,
+        }
+    }
+
     fn message(&self) -> Option<&Message<T>> {
         match self {
             Self::Message(message) => Some(message),
@@ -147,21 +154,28 @@ where
 }
 
 async fn guard(attempt: impl Future<Output = Result<Attempt>>, timeout: Option<Duration>) -> Attempt {
+    guarded(attempt, timeout).await.unwrap_or_else(|(kind, error)| Err(Unperformed::Failed(kind, error)))
+}
+
+/// One attempt at anything: a panic is an error, and so is taking longer than `timeout`.
+pub(crate) async fn guarded<T>(
+    attempt: impl Future<Output = Result<T>>,
+    timeout: Option<Duration>,
+) -> Result<T, (FailureKind, Error)> {
     let attempt = CatchPanic { future: pin!(attempt) };
     let ended = match timeout {
         None => attempt.await,
         Some(limit) => match tokio::time::timeout(limit, attempt).await {
             Ok(ended) => ended,
             Err(_) => {
-                let error = Error::new(format_args!("not done within {limit:?}"));
-                return Err(Unperformed::Failed(FailureKind::TimedOut, error));
+                return Err((FailureKind::TimedOut, Error::new(format_args!("not done within {limit:?}"))));
             }
         },
     };
     match ended {
-        Ok(Ok(attempt)) => attempt,
-        Ok(Err(error)) => Err(Unperformed::Failed(FailureKind::Error, error)),
-        Err(words) => Err(Unperformed::Failed(FailureKind::Panicked, Error::new(words))),
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err((FailureKind::Error, error)),
+        Err(words) => Err((FailureKind::Panicked, Error::new(words))),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     Context, Error, FromState, Parser, Record, Routed, Worker,
     manifest::ConsumerEntry,
     settings::Tombstones,
+    trace,
     worker::{FailureKind, MessageOf},
 };
 
@@ -22,7 +23,7 @@ pub(crate) struct Route<S> {
     pub(crate) build: fn(&S) -> Arc<dyn Consumer<S>>,
 }
 
-/// How an attempt of [`Consumer::once`] ended.
+/// How a test's attempt at one record ended.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -89,11 +90,12 @@ where
     fn once<'a>(
         &'a self,
         app: Arc<AppShared<S>>,
-        record: Record,
+        mut record: Record,
         tombstones: Tombstones,
     ) -> Pin<Box<dyn Future<Output = (Verdict, EmitScope)> + Send + 'a>> {
         Box::pin(async move {
-            let ctx: Context<W::Controller> = Context::new(app, EmitScope::Captured(Default::default()));
+            let mut ctx: Context<W::Controller> = Context::new(app, EmitScope::Captured(Default::default()));
+            ctx.trace = trace::of(&mut record);
             let work = if record.value().is_some() {
                 match self.0.parse(record) {
                     Ok(message) => Work::Message(message),

@@ -4,9 +4,9 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, atomic::AtomicU64},
     task::Poll,
     time::{Duration, Instant},
 };
@@ -16,8 +16,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::{
     attempt::{Bounds, Parts, Unperformed, Work},
     backoff::{Jitter, after},
+    counts::count,
+    histogram::Histogram,
     lane::{Lane, Line},
     pool::Pool,
+    pulse::{Beat, Pulse},
     report::Report,
     shared::{Acknowledgement, AppShared, EmitScope, LaneShared, MemoryBudget, NO_OFFSET, Order, Sent},
     tracker::Sequence,
@@ -29,6 +32,7 @@ use crate::{
     manifest::ConsumerEntry,
     producer::{Delivered, Outgoing},
     settings::{Backoff, Ordering as Sorting, Tombstones},
+    trace,
     worker::{FailureKind, MessageOf},
 };
 
@@ -62,6 +66,8 @@ pub(crate) struct ConsumerSettings {
     pub(crate) dead_letter: Option<String>,
     pub(crate) ordering: Sorting,
     pub(crate) window: u64,
+    /// How long performs take, if somebody wants to know.
+    pub(crate) durations: Option<Arc<Histogram>>,
 }
 
 /// Runs a lane until it is drained or lost.
@@ -76,6 +82,7 @@ where
     let LaneParts { app, assigned, shared, consumer, permits, memory, report } = lane;
     // Whatever ends this task, the group's thread must not wait for it for ever.
     let _end = EndOnDrop(Arc::clone(&shared));
+    let group = Arc::clone(&report.group);
     let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
     Driver {
         lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window),
@@ -97,7 +104,7 @@ where
         shared: &shared,
         memory: &memory,
     }
-    .run(&permits, |job| attempt(&parts, consumer.bounds, job))
+    .run(&permits, |job| attempt(&parts, &shared.pulse, consumer.bounds, &group, job))
     .await;
 }
 
@@ -129,14 +136,19 @@ struct Ended<W: Worker> {
     begun: Option<Instant>,
 }
 
-async fn attempt<W, P, I>(parts: &Parts<W, P, I>, bounds: Bounds, job: Job<W>) -> Ended<W>
+async fn attempt<W, P, I>(parts: &Parts<W, P, I>, pulse: &Pulse, bounds: Bounds, group: &str, job: Job<W>) -> Ended<W>
 where
     W: Worker,
     P: Parser<MessageOf<W>>,
 {
     let Job { sequence, work, ctx, begun } = job;
-    let attempt = parts.attempt(&work, &ctx, bounds).await;
     let offset = work.record().offset();
+    let attempt = {
+        let mut beat = Beat::new(pulse, offset, ctx.attempt());
+        let span = trace::span(work.record(), group, ctx.attempt(), ctx.trace.as_deref());
+        let mut attempt = pin!(parts.attempt(&work, &ctx, bounds));
+        poll_fn(|cx| span.in_scope(|| beat.poll(cx, attempt.as_mut()))).await
+    };
     Ended { sequence, offset, attempt: attempt.map_err(|why| (why, Box::new(work))), ctx, begun }
 }
 
@@ -230,7 +242,7 @@ where
                     turn = 0;
                 }
                 if permit.is_some() {
-                    let mut job = self.start();
+                    let mut job = self.start(turn == 0);
                     // An attempt that waits takes the permit along.
                     let ended = std::future::poll_fn(|cx| {
                         Poll::Ready(job.take().and_then(|job| pool.start(cx, attempt(job), || permit.take())))
@@ -264,6 +276,7 @@ where
         wants_permit: bool,
     ) -> Option<SemaphorePermit<'a>> {
         self.tell_if_full();
+        self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
         let next_resend = self.resending.iter().map(|resend| resend.at).min();
         let moment = self.lane.next_timer().into_iter().chain(next_resend).min();
         let rest = moment.map(|moment| moment.saturating_sub(self.started.elapsed()));
@@ -307,9 +320,7 @@ where
                     self.lane.acknowledged(sequence);
                     match sent {
                         Sent::Emit(topic) => self.log_emit(sequence, topic, delivered),
-                        Sent::DeadLetter => {
-                            self.shared.dead.fetch_add(1, Ordering::Relaxed);
-                        }
+                        Sent::DeadLetter => count(&self.shared.counts.dead),
                     }
                 }
                 Acknowledgement::Undelivered { sequence, sent, outgoing, reason } => {
@@ -339,6 +350,7 @@ where
         let room = self.lane.room();
         if self.deliveries.is_empty() && room > 0 {
             self.queue.drain(&mut self.deliveries, room.min(DRAIN));
+            self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
             if self.deliveries.is_empty()
                 && let Some(position) = self.queue.position()
             {
@@ -351,6 +363,7 @@ where
                 Some(Delivery::Record(record)) => self.take_in(record),
                 Some(Delivery::PositionLost(reason)) => {
                     self.report.position_lost(&self.partition, &reason);
+                    self.shared.pulse.halt();
                     self.lane.halt();
                 }
                 Some(Delivery::Error(reason)) => self.report.partition_error(&self.partition, &reason),
@@ -381,9 +394,12 @@ where
     }
 
     /// Starts the next record that may. `None` if it ended without an attempt.
-    fn start(&mut self) -> Option<Job<W>> {
+    ///
+    /// The first attempt of a turn is measured where durations are wanted: each one while there is little to do or
+    /// handlers wait, one in [`TURN`] of those that are ready at once, so that the clock does not cost what they do.
+    fn start(&mut self, is_first: bool) -> Option<Job<W>> {
         let (sequence, attempt) = self.lane.start()?;
-        let (work, emitted) = match self.next.take_if(|(next, _)| *next == sequence) {
+        let (mut work, emitted) = match self.next.take_if(|(next, _)| *next == sequence) {
             Some((_, record)) => (self.prepare(sequence, record)?, 0),
             None => match self.waiting.remove(&sequence)? {
                 Waiting::Work(work, emitted) => (*work, emitted),
@@ -399,17 +415,19 @@ where
             Context::new(Arc::clone(self.app), scope)
         });
         ctx.attempt = attempt;
+        ctx.trace = trace::of(work.record_mut());
         *ctx.emitted.get_mut() = emitted;
         if let EmitScope::Lane { sequence: current, .. } = &mut ctx.scope {
             *current = sequence;
         }
-        Some(Job { sequence, work, ctx, begun: self.report.wants_done().then(Instant::now) })
+        let measured = self.report.wants_done() || (is_first && self.consumer.durations.is_some());
+        Some(Job { sequence, work, ctx, begun: measured.then(Instant::now) })
     }
 
     /// Parses a record. `None` if it ends here: a tombstone by policy, or what cannot be parsed.
     fn prepare(&mut self, sequence: Sequence, record: Record) -> Option<Work<MessageOf<W>>> {
         if record.value().is_some() {
-            match self.parts.parse(record) {
+            match self.shared.pulse.during(record.offset(), || self.parts.parse(record)) {
                 Ok(message) => return Some(Work::Message(message)),
                 Err((record, error)) => {
                     self.report.unparseable(&record, &error, self.consumer.dead_letter.as_deref());
@@ -422,7 +440,7 @@ where
             Tombstones::Deliver => return Some(Work::Tombstone(record)),
             Tombstones::Skip => {
                 self.report.tombstone_skipped(&record);
-                self.finished(sequence, 0);
+                self.finished(sequence, 0, &self.shared.counts.skipped);
             }
             Tombstones::Fail => {
                 let error = Error::new(TOMBSTONE_REFUSED);
@@ -436,10 +454,11 @@ where
     /// What cannot be parsed goes to the dead letter topic; without one, its line waits until a person has changed
     /// something and the app starts again.
     fn give_up_unparsed(&mut self, sequence: Sequence, record: &Record, error_type: &str, error: &Error) {
-        self.shared.failed.fetch_add(1, Ordering::Relaxed);
+        count(&self.shared.counts.unparseable);
         if self.consumer.dead_letter.is_some() {
             self.bury(sequence, record, error_type, error, 0, 0);
         } else {
+            self.shared.pulse.add_stuck();
             self.lane.stuck(sequence);
         }
     }
@@ -450,24 +469,36 @@ where
         let emitted = *ctx.emitted.get_mut();
         let number = ctx.attempt;
         self.contexts.push(ctx);
+        let took = begun.map(|begun| begun.elapsed());
+        if let (Some(took), Some(durations)) = (took, &self.consumer.durations) {
+            durations.observe(took);
+        }
         match attempt {
             Ok(()) => {
-                let missing = self.finished(sequence, emitted);
-                if let Some(begun) = begun {
-                    self.log_done(sequence, offset, begun.elapsed(), missing);
+                let missing = self.finished(sequence, emitted, &self.shared.counts.done);
+                if let Some(took) = took
+                    && self.report.wants_done()
+                {
+                    self.log_done(sequence, offset, took, missing);
                 }
             }
             Err((Unperformed::Skipped(reason), work)) => {
                 self.report.skipped(work.record(), &reason);
-                self.finished(sequence, emitted);
+                self.finished(sequence, emitted, &self.shared.counts.skipped);
             }
             Err((Unperformed::Deferred(wait), work)) => {
                 self.report.deferred(work.record(), wait);
+                count(&self.shared.counts.deferred);
                 self.lane.deferred(sequence, self.started.elapsed() + wait);
                 self.keep(sequence, work, emitted);
             }
             Err((Unperformed::Failed(kind, error), work)) => {
-                self.shared.failed.fetch_add(1, Ordering::Relaxed);
+                let counts = &self.shared.counts;
+                count(match kind {
+                    FailureKind::Error => &counts.failed,
+                    FailureKind::Panicked => &counts.panicked,
+                    FailureKind::TimedOut => &counts.timed_out,
+                });
                 if self.consumer.dead_letter.is_some() && self.consumer.bounds.is_last(number, &error) {
                     self.report.gave_up(work.record(), number, &error, self.consumer.dead_letter.as_deref());
                     let error_type = match kind {
@@ -477,6 +508,7 @@ where
                     };
                     self.bury(sequence, work.record(), error_type, &error, number, emitted);
                 } else {
+                    count(&counts.retried);
                     let step = if error.is_permanent() { u32::MAX } else { number };
                     let wait = after(self.consumer.backoff, step, self.jitter.next());
                     self.report.failed(work.record(), number, kind, &error, wait);
@@ -498,9 +530,9 @@ where
     }
 
     /// A record is done, but for emits that Kafka has not acknowledged: says how many.
-    fn finished(&mut self, sequence: Sequence, emitted: u32) -> u32 {
+    fn finished(&mut self, sequence: Sequence, emitted: u32, counter: &AtomicU64) -> u32 {
         let missing = self.lane.performed(sequence, emitted);
-        self.shared.handled.fetch_add(1, Ordering::Relaxed);
+        count(counter);
         self.publish();
         missing
     }

@@ -15,6 +15,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use super::{
     report::Report,
     shared::{LaneShared, Order},
+    watch::{GroupWatch, Phase},
 };
 use crate::{
     client::{Assigned, Client, ClientEvent, TopicPartition, Wake},
@@ -33,6 +34,8 @@ const WARN_AGAIN: Duration = Duration::from_secs(30);
 const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long after a refusal they are made again.
 const COMMIT_AGAIN: Duration = Duration::from_millis(100);
+/// How often the ends of partitions are looked up, for those who watch.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long revoked partitions may take to finish what they are at: well below the session's 45 s.
 const DRAIN_BUDGET: Duration = Duration::from_secs(10);
 
@@ -96,6 +99,8 @@ pub(crate) struct Group {
     pub(crate) stop_budget: Duration,
     /// A controller's constant by the topic's name in Kafka.
     pub(crate) controllers: BTreeMap<String, &'static str>,
+    /// Where the outside sees the group.
+    pub(crate) watch: Arc<GroupWatch>,
 }
 
 struct LaneHandle {
@@ -135,6 +140,7 @@ struct Running {
     /// Commits in the background that have not ended: one at most. The client tries some refused ones again by itself,
     /// and a later one that went ahead would be undone by that.
     commits: u32,
+    next_measure: Instant,
     /// No broker has answered since it was said.
     disconnected: bool,
     /// When an error was last said.
@@ -153,6 +159,7 @@ impl Group {
             assignment: None,
             next_commit: Instant::now() + COMMIT_INTERVAL,
             commits: 0,
+            next_measure: Instant::now(),
             disconnected: false,
             warned: BTreeMap::new(),
             end: GroupEnd::default(),
@@ -179,12 +186,15 @@ impl Running {
             self.look_at_lanes(now);
             if self.commits == 0 {
                 let offsets = self.uncommitted(|_| true);
-                if !offsets.is_empty() {
+                if offsets.is_empty() {
+                    self.group.watch.settled(now);
+                } else {
                     self.commits += 1;
                     self.group.client.commit(&offsets);
                 }
             }
         }
+        self.measure(now);
         if self.end.fatal.is_none() {
             self.group.client.wait(IDLE.min(self.next_commit.saturating_duration_since(Instant::now())));
         }
@@ -194,6 +204,7 @@ impl Running {
         match event {
             ClientEvent::Assign(partitions) => {
                 self.connected();
+                self.group.watch.set_phase(Phase::Rebalancing);
                 self.assignment = Some((partitions, Instant::now()));
             }
             ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
@@ -201,6 +212,12 @@ impl Running {
                 self.commits = self.commits.saturating_sub(1);
                 if error.is_none() {
                     self.connected();
+                    self.group.watch.settled(Instant::now());
+                    for (partition, offset) in &offsets {
+                        if let Some(lane) = self.lanes.get(partition) {
+                            lane.shared.pulse.set_committed(*offset);
+                        }
+                    }
                 }
                 if let Some(error) = error {
                     self.group.report.commit_failed(&error);
@@ -261,14 +278,18 @@ impl Running {
                     let (partition, committed) = (assigned.partition.clone(), assigned.start);
                     if let Some(start) = committed {
                         shared.publish(start);
+                        shared.pulse.set_committed(start);
                     }
                     match (self.group.open_lane)(assigned, Arc::clone(&shared), &self.group.runtime) {
                         Some(task) => {
+                            self.group.watch.opened(partition.clone(), Arc::clone(&shared));
                             self.lanes.insert(partition, LaneHandle { shared, task, committed, at_work: None });
                         }
                         None => self.end.fatal = Some(format!("{partition} was assigned, and nobody consumes it")),
                     }
                 }
+                self.group.watch.set_phase(Phase::Assigned);
+                self.next_measure = Instant::now();
             }
             Err(error) => {
                 self.warn_once(format!("cannot start to read: {error}; trying again"));
@@ -278,6 +299,7 @@ impl Running {
     }
 
     fn revoke(&mut self, partitions: Vec<TopicPartition>, lost: bool) {
+        self.group.watch.set_phase(Phase::Rebalancing);
         // An assignment that was not yet taken up is void.
         self.assignment = None;
         let order = if lost { Order::Lose } else { Order::Drain };
@@ -318,6 +340,10 @@ impl Running {
             }
         }
         self.group.client.unassign(&partitions);
+        if !self.lanes.is_empty() {
+            // What is left goes on; a further assignment comes only if there is something to give.
+            self.group.watch.set_phase(Phase::Assigned);
+        }
         let group = &self.group.report.group;
         self.group.report.reporter.tell(&if lost {
             Event::Lost { group, partitions: &partitions, to_repeat }
@@ -340,12 +366,27 @@ impl Running {
         }
     }
 
+    /// Notes where partitions end, as far as the client knows from its last fetches.
+    fn measure(&mut self, now: Instant) {
+        self.group.watch.turned(now);
+        if now < self.next_measure {
+            return;
+        }
+        self.next_measure = now + MEASURE_INTERVAL;
+        for (partition, lane) in &self.lanes {
+            if let Some(offset) = self.group.client.high_watermark(partition) {
+                lane.shared.pulse.set_high(offset);
+            }
+        }
+    }
+
     /// Forgets lanes whose tasks have ended.
     fn sweep(&mut self) {
-        let end = &mut self.end;
+        let (end, watch) = (&mut self.end, &self.group.watch);
         self.leaving.retain(|(_, lane)| {
             let stays = !lane.task.is_finished();
             if !stays {
+                watch.closed(&lane.shared);
                 count(end, lane);
             }
             stays
@@ -372,6 +413,7 @@ impl Running {
     /// Drains, commits, leaves.
     fn stop(mut self) -> GroupEnd {
         let until = Instant::now() + self.group.stop_budget;
+        self.group.watch.set_phase(Phase::Stopping);
         for lane in self.lanes.values() {
             lane.shared.give(Order::Drain);
         }
@@ -382,6 +424,7 @@ impl Running {
             if (all_ended && all_left && self.commits == 0) || over {
                 break;
             }
+            self.group.watch.turned(Instant::now());
             // Polling goes on: the group must not take the member for dead while it drains.
             while let Some(event) = self.group.client.poll() {
                 match event {
@@ -424,14 +467,16 @@ impl Running {
             count(&mut self.end, &lane);
         }
         self.group.client.close(clean);
+        self.group.watch.set_phase(Phase::Ended);
         self.end
     }
 }
 
 fn count(end: &mut GroupEnd, lane: &LaneHandle) {
-    end.handled += lane.shared.handled.load(Ordering::Relaxed);
-    end.failed += lane.shared.failed.load(Ordering::Relaxed);
-    end.dead += lane.shared.dead.load(Ordering::Relaxed);
+    let counted = lane.shared.counts.read();
+    end.handled += counted.handled();
+    end.failed += counted.failures();
+    end.dead += counted.dead;
 }
 
 fn ends_soon(task: &JoinHandle<()>) -> bool {

@@ -1,16 +1,21 @@
 //! Consumes: a thread a group, a lane a partition, and nothing committed that is not done.
 
-mod attempt;
-mod backoff;
+pub(crate) mod attempt;
+pub(crate) mod backoff;
 mod config;
 pub(crate) mod consumer;
+pub(crate) mod counts;
 mod driver;
 mod group;
+pub(crate) mod histogram;
 mod lane;
 mod pool;
+mod pulse;
 mod report;
 pub(crate) mod shared;
 mod tracker;
+pub(crate) mod watch;
+pub(crate) mod watchdog;
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +24,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{runtime::Handle, sync::Semaphore};
@@ -31,6 +36,7 @@ use self::{
     group::{Group, GroupEnd, GroupOrder, OpenLane},
     report::{Report, Reporter},
     shared::{AppShared, MemoryBudget},
+    watch::{ConsumerWatch, GroupWatch, Watch},
 };
 use crate::{
     client::KafkaClient,
@@ -56,6 +62,9 @@ pub(crate) struct Running {
     groups: Vec<RunningGroup>,
     producer: Option<Producer>,
     ended: mpsc::Receiver<()>,
+    watch: Arc<Watch>,
+    /// The watchdog ends when this is dropped.
+    _watchdog: mpsc::Sender<()>,
 }
 
 struct RunningGroup {
@@ -109,6 +118,8 @@ pub(crate) fn start<S: Send + Sync + 'static>(
     let consumers: Vec<_> = routes.into_iter().map(|route| (route.entry, (route.build)(&state))).collect();
     let shared = Arc::new(AppShared { state, producer: producer.clone(), names });
 
+    let watch = Arc::new(Watch::default());
+    let _watchdog = watchdog::start(Arc::clone(&watch), Arc::clone(&reporter))?;
     let (sender, ended) = mpsc::channel();
     let mut groups = Vec::new();
     for group in settings.groups.iter().filter(|group| group.selected) {
@@ -124,21 +135,23 @@ pub(crate) fn start<S: Send + Sync + 'static>(
                     dead_letter: found.dead_letter.clone(),
                     ordering: group.ordering,
                     window: group.window,
+                    durations: settings.health.map(|_| Arc::default()),
                 });
                 routes.insert(kafka_name(settings, entry.topic), (consumer_settings, Arc::clone(consumer)));
             }
         }
-        let started = start_group(group, settings, brokers, routes, &shared, &reporter, runtime, sender.clone());
+        let started =
+            start_group(group, settings, brokers, routes, &shared, &reporter, runtime, sender.clone(), &watch);
         match started {
             Ok(running) => groups.push(running),
             Err(error) => {
                 // What has started must not go on half an app.
-                Running { groups, producer, ended }.join();
+                Running { groups, producer, ended, watch, _watchdog }.join();
                 return Err(error);
             }
         }
     }
-    Ok(Running { groups, producer, ended })
+    Ok(Running { groups, producer, ended, watch, _watchdog })
 }
 
 fn kafka_name(settings: &Settings, key: &str) -> String {
@@ -157,13 +170,18 @@ fn start_group<S: Send + Sync + 'static>(
     reporter: &Arc<Reporter>,
     runtime: &Handle,
     ended: mpsc::Sender<()>,
+    watch: &Watch,
 ) -> Result<RunningGroup, StartError> {
     let order = Arc::new(GroupOrder::default());
     let report = Report { reporter: Arc::clone(reporter), group: Arc::from(group.id.as_str()), entry: None };
     let client_config = config::consumer(settings, group, brokers, routes.len());
     let topics: BTreeSet<String> = routes.keys().cloned().collect();
     let controllers = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.entry.controller)).collect();
-    let open_lane = open_lane(group, routes, Arc::clone(app), report.clone());
+    // Half of the group's memory is for what librdkafka has prefetched.
+    let memory = Arc::new(MemoryBudget::new(usize::try_from(group.memory / 2).unwrap_or(usize::MAX)));
+    let group_watch = watch_of(&report.group, &routes, &memory);
+    watch.add(Arc::clone(&group_watch));
+    let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), memory);
     let (runtime, stop_budget) = (runtime.clone(), settings.shutdown_timeout);
     let thread_order = Arc::clone(&order);
 
@@ -180,7 +198,9 @@ fn start_group<S: Send + Sync + 'static>(
         };
         let _ = told.send(Ok(()));
         report.reporter.tell(&Event::Started { group: &report.group });
-        let group = Group { client, open_lane, runtime, report, order: thread_order, stop_budget, controllers };
+        let order = thread_order;
+        let watch = group_watch;
+        let group = Group { client, open_lane, runtime, report, order, stop_budget, controllers, watch };
         let end = group.run();
         let _ = ended.send(());
         end
@@ -192,15 +212,23 @@ fn start_group<S: Send + Sync + 'static>(
     }
 }
 
+fn watch_of<S>(group: &Arc<str>, routes: &Routes<S>, memory: &Arc<MemoryBudget>) -> Arc<GroupWatch> {
+    let consumers = routes.iter().map(|(topic, (consumer, _))| {
+        let (timeout, durations) = (consumer.bounds.timeout, consumer.durations.clone());
+        (topic.clone(), ConsumerWatch { controller: consumer.entry.controller, timeout, durations })
+    });
+    let consumers = consumers.collect();
+    Arc::new(GroupWatch::new(Arc::clone(group), Arc::clone(memory), consumers, Instant::now()))
+}
+
 fn open_lane<S: Send + Sync + 'static>(
     group: &settings::Group,
     routes: Routes<S>,
     app: Arc<AppShared<S>>,
     report: Report,
+    memory: Arc<MemoryBudget>,
 ) -> OpenLane {
     let permits = Arc::new(Semaphore::new(group.concurrency));
-    // Half of the group's memory is for what librdkafka has prefetched.
-    let memory = Arc::new(MemoryBudget::new(usize::try_from(group.memory / 2).unwrap_or(usize::MAX)));
     Box::new(move |assigned, shared, runtime| {
         // Only topics that have a route are subscribed to.
         let (settings, consumer) = routes.get(&*assigned.partition.topic)?;
@@ -212,6 +240,11 @@ fn open_lane<S: Send + Sync + 'static>(
 }
 
 impl Running {
+    /// What the outside may know of the app while it runs.
+    pub(crate) fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
+    }
+
     /// Waits until a group has ended by itself, at most this long. Says whether one has.
     pub(crate) fn wait(&self, at_most: Duration) -> bool {
         match self.ended.recv_timeout(at_most) {

@@ -4,14 +4,14 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering},
     },
     thread::Thread,
 };
 
 use tokio::sync::Notify;
 
-use super::tracker::Sequence;
+use super::{counts::Counts, pulse::Pulse, tracker::Sequence};
 use crate::{
     OwnedRecord, Result,
     client::outgoing::Acknowledge,
@@ -136,6 +136,11 @@ impl MemoryBudget {
     pub(crate) fn give_back(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
+
+    /// How many bytes wait, and how many may.
+    pub(crate) fn used_of(&self) -> (usize, usize) {
+        (self.used.load(Ordering::Relaxed), self.limit)
+    }
 }
 
 /// What the group's thread wants of a lane.
@@ -160,12 +165,8 @@ pub(crate) struct LaneShared {
     ended: AtomicBool,
     /// The offset of the record at work, or [`NO_OFFSET`].
     at_work: AtomicI64,
-    /// Records handled or skipped.
-    pub(crate) handled: AtomicU64,
-    /// Failed attempts, and records that could not be parsed.
-    pub(crate) failed: AtomicU64,
-    /// Records in the dead letter topic, acknowledged.
-    pub(crate) dead: AtomicU64,
+    pub(crate) counts: Counts,
+    pub(crate) pulse: Pulse,
     has_acknowledgements: AtomicBool,
     acknowledgements: Mutex<Vec<Acknowledgement>>,
     group_thread: Thread,
@@ -179,9 +180,8 @@ impl LaneShared {
             committable: AtomicI64::new(start.unwrap_or(NO_OFFSET)),
             ended: AtomicBool::new(false),
             at_work: AtomicI64::new(NO_OFFSET),
-            handled: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            dead: AtomicU64::new(0),
+            counts: Counts::default(),
+            pulse: Pulse::default(),
             has_acknowledgements: AtomicBool::new(false),
             acknowledgements: Mutex::new(Vec::new()),
             group_thread,

@@ -24,7 +24,8 @@ static MANIFEST: Manifest = Manifest {
     app: "shop",
     version: "0.1.0",
     root: "",
-    settings: &[],
+    // A busy machine must not be taken for a dead member: a lost session repeats records, and rightly so.
+    settings: &[("kafka.consumer.session.timeout.ms", "6000")],
     environments: &[],
     groups: &[GroupEntry { name: "shop", settings: &[] }],
     topics: &[
@@ -55,6 +56,8 @@ struct State {
     panics: Mutex<BTreeMap<u64, u32>>,
     sleep: Mutex<Duration>,
     emits: AtomicBool,
+    /// The `traceparent` of each attempt.
+    traces: Mutex<Vec<Option<String>>>,
 }
 
 #[derive(Default)]
@@ -93,6 +96,7 @@ fn strike(strikes: &Mutex<BTreeMap<u64, u32>>, number: u64) -> bool {
 impl Controller for OrdersController {
     async fn perform(&self, message: &Message<u64>, ctx: &Context<Self>) -> Result {
         let (state, number) = (ctx.state(), message.payload);
+        state.traces.lock().expect("no panic").push(ctx.trace.as_ref().map(|trace| trace.traceparent()));
         let sleep = *state.sleep.lock().expect("no panic");
         if !sleep.is_zero() {
             tokio::time::sleep(sleep).await;
@@ -330,6 +334,47 @@ fn emits_arrive_with_their_headers_before_the_record_counts_as_done() {
     let notes = shop.notes.0.lock().expect("no panic").clone();
     let done: Vec<_> = notes.iter().filter(|note| note.contains("Done {")).collect();
     assert!(done.iter().all(|note| note.contains("topic: \"confirmed\"")), "{done:?}");
+}
+
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// If this fails, a trace ends where a record is consumed, or goes on in records that are not of it.
+#[test]
+fn a_trace_goes_through() {
+    let shop = Shop::open();
+    shop.state.fails.lock().expect("no panic").insert(1, 1);
+    shop.send(Some("one key"), Some("0"));
+    let (key, value) = (Some(b"one key".to_vec()), Some(b"1".to_vec()));
+    let headers = vec![(b"traceparent".to_vec(), Some(PARENT.into()))];
+    let outgoing = Outgoing { topic: "orders".to_owned(), key, value, headers };
+    shop.runtime.block_on(shop.producer.send(outgoing)).expect("acknowledged");
+    shop.send(Some("one key"), Some("2"));
+    let running = shop.start();
+    shop.until("all three", |shop| shop.seen().len() == 3);
+    running.join();
+    let traces = shop.state.traces.lock().expect("no panic").clone();
+    let [None, Some(first), Some(second), None] = traces.as_slice() else { panic!("{traces:?}") };
+    assert_eq!((&first[..36], &second[..36]), (&PARENT[..36], &PARENT[..36]), "the same trace");
+    assert_ne!(first, second, "each attempt is a span of its own");
+}
+
+/// If this fails, what is emitted is not found in the trace of what it came from.
+#[tokio::test]
+async fn what_is_emitted_belongs_to_the_trace() {
+    let app = App::new(&MANIFEST)
+        .consumer::<OrdersWorker, crate::parser::Json, crate::interchanger::Json>(&MANIFEST.consumers[0]);
+    let harness = crate::testing::Harness::new(app, Arc::new(State::default()));
+    harness.state().emits.store(true, Ordering::Relaxed);
+    let headers =
+        vec![(b"traceparent".to_vec(), Some(PARENT.into())), (b"tracestate".to_vec(), Some(b"vendor=1".to_vec()))];
+    let record = OwnedRecord { value: Some(b"1".to_vec()), headers, ..OwnedRecord::default() };
+    let outcome = harness.consume_record("orders", record).await;
+    assert!(outcome.is_done(), "{outcome}");
+    let [emitted] = outcome.emitted("confirmed")[..] else { panic!("{outcome:?}") };
+    let names: Vec<_> = emitted.headers.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
+    assert_eq!(names, ["from", "traceparent", "tracestate"]);
+    let traceparent = emitted.headers[1].1.clone().expect("a value");
+    assert!(traceparent.starts_with(&PARENT.as_bytes()[..36]) && traceparent != PARENT.as_bytes());
 }
 
 /// If this fails, a stop in the middle of slow handlers drops or repeats what they were at.

@@ -137,6 +137,15 @@ impl Development {
                 let words = format!("unfinished for {}; {topic}/{partition} is not fetched further", Short(age));
                 format!("{}{}", page.head(place, controller), paint.yellow(&words))
             }
+            Event::Blocking { place, controller, running } => {
+                let words = format!("has kept its thread for {}; others wait for that thread", Short(running));
+                let help =
+                    "help: `.await` what takes time; hand what counts or blocks to `tokio::task::spawn_blocking`";
+                format!("{}{}\n{help}", page.head(place, controller), paint.yellow(&words))
+            }
+            Event::PollStalled { group, stalled } => {
+                paint.red(&format!("group {group} has not polled Kafka for {}", Short(stalled)))
+            }
             Event::CommitFailed { group, reason } => {
                 paint.yellow(&format!("group {group} could not commit: {reason}; it is tried again"))
             }

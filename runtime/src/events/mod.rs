@@ -201,6 +201,23 @@ pub enum Event<'a> {
         /// Since when.
         age: Duration,
     },
+    /// A handler keeps the thread that it runs on: it blocks, or counts for long, where it should wait. Others on that
+    /// thread stand still meanwhile.
+    Blocking {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// For how long.
+        running: Duration,
+    },
+    /// The thread that polls Kafka for a group stands still.
+    PollStalled {
+        /// The group's id.
+        group: &'a str,
+        /// For how long.
+        stalled: Duration,
+    },
     /// A commit failed; it is tried again with the next one.
     CommitFailed {
         /// The group's id.

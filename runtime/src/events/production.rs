@@ -127,6 +127,12 @@ impl Listener for Production {
                     "unfinished; its partition is not fetched further"
                 );
             }
+            Event::Blocking { place, controller, running } => {
+                about!(warn, place, controller, running_ms = milliseconds(running), "handler blocks its thread");
+            }
+            Event::PollStalled { group, stalled } => {
+                error!(target: TARGET, group, stalled_ms = milliseconds(stalled), "poll thread stands still");
+            }
             Event::CommitFailed { group, reason } => warn!(target: TARGET, group, reason, "commit failed"),
             Event::Disconnected { group, reason } => warn!(target: TARGET, group, reason, "no broker answers"),
             Event::Reconnected { group } => info!(target: TARGET, group, "brokers answer again"),

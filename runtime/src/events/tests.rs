@@ -107,6 +107,9 @@ fn tell_everything(listener: &dyn Listener) {
     };
     listener.on(&dead);
     listener.on(&Event::Stuck { place: place("orders", 2, 4), controller, age: Duration::from_secs(600) });
+    let running = Duration::from_secs(2);
+    listener.on(&Event::Blocking { place: place("orders", 2, 4), controller, running });
+    listener.on(&Event::PollStalled { group, stalled: Duration::from_secs(30) });
     listener.on(&Event::CommitFailed { group, reason: "Coordinator load in progress" });
     listener.on(&Event::Disconnected { group, reason: "AllBrokersDown" });
     listener.on(&Event::Reconnected { group });

@@ -19,6 +19,7 @@ Settings come from karafka.yml as it was compiled in, then from the environment,
   KARAFKA_BROKERS           host:port, or several with commas; development needs none
   KARAFKA_CONCURRENCY       how many messages a group handles at once
   KARAFKA_SHUTDOWN_TIMEOUT  how long a stop may take, such as 30s
+  KARAFKA_HEALTH            where /live, /ready and /metrics are, such as 127.0.0.1:9394, or off
   KARAFKA_OPTIONS_…         any librdkafka property: …_SECURITY_PROTOCOL is security.protocol
   KARAFKA_LOG               which logs are written, such as debug or karafka=debug,warn
 
@@ -76,6 +77,9 @@ pub(super) struct ServerArgs {
     /// How long a stop may take, such as 30s
     #[arg(long, value_name = "TIME")]
     shutdown_timeout: Option<String>,
+    /// Where /live, /ready and /metrics are served: an address and port, a port on loopback, or `off`
+    #[arg(long, value_name = "ADDRESS")]
+    health: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -94,8 +98,9 @@ pub(super) enum RoutesFormat {
 
 impl From<ServerArgs> for Flags {
     fn from(args: ServerArgs) -> Self {
-        let ServerArgs { groups, topics, exclude_topics, concurrency, brokers, shutdown_timeout } = args;
-        Self { brokers, concurrency, shutdown_timeout, groups, topics, exclude_topics, default_environment: None }
+        let ServerArgs { groups, topics, exclude_topics, concurrency, brokers, shutdown_timeout, health } = args;
+        let default_environment = None;
+        Self { brokers, concurrency, shutdown_timeout, health, groups, topics, exclude_topics, default_environment }
     }
 }
 

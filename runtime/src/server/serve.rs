@@ -16,6 +16,7 @@ use crate::{
     App, Result,
     engine::{self, Brokers, End, Running},
     events::{Calm, Development, Event, Listener, LogFormat, Production, Totals, log_to},
+    health::Health,
     settings::{Flags, Settings},
 };
 
@@ -55,6 +56,16 @@ where
     // An app that has set a subscriber of its own keeps it.
     let _ = log_to(format, &variables);
 
+    // Before anything that may take long, so that a supervisor is told that the app is starting.
+    let mut health = None;
+    let listener = match settings.health {
+        None => listener,
+        Some(address) => match Health::serve(address, app.manifest, Arc::clone(&listener)) {
+            Ok(served) => health.insert(served).listener(),
+            Err(error) => return fail(&format!("health cannot be served at {address}: {error}")),
+        },
+    };
+
     let mut broker = None;
     let address = match settings.brokers.clone() {
         Some(brokers) => brokers,
@@ -93,10 +104,14 @@ where
         Ok(running) => running,
         Err(error) => return fail(&error.to_string()),
     };
+    if let Some(health) = &health {
+        health.watch(running.watch());
+    }
+    let health_address = health.as_ref().map(Health::address);
     if settings.is_development() {
-        show(&startup::page(manifest, &settings, place, &brokers.address));
+        show(&startup::page(manifest, &settings, place, &brokers.address, health_address));
     } else {
-        startup::log(manifest, &settings, &brokers.address);
+        startup::log(manifest, &settings, &brokers.address, health_address);
     }
 
     let status = run(running, &settings, &listener, signals);

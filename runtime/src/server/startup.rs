@@ -1,6 +1,6 @@
 //! What a person wants to know when an app has started.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::SocketAddr};
 
 use crate::{
     events::status,
@@ -21,7 +21,13 @@ pub(super) enum Place {
 }
 
 /// The page that `server` prints in development.
-pub(super) fn page(manifest: &Manifest, settings: &Settings, place: Place, address: &str) -> String {
+pub(super) fn page(
+    manifest: &Manifest,
+    settings: &Settings,
+    place: Place,
+    address: &str,
+    health: Option<SocketAddr>,
+) -> String {
     let words = format!("{} {} in {}", manifest.app, manifest.version, settings.environment);
     let mut page = format!("{}\n\n", status("started", &words));
     let broker = match place {
@@ -55,6 +61,9 @@ pub(super) fn page(manifest: &Manifest, settings: &Settings, place: Place, addre
         row[0] = format!("{:9}", row[0]);
     }
     page.push_str(&table(&rows, "  ", "   "));
+    if let Some(address) = health {
+        let _ = writeln!(page, "  health      http://{address}/live  /ready  /metrics");
+    }
     page.push('\n');
     page
 }
@@ -69,9 +78,10 @@ fn partitions(settings: &Settings) -> String {
 }
 
 /// The same for machines.
-pub(super) fn log(manifest: &Manifest, settings: &Settings, brokers: &str) {
+pub(super) fn log(manifest: &Manifest, settings: &Settings, brokers: &str, health: Option<SocketAddr>) {
     let (app, version, environment) = (manifest.app, manifest.version, settings.environment.as_str());
-    tracing::info!(target: "karafka", app, version, environment, brokers, "app started");
+    let health = health.map(tracing::field::display);
+    tracing::info!(target: "karafka", app, version, environment, brokers, health, "app started");
     for group in settings.groups.iter().filter(|group| group.selected) {
         let topics: Vec<_> = consumed_by(manifest, settings, group).into_iter().map(|entry| entry.topic).collect();
         let (group, concurrency, topics) = (group.id.as_str(), group.concurrency, topics.join(", "));

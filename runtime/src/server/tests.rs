@@ -57,9 +57,10 @@ fn snapshot(name: &str, text: &str) {
 fn the_start_is_worth_reading() {
     let mut settings = settings(&[("KARAFKA_ENV", "development"), ("PREFIX", "eu.")]);
     let address = "127.0.0.1:40213";
-    snapshot("server_start_embedded", &startup::page(&SHOP, &settings, startup::Place::Embedded, address));
+    let health = Some("127.0.0.1:40214".parse().unwrap());
+    snapshot("server_start_embedded", &startup::page(&SHOP, &settings, startup::Place::Embedded, address, health));
     settings.groups[0].selected = false;
-    snapshot("server_start_beside", &startup::page(&SHOP, &settings, startup::Place::Beside, address));
+    snapshot("server_start_beside", &startup::page(&SHOP, &settings, startup::Place::Beside, address, None));
 }
 
 /// If this fails, a person who types `--help` is not told what the app can do, or scripts break over a changed flag.

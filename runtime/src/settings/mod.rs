@@ -12,6 +12,7 @@ pub mod parse;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     time::Duration,
 };
 
@@ -49,6 +50,8 @@ pub struct Flags {
     pub concurrency: Option<String>,
     /// `--shutdown-timeout`
     pub shutdown_timeout: Option<String>,
+    /// `--health`
+    pub health: Option<String>,
     /// `--groups`: names as the manifest writes them, or as Kafka knows them. Empty: all.
     pub groups: Vec<String>,
     /// `--topics`: keys of the manifest, or names in Kafka. Empty: all.
@@ -82,6 +85,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// How long a stop may take.
     pub shutdown_timeout: Duration,
+    /// Where `/live`, `/ready` and `/metrics` are served; port 0 is any that is free. `None`: nowhere.
+    pub health: Option<SocketAddr>,
     /// One for each of [`Manifest::groups`], in the same order.
     pub groups: Vec<Group>,
     /// One for each of [`Manifest::topics`], in the same order.
@@ -143,6 +148,12 @@ impl Settings {
         let shutdown_timeout = layers.read(shutdown_timeout, parse::shutdown_timeout, Duration::from_secs(30));
         layers.note_default("shutdown_timeout", "30s");
 
+        let flag = flags.health.as_deref().map(|text| ("--health", text));
+        let default = if environment == DEVELOPMENT { "127.0.0.1:0" } else { "off" };
+        let health = layers.process("health", flag, Some("KARAFKA_HEALTH"));
+        let health = layers.read(health, parse::health, parse::health(default).unwrap_or_default());
+        layers.note_default("health", default);
+
         let shared = outside.then_some(concurrency);
         let groups =
             manifest.groups.iter().map(|entry| entries::group(&mut layers, entry, shared, concurrency)).collect();
@@ -166,6 +177,7 @@ impl Settings {
             producer_options,
             concurrency,
             shutdown_timeout,
+            health,
             groups,
             topics,
             consumers,
@@ -315,7 +327,7 @@ fn refuse_unknown_keys(layers: &mut Layers<'_>, manifest: &Manifest) {
     let of_environments = manifest.environments.iter().flat_map(|(_, settings)| settings.iter());
     let written = manifest.settings.iter().chain(of_environments).map(|(key, _)| *key);
     let is_option = |key: &str| OPTIONS.iter().any(|prefix| key.starts_with(prefix));
-    let known = ["kafka.brokers", "concurrency", "shutdown_timeout"];
+    let known = ["kafka.brokers", "concurrency", "shutdown_timeout", "health"];
     entries::refuse_unknown(layers, written.filter(|key| !is_option(key)), &known, str::to_owned);
 }
 

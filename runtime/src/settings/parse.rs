@@ -1,6 +1,9 @@
 //! From the text of a setting to its value; each says what it expects.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 /// What a value must be, in words that fit after "it must be".
 pub type Expected = &'static str;
@@ -130,6 +133,22 @@ pub fn shutdown_timeout(text: &str) -> Result<Duration, Expected> {
         .ok_or("a time with its unit, up to an hour, such as `30s`")
 }
 
+/// Where health is served: an address with a port, a port on loopback, or `off`.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn health(text: &str) -> Result<Option<SocketAddr>, Expected> {
+    let text = text.trim();
+    if text == "off" {
+        return Ok(None);
+    }
+    if let Some(port) = whole_number(text).and_then(|port| u16::try_from(port).ok()) {
+        return Ok(Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)));
+    }
+    text.parse().map(Some).map_err(|_| "an address and a port, such as `127.0.0.1:9394`, a port alone, or `off`")
+}
+
 /// The time between attempts, such as `1s..30s`; a single time stands for both ends.
 ///
 /// # Errors
@@ -220,6 +239,12 @@ mod tests {
         assert_eq!(backoff("200ms").map(|backoff| backoff.max), Ok(Duration::from_millis(200)));
         assert_eq!(concurrency("64"), Ok(64));
         assert_eq!(brokers(" a:1 , b:2,"), Ok("a:1,b:2".to_owned()));
+        assert_eq!(health("off"), Ok(None));
+        assert_eq!(
+            health("9394").map(|address| address.map(|address| address.to_string())),
+            Ok(Some("127.0.0.1:9394".to_owned()))
+        );
+        assert!(health("0.0.0.0:9394").is_ok_and(|address| address.is_some()));
         let several = "[::1]:9092,[::1],SSL://kafka:9093";
         assert_eq!(brokers(several), Ok(several.to_owned()));
     }
@@ -241,6 +266,9 @@ mod tests {
         }
         for text in ["", ",", "a b:1", "a:0", "a:65536", ":9092", "a:x", "http://h/p"] {
             assert!(brokers(text).is_err(), "{text}");
+        }
+        for text in ["", "localhost:1", "127.0.0.1", "127.0.0.1:65536", "65536", "on", ":9394"] {
+            assert!(health(text).is_err(), "{text}");
         }
         for text in ["", ".", "..", "a b", "a/b", "é"] {
             assert!(topic_name(text).is_err(), "{text}");

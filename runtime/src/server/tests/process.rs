@@ -4,7 +4,8 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{Read as _, Write as _},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -37,6 +38,10 @@ impl Controller for OrdersController {
         if message.payload == "hang" {
             writeln!(std::io::stdout(), "hanging").unwrap();
             std::future::pending::<()>().await;
+        }
+        if message.payload == "block" {
+            // Longer than the test takes: the process is killed at its end.
+            std::thread::sleep(Duration::from_secs(600));
         }
         Ok(())
     }
@@ -120,6 +125,31 @@ impl Process {
         }
     }
 
+    /// What health answers at a path.
+    fn ask(&self, path: &str) -> String {
+        let output = self.text("output");
+        let (_, rest) = output.split_once("health      http://").unwrap();
+        let (address, _) = rest.split_once('/').unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Asks until the answer has these words.
+    fn ask_until(&self, path: &str, words: &str) -> String {
+        let began = Instant::now();
+        loop {
+            let answer = self.ask(path);
+            if answer.contains(words) {
+                return answer;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "no `{words}` in:\n{answer}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn send(&self, value: &str) {
         let address = Beacon::find(self.root.path()).unwrap().address;
         let producer = Producer::new(&[("bootstrap.servers".to_owned(), address)].into()).unwrap();
@@ -194,6 +224,39 @@ fn a_second_signal_forces() {
     let errors = app.text("errors");
     assert!(errors.contains("a second signal"), "{errors}");
     assert!(errors.contains("OrdersController on orders/0@0"), "{errors}");
+}
+
+/// If this fails, dashboards and probes see nothing of a running app, or not what is there.
+#[test]
+fn health_sees_what_happens() {
+    let app = Process::start("", &DEVELOPMENT);
+    app.wait_for("group shop has orders/0");
+    app.send("1");
+    app.wait_for("orders/0@0  OrdersController  done in");
+    let labels = r#"{group="shop",topic="orders",partition="0"}"#;
+    app.ask_until("/metrics", &format!("karafka_partition_committed_offset{labels} 1\n"));
+    let metrics = app.ask_until("/metrics", &format!("karafka_partition_end_offset{labels} 1\n"));
+    let consumer = r#"{group="shop",topic="orders",controller="OrdersController""#;
+    for wanted in [
+        format!("karafka_partition_lag{labels} 0\n"),
+        format!("karafka_performs_total{consumer},result=\"done\"}} 1\n"),
+        format!("karafka_perform_duration_seconds_count{consumer}}} 1\n"),
+    ] {
+        assert!(metrics.contains(&wanted), "no {wanted} in:\n{metrics}");
+    }
+    let ready = app.ask("/ready");
+    assert!(ready.starts_with("HTTP/1.1 200 ") && ready.contains(r#""status":"healthy","reasons":[]"#), "{ready}");
+}
+
+/// If this fails, a handler that blocks its thread stays without a name, or keeps health from answering.
+#[test]
+fn a_handler_that_blocks_is_named() {
+    let app = Process::start("", &DEVELOPMENT);
+    app.wait_for("group shop has orders/0");
+    app.send("\"block\"");
+    app.wait_for("orders/0@0  OrdersController  has kept its thread for");
+    let live = app.ask("/live");
+    assert!(live.contains(r#""kind":"handler_blocks""#) && live.contains(r#""offset":0"#), "{live}");
 }
 
 /// If this fails, an app that cannot start looks to its supervisor as if it had ended well.

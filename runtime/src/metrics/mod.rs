@@ -1,0 +1,15 @@
+//! What an app has counted, in Prometheus' text format.
+//!
+//! What happens a record at a time is counted in the lanes, and read only when somebody asks; the rest comes from the
+//! event stream.
+
+mod tally;
+mod text;
+
+#[cfg(test)]
+pub(crate) use tally::Waiting;
+pub(crate) use tally::{GroupTold, Tally, Told};
+pub(crate) use text::{CONTENT_TYPE, text};
+
+#[cfg(test)]
+mod tests;

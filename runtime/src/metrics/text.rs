@@ -1,0 +1,168 @@
+//! Prometheus' text format, version 0.0.4.
+//!
+//! <https://prometheus.io/docs/instrumenting/exposition_formats/>
+
+use std::fmt::{Display, Write as _};
+
+use super::Told;
+use crate::{
+    engine::{
+        counts::Counted,
+        histogram::BOUNDS,
+        watch::{ConsumerView, GroupView, LaneView},
+    },
+    manifest::Manifest,
+};
+
+/// What the format calls itself.
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All metrics of an app.
+pub(crate) fn text(manifest: &Manifest, groups: &[GroupView], told: &Told) -> String {
+    let mut page = Page::default();
+    page.family("karafka_info", "gauge", "The app and its runtime; always 1.");
+    let labels = [("app", manifest.app), ("version", manifest.version), ("karafka", crate::info::VERSION)];
+    page.sample("karafka_info", &labels, 1);
+    of_groups(&mut page, groups, told);
+    of_consumers(&mut page, groups);
+    of_partitions(&mut page, groups);
+    page.0
+}
+
+fn of_groups(page: &mut Page, groups: &[GroupView], told: &Told) {
+    let mut gauge = |name: &str, help: &str, value: &dyn Fn(&GroupView) -> f64| {
+        page.family(name, "gauge", help);
+        for group in groups {
+            page.sample(name, &[("group", &group.group)], value(group));
+        }
+    };
+    let help = "Time since the thread that polls Kafka was last seen to go round.";
+    gauge("karafka_poll_age_seconds", help, &|group| group.poll_age.as_secs_f64());
+    let help = "Time since all that was done was known to be committed.";
+    gauge("karafka_commit_age_seconds", help, &|group| group.commit_age.as_secs_f64());
+    let help = "Bytes of records that were taken from the client and wait in the engine.";
+    gauge("karafka_waiting_bytes", help, &|group| group.waiting_bytes.0 as f64);
+    let help = "Bytes of records that may wait in the engine before nothing more is taken from the client.";
+    gauge("karafka_waiting_bytes_limit", help, &|group| group.waiting_bytes.1 as f64);
+
+    page.family("karafka_rebalances_total", "counter", "How often partitions came, went, or were lost.");
+    for (group, told) in &told.groups {
+        for (kind, count) in [("assigned", told.assigned), ("revoked", told.revoked), ("lost", told.lost)] {
+            page.sample("karafka_rebalances_total", &[("group", group), ("kind", kind)], count);
+        }
+    }
+    page.family("karafka_commit_failures_total", "counter", "Commits that Kafka did not take; they are tried again.");
+    for (group, told) in &told.groups {
+        page.sample("karafka_commit_failures_total", &[("group", group)], told.commit_failures);
+    }
+}
+
+fn of_consumers(page: &mut Page, groups: &[GroupView]) {
+    let consumers: Vec<_> = groups
+        .iter()
+        .flat_map(|group| group.consumers.iter().map(|(topic, consumer)| (&*group.group, topic.as_str(), consumer)))
+        .collect();
+    page.family("karafka_performs_total", "counter", "Attempts at records by how they ended.");
+    for (group, topic, ConsumerView { watch, counted }) in &consumers {
+        for (result, count) in results(counted) {
+            let labels = [("group", *group), ("topic", topic), ("controller", watch.controller), ("result", result)];
+            page.sample("karafka_performs_total", &labels, count);
+        }
+    }
+    let mut counter = |name: &str, help: &str, value: &dyn Fn(&Counted) -> u64| {
+        page.family(name, "counter", help);
+        for (group, topic, ConsumerView { watch, counted }) in &consumers {
+            let labels = [("group", *group), ("topic", *topic), ("controller", watch.controller)];
+            page.sample(name, &labels, value(counted));
+        }
+    };
+    counter("karafka_retries_total", "Failed attempts after which there is another.", &|counted| counted.retried);
+    let help = "Records that the dead letter topic has acknowledged.";
+    counter("karafka_dead_letters_total", help, &|counted| counted.dead);
+
+    let name = "karafka_perform_duration_seconds";
+    page.family(name, "histogram", "How long attempts took: a sample of those that did not wait, all others.");
+    for (group, topic, ConsumerView { watch, .. }) in &consumers {
+        let Some(durations) = &watch.durations else { continue };
+        let read = durations.read();
+        let base = [("group", *group), ("topic", *topic), ("controller", watch.controller)];
+        let bounds = BOUNDS.iter().map(|(_, bound)| *bound).chain(["+Inf"]);
+        for (bound, count) in bounds.zip(read.up_to) {
+            let labels = [base[0], base[1], base[2], ("le", bound)];
+            page.sample("karafka_perform_duration_seconds_bucket", &labels, count);
+        }
+        page.sample("karafka_perform_duration_seconds_sum", &base, read.sum.as_secs_f64());
+        page.sample("karafka_perform_duration_seconds_count", &base, read.up_to[BOUNDS.len()]);
+    }
+}
+
+fn results(counted: &Counted) -> [(&'static str, u64); 7] {
+    [
+        ("done", counted.done),
+        ("skipped", counted.skipped),
+        ("deferred", counted.deferred),
+        ("failed", counted.failed),
+        ("panicked", counted.panicked),
+        ("timed_out", counted.timed_out),
+        ("unparseable", counted.unparseable),
+    ]
+}
+
+fn of_partitions(page: &mut Page, groups: &[GroupView]) {
+    let mut gauge = |name: &str, help: &str, value: &dyn Fn(&LaneView) -> Option<f64>| {
+        page.family(name, "gauge", help);
+        for group in groups {
+            for lane in &group.lanes {
+                let Some(value) = value(lane) else { continue };
+                let partition = lane.partition.partition.to_string();
+                let labels =
+                    [("group", &*group.group), ("topic", &*lane.partition.topic), ("partition", partition.as_str())];
+                page.sample(name, &labels, value);
+            }
+        }
+    };
+    let whole = |number: i64| number as f64;
+    let help = "Records that are not done, those at work among them.";
+    gauge("karafka_partition_lag", help, &|lane| lane.lag().map(whole));
+    let help = "The offset behind the last record, as the last fetch has told.";
+    gauge("karafka_partition_end_offset", help, &|lane| lane.high.map(whole));
+    gauge("karafka_partition_next_offset", "The first record that is not done.", &|lane| lane.next.map(whole));
+    let help = "The offset that Kafka has acknowledged as committed.";
+    gauge("karafka_partition_committed_offset", help, &|lane| lane.committed.map(whole));
+    let help = "Records that were taken from the client and wait, for a backoff among other things.";
+    gauge("karafka_partition_records_waiting", help, &|lane| Some(lane.waiting as f64));
+    let help = "Attempts that have begun and wait for something.";
+    gauge("karafka_partition_attempts_in_flight", help, &|lane| Some(lane.in_flight as f64));
+    let help = "Age of the attempt that has waited for longest.";
+    gauge("karafka_oldest_in_flight_seconds", help, &|lane| lane.oldest.map(|(_, _, age)| age.as_secs_f64()));
+    let help = "Offset of the attempt that has waited for longest.";
+    gauge("karafka_oldest_in_flight_offset", help, &|lane| lane.oldest.map(|(offset, ..)| whole(offset)));
+    let help = "For how long a handler has kept its thread instead of waiting.";
+    gauge("karafka_handler_blocked_seconds", help, &|lane| {
+        Some(lane.blocked.map_or(0.0, |(_, since)| since.as_secs_f64()))
+    });
+    let help = "Records that wait for a person: they cannot be parsed, and there is no dead letter topic.";
+    gauge("karafka_partition_stuck_records", help, &|lane| Some(lane.stuck as f64));
+}
+
+/// The text so far. The samples of a family stand together, behind its help and type.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let help = help.replace('\\', r"\\").replace('\n', r"\n");
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.0.push_str(name);
+        for (place, (label, text)) in labels.iter().enumerate() {
+            let opening = if place == 0 { '{' } else { ',' };
+            let text = text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+            let _ = write!(self.0, "{opening}{label}=\"{text}\"");
+        }
+        let closing = if labels.is_empty() { "" } else { "}" };
+        let _ = writeln!(self.0, "{closing} {value}");
+    }
+}
