@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use karafka_tests::{
     app::{App, Built},
+    faulty,
     kafka::{Kafka, Offsets, Producer},
     ledger::{self, Ledger},
     process::{Process, Signal},
@@ -24,6 +25,8 @@ const STOP: Duration = Duration::from_secs(60);
 pub(crate) struct Bench {
     pub(crate) kafka: Kafka,
     app: Built,
+    /// The app that does what its records tell it to.
+    pub(crate) faulty: Built,
 }
 
 /// One case's topic, group and ledger.
@@ -39,9 +42,9 @@ impl Bench {
     pub(crate) fn set_up() -> Result<Self> {
         // Side by side: one waits for the disk and the JVM, the other for the compiler.
         let kafka = std::thread::spawn(Kafka::start);
-        let app = ledger_app()?;
+        let (app, faulty) = (ledger_app()?, faulty::build(false)?);
         let kafka = kafka.join().map_err(|_| anyhow::anyhow!("starting Kafka panicked"))??;
-        Ok(Self { kafka, app })
+        Ok(Self { kafka, app, faulty })
     }
 
     /// A new topic of four partitions, with a group and a ledger of the same name.

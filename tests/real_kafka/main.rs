@@ -6,6 +6,7 @@
 
 mod bench;
 mod crash;
+mod faults;
 mod receipts;
 mod share;
 mod stop;
@@ -38,7 +39,7 @@ const CASES: &[Case] = &[
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
-    let cases: Vec<_> = CASES.iter().filter(|case| chosen(case.name)).collect();
+    let cases: Vec<_> = CASES.iter().chain(faults::CASES).filter(|case| chosen(case.name)).collect();
 
     let begun = Instant::now();
     let bench = match Bench::set_up() {

@@ -113,9 +113,22 @@ impl App {
     ///
     /// When it does not compile.
     pub fn build(&self) -> Result<Built> {
-        let build = self.cargo()?.build(&[])?;
+        self.build_with(&[], "binary")
+    }
+
+    /// Builds its binary as it is deployed.
+    ///
+    /// # Errors
+    ///
+    /// When it does not compile.
+    pub fn build_release(&self) -> Result<Built> {
+        self.build_with(&["--release"], "release-binary")
+    }
+
+    fn build_with(&self, args: &[&str], suffix: &str) -> Result<Built> {
+        let build = self.cargo()?.build(args)?;
         // Taken out of the shared target directory, where an app of the same name would replace it.
-        let binary = self.folder.with_file_name(format!("{}-binary", self.name));
+        let binary = self.folder.with_file_name(format!("{}-{suffix}", self.name));
         let made = build.executable(&self.name)?;
         if binary.exists() {
             fs::remove_file(&binary)?;

@@ -5,10 +5,13 @@
 
 pub mod app;
 pub mod cargo;
+pub mod checker;
 pub mod checkout;
 pub mod environment;
+pub mod faulty;
 pub mod kafka;
 pub mod ledger;
 pub mod licences;
 pub mod process;
+pub mod proxy;
 pub mod readme;

@@ -7,6 +7,7 @@ mod app_checks;
 mod embedded_broker;
 mod emits;
 mod every_key;
+mod faults;
 mod licences;
 mod new_app;
 mod places;

@@ -113,6 +113,18 @@ impl KafkaClient {
         Ok(Self { consumer: ManuallyDrop::new(consumer), native, slots: BTreeMap::new(), topics })
     }
 
+    /// What is said of a topic that is not there. The wrapper drops librdkafka's own text, which names it.
+    fn missing_topics(&self) -> String {
+        let subscribed = self.consumer.subscription().map(|list| partitions_of(&list)).unwrap_or_default();
+        let names: Vec<_> = subscribed.iter().map(|partition| format!("`{}`", partition.topic)).collect();
+        match &*names {
+            [name] => format!("the topic {name} is unknown to Kafka; waiting until somebody makes it"),
+            names => {
+                format!("one of the topics {} is unknown to Kafka; waiting until somebody makes it", names.join(", "))
+            }
+        }
+    }
+
     /// The commit of each partition that has one.
     fn committed(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, String> {
         let committed = self.consumer.committed_offsets(list_of(partitions), OFFSETS_TIMEOUT);
@@ -222,6 +234,9 @@ impl Client for KafkaClient {
                 // lose the record.
                 let place = format!("{}/{}@{}", message.topic(), message.partition(), message.offset());
                 Some(ClientEvent::Fatal(format!("record {place} came outside of its partition's queue")))
+            }
+            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition))) => {
+                Some(ClientEvent::Error(self.missing_topics()))
             }
             Some(Err(error)) => Some(describe(&error)),
         }

@@ -25,6 +25,9 @@ pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers, to
     set("queued.max.messages.kbytes", &(group.memory / 1024 / partitions).clamp(1024, 2_097_151).to_string());
     // A new topic, or one that was made anew, is noticed within this time: librdkafka's default is five minutes.
     set("topic.metadata.refresh.interval.ms", "30000");
+    // A connection that is cut again and again is made again within this time. librdkafka's own ten seconds, and half
+    // as much for jitter, are as long as a session: the coordinator would take the member for dead.
+    set("reconnect.backoff.max.ms", "1000");
     if brokers.embedded {
         // The mock cluster lets a member that is not a group's first wait for almost a whole session.
         set("session.timeout.ms", "1500");

@@ -270,6 +270,8 @@ where
                     if turn >= TURN {
                         permit = None;
                         turn = 0;
+                        // A partition with a backlog never comes to wait, and a dead letter must not wait for that.
+                        self.resend().await;
                         tokio::task::yield_now().await;
                     }
                     continue;

@@ -34,6 +34,10 @@ const IDLE: Duration = Duration::from_millis(50);
 const ASSIGN_AGAIN: Duration = Duration::from_millis(500);
 /// How long an error is not repeated.
 const WARN_AGAIN: Duration = Duration::from_secs(30);
+/// How long the last commits before a stop may be refused before they are given up.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long after a refusal they are made again.
+const COMMIT_AGAIN: Duration = Duration::from_millis(100);
 /// How often the ends of partitions are looked up, for those who watch.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long revoked partitions may take to finish what they are at: well below the session's 45 s.
@@ -236,12 +240,16 @@ impl Running {
                 // Any commit is a question that only a member is answered.
                 self.lanes.values_mut().for_each(|lane| lane.committed = None);
             }
-            let commits = self.uncommitted(|_| true);
-            if !commits.is_empty() {
-                self.sent += 1;
-                self.group.client.commit(&commits);
-            } else if self.sent == self.ended {
-                self.group.watch.settled(now);
+            // One at a time: the client tries some refused commits again by itself, and a later one that went ahead
+            // would be undone by that.
+            if self.sent == self.ended {
+                let commits = self.uncommitted(|_| true);
+                if commits.is_empty() {
+                    self.group.watch.settled(now);
+                } else {
+                    self.sent += 1;
+                    self.group.client.commit(&commits);
+                }
             }
         }
         self.measure(now);
@@ -447,7 +455,8 @@ impl Running {
             .partitions
             .iter()
             .all(|partition| self.lanes.get(partition).is_none_or(|lane| lane.shared.has_ended()));
-        if !all_ended && Instant::now() < revocation.until {
+        // A commit on its way is waited for: if it is refused, its offsets have to be committed below.
+        if !(all_ended && self.sent == self.ended) && Instant::now() < revocation.until {
             return;
         }
         let Some(Revocation { partitions, lost, .. }) = self.revocation.take() else { return };
@@ -548,18 +557,15 @@ impl Running {
             let all_ended = self.lanes.values().all(|lane| lane.shared.has_ended());
             let all_left = self.leaving.iter().all(|(_, lane)| lane.task.is_finished());
             let over = Instant::now() >= until || self.group.order.forces() || self.end.fatal.is_some();
-            if (all_ended && all_left) || over {
+            if (all_ended && all_left && self.sent == self.ended) || over {
                 break;
             }
             self.group.watch.turned(Instant::now());
             // Polling goes on: the group must not take the member for dead while it drains.
             while let Some(event) = self.group.client.poll() {
                 match event {
-                    ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
-                    ClientEvent::Assign(_)
-                    | ClientEvent::Committed { .. }
-                    | ClientEvent::Disconnected(_)
-                    | ClientEvent::Error(_) => {}
+                    event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed { .. }) => self.hear(event),
+                    ClientEvent::Assign(_) | ClientEvent::Disconnected(_) | ClientEvent::Error(_) => {}
                     ClientEvent::Fatal(error) => self.end.fatal = Some(error),
                 }
             }
@@ -568,15 +574,23 @@ impl Running {
         }
         if self.end.fatal.is_none() {
             let commits = self.uncommitted(|_| true);
-            if let Err(error) = self.commit_and_wait(commits) {
-                self.end.uncommitted = Some(error.reason);
+            let until = until.min(Instant::now() + COMMIT_PATIENCE);
+            // A refusal may pass, such as that of a coordinator that starts up.
+            while let Err(error) = self.commit_and_wait(commits.clone()) {
+                if Instant::now() >= until || self.group.order.forces() {
+                    self.end.uncommitted = Some(error.reason);
+                    break;
+                }
+                thread::sleep(COMMIT_AGAIN);
             }
         }
         let mut clean = true;
         let now = Instant::now();
         for (partition, mut lane) in self.lanes.into_iter().chain(self.leaving) {
             lane.look(now);
-            if !lane.shared.has_ended()
+            // A group whose client gave up waits for nobody, so nobody was too slow.
+            if self.end.fatal.is_none()
+                && !lane.shared.has_ended()
                 && let Some((offset, since)) = lane.at_work
             {
                 let controller = self.group.controllers.get(&*partition.topic).copied().unwrap_or_default().to_owned();

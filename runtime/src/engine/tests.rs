@@ -148,7 +148,12 @@ impl Listener for Notes {
 }
 
 struct Shop {
-    broker: EmbeddedBroker,
+    /// Kept running; `None` if the test brings its own.
+    _broker: Option<EmbeddedBroker>,
+    address: String,
+    app: &'static Manifest,
+    /// Variables of the environment that settings are read from.
+    variables: BTreeMap<String, String>,
     producer: Producer,
     runtime: tokio::runtime::Runtime,
     state: Arc<State>,
@@ -159,11 +164,26 @@ impl Shop {
     fn open() -> Self {
         let topics = [("orders".to_owned(), 2), ("confirmed".to_owned(), 1)];
         let broker = EmbeddedBroker::start(&topics).expect("a broker");
-        let properties = BTreeMap::from([("bootstrap.servers".to_owned(), broker.address().to_owned())]);
+        let address = broker.address().to_owned();
+        Self { _broker: Some(broker), ..Self::at(&address, &MANIFEST) }
+    }
+
+    /// A shop on somebody else's brokers.
+    fn at(address: &str, app: &'static Manifest) -> Self {
+        let properties = BTreeMap::from([("bootstrap.servers".to_owned(), address.to_owned())]);
         let producer = Producer::new(&properties).expect("a producer");
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
-        Self { broker, producer, runtime, state: Arc::default(), notes: Arc::default() }
+        Self {
+            _broker: None,
+            address: address.to_owned(),
+            app,
+            variables: BTreeMap::new(),
+            producer,
+            runtime,
+            state: Arc::default(),
+            notes: Arc::default(),
+        }
     }
 
     fn send(&self, key: Option<&str>, value: Option<&str>) {
@@ -183,15 +203,15 @@ impl Shop {
     }
 
     fn start(&self) -> Running {
-        self.start_as(&MANIFEST)
+        self.start_as(self.app)
     }
 
     fn start_as(&self, manifest: &'static Manifest) -> Running {
         let app = App::new(manifest)
             .consumer::<OrdersWorker, crate::parser::Json, crate::interchanger::Json>(&manifest.consumers[0]);
         let flags = Flags { default_environment: Some("development"), ..Flags::default() };
-        let settings = Settings::read(manifest, &BTreeMap::new(), &flags).expect("settings");
-        let brokers = Brokers { address: self.broker.address().to_owned(), embedded: true };
+        let settings = Settings::read(manifest, &self.variables, &flags).expect("settings");
+        let brokers = Brokers { address: self.address.clone(), embedded: true };
         let (state, notes) = (Arc::clone(&self.state), Arc::clone(&self.notes));
         start(app.manifest, app.routes, &settings, &brokers, state, notes, self.runtime.handle()).expect("it starts")
     }
@@ -405,3 +425,6 @@ fn two_members_share_the_partitions_and_hand_them_over_without_repeats() {
     numbers.sort_unstable();
     assert_eq!(numbers, (0..400).collect::<Vec<_>>());
 }
+
+#[path = "fault_tests.rs"]
+mod faults;

@@ -12,10 +12,11 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rdkafka::{
     ClientConfig, ClientContext, Message, Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
+    message::Headers as _,
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
 };
 
@@ -37,8 +38,15 @@ pub(super) fn answers(address: &str) -> bool {
 ///
 /// When Kafka refuses it or stays without a leader.
 pub fn create_topic(address: &str, name: &str, partitions: i32) -> Result<()> {
+    create_topic_with(address, name, partitions, &[])
+}
+
+fn create_topic_with(address: &str, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<()> {
     let admin: AdminClient<DefaultClientContext> = quiet(address).create()?;
-    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    for (key, value) in config {
+        topic = topic.set(key, value);
+    }
     for result in wait_for(admin.create_topics([&topic], &patient()))?? {
         result.map_err(|(topic, code)| anyhow!("Kafka refused the topic `{topic}`: {code}"))?;
     }
@@ -143,6 +151,8 @@ impl Producer {
         let deliveries = Arc::new(Counts::default());
         let inner = quiet(address)
             .set("acks", "all")
+            // In order and once, whatever the network does: offsets tell the order in which records were sent.
+            .set("enable.idempotence", "true")
             .set("linger.ms", "5")
             .create_with_context(Deliveries(Arc::clone(&deliveries)))?;
         Ok(Self { inner, deliveries })
@@ -186,6 +196,56 @@ impl Producer {
     }
 }
 
+/// A producer in transactions; what it sends is for partition 0 of one topic.
+pub struct Transaction {
+    inner: ThreadedProducer<rdkafka::producer::DefaultProducerContext>,
+    topic: String,
+}
+
+impl Transaction {
+    /// A producer with this id of transactions.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka does not take it.
+    pub fn producer(address: &str, id: &str, topic: &str) -> Result<Self> {
+        let inner: ThreadedProducer<_> = quiet(address).set("transactional.id", id).create()?;
+        inner.init_transactions(ANSWER)?;
+        Ok(Self { inner, topic: topic.to_owned() })
+    }
+
+    /// Sends these values in one transaction, and commits or aborts it.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka does not take part.
+    pub fn send(&self, values: &[String], commit: bool) -> Result<()> {
+        self.inner.begin_transaction()?;
+        for value in values {
+            let record = BaseRecord::to(&self.topic).partition(0).key("key").payload(value);
+            self.inner.send(record).map_err(|(error, _)| error)?;
+        }
+        self.inner.flush(ANSWER)?;
+        let end = if commit { self.inner.commit_transaction(ANSWER) } else { self.inner.abort_transaction(ANSWER) };
+        Ok(end?)
+    }
+}
+
+/// A record as it was found in a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+    /// Its headers that have a value, by name.
+    pub headers: BTreeMap<String, Vec<u8>>,
+}
+
 /// An offset a partition.
 pub type Offsets = BTreeMap<i32, i64>;
 
@@ -210,31 +270,96 @@ impl super::Kafka {
         Ok(offsets.collect())
     }
 
+    /// The offset behind everything in each partition of `topic`, markers of transactions counted in.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka does not say.
+    pub fn ends(&self, topic: &str) -> Result<Offsets> {
+        let consumer: BaseConsumer = quiet(self.address()).create()?;
+        let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
+        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        let end = |id| Ok((id, consumer.fetch_watermarks(topic, id, ANSWER)?.1));
+        partitions.map(|partition| end(partition.id())).collect()
+    }
+
     /// Every value of `topic`, as text, partition by partition in offset order.
     ///
     /// # Errors
     ///
-    /// When Kafka stops answering before the end of a partition.
+    /// As for [`Kafka::records`](super::Kafka::records).
     pub fn values(&self, topic: &str) -> Result<Vec<String>> {
-        let consumer: BaseConsumer = quiet(self.address()).set("group.id", "values").create()?;
+        let text = |found: Found| String::from_utf8_lossy(&found.value.unwrap_or_default()).into_owned();
+        Ok(self.records(topic)?.into_iter().map(text).collect())
+    }
+
+    /// Every record of `topic` that a reader of committed ones sees, partition by partition in offset order.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka stops answering before the end of a partition.
+    pub fn records(&self, topic: &str) -> Result<Vec<Found>> {
+        let consumer: BaseConsumer = quiet(self.address())
+            .set("group.id", "records")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .create()?;
         let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
-        let mut values = Vec::new();
+        let mut all = Vec::new();
         for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-            let (low, high) = consumer.fetch_watermarks(topic, partition.id(), ANSWER)?;
             let mut one = TopicPartitionList::new();
             one.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
             consumer.assign(&one)?;
-            let deadline = Instant::now() + 3 * ANSWER;
-            let mut next = low;
-            while next < high {
-                ensure!(Instant::now() < deadline, "{topic}/{} gave nothing from {next} on", partition.id());
+            let mut last = Instant::now();
+            loop {
+                ensure!(last.elapsed() < 3 * ANSWER, "{topic}/{} gave nothing after {}", partition.id(), all.len());
                 // `poll` also comes back without a record before its time is over.
-                let Some(record) = consumer.poll(ANSWER) else { continue };
-                let record = record?;
-                values.push(String::from_utf8_lossy(record.payload().unwrap_or_default()).into_owned());
-                next = record.offset() + 1;
+                match consumer.poll(Duration::from_secs(1)) {
+                    None => {}
+                    Some(Ok(record)) => {
+                        all.push(found(&record));
+                        last = Instant::now();
+                    }
+                    Some(Err(KafkaError::PartitionEOF(_))) => break,
+                    Some(Err(error)) => return Err(error.into()),
+                }
             }
         }
-        Ok(values)
+        Ok(all)
+    }
+
+    /// Makes a topic with settings of its own, such as `cleanup.policy`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`create_topic`].
+    pub fn create_topic_with(&self, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<()> {
+        create_topic_with(self.address(), name, partitions, config)
+    }
+
+    /// Gives a topic more partitions.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka refuses.
+    pub fn grow_topic(&self, name: &str, partitions: usize) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = quiet(self.address()).create()?;
+        let more = NewPartitions::new(name, partitions);
+        for result in wait_for(admin.create_partitions([&more], &patient()))?? {
+            result.map_err(|(topic, code)| anyhow!("Kafka refused partitions for `{topic}`: {code}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn found(record: &impl Message) -> Found {
+    let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
+    let headers = headers.filter_map(|header| Some((header.key.to_owned(), header.value?.to_vec()))).collect();
+    Found {
+        partition: record.partition(),
+        offset: record.offset(),
+        key: record.key().map(<[u8]>::to_vec),
+        value: record.payload().map(<[u8]>::to_vec),
+        headers,
     }
 }

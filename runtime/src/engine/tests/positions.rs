@@ -58,7 +58,7 @@ impl Shop {
             consumer::{BaseConsumer, CommitMode, Consumer},
         };
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.broker.address()).set("group.id", "shop");
+        config.set("bootstrap.servers", &self.address).set("group.id", "shop");
         let consumer: BaseConsumer = config.create().expect("a consumer");
         let mut list = TopicPartitionList::new();
         for partition in 0..2 {

@@ -1,0 +1,104 @@
+//! Brokers that are away, and that do not take dead letters.
+
+use std::{thread, time::Duration};
+
+use anyhow::{Result, ensure};
+use karafka_tests::{
+    faulty::{Route, Trial},
+    kafka::Producer,
+};
+
+use super::{PATIENCE, conclude, fill, send_one, trial};
+use crate::bench::Bench;
+
+const AWAY: Duration = Duration::from_secs(15);
+
+/// If this fails, an outage of Kafka loses or repeats what was handled meanwhile.
+pub(super) fn row_7_a_frozen_broker(bench: &Bench) -> Result<()> {
+    let trial = trial(bench, "row-7-frozen", Route::Ordered, 4)?.with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "45000");
+    outage(bench, trial, false, |bench| {
+        bench.kafka.freeze()?;
+        thread::sleep(AWAY);
+        bench.kafka.thaw()
+    })
+}
+
+/// If this fails, an outage of Kafka that lasts longer than the session loses records, or repeats more than what was
+/// not committed when it began and what was handled meanwhile.
+pub(super) fn row_7_a_frozen_broker_past_the_session(bench: &Bench) -> Result<()> {
+    let trial = trial(bench, "row-7-past", Route::Ordered, 4)?;
+    outage(bench, trial, true, |bench| {
+        bench.kafka.freeze()?;
+        thread::sleep(AWAY);
+        bench.kafka.thaw()
+    })
+}
+
+/// If this fails, a restart of Kafka loses or repeats what was handled meanwhile.
+pub(super) fn row_7_a_killed_broker(bench: &Bench) -> Result<()> {
+    let trial = trial(bench, "row-7-killed", Route::Ordered, 4)?.with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "45000");
+    outage(bench, trial, false, |bench| bench.kafka.kill_and_restart(Duration::from_secs(5)))
+}
+
+/// `past_session` says that the group forgets its member meanwhile, and what is not committed may be done again.
+fn outage(bench: &Bench, trial: Trial<'_>, past_session: bool, away: impl FnOnce(&Bench) -> Result<()>) -> Result<()> {
+    const RECORDS: usize = 20_000;
+    let mut trial = trial.with("FAULTY_PACE_MS", "4");
+    fill(bench, &trial, 4, 0..RECORDS as u64, |_| String::new())?;
+    let mut process = trial.start()?;
+    trial.wait_done(1_000, &mut [&mut process], PATIENCE)?;
+    let before = cpu_time(process.id())?;
+    away(bench)?;
+    trial.log.read()?;
+    let (busy, during) = (cpu_time(process.id())? - before, trial.log.done());
+    let bound = if past_session { trial.uncommitted()? } else { 0 };
+    trial.wait_done(RECORDS, &mut [&mut process], 2 * PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    trial.stop(process)?;
+    println!("  {} records were done while Kafka was away, with {busy:.1?} of CPU", during - 1_000);
+    // Handling 250 records a second in each of four lanes costs no more than this; a hot loop takes a whole core.
+    ensure!(busy < AWAY / 2, "{busy:?} of CPU while Kafka was away");
+    conclude(&mut trial, bound)?;
+    Ok(())
+}
+
+/// The CPU time of a process so far.
+fn cpu_time(process: u32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, in brackets, may hold blanks; after it come the state and, as 12th and 13th, the times.
+    let rest = stat.rsplit(") ").next().unwrap_or_default();
+    let ticks: u64 = rest.split(' ').skip(11).take(2).filter_map(|word| word.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+/// If this fails, a record that cannot be buried is dropped, or holds up what is not behind it.
+pub(super) fn row_12_no_dead_letter_topic(bench: &Bench) -> Result<()> {
+    let mut trial = Trial::without_topics(&bench.kafka, &bench.faulty, "row-12", Route::Buried)?
+        .with("KARAFKA_OPTIONS_TOPIC_METADATA_PROPAGATION_MAX_MS", "500");
+    let name = trial.topic().to_owned();
+    bench.kafka.create_topic(&name, 4)?;
+    let producer = Producer::new(bench.kafka.address())?;
+    producer.send(&name, 0, "k0", "this is not JSON")?;
+    for id in 0..400 {
+        send_one(&producer, &name, 4, id, "")?;
+    }
+    producer.flush()?;
+    let others = (0..400u64).filter(|id| id % 97 % 4 != 0).count();
+    let mut process = trial.start()?;
+    trial.wait_done(others, &mut [&mut process], PATIENCE)?;
+    let refused = |line: &str| line.contains(&trial.dead_topic());
+    process.wait_for_line("a word of the dead letter topic", PATIENCE, refused)?;
+    thread::sleep(Duration::from_secs(2));
+    let committed = bench.kafka.committed(trial.group(), &name)?;
+    ensure!(committed.get(&0).is_none_or(|next| *next == 0), "the offset moved past it: {committed:?}");
+    trial.log.read()?;
+    ensure!(trial.log.done() == others, "records behind it were handled");
+    bench.kafka.create_topic(&trial.dead_topic(), 1)?;
+    trial.wait_done(400, &mut [&mut process], PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    trial.stop(process)?;
+    let letters = trial.dead_letters()?;
+    ensure!(letters.len() == 1, "one record had to die, and {} did", letters.len());
+    conclude(&mut trial, 0)?;
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Members of a group that come, go, stand still and take each other's names.
+
+use std::{thread, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use karafka_tests::{
+    checker::Kind,
+    faulty::{Route, Trial},
+    process::{Process, Signal},
+};
+
+use super::{PATIENCE, conclude, fill, trial, while_records_come};
+use crate::bench::Bench;
+
+/// If this fails, a deployment cuts handlers off or repeats what they did, or takes longer than they do.
+pub(super) fn row_2_sigterm_amid_slow_handlers(bench: &Bench) -> Result<()> {
+    let mut trial = trial(bench, "row-2", Route::Keyed, 12)?.with("FAULTY_PACE_MS", "200");
+    fill(bench, &trial, 12, 0..1_000, |_| String::new())?;
+    let mut took = Vec::new();
+    for stop in 1..=3 {
+        let mut process = trial.start()?;
+        trial.wait_done(stop * 100, &mut [&mut process], PATIENCE)?;
+        took.push(trial.stop(process)?);
+    }
+    let mut process = trial.start()?;
+    trial.wait_done(1_000, &mut [&mut process], PATIENCE)?;
+    trial.stop(process)?;
+    println!("  stops amid handlers of 200 ms took {took:.0?}");
+    conclude(&mut trial, 0)?.expect_nobody_beside()?;
+    Ok(())
+}
+
+/// If this fails, scaling out repeats or loses messages.
+pub(super) fn row_3_members_join_while_handlers_run(bench: &Bench) -> Result<()> {
+    let mut trial = trial(bench, "row-3", Route::Keyed, 6)?.with("FAULTY_PACE_MS", "20");
+    let mut members = Vec::new();
+    let sent = while_records_come(bench, &mut trial, 6, |trial| {
+        for _ in 0..3 {
+            let member = trial.start()?;
+            let id = member.id();
+            members.push(member);
+            let mut all: Vec<_> = members.iter_mut().collect();
+            trial.wait_until("work of the new member", &mut all, PATIENCE, |log| log.begun_by(id) >= 50)?;
+        }
+        Ok(())
+    })?;
+    trial.wait_done(sent, &mut members.iter_mut().collect::<Vec<_>>(), PATIENCE)?;
+    for member in members {
+        trial.stop(member)?;
+    }
+    conclude(&mut trial, 0)?.expect_nobody_beside()?;
+    Ok(())
+}
+
+/// If this fails, a handler that outlives its partition commits over its successor's head, or its record is lost.
+pub(super) fn row_4_the_drain_does_not_fit(bench: &Bench) -> Result<()> {
+    let mut trial = trial(bench, "row-4", Route::Ordered, 2)?;
+    // Longer than the ten seconds that a revocation waits.
+    let long = |id: u64| if id < 2 { "sleep 13000" } else { "" }.to_owned();
+    fill(bench, &trial, 2, 0..40, long)?;
+    let mut first = trial.start()?;
+    trial.wait_until("both handlers at work", &mut [&mut first], PATIENCE, |log| log.begun() == 2)?;
+    let mut second = trial.start()?;
+    let id = second.id();
+    trial.wait_until("the second member at work", &mut [&mut first, &mut second], PATIENCE, |log| {
+        log.begun_by(id) > 0
+    })?;
+    let taken = trial.log.events.iter().find(|event| event.kind == Kind::Begun && event.process == id);
+    let taken = taken.context("the second member has begun something")?.place;
+    let is_late = |event: &karafka_tests::checker::Event| event.kind == Kind::Done && event.place == taken;
+    trial.wait_until("the late end", &mut [&mut first, &mut second], PATIENCE, |log| log.events.iter().any(is_late))?;
+    // More than a commit interval later, and with the second member's own handler still at work.
+    thread::sleep(Duration::from_millis(700));
+    let committed = bench.kafka.committed(trial.group(), trial.topic())?;
+    trial.log.read()?;
+    let ends = trial.log.events.iter().filter(|event| is_late(event)).count();
+    ensure!(ends == 1, "the second member was too fast for this test");
+    let at = committed.get(&taken.0).copied().unwrap_or(0);
+    ensure!(at <= taken.1, "a handler that had lost its partition committed {at}, its record is {taken:?}");
+    trial.wait_done(40, &mut [&mut first, &mut second], PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    trial.stop(first)?;
+    trial.stop(second)?;
+    conclude(&mut trial, 1)?;
+    Ok(())
+}
+
+/// If this fails, a deployment that rolls over many processes repeats or loses messages, or two own a partition.
+pub(super) fn row_5_members_come_and_go(bench: &Bench) -> Result<()> {
+    let mut trial = trial(bench, "row-5", Route::Keyed, 12)?.with("FAULTY_PACE_MS", "10");
+    let mut members: Vec<Process> = Vec::new();
+    let mut stops = 0;
+    let sent = while_records_come(bench, &mut trial, 12, |trial| {
+        members.push(trial.start()?);
+        for change in 0..8 {
+            thread::sleep(Duration::from_secs(3));
+            if change % 3 == 2 {
+                trial.stop(members.remove(0))?;
+                stops += 1;
+            } else {
+                members.push(trial.start()?);
+            }
+        }
+        Ok(())
+    })?;
+    trial.wait_done(sent, &mut members.iter_mut().collect::<Vec<_>>(), PATIENCE)?;
+    println!("  {} members came and {stops} went, each three seconds after the last", members.len() + stops);
+    for member in members {
+        trial.stop(member)?;
+    }
+    conclude(&mut trial, 0)?.expect_nobody_beside()?;
+    Ok(())
+}
+
+/// If this fails, a handler that takes longer than the poll limit loses its partition, and starts over for ever.
+pub(super) fn row_6_a_handler_beyond_the_poll_limit(bench: &Bench) -> Result<()> {
+    let mut trial = trial(bench, "row-6", Route::Ordered, 2)?.with("KARAFKA_OPTIONS_MAX_POLL_INTERVAL_MS", "4000");
+    fill(bench, &trial, 2, 0..20, |id| if id == 0 { "sleep 12000" } else { "" }.to_owned())?;
+    let mut process = trial.start()?;
+    trial.wait_done(20, &mut [&mut process], PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    trial.stop(process)?;
+    conclude(&mut trial, 0)?;
+    Ok(())
+}
+
+/// If this fails, two processes that were given one name both work, or neither says why it stopped.
+pub(super) fn row_18_two_with_one_name(bench: &Bench) -> Result<()> {
+    const CONCURRENCY: usize = 8;
+    let mut trial = trial(bench, "row-18", Route::Named, 4)?
+        .with("FAULTY_INSTANCE", "twin")
+        .with("FAULTY_PACE_MS", "10")
+        .with("KARAFKA_CONCURRENCY", &CONCURRENCY.to_string());
+    fill(bench, &trial, 4, 0..3_000, |_| String::new())?;
+    let mut first = trial.start()?;
+    trial.wait_done(200, &mut [&mut first], PATIENCE)?;
+    let mut second = trial.start()?;
+    let id = first.id();
+    let ended = first.wait(PATIENCE)?;
+    trial.note_gone(id)?;
+    trial.log.read()?;
+    let bound = begun_at_the_end(&trial, id) + CONCURRENCY;
+    let ended = ended.expect_code(1)?;
+    let words = ended.text();
+    ensure!(words.to_lowercase().contains("fenced"), "the first member does not say why it ended:\n{words}");
+    trial.wait_done(3_000, &mut [&mut second], PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    trial.stop(second)?;
+    conclude(&mut trial, bound)?;
+    Ok(())
+}
+
+/// How many records a process began in its last half second: it hears that it is fenced with its next commit, 200 ms
+/// after the one before, and the rest is for the answer on a busy machine.
+fn begun_at_the_end(trial: &Trial<'_>, process: u32) -> usize {
+    let begun = || trial.log.events.iter().filter(|event| event.kind == Kind::Begun && event.process == process);
+    let last = begun().map(|event| event.at_ms).max().unwrap_or(0);
+    begun().filter(|event| event.at_ms + 500 >= last).count()
+}
+
+/// If this fails, a process that stood still (a laptop's lid, a paused VM) goes on with what others have taken over.
+pub(super) fn row_21_frozen_past_the_session(bench: &Bench) -> Result<()> {
+    const CONCURRENCY: usize = 8;
+    let mut trial = trial(bench, "row-21", Route::Keyed, 4)?
+        .with("FAULTY_PACE_MS", "5")
+        .with("KARAFKA_CONCURRENCY", &CONCURRENCY.to_string());
+    fill(bench, &trial, 4, 0..12_000, |_| String::new())?;
+    let mut first = trial.start()?;
+    let mut second = trial.start()?;
+    let ids = [first.id(), second.id()];
+    trial.wait_until("work of both", &mut [&mut first, &mut second], PATIENCE, |log| {
+        ids.iter().all(|id| log.begun_by(*id) >= 200)
+    })?;
+    first.signal(Signal::STOP)?;
+    let bound = trial.uncommitted()?;
+    let before = trial.log.begun_by(ids[0]);
+    thread::sleep(Duration::from_secs(6));
+    first.signal(Signal::CONT)?;
+    trial.wait_done(12_000, &mut [&mut first, &mut second], PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    let again = trial.log.begun_by(ids[0]) - before;
+    println!("  the frozen member began {again} records after it went on");
+    trial.stop(first)?;
+    trial.stop(second)?;
+    conclude(&mut trial, bound + CONCURRENCY)?;
+    Ok(())
+}

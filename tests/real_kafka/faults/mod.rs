@@ -1,0 +1,115 @@
+//! The rows of the fault table that need real processes and a real broker; `tests/faults.md` is the table.
+//!
+//! Each prints what was lost, what was repeated, and the bound that repeats must keep.
+
+mod brokers;
+mod crash;
+mod members;
+mod network;
+mod records;
+mod topics;
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Result, anyhow};
+use karafka_tests::{
+    checker::Verdict,
+    faulty::{Route, Trial, send},
+    kafka::Producer,
+};
+
+use crate::{Case, bench::Bench};
+
+/// How long a machine that is busy with other things may take for a few thousand records.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+pub(crate) const CASES: &[Case] = &[
+    Case { name: "row_1_kill_9_ten_times", run: crash::row_1_kill_9_ten_times },
+    Case { name: "row_2_sigterm_amid_slow_handlers", run: members::row_2_sigterm_amid_slow_handlers },
+    Case { name: "row_3_members_join_while_handlers_run", run: members::row_3_members_join_while_handlers_run },
+    Case { name: "row_4_the_drain_does_not_fit", run: members::row_4_the_drain_does_not_fit },
+    Case { name: "row_5_members_come_and_go", run: members::row_5_members_come_and_go },
+    Case { name: "row_6_a_handler_beyond_the_poll_limit", run: members::row_6_a_handler_beyond_the_poll_limit },
+    Case { name: "row_7_a_frozen_broker", run: brokers::row_7_a_frozen_broker },
+    Case { name: "row_7_a_frozen_broker_past_the_session", run: brokers::row_7_a_frozen_broker_past_the_session },
+    Case { name: "row_7_a_killed_broker", run: brokers::row_7_a_killed_broker },
+    Case { name: "row_10_latency_and_cut_connections", run: network::row_10_latency_and_cut_connections },
+    Case { name: "row_11_poison_first_last_and_between", run: records::row_11_poison_first_last_and_between },
+    Case { name: "row_11_nothing_but_poison", run: records::row_11_nothing_but_poison },
+    Case { name: "row_12_no_dead_letter_topic", run: brokers::row_12_no_dead_letter_topic },
+    Case { name: "row_13_a_crash_after_a_dead_letter", run: crash::row_13_a_crash_after_a_dead_letter },
+    Case { name: "row_14_transactions", run: topics::row_14_transactions },
+    Case { name: "row_14_compaction", run: topics::row_14_compaction },
+    Case { name: "row_15_panics_blocks_and_hangs", run: records::row_15_panics_blocks_and_hangs },
+    Case { name: "row_16_everything_fails_for_a_while", run: records::row_16_everything_fails_for_a_while },
+    Case { name: "row_17_partitions_are_added", run: topics::row_17_partitions_are_added },
+    Case { name: "row_17_the_topic_comes_later", run: topics::row_17_the_topic_comes_later },
+    Case { name: "row_18_two_with_one_name", run: members::row_18_two_with_one_name },
+    Case { name: "row_21_frozen_past_the_session", run: members::row_21_frozen_past_the_session },
+];
+
+/// A trial on this run's Kafka.
+fn trial<'a>(bench: &'a Bench, name: &str, route: Route, partitions: i32) -> Result<Trial<'a>> {
+    Trial::new(&bench.kafka, &bench.faulty, name, route, partitions)
+}
+
+/// Sends the records of `ids`; a record's key says its partition.
+fn fill(
+    bench: &Bench,
+    trial: &Trial<'_>,
+    partitions: i32,
+    ids: std::ops::Range<u64>,
+    act: impl Fn(u64) -> String,
+) -> Result<()> {
+    let producer = Producer::new(bench.kafka.address())?;
+    for id in ids {
+        send_one(&producer, trial.topic(), partitions, id, &act(id))?;
+    }
+    producer.flush()
+}
+
+fn send_one(producer: &Producer, topic: &str, partitions: i32, id: u64, act: &str) -> Result<()> {
+    let key = id % 97;
+    send(producer, topic, i32::try_from(key)? % partitions, &format!("k{key}"), id, act)
+}
+
+/// Runs `body` while records keep coming, some hundred a second; gives how many they were.
+fn while_records_come(
+    bench: &Bench,
+    trial: &mut Trial<'_>,
+    partitions: i32,
+    body: impl FnOnce(&mut Trial<'_>) -> Result<()>,
+) -> Result<usize> {
+    let (enough, topic, address) = (AtomicBool::new(false), trial.topic().to_owned(), bench.kafka.address());
+    let (sent, result) = thread::scope(|scope| {
+        let sender = scope.spawn(|| -> Result<u64> {
+            let producer = Producer::new(address)?;
+            let mut sent = 0;
+            while !enough.load(Ordering::Relaxed) {
+                for _ in 0..4 {
+                    send_one(&producer, &topic, partitions, sent, "")?;
+                    sent += 1;
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+            producer.flush()?;
+            Ok(sent)
+        });
+        let result = body(trial);
+        enough.store(true, Ordering::Relaxed);
+        (sender.join(), result)
+    });
+    result?;
+    Ok(usize::try_from(sent.map_err(|_| anyhow!("the sender panicked"))??)?)
+}
+
+/// Judges a trial: prints the row's figures; nothing may be lost or out of order, and repeats stay within the bound.
+fn conclude(trial: &mut Trial<'_>, bound: usize) -> Result<Verdict> {
+    let verdict = trial.judge()?;
+    println!("  {} done: {verdict}; the bound of repeats is {bound}", trial.log.done());
+    verdict.expect_nothing_lost()?.expect_repeats_within(bound)
+}

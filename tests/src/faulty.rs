@@ -1,0 +1,414 @@
+//! An app that does what its records tell it to, and what a trial of it needs: topic, group, log, judgement.
+//!
+//! Its part is `faulty_app/`; a line of its log is `what partition offset process attempt milliseconds`.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs::{self, File, OpenOptions},
+    io::{Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+
+use crate::{
+    app::{App, Built},
+    checker::{self, DeadLetter, Event, Kind, Order, Place, Produced, Run, Verdict},
+    kafka::{Found, Kafka, Producer},
+    process::{Process, Signal},
+};
+
+/// Which of the app's consumers runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// `ordering: partition`, tried for ever.
+    Ordered,
+    /// `ordering: key`, three attempts, then the dead letter topic.
+    Keyed,
+    /// `ordering: partition`, three attempts, then the dead letter topic.
+    Buried,
+    /// As `Keyed`, with `instance_id`.
+    Named,
+}
+
+impl Route {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Ordered => "ordered",
+            Self::Keyed => "keyed",
+            Self::Buried => "buried",
+            Self::Named => "named",
+        }
+    }
+
+    fn order(self) -> Order {
+        match self {
+            Self::Ordered | Self::Buried => Order::Partition,
+            Self::Keyed | Self::Named => Order::Key,
+        }
+    }
+}
+
+/// Builds the app.
+///
+/// # Errors
+///
+/// When it does not compile.
+pub fn build(release: bool) -> Result<Built> {
+    let app = App::from_manifest("faulty", include_str!("../faulty_app/karafka.yml"))?;
+    app.rewrite("src/state.rs", include_str!("../faulty_app/state.rs"))?;
+    for controller in ["Ordered", "Keyed", "Buried", "Named"] {
+        let topic = controller.to_lowercase();
+        let text = include_str!("../faulty_app/controller.rs");
+        let text = text.replace("{topic}", &topic).replace("{Controller}", &format!("{controller}Controller"));
+        app.rewrite(&format!("src/controllers/{topic}_controller.rs"), &text)?;
+    }
+    let dependencies = "[dependencies]\n";
+    let with_time = format!("{dependencies}tokio = {{ version = \"1\", features = [\"time\"] }}\n");
+    app.rewrite("Cargo.toml", &app.read("Cargo.toml")?.replacen(dependencies, &with_time, 1))?;
+    let built = if release { app.build_release() } else { app.build() };
+    built.context("the faulty app does not build")
+}
+
+/// A topic with its dead letter topic, and a log.
+pub struct Trial<'a> {
+    kafka: &'a Kafka,
+    app: &'a Built,
+    topic: String,
+    route: Route,
+    variables: BTreeMap<String, String>,
+    /// What the processes have logged.
+    pub log: Log,
+    folder: TempDir,
+}
+
+impl<'a> Trial<'a> {
+    /// A trial of this name: a new topic of so many partitions, with one for dead letters. All trials of a route share
+    /// its group.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka refuses the topics.
+    pub fn new(kafka: &'a Kafka, app: &'a Built, name: &str, route: Route, partitions: i32) -> Result<Self> {
+        let trial = Self::without_topics(kafka, app, name, route)?;
+        kafka.create_topic(trial.topic(), partitions)?;
+        kafka.create_topic(&trial.dead_topic(), 1)?;
+        Ok(trial)
+    }
+
+    /// The same without the topics.
+    ///
+    /// # Errors
+    ///
+    /// When there is no folder for the log.
+    pub fn without_topics(kafka: &'a Kafka, app: &'a Built, name: &str, route: Route) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let log = Log::within(folder.path());
+        let variables = [
+            ("KARAFKA_ENV", "production"),
+            ("KARAFKA_BROKERS", kafka.address()),
+            // As short as a busy machine bears, so that a trial of a crash takes seconds.
+            ("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "3000"),
+            ("FAULTY_TRIAL", name),
+            ("FAULTY_LOG", &log.path.to_string_lossy()),
+        ];
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let topic = format!("{name}-{}", route.key());
+        Ok(Self { kafka, app, topic, route, variables, log, folder })
+    }
+
+    /// The same, and its processes get this variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The source topic.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The dead letter topic.
+    #[must_use]
+    pub fn dead_topic(&self) -> String {
+        format!("{}.dead", self.topic)
+    }
+
+    /// The group's id.
+    #[must_use]
+    pub fn group(&self) -> &'static str {
+        self.route.key()
+    }
+
+    /// A file in the trial's own folder.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts a process of the app.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn start(&self) -> Result<Process> {
+        Process::start(self.app.command().args(["server", "--topics", self.route.key()]).envs(&self.variables))
+    }
+
+    /// Kills a process with `kill -9`, and notes that it is gone.
+    ///
+    /// # Errors
+    ///
+    /// When it does not go.
+    pub fn kill(&self, process: Process) -> Result<()> {
+        let id = process.id();
+        process.kill()?;
+        self.note_gone(id)
+    }
+
+    /// Stops a process with SIGTERM; it must end well. Gives the time that it took.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end, or with another code than 0.
+    pub fn stop(&self, mut process: Process) -> Result<Duration> {
+        let (id, begun) = (process.id(), Instant::now());
+        process.signal(Signal::TERM)?;
+        process.wait(Duration::from_secs(60))?.expect_code(0)?;
+        self.note_gone(id)?;
+        Ok(begun.elapsed())
+    }
+
+    /// Notes that a process is gone, whatever it was at.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be written.
+    pub fn note_gone(&self, process: u32) -> Result<()> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis();
+        let mut log = OpenOptions::new().create(true).append(true).open(&self.log.path)?;
+        Ok(log.write_all(format!("G 0 0 {process} 0 {now}\n").as_bytes())?)
+    }
+
+    /// Waits until this many records are done, each counted once.
+    ///
+    /// # Errors
+    ///
+    /// When that does not come within `limit`, or one of `processes` ends first.
+    pub fn wait_done(&mut self, count: usize, processes: &mut [&mut Process], limit: Duration) -> Result<()> {
+        self.wait_until(&format!("{count} records done"), processes, limit, |log| log.done() >= count)
+    }
+
+    /// Waits until the log is as `wanted` says.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trial::wait_done`].
+    pub fn wait_until(
+        &mut self,
+        what: &str,
+        processes: &mut [&mut Process],
+        limit: Duration,
+        wanted: impl Fn(&Log) -> bool,
+    ) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        loop {
+            self.log.read()?;
+            if wanted(&self.log) {
+                return Ok(());
+            }
+            let late = Instant::now() >= deadline;
+            for process in &mut *processes {
+                if late || !process.is_running()? {
+                    let state = if late { "is late" } else { "ended" };
+                    bail!("no {what}: {} done, and an app {state}:\n{}", self.log.done(), process.text());
+                }
+            }
+            ensure!(!late, "no {what}: {} done", self.log.done());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until the group has no lag: every partition is committed up to its end.
+    ///
+    /// # Errors
+    ///
+    /// When that does not come within `limit`.
+    pub fn wait_committed(&self, limit: Duration) -> Result<()> {
+        let mut ends = self.kafka.ends(&self.topic)?;
+        ends.retain(|_, end| *end > 0);
+        let deadline = Instant::now() + limit;
+        loop {
+            let committed = self.kafka.committed(self.group(), &self.topic)?;
+            let behind = ends.iter().find(|(partition, end)| committed.get(partition).is_none_or(|next| next < end));
+            let Some((partition, end)) = behind else { return Ok(()) };
+            let at = committed.get(partition);
+            ensure!(Instant::now() < deadline, "partition {partition} ends at {end} and is committed at {at:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What was begun and is not committed now: what a crash at this moment repeats at most.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka or the log cannot be read.
+    pub fn uncommitted(&mut self) -> Result<usize> {
+        let committed = self.kafka.committed(self.group(), &self.topic)?;
+        self.log.read()?;
+        let begun: HashSet<Place> =
+            self.log.events.iter().filter(|event| event.kind == Kind::Begun).map(|event| event.place).collect();
+        let open = |place: &&Place| committed.get(&place.0).is_none_or(|next| place.1 >= *next);
+        Ok(begun.iter().filter(open).count())
+    }
+
+    /// The letters in the dead letter topic.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn dead_letters(&self) -> Result<Vec<Found>> {
+        self.kafka.records(&self.dead_topic())
+    }
+
+    /// Judges the trial: what was produced is what Kafka holds.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be read.
+    pub fn judge(&mut self) -> Result<Verdict> {
+        self.log.read()?;
+        let dead = match self.route {
+            Route::Ordered => Vec::new(),
+            _ => self.dead_letters()?.iter().map(source_of).collect::<Result<_>>()?,
+        };
+        let produced = self.kafka.records(&self.topic)?.into_iter().map(|found| Produced {
+            place: (found.partition, found.offset),
+            key: found.key.map(|key| String::from_utf8_lossy(&key).into_owned()),
+        });
+        let run = Run {
+            produced: produced.collect(),
+            log: self.log.events.clone(),
+            dead,
+            committed: self.kafka.committed(self.group(), &self.topic)?,
+            ends: self.kafka.ends(&self.topic)?,
+        };
+        Ok(checker::check(&run, self.route.order()))
+    }
+}
+
+fn source_of(letter: &Found) -> Result<DeadLetter> {
+    let number = |name: &str| -> Result<i64> {
+        let bytes = letter.headers.get(name).with_context(|| format!("a dead letter without `{name}`"))?;
+        Ok(std::str::from_utf8(bytes)?.parse()?)
+    };
+    let partition = i32::try_from(number("karafka.source.partition")?)?;
+    Ok(DeadLetter { source: (partition, number("karafka.source.offset")?) })
+}
+
+/// Sends a record that tells the app what to do.
+///
+/// # Errors
+///
+/// When the producer does not take it.
+pub fn send(producer: &Producer, topic: &str, partition: i32, key: &str, id: u64, act: &str) -> Result<()> {
+    producer.send(topic, partition, key, &format!(r#"{{"id":{id},"act":"{act}"}}"#))
+}
+
+/// The log of a trial, read as it grows.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    read_to: u64,
+    /// Every line so far.
+    pub events: Vec<Event>,
+    done: HashSet<Place>,
+}
+
+impl Log {
+    fn within(folder: &Path) -> Self {
+        Self { path: folder.join("log"), read_to: 0, events: Vec::new(), done: HashSet::new() }
+    }
+
+    /// How many records are done.
+    #[must_use]
+    pub fn done(&self) -> usize {
+        self.done.len()
+    }
+
+    /// How many attempts have begun.
+    #[must_use]
+    pub fn begun(&self) -> usize {
+        self.events.iter().filter(|event| event.kind == Kind::Begun).count()
+    }
+
+    /// How many attempts a process has begun.
+    #[must_use]
+    pub fn begun_by(&self, process: u32) -> usize {
+        self.events.iter().filter(|event| event.kind == Kind::Begun && event.process == process).count()
+    }
+
+    /// Reads what is new.
+    ///
+    /// # Errors
+    ///
+    /// When a line is not one of the app's: a torn write would hide a lost record.
+    pub fn read(&mut self) -> Result<()> {
+        if !fs::exists(&self.path)? {
+            return Ok(());
+        }
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.read_to))?;
+        let mut grown = String::new();
+        file.read_to_string(&mut grown)?;
+        // A line that is being written is read the next time.
+        let whole = grown.rfind('\n').map_or(0, |end| end + 1);
+        for line in grown[..whole].lines() {
+            let event = event_of(line).with_context(|| format!("not a line of a log: `{line}`"))?;
+            if event.kind == Kind::Done {
+                self.done.insert(event.place);
+            }
+            self.events.push(event);
+        }
+        self.read_to += u64::try_from(whole)?;
+        Ok(())
+    }
+}
+
+fn event_of(line: &str) -> Option<Event> {
+    let mut words = line.split(' ');
+    let kind = match words.next()? {
+        "B" => Kind::Begun,
+        "D" => Kind::Done,
+        "F" => Kind::Failed,
+        "G" => Kind::Gone,
+        _ => return None,
+    };
+    let event = Event {
+        kind,
+        place: (words.next()?.parse().ok()?, words.next()?.parse().ok()?),
+        process: words.next()?.parse().ok()?,
+        attempt: words.next()?.parse().ok()?,
+        at_ms: words.next()?.parse().ok()?,
+    };
+    words.next().is_none().then_some(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, a torn line is taken for something that happened.
+    #[test]
+    fn a_torn_line_is_refused() {
+        let event = Event { kind: Kind::Begun, place: (3, 14), process: 15, attempt: 1, at_ms: 92 };
+        assert_eq!(event_of("B 3 14 15 1 92"), Some(event));
+        for torn in ["B 3 14 15 1", "B 3 14 15 1 92 6", "X 3 14 15 1 92", "3 14 15 1 92", ""] {
+            assert_eq!(event_of(torn), None, "{torn}");
+        }
+    }
+}
