@@ -186,3 +186,54 @@ impl Beacon {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::producer::{Outgoing, Producer};
+
+    /// If this fails, records vanish from the embedded broker and somebody looks for the bug in an app.
+    #[test]
+    fn counts_what_a_full_partition_drops() {
+        let broker = EmbeddedBroker::start(&[("full".to_owned(), 1), ("empty".to_owned(), 2)]).expect("a broker");
+        assert_eq!(broker.dropped(), []);
+        let properties = BTreeMap::from([("bootstrap.servers".to_owned(), broker.address().to_owned())]);
+        let producer = Producer::new(&properties).expect("a producer");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
+        runtime.block_on(async {
+            // 5 MiB a partition: twelve records of half a MiB do not fit.
+            for _ in 0..12 {
+                let value = Some(vec![b'x'; 512 * 1024]);
+                let outgoing = Outgoing { topic: "full".to_owned(), value, ..Outgoing::default() };
+                producer.send(outgoing).await.expect("acknowledged");
+            }
+        });
+        let dropped = broker.dropped();
+        assert_eq!(
+            dropped.iter().map(|dropped| (&*dropped.topic, dropped.partition)).collect::<Vec<_>>(),
+            [("full", 0)]
+        );
+        assert!((1..12).contains(&dropped[0].count), "{dropped:?}");
+    }
+
+    /// If this fails, `karafka send` and a second process do not find the running broker, or find one that has gone.
+    #[test]
+    fn a_beacon_is_found_while_its_broker_answers() {
+        let root = tempfile::tempdir().expect("a folder");
+        assert_eq!(Beacon::find(root.path()), None);
+        let broker = EmbeddedBroker::start(&[("orders".to_owned(), 4)]).expect("a broker");
+        let beacon = Beacon::of(&broker);
+        beacon.leave(root.path()).expect("written");
+        assert_eq!(Beacon::find(root.path()), Some(beacon));
+        Beacon::remove(root.path());
+        assert_eq!(Beacon::find(root.path()), None);
+
+        let gone = Beacon { address: "127.0.0.1:1".to_owned(), pid: 1, topics: BTreeMap::new() };
+        gone.leave(root.path()).expect("written");
+        assert_eq!(Beacon::find(root.path()), None, "nobody answers there");
+        Beacon::remove(root.path());
+        assert!(Beacon::path(root.path()).exists(), "another process's beacon is not ours to take away");
+    }
+}

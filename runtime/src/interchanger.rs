@@ -54,3 +54,32 @@ impl<T: Serialize + DeserializeOwned> Interchanger<T> for Binary {
         Ok(serde_json::from_slice(&STANDARD.decode(text)?)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Bytes, Json as AnyJson};
+
+    /// If this fails, a message comes out of the job queue as another one.
+    #[test]
+    fn what_goes_in_comes_out() {
+        let message: AnyJson =
+            serde_json::json!({ "id": 7, "text": "ü \" \\ \u{0}", "none": null, "list": [1.5, true] });
+        let json = Json.encode(&message).expect("text");
+        assert_eq!(Interchanger::<AnyJson>::decode(&Json, &json).expect("a message"), message);
+        let binary = Binary.encode(&message).expect("text");
+        assert!(binary.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)));
+        assert_eq!(Interchanger::<AnyJson>::decode(&Binary, &binary).expect("a message"), message);
+
+        let bytes = Bytes::from(vec![0, 0xff, b'"']);
+        let text = Json.encode(&bytes).expect("text");
+        assert_eq!(Interchanger::<Bytes>::decode(&Json, &text).expect("bytes"), bytes);
+    }
+
+    /// If this fails, a damaged job is taken for a message.
+    #[test]
+    fn what_is_damaged_is_refused() {
+        assert!(Interchanger::<AnyJson>::decode(&Json, "{").is_err());
+        assert!(Interchanger::<AnyJson>::decode(&Binary, "no base64").is_err());
+    }
+}

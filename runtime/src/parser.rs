@@ -58,3 +58,51 @@ impl Parser<String> for Text {
         Ok(std::str::from_utf8(value)?.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{OwnedRecord, types::Json as AnyJson};
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Order {
+        #[expect(dead_code, reason = "only parsed")]
+        lines: Vec<Line>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Line {
+        #[expect(dead_code, reason = "only parsed")]
+        price: u32,
+    }
+
+    fn parse<T>(parser: &impl Parser<T>, value: &[u8]) -> Result<T> {
+        parser.parse(value, &OwnedRecord::default().into())
+    }
+
+    /// If this fails, a person has to guess which of a hundred fields is wrong.
+    #[test]
+    fn a_wrong_field_is_named_with_its_path() {
+        let wrong = parse::<Order>(&Json, br#"{"lines":[{"price":1},{"price":"2"}]}"#).expect_err("a text is no u32");
+        assert!(wrong.to_string().starts_with("`lines[1].price`: invalid type: string"), "{wrong}");
+        let missing = parse::<Order>(&Json, br#"{"lines":[{}]}"#).expect_err("no price");
+        assert!(missing.to_string().starts_with("`lines[0]`: missing field `price`"), "{missing}");
+        let no_json = parse::<Order>(&Json, b"orders").expect_err("no JSON");
+        assert!(no_json.to_string().contains("expected value at line 1 column 1"), "{no_json}");
+    }
+
+    /// If this fails, a topic cannot evolve: a producer that adds a field stops every consumer.
+    #[test]
+    fn unknown_fields_are_tolerated() {
+        parse::<Order>(&Json, br#"{"lines":[],"new":{"a":1}}"#).expect("an order");
+        parse::<AnyJson>(&Json, b"[1, null]").expect("any JSON");
+    }
+
+    /// If this fails, bytes or text reach a controller as something else than what was sent.
+    #[test]
+    fn bytes_and_text_stay_as_they_are() {
+        assert_eq!(parse(&RawBytes, b"\xff\0").expect("bytes").into_vec(), b"\xff\0");
+        assert_eq!(parse(&Text, "ü".as_bytes()).expect("text"), "ü");
+        assert!(parse(&Text, b"\xff").is_err());
+    }
+}
