@@ -88,15 +88,6 @@ impl Build {
         path.map(Into::into).with_context(|| format!("the build made no binary `{name}`"))
     }
 
-    /// Whether every artifact of `package` was taken as it lay in the target directory; `None` if it is not in the
-    /// build at all.
-    #[must_use]
-    pub fn is_fresh(&self, package: &str) -> Option<bool> {
-        let mut of_package = self.artifacts().filter(|artifact| names(&artifact.package_id.repr, package)).peekable();
-        of_package.peek()?;
-        Some(of_package.all(|artifact| artifact.fresh))
-    }
-
     fn artifacts(&self) -> impl Iterator<Item = &cargo_metadata::Artifact> {
         self.messages.iter().filter_map(|message| match message {
             Message::CompilerArtifact(artifact) => Some(artifact),
@@ -113,29 +104,5 @@ impl Build {
         });
         let warnings = diagnostics.filter(|diagnostic| diagnostic.level == DiagnosticLevel::Warning);
         warnings.map(|warning| warning.rendered.clone().unwrap_or_else(|| warning.message.clone())).collect()
-    }
-}
-
-/// Whether a package id (`registry+https://…#rdkafka-sys@4.10.0`, `path+file:///…/karafka#0.1.0`) is of this package.
-fn names(id: &str, package: &str) -> bool {
-    let Some((source, fragment)) = id.rsplit_once('#') else { return false };
-    match fragment.split_once('@') {
-        Some((name, _)) => name == package,
-        // Without a name it is the folder's.
-        None => source.rsplit('/').next() == Some(package),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::names;
-
-    /// If this fails, the check that librdkafka is not compiled twice looks at nothing.
-    #[test]
-    fn packages_are_told_apart() {
-        assert!(names("registry+https://index.example/#rdkafka-sys@4.10.0+2.12.1", "rdkafka-sys"));
-        assert!(!names("registry+https://index.example/#rdkafka-sys@4.10.0+2.12.1", "rdkafka"));
-        assert!(names("path+file:///apps/shop#0.1.0", "shop"));
-        assert!(names("path+file:///karafka/runtime#karafka@0.1.0", "karafka"));
     }
 }

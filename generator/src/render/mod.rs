@@ -50,6 +50,7 @@ pub struct Wanted<'m> {
 enum Piece<'m> {
     Cargo,
     Gitignore,
+    Rustfmt,
     Readme,
     Main,
     Lib,
@@ -119,6 +120,7 @@ impl<'m> Renderer<'m> {
 
         want("Cargo.toml", FileKind::Owned, Piece::Cargo);
         want(".gitignore", FileKind::Optional, Piece::Gitignore);
+        want("rustfmt.toml", FileKind::Optional, Piece::Rustfmt);
         want("README.md", FileKind::Optional, Piece::Readme);
         want("src/main.rs", FileKind::Owned, Piece::Main);
         want("src/lib.rs", FileKind::Owned, Piece::Lib);
@@ -159,6 +161,7 @@ impl<'m> Renderer<'m> {
         match &wanted.piece {
             Piece::Cargo => crate_files::cargo(templates, model, &self.dependency),
             Piece::Gitignore => templates.fill("gitignore", &crate_files::App::new(model)),
+            Piece::Rustfmt => templates.fill("rustfmt.toml", &crate_files::App::new(model)),
             Piece::Readme => templates.fill("README.md", &crate_files::App::new(model)),
             Piece::Main => templates.fill("src/main.rs", &crate_files::App::new(model)),
             Piece::Lib => templates.fill("src/lib.rs", &crate_files::App::new(model)),

@@ -22,6 +22,7 @@ embedded![
     "cargo_config.toml",
     "gitignore",
     "karafka.yml",
+    "rustfmt.toml",
     "src/controllers/controller.rs",
     "src/controllers/orders_controller.rs",
     "src/folder.rs",
