@@ -374,19 +374,9 @@ where
         }
     }
 
-    /// Delivers records until there is one to start, or there are none.
+    /// Delivers records until there is one to start, or there are none: the queue wakes the lane only when it was
+    /// empty, so a batch of records that all wait or are finished already must not be the last one that is looked at.
     fn deliver(&mut self) {
-        let room = self.lane.room();
-        if self.deliveries.is_empty() && room > 0 {
-            self.queue.drain(&mut self.deliveries, room.min(DRAIN));
-            self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
-            if self.deliveries.is_empty()
-                && let Some(position) = self.queue.position()
-            {
-                self.lane.reached(position);
-                self.publish();
-            }
-        }
         while self.lane.room() > 0 && self.wants_more() {
             match self.deliveries.pop_front() {
                 Some(Delivery::Record(record)) => self.take_in(record),
@@ -397,7 +387,17 @@ where
                     self.lane.halt();
                 }
                 Some(Delivery::Error(reason)) => self.report.partition_error(&self.partition, &reason),
-                None => return,
+                None => {
+                    self.queue.drain(&mut self.deliveries, self.lane.room().min(DRAIN));
+                    self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
+                    if self.deliveries.is_empty() {
+                        if let Some(position) = self.queue.position() {
+                            self.lane.reached(position);
+                            self.publish();
+                        }
+                        return;
+                    }
+                }
             }
         }
     }

@@ -126,6 +126,27 @@ fn a_lost_partition_that_comes_back_repeats_nothing() {
     assert_eq!((stall.handled(), end.handled), (once(0..50), 50));
 }
 
+/// If this fails, a partition that comes back with more finished records than are looked at at once stands still for
+/// ever: its queue is not empty, and so never wakes the lane.
+#[test]
+fn a_long_outage_does_not_end_in_a_standstill() {
+    let stall = Stall::with_records(2_000);
+    stall.fail(3, u32::MAX);
+    stall.source.answer_commits(Some(CommitError { reason: "no coordinator".to_owned(), is_metadata: false }));
+    let running = stall.start();
+    stall.until("all but one", |stall| stall.handled().len() == 1_999 && stall.source.commits() > 0);
+    stall.source.lose();
+    stall.until("the loss", |stall| stall.noted("Lost {") == 1);
+    stall.source.answer_commits(None);
+    stall.source.assign();
+    stall.source.send("k2000", "2000");
+    stall.until("what is behind them", |stall| stall.handled().len() == 2_000);
+    stall.fail(3, 0);
+    stall.until("a commit of all", |stall| stall.source.commit() == Some((2_001, None)));
+    running.join();
+    assert_eq!(stall.handled(), once(0..2_001));
+}
+
 /// If this fails, a person who moves a group back to handle records again sees them skipped in silence.
 #[test]
 fn a_group_that_was_moved_back_starts_there() {
