@@ -1,0 +1,85 @@
+//! Takes records in: out of the client's queue, into their lines.
+
+use super::{DRAIN, Driver, Waiting};
+use crate::{
+    Parser, Record, Routed, Worker,
+    client::Delivery,
+    engine::lane::Line,
+    settings::{LostPosition, Ordering},
+    worker::MessageOf,
+};
+
+impl<W, P, I, S> Driver<'_, W, P, I>
+where
+    S: Send + Sync + 'static,
+    W: Worker,
+    W::Controller: Routed<State = S>,
+    P: Parser<MessageOf<W>>,
+    I: Send + Sync + 'static,
+{
+    /// Whether to look for records to start: always in one line, which must be free; else while there is memory.
+    pub(super) fn wants_more(&self) -> bool {
+        match self.consumer.ordering {
+            Ordering::Partition => !self.lane.is_busy(),
+            Ordering::Key | Ordering::None => self.waiting.is_empty() || self.memory.has_room(),
+        }
+    }
+
+    /// Delivers records until there is one to start, or there are none: the queue wakes the lane only when it was
+    /// empty, so a batch of records that all wait or are finished already must not be the last one that is looked at.
+    pub(super) fn deliver(&mut self) {
+        while self.lane.room() > 0 && self.wants_more() {
+            match self.deliveries.pop_front() {
+                Some(Delivery::Record(record)) => self.take_in(record),
+                Some(Delivery::PositionLost(reason)) => {
+                    let moves = self.consumer.positions.lost != LostPosition::Fail;
+                    self.report.position_lost(&self.partition, &reason, moves);
+                    self.shared.pulse.halt();
+                    self.lane.halt();
+                }
+                Some(Delivery::Error(reason)) => self.report.partition_error(&self.partition, &reason),
+                None => {
+                    self.queue.drain(&mut self.deliveries, self.lane.room().min(DRAIN));
+                    self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
+                    if self.deliveries.is_empty() {
+                        if let Some(position) = self.queue.position() {
+                            self.lane.reached(position);
+                            self.publish();
+                        }
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_in(&mut self, mut record: Record) {
+        let Some((sequence, free)) = self.lane.deliver(record.offset(), self.line_of(&record)) else {
+            // Finished before the partition came here, or came back.
+            self.publish();
+            return;
+        };
+        if free && self.next.is_none() {
+            self.next = Some((sequence, record));
+            return;
+        }
+        // A borrowed record pins the whole fetch that it came in: one that waits gets bytes of its own.
+        record.detach();
+        self.memory.take(record.size());
+        self.waiting.insert(sequence, Waiting::Record(record));
+    }
+
+    fn line_of(&self, record: &Record) -> Line {
+        match self.consumer.ordering {
+            Ordering::Partition => Some(0),
+            // Two keys that meet in a hash share a line, which costs time and nothing else.
+            Ordering::Key => record.key().map(hash),
+            Ordering::None => None,
+        }
+    }
+}
+
+/// FNV-1a: keys are short, and nobody gains by making two of them meet.
+fn hash(key: &[u8]) -> u64 {
+    key.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+}

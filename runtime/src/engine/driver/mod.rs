@@ -1,0 +1,329 @@
+//! Drives one lane: drains its queue, attempts its records, waits where the lane says so.
+//!
+//! A lane is one task. Attempts are polled in place; those that wait are kept beside each other in the same task.
+
+mod attempts;
+mod deliver;
+mod sending;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use attempts::{Ended, Job, attempt};
+pub(crate) use attempts::{TOMBSTONE_REFUSED, TOMBSTONE_SKIPPED};
+use sending::{Emitted, Resend};
+
+use super::{
+    attempt::{Bounds, Parts, Work},
+    backoff::Jitter,
+    counts::count,
+    histogram::Histogram,
+    lane::Lane,
+    pool::Pool,
+    progress::Progress,
+    report::Report,
+    session::Session,
+    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Order, Sent},
+    tracker::Sequence,
+};
+use crate::{
+    Context, Parser, Record, Routed, Worker,
+    client::{Assigned, Delivery, Positions, RecordQueue, TopicPartition},
+    manifest::ConsumerEntry,
+    settings::{Backoff, Ordering, Tombstones},
+    worker::MessageOf,
+};
+
+/// How many records a lane handles before it lets others have their turn.
+const TURN: u32 = 64;
+/// How many deliveries are taken out of the client's queue at once: enough to make the call cheap, and few enough
+/// that what waits here does not count beside what waits there.
+const DRAIN: usize = 256;
+
+/// What a lane is made with.
+pub(crate) struct LaneParts<S> {
+    pub(crate) app: Arc<AppShared<S>>,
+    pub(crate) assigned: Assigned,
+    /// What lanes before this one have finished and tried.
+    pub(crate) earlier: Progress,
+    pub(crate) shared: Arc<LaneShared>,
+    pub(crate) consumer: Arc<ConsumerSettings>,
+    /// The group's concurrency.
+    pub(crate) permits: Arc<Semaphore>,
+    /// The group's memory for records that wait in lanes.
+    pub(crate) memory: Arc<MemoryBudget>,
+    /// The group's sign of life.
+    pub(crate) session: Arc<Session>,
+    pub(crate) report: Report,
+}
+
+/// What the manifest says of a consumer and its group, as far as lanes need it.
+#[derive(Debug, Clone)]
+pub(crate) struct ConsumerSettings {
+    pub(crate) entry: &'static ConsumerEntry,
+    pub(crate) tombstones: Tombstones,
+    pub(crate) backoff: Backoff,
+    pub(crate) bounds: Bounds,
+    /// The dead letter topic's name in Kafka.
+    pub(crate) dead_letter: Option<String>,
+    pub(crate) ordering: Ordering,
+    pub(crate) window: u64,
+    pub(crate) positions: Positions,
+    /// How long performs take, if somebody wants to know.
+    pub(crate) durations: Option<Arc<Histogram>>,
+}
+
+/// Runs a lane until it is drained or lost.
+pub(crate) async fn run<W, P, I, S>(parts: Arc<Parts<W, P, I>>, lane: LaneParts<S>)
+where
+    S: Send + Sync + 'static,
+    W: Worker,
+    W::Controller: Routed<State = S>,
+    P: Parser<MessageOf<W>>,
+    I: Send + Sync + 'static,
+{
+    let LaneParts { app, assigned, earlier, shared, consumer, permits, memory, session, report } = lane;
+    // Whatever ends this task, the group's thread must not wait for it for ever.
+    let _end = EndOnDrop(Arc::clone(&shared));
+    let group = Arc::clone(&report.group);
+    let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
+    Driver {
+        lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window, earlier),
+        partition: assigned.partition,
+        queue: assigned.queue,
+        deliveries: VecDeque::with_capacity(DRAIN),
+        next: None,
+        waiting: BTreeMap::new(),
+        contexts: Vec::new(),
+        emits: BTreeMap::new(),
+        resending: Vec::new(),
+        started: Instant::now(),
+        jitter: Jitter::new(seed),
+        said_full: false,
+        said_news: false,
+        app: &app,
+        parts: &parts,
+        consumer: &consumer,
+        report,
+        shared: &shared,
+        memory: &memory,
+        session: &session,
+    }
+    .run(&permits, |job| attempt(&parts, &shared.pulse, consumer.bounds, &group, job))
+    .await;
+}
+
+struct EndOnDrop(Arc<LaneShared>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+struct Driver<'a, W: Worker, P, I> {
+    lane: Lane,
+    partition: TopicPartition,
+    queue: Box<dyn RecordQueue>,
+    deliveries: VecDeque<Delivery>,
+    /// A record that was delivered and may start at once.
+    next: Option<(Sequence, Record)>,
+    /// Other records that were delivered and are not at work, by their sequence numbers.
+    waiting: BTreeMap<Sequence, Waiting<MessageOf<W>>>,
+    /// Contexts to be used again.
+    contexts: Vec<Context<W::Controller>>,
+    /// Where emits of performed records went, for the log; empty unless somebody listens.
+    emits: BTreeMap<Sequence, Emitted>,
+    /// Records that Kafka did not take, to be sent again.
+    resending: Vec<Resend>,
+    started: Instant,
+    jitter: Jitter,
+    said_full: bool,
+    /// Whether the group's thread knows that there is something to ask for.
+    said_news: bool,
+    app: &'a Arc<AppShared<<W::Controller as Routed>::State>>,
+    parts: &'a Parts<W, P, I>,
+    consumer: &'a ConsumerSettings,
+    report: Report,
+    shared: &'a Arc<LaneShared>,
+    memory: &'a MemoryBudget,
+    session: &'a Session,
+}
+
+enum Waiting<T> {
+    /// Not yet parsed.
+    Record(Record),
+    /// Parsed, and tried before: with what it has sent so far.
+    Work(Box<Work<T>>, u32),
+}
+
+impl<'a, W, P, I, S> Driver<'a, W, P, I>
+where
+    S: Send + Sync + 'static,
+    W: Worker,
+    W::Controller: Routed<State = S>,
+    P: Parser<MessageOf<W>>,
+    I: Send + Sync + 'static,
+{
+    async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Job<W>) -> F)
+    where
+        F: Future<Output = Ended<W>>,
+    {
+        let mut pool: Pool<F, Option<SemaphorePermit<'a>>> = Pool::new();
+        let mut permit: Option<SemaphorePermit<'a>> = None;
+        let mut turn = 0;
+        loop {
+            self.hear();
+            if pool.len() > 0 {
+                std::future::poll_fn(|cx| {
+                    while let Poll::Ready((ended, _permit)) = pool.poll_next(cx) {
+                        self.ended(ended);
+                    }
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            if self.lane.is_over() {
+                // The last word, for the last commit, and for this process if the partition comes back to it.
+                self.shared.tell(self.lane.progress());
+                break;
+            }
+            if self.lane.next_timer().is_some() {
+                self.lane.rested(self.started.elapsed());
+            }
+            if !self.lane.has_ready() && self.wants_more() {
+                self.deliver();
+            }
+            // Looked at where the process may have stood still: after a wait, and once a turn.
+            let is_alive = turn > 0 || !self.lane.has_ready() || self.session.is_alive(self.session.now());
+            if self.lane.has_ready() && is_alive {
+                if permit.is_none() {
+                    permit = permits.try_acquire().ok();
+                    turn = 0;
+                }
+                if permit.is_some() {
+                    let mut job = self.start(turn == 0);
+                    // An attempt that waits takes the permit along.
+                    let ended = std::future::poll_fn(|cx| {
+                        Poll::Ready(job.take().and_then(|job| pool.start(cx, attempt(job), || permit.take())))
+                    });
+                    if let Some(ended) = ended.await {
+                        self.ended(ended);
+                    }
+                    turn += 1;
+                    if turn >= TURN {
+                        permit = None;
+                        turn = 0;
+                        // A partition with a backlog never comes to wait, and a dead letter must not wait for that.
+                        self.resend().await;
+                        tokio::task::yield_now().await;
+                    }
+                    continue;
+                }
+            }
+            drop(permit.take());
+            let wants_permit = self.lane.has_ready() && is_alive;
+            if !is_alive {
+                // So that there is something to ask the group with.
+                self.publish();
+            }
+            self.resend().await;
+            permit = self.wait(&mut pool, permits, wants_permit).await;
+            turn = 0;
+        }
+    }
+
+    /// Waits until something has happened. Gives a permit if that is what happened.
+    async fn wait<F: Future<Output = Ended<W>>>(
+        &mut self,
+        pool: &mut Pool<F, Option<SemaphorePermit<'a>>>,
+        permits: &'a Semaphore,
+        wants_permit: bool,
+    ) -> Option<SemaphorePermit<'a>> {
+        self.tell_if_full();
+        self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
+        let next_resend = self.resending.iter().map(|resend| resend.at).min();
+        let moment = self.lane.next_timer().into_iter().chain(next_resend).min();
+        let rest = moment.map(|moment| moment.saturating_sub(self.started.elapsed()));
+        let mut wake = pin!(self.shared.wake.notified());
+        let mut timer = pin!(async {
+            match rest {
+                Some(rest) => tokio::time::sleep(rest).await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut acquire =
+            pin!(async { if wants_permit { permits.acquire().await.ok() } else { std::future::pending().await } });
+        let mut ended = None;
+        let permit = std::future::poll_fn(|cx| {
+            if let Poll::Ready((job, _permit)) = pool.poll_next(cx) {
+                ended = Some(job);
+                return Poll::Ready(None);
+            }
+            if wake.as_mut().poll(cx).is_ready() || timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            acquire.as_mut().poll(cx)
+        })
+        .await;
+        if let Some(ended) = ended {
+            self.ended(ended);
+        }
+        permit
+    }
+
+    /// Takes in orders and acknowledgements.
+    fn hear(&mut self) {
+        match self.shared.order() {
+            Order::Run => {}
+            Order::Drain => self.lane.drain(),
+            Order::Lose => self.lane.lose(),
+        }
+        for acknowledgement in self.shared.take_acknowledgements() {
+            match acknowledgement {
+                Acknowledgement::Delivered { sequence, sent, delivered } => {
+                    self.lane.acknowledged(sequence);
+                    match sent {
+                        Sent::Emit(topic) => self.log_emit(sequence, topic, delivered),
+                        Sent::DeadLetter => count(&self.shared.counts.dead),
+                    }
+                }
+                Acknowledgement::Undelivered { sequence, sent, outgoing, reason } => {
+                    self.send_later(Resend { sequence, sent, outgoing, at: Duration::ZERO, failures: 0 }, &reason);
+                }
+            }
+            self.publish();
+        }
+        if self.said_news && self.shared.is_asked() {
+            self.shared.tell(self.lane.progress());
+            self.said_news = false;
+        }
+    }
+
+    fn publish(&mut self) {
+        if let Some(offset) = self.lane.committable() {
+            self.shared.publish(offset);
+        }
+        if self.lane.has_news() && !self.said_news {
+            self.said_news = true;
+            self.shared.has_news();
+        }
+    }
+
+    fn tell_if_full(&mut self) {
+        if self.lane.is_full() != self.said_full {
+            self.said_full = !self.said_full;
+            if self.said_full {
+                self.report.window_full(&self.partition, self.lane.committable().unwrap_or(NO_OFFSET));
+            }
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Drives one consumer group: a thread that polls, hands over, commits, and never runs an app's code.
+
+mod commit;
+mod rebalance;
+mod stop;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::{runtime::Handle, task::JoinHandle};
+
+use rebalance::{Assignment, Memory, Revocation};
+
+use super::{
+    progress::Progress,
+    report::Report,
+    session::Session,
+    shared::{LaneShared, Order},
+    watch::{GroupWatch, Phase},
+};
+use crate::{
+    client::{Assigned, Client, ClientEvent, TopicPartition},
+    events::{Blocked, Event},
+};
+
+/// How long finished work may stay uncommitted.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+/// How long before a commit lanes are asked for what it is to say beyond its offset.
+const ASK_AHEAD: Duration = Duration::from_millis(20);
+/// How long the thread sleeps when nothing wakes it.
+const IDLE: Duration = Duration::from_millis(50);
+/// How long an error is not repeated.
+const WARN_AGAIN: Duration = Duration::from_secs(30);
+/// How often the ends of partitions are looked up, for those who watch.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long revoked partitions may take to finish what they are at: well below the session's 45 s.
+const DRAIN_BUDGET: Duration = Duration::from_secs(10);
+
+/// Opens a lane for a partition of a topic that the group consumes, after lanes that have come this far.
+///
+/// `None` for a topic that nobody here consumes.
+pub(crate) type OpenLane = Box<dyn Fn(Assigned, Progress, Arc<LaneShared>, &Handle) -> Option<JoinHandle<()>> + Send>;
+
+/// How a group ended.
+#[derive(Debug, Default)]
+pub(crate) struct GroupEnd {
+    /// Records handled or skipped.
+    pub(crate) handled: u64,
+    /// Failed attempts.
+    pub(crate) failed: u64,
+    /// Records in the dead letter topic.
+    pub(crate) dead: u64,
+    /// Handlers that did not end in time.
+    pub(crate) blocked: Vec<Blocked>,
+    /// Why Kafka did not take the last commit.
+    pub(crate) uncommitted: Option<String>,
+    /// Why the client gave up.
+    pub(crate) fatal: Option<String>,
+}
+
+/// What a group's thread is told.
+#[derive(Debug, Default)]
+pub(crate) struct GroupOrder(AtomicU8);
+
+impl GroupOrder {
+    const STOP: u8 = 1;
+    const FORCE: u8 = 2;
+
+    /// Drain, commit, leave.
+    pub(crate) fn stop(&self) {
+        self.0.fetch_max(Self::STOP, Ordering::AcqRel);
+    }
+
+    /// Leave now.
+    pub(crate) fn force(&self) {
+        self.0.fetch_max(Self::FORCE, Ordering::AcqRel);
+    }
+
+    fn stops(&self) -> bool {
+        self.0.load(Ordering::Acquire) >= Self::STOP
+    }
+
+    fn forces(&self) -> bool {
+        self.0.load(Ordering::Acquire) >= Self::FORCE
+    }
+}
+
+/// The group's thread.
+pub(crate) struct Group {
+    pub(crate) client: Box<dyn Client>,
+    pub(crate) open_lane: OpenLane,
+    /// The sign of life that lanes look at.
+    pub(crate) session: Arc<Session>,
+    pub(crate) runtime: Handle,
+    pub(crate) report: Report,
+    pub(crate) order: Arc<GroupOrder>,
+    /// How long a stop may take.
+    pub(crate) stop_budget: Duration,
+    /// A controller's constant by the topic's name in Kafka.
+    pub(crate) controllers: BTreeMap<String, &'static str>,
+    /// Where the outside sees the group.
+    pub(crate) watch: Arc<GroupWatch>,
+}
+
+struct LaneHandle {
+    shared: Arc<LaneShared>,
+    task: JoinHandle<()>,
+    /// The offset and the metadata of the last commit that was sent, so that nothing is committed twice.
+    committed: Option<(i64, Option<String>)>,
+    /// The offset that Kafka has.
+    acknowledged: Option<i64>,
+    /// The record that was at work at the last look, and since when.
+    at_work: Option<(i64, Instant)>,
+}
+
+impl LaneHandle {
+    /// Kafka has a commit of this offset.
+    fn acknowledged(&mut self, offset: i64) {
+        self.acknowledged = self.acknowledged.max(Some(offset));
+        self.shared.pulse.set_committed(offset);
+    }
+
+    fn look(&mut self, now: Instant) {
+        self.at_work = self.shared.at_work().map(|offset| match self.at_work {
+            Some((known, since)) if known == offset => (known, since),
+            _ => (offset, now),
+        });
+    }
+}
+
+/// The state of a running group.
+struct Running {
+    group: Group,
+    lanes: BTreeMap<TopicPartition, LaneHandle>,
+    /// Lanes that are over or were given up, until they have ended.
+    leaving: Vec<(TopicPartition, LaneHandle)>,
+    revocation: Option<Revocation>,
+    assignment: Option<Assignment>,
+    /// What was finished beyond the last commit, of partitions that this process had; bounded by their number and the
+    /// window.
+    memory: BTreeMap<TopicPartition, Memory>,
+    /// The broker has refused commits with metadata.
+    is_plain: bool,
+    /// Commits in the background, and how many of them have ended.
+    sent: u64,
+    ended: u64,
+    /// The process stood still, and belongs to the group again when a commit after this one is acknowledged.
+    in_doubt: Option<u64>,
+    next_ask: Instant,
+    next_commit: Instant,
+    next_measure: Instant,
+    /// No broker has answered since it was said.
+    disconnected: bool,
+    /// When an error was last said.
+    warned: BTreeMap<String, Instant>,
+    end: GroupEnd,
+}
+
+impl Group {
+    /// Runs the group until it is told to stop, or its client gives up. Blocks the thread.
+    pub(crate) fn run(self) -> GroupEnd {
+        let mut running = Running {
+            group: self,
+            lanes: BTreeMap::new(),
+            leaving: Vec::new(),
+            revocation: None,
+            assignment: None,
+            memory: BTreeMap::new(),
+            is_plain: false,
+            sent: 0,
+            ended: 0,
+            in_doubt: None,
+            next_ask: Instant::now() + COMMIT_INTERVAL - ASK_AHEAD,
+            next_commit: Instant::now() + COMMIT_INTERVAL,
+            next_measure: Instant::now(),
+            disconnected: false,
+            warned: BTreeMap::new(),
+            end: GroupEnd::default(),
+        };
+        while running.end.fatal.is_none() && !running.group.order.stops() {
+            running.turn();
+        }
+        running.stop()
+    }
+}
+
+impl Running {
+    /// Deals with everything that has happened, then sleeps until something else does.
+    fn turn(&mut self) {
+        if !self.group.session.turn(self.group.session.now()) && self.in_doubt.is_none() {
+            self.in_doubt = Some(self.sent);
+            self.next_commit = Instant::now();
+            self.group.report.stood_still();
+        }
+        while let Some(event) = self.group.client.poll() {
+            self.hear(event);
+        }
+        self.go_on_with_revocation();
+        self.go_on_with_assignment();
+        self.sweep();
+        let now = Instant::now();
+        self.go_on_with_commits(now);
+        self.measure(now);
+        if self.end.fatal.is_none() {
+            let next = self.next_commit.min(self.next_ask);
+            self.group.client.wait(IDLE.min(next.saturating_duration_since(Instant::now())));
+        }
+    }
+
+    fn hear(&mut self, event: ClientEvent) {
+        match event {
+            ClientEvent::Assign(partitions) => {
+                self.connected();
+                self.group.watch.set_phase(Phase::Rebalancing);
+                let now = Instant::now();
+                self.assignment = Some(Assignment { partitions, when: now, until: now + DRAIN_BUDGET });
+            }
+            ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
+            ClientEvent::Committed { offsets, error } => self.committed(offsets, error),
+            ClientEvent::Disconnected(reason) => {
+                if !self.disconnected {
+                    self.disconnected = true;
+                    let event = Event::Disconnected { group: &self.group.report.group, reason: &reason };
+                    self.group.report.reporter.tell(&event);
+                }
+            }
+            ClientEvent::Error(error) => self.warn_once(error),
+            ClientEvent::Fatal(error) => self.end.fatal = Some(error),
+        }
+    }
+
+    fn connected(&mut self) {
+        if std::mem::take(&mut self.disconnected) {
+            self.group.report.reporter.tell(&Event::Reconnected { group: &self.group.report.group });
+        }
+    }
+
+    /// The client repeats an error with each of its own attempts; a person wants it now and then.
+    fn warn_once(&mut self, error: String) {
+        let now = Instant::now();
+        let silent = self.warned.get(&error).is_some_and(|last| now - *last < WARN_AGAIN);
+        if !silent {
+            self.group.report.warn(&error);
+            self.warned.insert(error, now);
+        }
+    }
+
+    /// Notes what is at work, and notices a lane that has ended without being told to: going on without it would let
+    /// its partition stand still in silence.
+    fn look_at_lanes(&mut self, now: Instant) {
+        for (partition, lane) in &mut self.lanes {
+            lane.look(now);
+            if lane.shared.has_ended() && lane.shared.order() == Order::Run {
+                self.end.fatal = Some(format!("the lane of {partition} has ended by itself; this is a bug of karafka"));
+            }
+        }
+        for (_, lane) in &mut self.leaving {
+            lane.look(now);
+        }
+    }
+
+    /// Notes where partitions end, as far as the client knows from its last fetches.
+    fn measure(&mut self, now: Instant) {
+        self.group.watch.turned(now);
+        if now < self.next_measure {
+            return;
+        }
+        self.next_measure = now + MEASURE_INTERVAL;
+        for (partition, lane) in &self.lanes {
+            if let Some(offset) = self.group.client.high_watermark(partition) {
+                lane.shared.pulse.set_high(offset);
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Partitions that the group gives and takes, and what is remembered of them.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{DRAIN_BUDGET, LaneHandle, Running, stop::count};
+use crate::{
+    client::{Assigned, TopicPartition, Wake},
+    engine::{
+        progress::Progress,
+        shared::{LaneShared, NO_OFFSET, Order},
+        watch::Phase,
+    },
+    events::Event,
+};
+
+/// How long an assignment waits before its offsets are asked for again.
+const ASSIGN_AGAIN: Duration = Duration::from_millis(500);
+
+/// What this process has finished of a partition that it does not have any more.
+pub(super) struct Memory {
+    /// The offset that Kafka had.
+    pub(super) acknowledged: i64,
+    pub(super) progress: Progress,
+}
+
+/// Partitions that the group gives.
+pub(super) struct Assignment {
+    pub(super) partitions: Vec<TopicPartition>,
+    /// When it is taken up.
+    pub(super) when: Instant,
+    /// Until when it may wait for what earlier lanes of its partitions are still at.
+    pub(super) until: Instant,
+}
+
+/// Partitions that the group takes, while their lanes finish.
+pub(super) struct Revocation {
+    pub(super) partitions: Vec<TopicPartition>,
+    pub(super) until: Instant,
+    pub(super) lost: bool,
+}
+
+impl Running {
+    pub(super) fn go_on_with_assignment(&mut self) {
+        let now = Instant::now();
+        let Some(mut assignment) = self.assignment.take_if(|assignment| assignment.when <= now) else { return };
+        let is_free = |partition| {
+            let mut leaving = self.leaving.iter();
+            !leaving.any(|(left, lane)| left == partition && !lane.shared.has_ended())
+        };
+        // A record that was begun before the partition went and came back is better finished than begun again.
+        if now < assignment.until && !assignment.partitions.iter().all(is_free) {
+            self.assignment = Some(assignment);
+            return;
+        }
+        let mut lanes = BTreeMap::new();
+        let mut make_wake = |partition: &TopicPartition| -> Wake {
+            let shared = Arc::new(LaneShared::new(None, thread::current()));
+            lanes.insert(partition.clone(), Arc::clone(&shared));
+            Arc::new(move || shared.wake.notify_one())
+        };
+        match self.group.client.assign(&assignment.partitions, &mut make_wake) {
+            Ok(assigned) => {
+                self.belongs();
+                let (group, partitions) = (&self.group.report.group, &assignment.partitions);
+                self.group.report.reporter.tell(&Event::Assigned { group, partitions });
+                self.sweep();
+                for assigned in assigned {
+                    if let Some(shared) = lanes.remove(&assigned.partition) {
+                        self.open_lane(assigned, shared);
+                    }
+                }
+                self.group.watch.set_phase(Phase::Assigned);
+                self.next_measure = Instant::now();
+            }
+            Err(error) => {
+                self.warn_once(format!("cannot start to read: {error}; trying again"));
+                assignment.when = now + ASSIGN_AGAIN;
+                self.assignment = Some(assignment);
+            }
+        }
+    }
+
+    fn open_lane(&mut self, assigned: Assigned, shared: Arc<LaneShared>) {
+        let (partition, start) = (assigned.partition.clone(), assigned.start);
+        let commit = assigned.committed.as_ref();
+        let committed = commit.map(|commit| commit.offset);
+        let group = &self.group.report.group;
+        if let (Some(passed), Some(to)) = (assigned.passed, start) {
+            let event = Event::Positioned { group, partition: &partition, from: committed, to, passed };
+            self.group.report.reporter.tell(&event);
+        }
+        let mut earlier = commit.map(|commit| Progress::decode(&commit.metadata, commit.offset)).unwrap_or_default();
+        if let Some(memory) = self.memory.remove(&partition)
+            // Else somebody has moved the group back, and wants these records again.
+            && memory.acknowledged <= committed.unwrap_or(NO_OFFSET)
+        {
+            earlier.merge(&memory.progress);
+        }
+        if committed > start {
+            // The records behind these offsets are others now.
+            earlier = Progress::default();
+        }
+        earlier.forget_before(start.unwrap_or(0));
+        if let Some(start) = start {
+            shared.publish(start);
+        }
+        if let Some(committed) = committed {
+            shared.pulse.set_committed(committed);
+        }
+        shared.tell(earlier.clone());
+        match (self.group.open_lane)(assigned, earlier, Arc::clone(&shared), &self.group.runtime) {
+            Some(task) => {
+                self.group.watch.opened(partition.clone(), Arc::clone(&shared));
+                let known = |committed| (committed, shared.progress(committed).encode(committed));
+                let known = committed.filter(|_| committed == start).map(known);
+                let lane = LaneHandle { shared, task, committed: known, acknowledged: committed, at_work: None };
+                self.lanes.insert(partition, lane);
+            }
+            None => self.end.fatal = Some(format!("{partition} was assigned, and nobody consumes it")),
+        }
+    }
+
+    pub(super) fn revoke(&mut self, partitions: Vec<TopicPartition>, lost: bool) {
+        self.group.watch.set_phase(Phase::Rebalancing);
+        // An assignment that was not yet taken up is void.
+        self.assignment = None;
+        let order = if lost { Order::Lose } else { Order::Drain };
+        for partition in &partitions {
+            if let Some(lane) = self.lanes.get(partition) {
+                lane.shared.give(order);
+            }
+        }
+        let budget = if lost { Duration::ZERO } else { DRAIN_BUDGET };
+        self.revocation = Some(Revocation { partitions, until: Instant::now() + budget, lost });
+    }
+
+    /// Lets revoked partitions go once their lanes have ended or the budget is used up.
+    pub(super) fn go_on_with_revocation(&mut self) {
+        let Some(revocation) = &self.revocation else { return };
+        let all_ended = revocation
+            .partitions
+            .iter()
+            .all(|partition| self.lanes.get(partition).is_none_or(|lane| lane.shared.has_ended()));
+        // A commit on its way is waited for: if it is refused, its offsets have to be committed below.
+        if !(all_ended && self.sent == self.ended) && Instant::now() < revocation.until {
+            return;
+        }
+        let Some(Revocation { partitions, lost, .. }) = self.revocation.take() else { return };
+        let commits = self.uncommitted(|partition| partitions.contains(partition));
+        if let Err(error) = self.commit_and_wait(commits) {
+            self.commit_failed(&error);
+        }
+        let mut to_repeat = 0;
+        for partition in &partitions {
+            if let Some(lane) = self.lanes.remove(partition) {
+                // What finishes from here on commits nothing: the lane is not in the map any more.
+                lane.shared.give(Order::Lose);
+                to_repeat += u64::from(!lane.shared.has_ended() && lane.shared.at_work().is_some());
+                self.leaving.push((partition.clone(), lane));
+            }
+        }
+        self.group.client.unassign(&partitions);
+        if !self.lanes.is_empty() {
+            // What is left goes on; a further assignment comes only if there is something to give.
+            self.group.watch.set_phase(Phase::Assigned);
+        }
+        let group = &self.group.report.group;
+        self.group.report.reporter.tell(&if lost {
+            Event::Lost { group, partitions: &partitions, to_repeat }
+        } else {
+            Event::Revoked { group, partitions: &partitions, to_repeat }
+        });
+    }
+
+    /// Forgets lanes that have ended, but for what they have finished.
+    pub(super) fn sweep(&mut self) {
+        for (partition, lane) in self.leaving.extract_if(.., |(_, lane)| lane.shared.has_ended()) {
+            self.group.watch.closed(&lane.shared);
+            count(&mut self.end, &lane);
+            let acknowledged = lane.acknowledged.unwrap_or(NO_OFFSET);
+            let progress = lane.shared.progress(acknowledged);
+            // A newer lane has more to say than one that was late.
+            if !progress.is_empty() && !self.lanes.contains_key(&partition) {
+                self.memory.insert(partition, Memory { acknowledged, progress });
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The end of a group: drain, commit, leave.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::task::JoinHandle;
+
+use super::{GroupEnd, LaneHandle, Running};
+use crate::{
+    client::ClientEvent,
+    engine::{shared::Order, watch::Phase},
+    events::Blocked,
+};
+
+/// How long the last commits before a stop may be refused before they are given up.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long after a refusal they are made again.
+const COMMIT_AGAIN: Duration = Duration::from_millis(100);
+
+impl Running {
+    /// Drains, commits, leaves.
+    pub(super) fn stop(mut self) -> GroupEnd {
+        let until = Instant::now() + self.group.stop_budget;
+        self.group.watch.set_phase(Phase::Stopping);
+        for lane in self.lanes.values() {
+            lane.shared.give(Order::Drain);
+        }
+        loop {
+            let all_ended = self.lanes.values().all(|lane| lane.shared.has_ended());
+            let all_left = self.leaving.iter().all(|(_, lane)| lane.task.is_finished());
+            let over = Instant::now() >= until || self.group.order.forces() || self.end.fatal.is_some();
+            if (all_ended && all_left && self.sent == self.ended) || over {
+                break;
+            }
+            self.group.watch.turned(Instant::now());
+            // Polling goes on: the group must not take the member for dead while it drains.
+            while let Some(event) = self.group.client.poll() {
+                match event {
+                    event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed { .. }) => self.hear(event),
+                    ClientEvent::Assign(_) | ClientEvent::Disconnected(_) | ClientEvent::Error(_) => {}
+                    ClientEvent::Fatal(error) => self.end.fatal = Some(error),
+                }
+            }
+            self.go_on_with_revocation();
+            self.group.client.wait(Duration::from_millis(10));
+        }
+        if self.end.fatal.is_none() {
+            let commits = self.uncommitted(|_| true);
+            let until = until.min(Instant::now() + COMMIT_PATIENCE);
+            // A refusal may pass, such as that of a coordinator that starts up.
+            while let Err(error) = self.commit_and_wait(commits.clone()) {
+                if Instant::now() >= until || self.group.order.forces() {
+                    self.end.uncommitted = Some(error.reason);
+                    break;
+                }
+                thread::sleep(COMMIT_AGAIN);
+            }
+        }
+        let mut clean = true;
+        let now = Instant::now();
+        for (partition, mut lane) in self.lanes.into_iter().chain(self.leaving) {
+            lane.look(now);
+            // A group whose client gave up waits for nobody, so nobody was too slow.
+            if self.end.fatal.is_none()
+                && !lane.shared.has_ended()
+                && let Some((offset, since)) = lane.at_work
+            {
+                let controller = self.group.controllers.get(&*partition.topic).copied().unwrap_or_default().to_owned();
+                self.end.blocked.push(Blocked { controller, partition, offset, running: now - since });
+            }
+            // A future that waits is dropped here; one that blocks its thread stays, and its record with it.
+            lane.shared.give(Order::Lose);
+            lane.task.abort();
+            clean &= ends_soon(&lane.task);
+            count(&mut self.end, &lane);
+        }
+        self.group.client.close(clean);
+        self.group.watch.set_phase(Phase::Ended);
+        self.end
+    }
+}
+
+/// Adds what a lane has counted.
+pub(super) fn count(end: &mut GroupEnd, lane: &LaneHandle) {
+    let counted = lane.shared.counts.read();
+    end.handled += counted.handled();
+    end.failed += counted.failures();
+    end.dead += counted.dead;
+}
+
+fn ends_soon(task: &JoinHandle<()>) -> bool {
+    for _ in 0..50 {
+        if task.is_finished() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    false
+}
