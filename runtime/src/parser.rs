@@ -23,7 +23,13 @@ pub struct Json;
 
 impl<T: DeserializeOwned> Parser<T> for Json {
     fn parse(&self, value: &[u8], _record: &Record) -> Result<T> {
-        serde_json::from_slice(value).map_err(|plain| explain::<T>(value, plain))
+        // Looking at all bytes once is far cheaper than at each text in them. What is not UTF-8 may still stand in a
+        // field that nobody reads.
+        let parsed = match std::str::from_utf8(value) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(value),
+        };
+        parsed.map_err(|plain| explain::<T>(value, plain))
     }
 }
 

@@ -111,12 +111,20 @@ pub(crate) fn of(record: &mut Record) -> Option<Box<TraceContext>> {
     Some(Box::new(parent.child(new_id())))
 }
 
+/// What filters call the spans.
+const TARGET: &str = "karafka::perform";
+
+/// Whether somebody listens to spans. Looking for a trace in each record is not free.
+pub(crate) fn is_wanted() -> bool {
+    tracing::span_enabled!(target: TARGET, tracing::Level::INFO)
+}
+
 /// The span around an attempt: at `info` for a record with a trace, which somebody wants to follow; at `debug` for
-/// others, so that by default they cost nothing.
+/// others.
 pub(crate) fn span(record: &Record, group: &str, attempt: u32, trace: Option<&TraceContext>) -> Span {
     match trace {
         Some(trace) => info_span!(
-            target: "karafka",
+            target: TARGET,
             "perform",
             topic = record.topic(),
             partition = record.partition(),
@@ -128,7 +136,7 @@ pub(crate) fn span(record: &Record, group: &str, attempt: u32, trace: Option<&Tr
             parent_span_id = trace.parent().map(tracing::field::display),
         ),
         None => debug_span!(
-            target: "karafka",
+            target: TARGET,
             "perform",
             topic = record.topic(),
             partition = record.partition(),

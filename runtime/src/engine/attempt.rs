@@ -85,13 +85,16 @@ where
     W: Worker,
     P: Parser<MessageOf<W>>,
 {
-    /// The message in a record with a value. A parser that panics has not parsed.
-    pub(crate) fn parse(&self, record: Record) -> Result<Message<MessageOf<W>>, (Record, Error)> {
+    /// Parses a record with a value, into where its message is to be worked on. A parser that panics has not parsed.
+    pub(crate) fn parse(&self, record: Record, place: &mut Option<Work<MessageOf<W>>>) -> Result<(), (Record, Error)> {
         let Some(value) = record.value() else {
             return Err((record, Error::new("the record has no value")));
         };
         match catch_unwind(AssertUnwindSafe(|| self.parser.parse(value, &record))) {
-            Ok(Ok(payload)) => Ok(Message { payload, record }),
+            Ok(Ok(payload)) => {
+                *place = Some(Work::Message(Message { payload, record }));
+                Ok(())
+            }
             Ok(Err(error)) => Err((record, error)),
             Err(panic) => Err((record, Error::new(format_args!("the parser panicked: {}", words_of(&*panic))))),
         }
@@ -105,8 +108,8 @@ where
         bounds: Bounds,
     ) -> Attempt {
         let attempt = match work {
-            Work::Message(message) => guard(self.admit_and_perform(message, ctx), bounds.timeout).await,
-            Work::Tombstone(record) => guard(self.perform_tombstone(record, ctx), bounds.timeout).await,
+            Work::Message(message) => guard(pin!(self.admit_and_perform(message, ctx)), bounds.timeout).await,
+            Work::Tombstone(record) => guard(pin!(self.perform_tombstone(record, ctx)), bounds.timeout).await,
         };
         if let Err(Unperformed::Failed(kind, error)) = &attempt {
             let last = bounds.is_last(ctx.attempt(), error);

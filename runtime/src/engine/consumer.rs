@@ -96,14 +96,14 @@ where
         Box::pin(async move {
             let mut ctx: Context<W::Controller> = Context::new(app, EmitScope::Captured(Default::default()));
             ctx.trace = trace::of(&mut record);
-            let work = if record.value().is_some() {
-                match self.0.parse(record) {
-                    Ok(message) => Work::Message(message),
-                    Err((_, error)) => return (Verdict::Unparseable(error), ctx.scope),
+            let mut work = None;
+            if record.value().is_some() {
+                if let Err((_, error)) = self.0.parse(record, &mut work) {
+                    return (Verdict::Unparseable(error), ctx.scope);
                 }
             } else {
                 match tombstones {
-                    Tombstones::Deliver => Work::Tombstone(record),
+                    Tombstones::Deliver => work = Some(Work::Tombstone(record)),
                     Tombstones::Skip => {
                         return (Verdict::Skipped(driver::TOMBSTONE_SKIPPED.to_owned()), ctx.scope);
                     }
@@ -112,7 +112,8 @@ where
                         return (Verdict::Unparseable(error), ctx.scope);
                     }
                 }
-            };
+            }
+            let Some(work) = work else { return (Verdict::Done, ctx.scope) };
             let verdict = match self.0.attempt(&work, &ctx, Bounds::default()).await {
                 Ok(()) => Verdict::Done,
                 Err(Unperformed::Skipped(reason)) => Verdict::Skipped(reason.into_owned()),

@@ -29,7 +29,9 @@ pub enum LogFormat {
 }
 
 /// Sends everything that goes through `tracing` and `log` to the process's output, filtered by `KARAFKA_LOG`, else
-/// `RUST_LOG`, else `info` and above. What the client reports comes as events too, so its wrapper's own lines are left out.
+/// `RUST_LOG`, else `info` and above. What the client reports comes as events too, so its wrapper's own lines are left out;
+/// and so are the spans of attempts, because looking for a trace in each record is not free: `karafka::perform=info` has
+/// them, with trace, record and attempt on each line that a handler writes.
 ///
 /// # Errors
 ///
@@ -38,7 +40,7 @@ pub fn log_to(format: LogFormat, variables: &BTreeMap<String, String>) -> Result
     use tracing_subscriber::util::SubscriberInitExt;
 
     let said = ["KARAFKA_LOG", "RUST_LOG"].iter().find_map(|name| variables.get(*name).filter(|text| !text.is_empty()));
-    let filter = said.map_or("info,rdkafka=off,librdkafka=error", String::as_str);
+    let filter = said.map_or("info,karafka::perform=off,rdkafka=off,librdkafka=error", String::as_str);
     let filter = EnvFilter::builder().parse_lossy(filter);
     match format {
         LogFormat::Json => fmt().json().flatten_event(true).with_env_filter(filter).finish().try_init(),

@@ -11,7 +11,7 @@ use super::{Driver, Waiting};
 use crate::{
     Context, Error, Parser, Record, Routed, Worker,
     engine::{
-        attempt::{Bounds, Parts, Unperformed, Work},
+        attempt::{Attempt, Bounds, Parts, Unperformed, Work},
         backoff::after,
         counts::count,
         pulse::{Beat, Pulse},
@@ -23,24 +23,17 @@ use crate::{
     worker::{FailureKind, MessageOf},
 };
 
-/// An attempt with everything that it needs.
+/// A record at work with everything that its attempts need. It stays where it is from the first attempt to the last,
+/// because a message is large to move about; its memory is used again for other records.
 pub(super) struct Job<W: Worker> {
     sequence: Sequence,
-    work: Work<MessageOf<W>>,
-    ctx: Context<W::Controller>,
-    begun: Option<Instant>,
-}
-
-/// Why something was not performed, and what. Boxed, so that what comes back is small where all went well.
-type GivenBack<T> = (Unperformed, Box<Work<T>>);
-
-/// An attempt that has ended.
-pub(super) struct Ended<W: Worker> {
-    sequence: Sequence,
     offset: i64,
-    attempt: Result<(), GivenBack<MessageOf<W>>>,
+    /// `None` between two records.
+    work: Option<Work<MessageOf<W>>>,
     ctx: Context<W::Controller>,
     begun: Option<Instant>,
+    /// How the last attempt ended.
+    ended: Attempt,
 }
 
 /// Makes one attempt, in its span and under the eyes of the watchdog.
@@ -49,21 +42,21 @@ pub(super) async fn attempt<W, P, I>(
     pulse: &Pulse,
     bounds: Bounds,
     group: &str,
-    job: Job<W>,
-) -> Ended<W>
+    mut job: Box<Job<W>>,
+) -> Box<Job<W>>
 where
     W: Worker,
     P: Parser<MessageOf<W>>,
 {
-    let Job { sequence, work, ctx, begun } = job;
-    let offset = work.record().offset();
-    let attempt = {
-        let mut beat = Beat::new(pulse, offset, ctx.attempt());
+    if let Some(work) = &job.work {
+        let ctx = &job.ctx;
+        let mut beat = Beat::new(pulse, job.offset, ctx.attempt());
         let span = trace::span(work.record(), group, ctx.attempt(), ctx.trace.as_deref());
-        let mut attempt = pin!(parts.attempt(&work, &ctx, bounds));
-        poll_fn(|cx| span.in_scope(|| beat.poll(cx, attempt.as_mut()))).await
-    };
-    Ended { sequence, offset, attempt: attempt.map_err(|why| (why, Box::new(work))), ctx, begun }
+        let mut attempt = pin!(parts.attempt(work, ctx, bounds));
+        let ended = poll_fn(|cx| span.in_scope(|| beat.poll(cx, attempt.as_mut()))).await;
+        job.ended = ended;
+    }
+    job
 }
 
 impl<W, P, I, S> Driver<'_, W, P, I>
@@ -78,58 +71,72 @@ where
     ///
     /// The first attempt of a turn is measured where durations are wanted: each one while there is little to do or
     /// handlers wait, one in [`TURN`] of those that are ready at once, so that the clock does not cost what they do.
-    pub(super) fn start(&mut self, is_first: bool) -> Option<Job<W>> {
+    pub(super) fn start(&mut self, is_first: bool) -> Option<Box<Job<W>>> {
         let (sequence, attempt) = self.lane.start()?;
-        let (mut work, emitted) = match self.next.take_if(|(next, _)| *next == sequence) {
-            Some((_, record)) => (self.prepare(sequence, record)?, 0),
+        let mut job = match self.next.take_if(|(next, _)| *next == sequence) {
+            Some((_, record)) => self.prepare(sequence, record)?,
             None => match self.waiting.remove(&sequence)? {
-                Waiting::Work(work, emitted) => (*work, emitted),
+                Waiting::Job(job) => job,
                 Waiting::Record(record) => {
                     self.memory.give_back(record.size());
-                    (self.prepare(sequence, record)?, 0)
+                    self.prepare(sequence, record)?
                 }
             },
         };
         self.shared.set_at_work(self.lane.committable().unwrap_or(NO_OFFSET));
-        let mut ctx = self.contexts.pop().unwrap_or_else(|| {
-            let scope = EmitScope::Lane { lane: Arc::clone(self.shared), sequence };
-            Context::new(Arc::clone(self.app), scope)
-        });
-        ctx.attempt = attempt;
-        ctx.trace = trace::of(work.record_mut());
-        *ctx.emitted.get_mut() = emitted;
-        if let EmitScope::Lane { sequence: current, .. } = &mut ctx.scope {
-            *current = sequence;
+        job.ctx.attempt = attempt;
+        // Looking for headers costs as much as all else that the engine does for a record.
+        if (self.sends || trace::is_wanted())
+            && let Some(work) = &mut job.work
+        {
+            job.ctx.trace = trace::of(work.record_mut());
         }
         let measured = self.report.wants_done() || (is_first && self.consumer.durations.is_some());
-        Some(Job { sequence, work, ctx, begun: measured.then(Instant::now) })
+        job.begun = measured.then(Instant::now);
+        Some(job)
     }
 
     /// Parses a record. `None` if it ends here: a tombstone by policy, or what cannot be parsed.
-    fn prepare(&mut self, sequence: Sequence, record: Record) -> Option<Work<MessageOf<W>>> {
+    fn prepare(&mut self, sequence: Sequence, record: Record) -> Option<Box<Job<W>>> {
+        let offset = record.offset();
+        let mut job = self.jobs.pop().unwrap_or_else(|| {
+            let scope = EmitScope::Lane { lane: Arc::clone(self.shared), sequence };
+            let ctx = Context::new(Arc::clone(self.app), scope);
+            Box::new(Job { sequence, offset, work: None, ctx, begun: None, ended: Ok(()) })
+        });
         if record.value().is_some() {
-            match self.shared.pulse.during(record.offset(), || self.parts.parse(record)) {
-                Ok(message) => return Some(Work::Message(message)),
-                Err((record, error)) => {
-                    self.report.unparseable(&record, &error, self.consumer.dead_letter.as_deref());
-                    self.give_up_unparsed(sequence, &record, "parse", &error);
-                }
+            let refused = self.shared.pulse.during(offset, || self.parts.parse(record, &mut job.work).err());
+            if let Some((record, error)) = refused {
+                self.jobs.push(job);
+                self.report.unparseable(&record, &error, self.consumer.dead_letter.as_deref());
+                self.give_up_unparsed(sequence, &record, "parse", &error);
+                return None;
             }
+        } else if self.consumer.tombstones == Tombstones::Deliver {
+            job.work = Some(Work::Tombstone(record));
+        } else {
+            self.jobs.push(job);
+            self.end_tombstone(sequence, &record);
             return None;
         }
-        match self.consumer.tombstones {
-            Tombstones::Deliver => return Some(Work::Tombstone(record)),
-            Tombstones::Skip => {
-                self.report.tombstone_skipped(&record);
-                self.finished(sequence, 0, &self.shared.counts.skipped);
-            }
-            Tombstones::Fail => {
-                let error = Error::new(TOMBSTONE_REFUSED);
-                self.report.tombstone_refused(&record, self.consumer.dead_letter.as_deref());
-                self.give_up_unparsed(sequence, &record, "tombstone", &error);
-            }
+        (job.sequence, job.offset) = (sequence, offset);
+        *job.ctx.emitted.get_mut() = 0;
+        if let EmitScope::Lane { sequence: current, .. } = &mut job.ctx.scope {
+            *current = sequence;
         }
-        None
+        Some(job)
+    }
+
+    /// A tombstone that is not delivered.
+    fn end_tombstone(&mut self, sequence: Sequence, record: &Record) {
+        if self.consumer.tombstones == Tombstones::Skip {
+            self.report.tombstone_skipped(record);
+            self.finished(sequence, 0, &self.shared.counts.skipped);
+        } else {
+            let error = Error::new(TOMBSTONE_REFUSED);
+            self.report.tombstone_refused(record, self.consumer.dead_letter.as_deref());
+            self.give_up_unparsed(sequence, record, "tombstone", &error);
+        }
     }
 
     /// What cannot be parsed goes to the dead letter topic; without one, its line waits until a person has changed
@@ -145,36 +152,46 @@ where
     }
 
     /// An attempt has ended.
-    pub(super) fn ended(&mut self, ended: Ended<W>) {
-        let Ended { sequence, offset, attempt, mut ctx, begun } = ended;
-        let emitted = *ctx.emitted.get_mut();
-        let number = ctx.attempt;
-        self.contexts.push(ctx);
-        let took = begun.map(|begun| begun.elapsed());
+    pub(super) fn ended(&mut self, mut job: Box<Job<W>>) {
+        let (sequence, emitted) = (job.sequence, *job.ctx.emitted.get_mut());
+        let took = job.begun.map(|begun| begun.elapsed());
         if let (Some(took), Some(durations)) = (took, &self.consumer.durations) {
             durations.observe(took);
         }
-        match attempt {
+        match std::mem::replace(&mut job.ended, Ok(())) {
             Ok(()) => {
                 let missing = self.finished(sequence, emitted, &self.shared.counts.done);
                 if let Some(took) = took
                     && self.report.wants_done()
                 {
-                    self.log_done(sequence, offset, took, missing);
+                    self.log_done(sequence, job.offset, took, missing);
                 }
+                self.put_away(job);
             }
-            Err((Unperformed::Skipped(reason), work)) => {
+            Err(why) => self.not_performed(sequence, why, job),
+        }
+        let oldest = if self.lane.is_working() { self.lane.committable() } else { None };
+        self.shared.set_at_work(oldest.unwrap_or(NO_OFFSET));
+    }
+
+    #[cold]
+    fn not_performed(&mut self, sequence: Sequence, why: Unperformed, mut job: Box<Job<W>>) {
+        let emitted = *job.ctx.emitted.get_mut();
+        let Some(work) = &job.work else { return };
+        match why {
+            Unperformed::Skipped(reason) => {
                 self.report.skipped(work.record(), &reason);
                 self.finished(sequence, emitted, &self.shared.counts.skipped);
+                self.put_away(job);
             }
-            Err((Unperformed::Deferred(wait), work)) => {
+            Unperformed::Deferred(wait) => {
                 self.report.deferred(work.record(), wait);
                 count(&self.shared.counts.deferred);
                 self.lane.deferred(sequence, self.started.elapsed() + wait);
-                self.keep(sequence, work, emitted);
+                self.keep(sequence, job);
             }
-            Err((Unperformed::Failed(kind, error), work)) => {
-                let counts = &self.shared.counts;
+            Unperformed::Failed(kind, error) => {
+                let (counts, number) = (&self.shared.counts, job.ctx.attempt);
                 count(match kind {
                     FailureKind::Error => &counts.failed,
                     FailureKind::Panicked => &counts.panicked,
@@ -188,27 +205,33 @@ where
                         FailureKind::TimedOut => "timeout",
                     };
                     self.bury(sequence, work.record(), error_type, &error, number, emitted);
+                    self.put_away(job);
                 } else {
                     count(&counts.retried);
                     let step = if error.is_permanent() { u32::MAX } else { number };
                     let wait = after(self.consumer.backoff, step, self.jitter.next());
                     self.report.failed(work.record(), number, kind, &error, wait);
                     self.lane.failed(sequence, self.started.elapsed() + wait);
-                    self.keep(sequence, work, emitted);
+                    self.keep(sequence, job);
                     self.publish();
                 }
             }
         }
-        let oldest = if self.lane.is_working() { self.lane.committable() } else { None };
-        self.shared.set_at_work(oldest.unwrap_or(NO_OFFSET));
     }
 
-    fn keep(&mut self, sequence: Sequence, mut work: Box<Work<MessageOf<W>>>, emitted: u32) {
-        match &mut *work {
-            Work::Message(message) => message.record.detach(),
-            Work::Tombstone(record) => record.detach(),
+    /// Keeps a record that is tried again.
+    fn keep(&mut self, sequence: Sequence, mut job: Box<Job<W>>) {
+        if let Some(work) = &mut job.work {
+            work.record_mut().detach();
         }
-        self.waiting.insert(sequence, Waiting::Work(work, emitted));
+        self.waiting.insert(sequence, Waiting::Job(job));
+    }
+
+    /// Drops a record that needs no further attempt, and keeps the place that it had.
+    fn put_away(&mut self, mut job: Box<Job<W>>) {
+        job.work = None;
+        job.ctx.trace = None;
+        self.jobs.push(job);
     }
 
     /// A record is done, but for emits that Kafka has not acknowledged: says how many.

@@ -17,12 +17,12 @@ use std::{
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use attempts::{Ended, Job, attempt};
+use attempts::{Job, attempt};
 pub(crate) use attempts::{TOMBSTONE_REFUSED, TOMBSTONE_SKIPPED};
 use sending::{Emitted, Resend};
 
 use super::{
-    attempt::{Bounds, Parts, Work},
+    attempt::{Bounds, Parts},
     backoff::Jitter,
     counts::count,
     histogram::Histogram,
@@ -35,7 +35,7 @@ use super::{
     tracker::Sequence,
 };
 use crate::{
-    Context, Parser, Record, Routed, Worker,
+    Parser, Record, Routed, Worker,
     client::{Assigned, Delivery, Positions, RecordQueue, TopicPartition},
     manifest::ConsumerEntry,
     settings::{Backoff, Ordering, Tombstones},
@@ -102,7 +102,8 @@ where
         deliveries: VecDeque::with_capacity(DRAIN),
         next: None,
         waiting: BTreeMap::new(),
-        contexts: Vec::new(),
+        jobs: Vec::new(),
+        sends: !consumer.entry.emits.is_empty(),
         emits: BTreeMap::new(),
         resending: Vec::new(),
         started: Instant::now(),
@@ -137,9 +138,11 @@ struct Driver<'a, W: Worker, P, I> {
     /// A record that was delivered and may start at once.
     next: Option<(Sequence, Record)>,
     /// Other records that were delivered and are not at work, by their sequence numbers.
-    waiting: BTreeMap<Sequence, Waiting<MessageOf<W>>>,
-    /// Contexts to be used again.
-    contexts: Vec<Context<W::Controller>>,
+    waiting: BTreeMap<Sequence, Waiting<W>>,
+    /// Places for records at work, to be used again.
+    jobs: Vec<Box<Job<W>>>,
+    /// Whether the controller has anything to send to.
+    sends: bool,
     /// Where emits of performed records went, for the log; empty unless somebody listens.
     emits: BTreeMap<Sequence, Emitted>,
     /// Records that Kafka did not take, to be sent again.
@@ -158,11 +161,11 @@ struct Driver<'a, W: Worker, P, I> {
     session: &'a Session,
 }
 
-enum Waiting<T> {
+enum Waiting<W: Worker> {
     /// Not yet parsed.
     Record(Record),
     /// Parsed, and tried before: with what it has sent so far.
-    Work(Box<Work<T>>, u32),
+    Job(Box<Job<W>>),
 }
 
 impl<'a, W, P, I, S> Driver<'a, W, P, I>
@@ -173,9 +176,9 @@ where
     P: Parser<MessageOf<W>>,
     I: Send + Sync + 'static,
 {
-    async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Job<W>) -> F)
+    async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Box<Job<W>>) -> F)
     where
-        F: Future<Output = Ended<W>>,
+        F: Future<Output = Box<Job<W>>>,
     {
         let mut pool: Pool<F, Option<SemaphorePermit<'a>>> = Pool::new();
         let mut permit: Option<SemaphorePermit<'a>> = None;
@@ -242,7 +245,7 @@ where
     }
 
     /// Waits until something has happened. Gives a permit if that is what happened.
-    async fn wait<F: Future<Output = Ended<W>>>(
+    async fn wait<F: Future<Output = Box<Job<W>>>>(
         &mut self,
         pool: &mut Pool<F, Option<SemaphorePermit<'a>>>,
         permits: &'a Semaphore,
