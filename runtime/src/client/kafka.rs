@@ -21,7 +21,9 @@ use rdkafka::{
     types::RDKafkaRespErr,
 };
 
-use super::{Assigned, Client, ClientEvent, Commit, CommitError, Committed, Positions, TopicPartition, Wake, native};
+use super::{
+    Assigned, Client, ClientEvent, Commit, CommitError, Committed, Positions, TopicPartition, Wake, native, prefetch,
+};
 use crate::settings::{LostPosition, Start};
 
 /// How long the committed offsets of a new assignment may take to come.
@@ -97,12 +99,18 @@ impl ConsumerContext for Events {
 }
 
 impl KafkaClient {
-    /// Joins a group.
+    /// Joins a group. At most `memory` bytes are fetched ahead.
     ///
     /// # Errors
     ///
     /// What librdkafka says of the configuration or the topics' names.
-    pub(crate) fn join(config: &ClientConfig, topics: BTreeMap<String, Positions>) -> Result<Self, String> {
+    pub(crate) fn join(
+        config: &ClientConfig,
+        memory: u64,
+        topics: BTreeMap<String, Positions>,
+    ) -> Result<Self, String> {
+        let mut config = config.clone();
+        prefetch::bound(&mut config, memory, topics.keys().map(String::as_str));
         let mut consumer: BaseConsumer<Events> =
             config.create_with_context(Events::default()).map_err(|error| error.to_string())?;
         let here = thread::current();

@@ -3,6 +3,7 @@
 mod kafka;
 pub(crate) mod native;
 pub(crate) mod outgoing;
+mod prefetch;
 
 use std::{collections::VecDeque, time::Duration};
 

@@ -11,8 +11,8 @@ use rdkafka::ClientConfig;
 use super::Brokers;
 use crate::settings::{Group, Protocol, Settings};
 
-/// Properties of a group's consumer. `topics` says how many topics share the group's memory.
-pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers, topics: usize) -> ClientConfig {
+/// Properties of a group's consumer, but for those that bound what is fetched ahead.
+pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers) -> ClientConfig {
     let mut properties = BTreeMap::new();
     let mut set = |name: &str, value: &str| {
         properties.insert(name.to_owned(), value.to_owned());
@@ -20,9 +20,6 @@ pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers, to
     // A partition whose queue was full is fetched again after this time: librdkafka waits for a second by default, and
     // the consumer idles meanwhile.
     set("fetch.queue.backoff.ms", "5");
-    // Each partition has a queue of its own, and so its share of the group's memory.
-    let partitions = topics.max(1) as u64 * 4;
-    set("queued.max.messages.kbytes", &(group.memory / 1024 / partitions).clamp(1024, 2_097_151).to_string());
     // A new topic, or one that was made anew, is noticed within this time: librdkafka's default is five minutes.
     set("topic.metadata.refresh.interval.ms", "30000");
     // A connection that is cut again and again is made again within this time. librdkafka's own ten seconds, and half

@@ -103,6 +103,9 @@ pub(crate) struct Brokers {
     pub(crate) embedded: bool,
 }
 
+/// Which part of a group's memory is for what is fetched ahead: half of it. The rest is for what waits in lanes.
+const PREFETCHED: u64 = 2;
+
 /// Makes the client of a group from its properties and its topics' positions, on the thread that polls it.
 type Connect = Arc<dyn Fn(&ClientConfig, BTreeMap<String, Positions>) -> Result<Box<dyn Client>, String> + Send + Sync>;
 
@@ -116,7 +119,12 @@ pub(crate) fn start<S: Send + Sync + 'static>(
     listener: Arc<dyn Listener>,
     runtime: &Handle,
 ) -> Result<Running, StartError> {
-    let connect: Connect = Arc::new(|config, topics| Ok(Box::new(KafkaClient::join(config, topics)?)));
+    let groups = settings.groups.iter();
+    let memory: BTreeMap<_, _> = groups.map(|group| (group.id.clone(), group.memory / PREFETCHED)).collect();
+    let connect: Connect = Arc::new(move |config, topics| {
+        let memory = config.get("group.id").and_then(|id| memory.get(id)).copied().unwrap_or_default();
+        Ok(Box::new(KafkaClient::join(config, memory, topics)?))
+    });
     start_on(&connect, manifest, routes, settings, brokers, state, listener, runtime)
 }
 
@@ -199,12 +207,12 @@ fn start_group<S: Send + Sync + 'static>(
 ) -> Result<RunningGroup, StartError> {
     let order = Arc::new(GroupOrder::default());
     let report = Report { reporter: Arc::clone(reporter), group: Arc::from(group.id.as_str()), entry: None };
-    let client_config = config::consumer(settings, group, brokers, routes.len());
+    let client_config = config::consumer(settings, group, brokers);
     let topics = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.positions)).collect();
     let controllers = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.entry.controller)).collect();
     let session = Arc::new(Session::new(config::session_timeout(&client_config)));
-    // Half of the group's memory is for what librdkafka has prefetched.
-    let memory = Arc::new(MemoryBudget::new(usize::try_from(group.memory / 2).unwrap_or(usize::MAX)));
+    let memory = group.memory - group.memory / PREFETCHED;
+    let memory = Arc::new(MemoryBudget::new(usize::try_from(memory).unwrap_or(usize::MAX)));
     let group_watch = watch_of(&report.group, &routes, &memory);
     watch.add(Arc::clone(&group_watch));
     let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), memory, Arc::clone(&session));
