@@ -3,14 +3,15 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    thread,
 };
 
 use anyhow::{Context, bail};
 use karafka_generator::{
-    compile,
+    Compiled, compile,
     diagnostic::{Diagnostic, Severity},
     model::Model,
-    plan,
+    plan::{self, Tree, TreeError},
     source::Source,
 };
 
@@ -52,6 +53,15 @@ impl App {
         Ok(Source::new(MANIFEST, read_text(&self.root.join(MANIFEST))?))
     }
 
+    /// The resolved manifest, and the app's folders, which are read meanwhile.
+    pub(crate) fn compile(&self, source: &Source) -> (Compiled, Result<Tree, TreeError>) {
+        thread::scope(|scope| {
+            let tree = scope.spawn(|| Tree::read(&self.root));
+            let compiled = compile(source);
+            (compiled, tree.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    }
+
     /// The resolved app; `None` when the manifest has errors. What was found in it goes to standard error.
     pub(crate) fn model(&self, shell: &Shell) -> anyhow::Result<Option<Model>> {
         Ok(model(&self.source(shell)?, shell))
@@ -60,7 +70,12 @@ impl App {
 
 /// The resolved app of a manifest; `None` when it has errors. What was found in it goes to standard error.
 pub(crate) fn model(source: &Source, shell: &Shell) -> Option<Model> {
-    let compiled = compile(source);
+    right(compile(source), source, shell)
+}
+
+/// The resolved app of a manifest that was compiled; `None` when it has errors. What was found in it goes to standard
+/// error.
+pub(crate) fn right(compiled: Compiled, source: &Source, shell: &Shell) -> Option<Model> {
     shell.err(&shell.diagnostics(source, &compiled.diagnostics, shell.color_err()));
     if compiled.model.is_none() {
         let errors = count(errors(&compiled.diagnostics), "error");

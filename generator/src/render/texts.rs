@@ -1,0 +1,74 @@
+//! The texts of many files at once, on all cores: no file depends on another.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use super::{Piece, Renderer, Wanted};
+
+/// Below so many topics and messages, starting a thread costs more than it saves.
+const MANY: usize = 100;
+
+/// More threads than this wait for each other's memory.
+const MOST_THREADS: usize = 4;
+
+impl Renderer<'_> {
+    /// What `then` makes of the text of each file, in the order of the files.
+    ///
+    /// `then` is called on several threads, for one file once.
+    pub fn texts<T, F>(&self, files: &[&Wanted<'_>], then: F) -> Vec<T>
+    where
+        T: Send,
+        F: Fn(&Wanted<'_>, String) -> T + Sync,
+    {
+        let one = |file: &Wanted<'_>| then(file, self.text(file));
+        let threads = self.threads(files.len());
+        if threads < 2 {
+            return files.iter().map(|file| one(file)).collect();
+        }
+        // The longest first, so that none of them is begun when the other threads are done.
+        let mut order: Vec<(usize, &Wanted<'_>)> = files.iter().copied().enumerate().collect();
+        order.sort_by_key(|(_, file)| std::cmp::Reverse(length(&file.piece)));
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            while let Some(&(at, file)) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                done.push((at, one(file)));
+            }
+            done
+        };
+        let mut done = thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut done = work();
+            for other in others {
+                match other.join() {
+                    Ok(more) => done.extend(more),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            done
+        });
+        done.sort_unstable_by_key(|(at, _)| *at);
+        done.into_iter().map(|(_, one)| one).collect()
+    }
+
+    fn threads(&self, files: usize) -> usize {
+        if self.model.topics.len() + self.model.messages.len() < MANY {
+            return 1;
+        }
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        cores.min(MOST_THREADS).min(files)
+    }
+}
+
+/// How long a text is beside those of other files, about: some speak of the whole manifest.
+fn length(piece: &Piece<'_>) -> usize {
+    match piece {
+        Piece::Messages => 4,
+        Piece::Routes => 3,
+        Piece::Topics => 2,
+        Piece::Workers => 1,
+        _ => 0,
+    }
+}
