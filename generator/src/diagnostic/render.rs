@@ -26,8 +26,11 @@ pub enum Format {
 /// Only [`Format::Full`] has colours. Takes time in proportion to the text and to the diagnostics, not to their product.
 #[must_use]
 pub fn render(source: &Source, diagnostics: &[Diagnostic], format: Format, color: bool) -> String {
-    let lines = source.lines();
     let mut out = String::new();
+    if diagnostics.is_empty() {
+        return out;
+    }
+    let lines = source.lines();
     match format {
         Format::Full => full::render(source, &lines, diagnostics, color, &mut out),
         Format::Concise => diagnostics.iter().for_each(|diagnostic| concise(source, &lines, diagnostic, &mut out)),

@@ -136,6 +136,13 @@ proptest! {
         prop_assert_eq!(snake(&text), text.to_snake_case());
     }
 
+    /// If this fails, a topic that is written in snake case gets another name in Rust.
+    #[test]
+    fn small_words_are_capitalized(text in "[a-z0-9_]{0,12}") {
+        use heck::ToUpperCamelCase;
+        prop_assert_eq!(camel(&text), text.to_upper_camel_case());
+    }
+
     /// If this fails, a constant's path names another constant than the manifest does.
     #[test]
     fn constants_round_trip(segments in prop::collection::vec("[A-Z][a-z]{2,5}(X[a-z]{1,3})?", 1..4)) {
