@@ -72,3 +72,27 @@ fn length(piece: &Piece<'_>) -> usize {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Dependency, FileKind, Layout};
+    use super::*;
+    use crate::{compile, source::Source};
+
+    /// If this fails, a controller of a large manifest is written into another one's file.
+    #[test]
+    fn each_file_has_its_own_text_whoever_renders_it() {
+        let topics: String = (0..MANY).map(|n| format!("  t{n}: {{ controller: C{n}Controller }}\n")).collect();
+        let compiled = compile(&Source::new("karafka.yml", format!("app: many\ntopics:\n{topics}")));
+        let model = compiled.model.expect("the manifest is right");
+        let renderer = Renderer::new(&model, Dependency::Version("1".into()));
+        let wanted = renderer.wanted(&Layout::default());
+        let files: Vec<_> = wanted.iter().collect();
+        let texts = renderer.texts(&files, |file, text| (file.path.clone(), text));
+        assert_eq!(texts.len(), wanted.len());
+        for ((path, text), wanted) in texts.iter().zip(&wanted) {
+            assert_eq!((path, text), (&wanted.path, &renderer.text(wanted)));
+        }
+        assert!(wanted.iter().filter(|file| file.kind == FileKind::Owned).count() > MANY);
+    }
+}
