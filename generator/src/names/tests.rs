@@ -1,7 +1,5 @@
 //! The tables of `cases.md`, each row a test, and what holds for any name.
 
-#![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
-
 use proptest::prelude::*;
 
 use super::{case::*, *};

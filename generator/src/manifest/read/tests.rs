@@ -1,5 +1,4 @@
 //! What is taken, and what each mistake looks like.
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use super::*;
 use crate::manifest::{MessageBody, Type};
