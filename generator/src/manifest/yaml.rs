@@ -7,14 +7,11 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 
-use super::yaml_errors;
+use super::yaml_errors::{self, MAX_DEPTH};
 use crate::{
     diagnostic::{Diagnostic, codes, quote},
     source::{Source, Span, Spanned},
 };
-
-/// How deep brackets and indentation may be nested.
-pub(super) const MAX_DEPTH: usize = 64;
 
 /// How many nodes aliases may repeat in all.
 pub(super) const MAX_REPEATED: usize = 200_000;

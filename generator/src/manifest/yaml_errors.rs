@@ -2,11 +2,13 @@
 
 use granit_parser::{ErrorKind, ScanError};
 
-use super::yaml::MAX_DEPTH;
 use crate::{
     diagnostic::{Diagnostic, codes, quote},
     source::{Source, Span, floor_char_boundary},
 };
+
+/// How deep brackets and indentation may be nested.
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// The first character that a manifest cannot hold: YAML's parser would take a NUL for the end of the text, and
 /// quietly leave out what follows.
