@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use karafka_generator::{
     Compiled, compile,
     diagnostic::{Diagnostic, Severity},
+    memory,
     model::Model,
     plan::{self, Tree, TreeError},
     source::Source,
@@ -19,6 +20,9 @@ use super::{Shell, WrongCall, shell::Tone};
 
 /// The file that makes a folder an app.
 pub(crate) const MANIFEST: &str = "karafka.yml";
+
+/// About what the model of a large manifest takes.
+pub(crate) const MEMORY: usize = 15 << 20;
 
 /// An app on the disk.
 #[derive(Debug)]
@@ -55,8 +59,12 @@ impl App {
 
     /// The resolved manifest, and the app's folders, which are read meanwhile.
     pub(crate) fn compile(&self, source: &Source) -> (Compiled, Result<Tree, TreeError>) {
+        memory::take(MEMORY);
         thread::scope(|scope| {
-            let tree = scope.spawn(|| Tree::read(&self.root));
+            let tree = scope.spawn(|| {
+                memory::take(MEMORY / 4);
+                Tree::read(&self.root)
+            });
             let compiled = compile(source);
             (compiled, tree.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })

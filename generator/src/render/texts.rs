@@ -6,12 +6,16 @@ use std::{
 };
 
 use super::{Piece, Renderer, Wanted};
+use crate::memory;
 
 /// Below so many topics and messages, starting a thread costs more than it saves.
 const MANY: usize = 100;
 
 /// More threads than this wait for each other's memory.
 const MOST_THREADS: usize = 4;
+
+/// About what rendering the largest texts of a large manifest takes.
+const MEMORY: usize = 8 << 20;
 
 impl Renderer<'_> {
     /// What `then` makes of the text of each file, in the order of the files.
@@ -39,7 +43,11 @@ impl Renderer<'_> {
             done
         };
         let mut done = thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let other = || {
+                memory::take(MEMORY);
+                work()
+            };
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(other)).collect();
             let mut done = work();
             for other in others {
                 match other.join() {
