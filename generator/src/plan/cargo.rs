@@ -44,8 +44,6 @@ pub fn lacks_feature(text: &str, feature: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
     use super::*;
 
     /// If this fails, an app without TLS is called right, or one with it is warned for ever.
