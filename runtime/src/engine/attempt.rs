@@ -114,7 +114,8 @@ where
         if let Err(Unperformed::Failed(kind, error)) = &attempt {
             let last = bounds.is_last(ctx.attempt(), error);
             let failure = Failure { kind: *kind, error, attempt: ctx.attempt(), is_last: last };
-            self.call_hooks(&failure, work, ctx).await;
+            // In a place of their own, so that an attempt that goes well is small.
+            Box::pin(self.call_hooks(&failure, work, ctx)).await;
         }
         attempt
     }
