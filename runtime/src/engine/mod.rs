@@ -2,6 +2,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod backoff;
+pub(crate) mod clock;
 mod config;
 pub(crate) mod consumer;
 pub(crate) mod counts;
@@ -26,7 +27,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, mpsc},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rdkafka::ClientConfig;
@@ -251,7 +252,7 @@ fn watch_of<S>(group: &Arc<str>, routes: &Routes<S>, memory: &Arc<MemoryBudget>)
         (topic.clone(), ConsumerWatch { controller: consumer.entry.controller, timeout, durations })
     });
     let consumers = consumers.collect();
-    Arc::new(GroupWatch::new(Arc::clone(group), Arc::clone(memory), consumers, Instant::now()))
+    Arc::new(GroupWatch::new(Arc::clone(group), Arc::clone(memory), consumers, clock::now()))
 }
 
 fn open_lane<S: Send + Sync + 'static>(

@@ -18,6 +18,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use rebalance::{Assignment, Memory, Revocation};
 
 use super::{
+    clock,
     progress::Progress,
     report::Report,
     session::Session,
@@ -176,9 +177,9 @@ impl Group {
             sent: 0,
             ended: 0,
             in_doubt: None,
-            next_ask: Instant::now() + COMMIT_INTERVAL - ASK_AHEAD,
-            next_commit: Instant::now() + COMMIT_INTERVAL,
-            next_measure: Instant::now(),
+            next_ask: clock::now() + COMMIT_INTERVAL - ASK_AHEAD,
+            next_commit: clock::now() + COMMIT_INTERVAL,
+            next_measure: clock::now(),
             disconnected: false,
             warned: BTreeMap::new(),
             end: GroupEnd::default(),
@@ -195,7 +196,7 @@ impl Running {
     fn turn(&mut self) {
         if !self.group.session.turn(self.group.session.now()) && self.in_doubt.is_none() {
             self.in_doubt = Some(self.sent);
-            self.next_commit = Instant::now();
+            self.next_commit = clock::now();
             self.group.report.stood_still();
         }
         while let Some(event) = self.group.client.poll() {
@@ -204,12 +205,12 @@ impl Running {
         self.go_on_with_revocation();
         self.go_on_with_assignment();
         self.sweep();
-        let now = Instant::now();
+        let now = clock::now();
         self.go_on_with_commits(now);
         self.measure(now);
         if self.end.fatal.is_none() {
             let next = self.next_commit.min(self.next_ask);
-            self.group.client.wait(IDLE.min(next.saturating_duration_since(Instant::now())));
+            self.group.client.wait(IDLE.min(next.saturating_duration_since(clock::now())));
         }
     }
 
@@ -218,7 +219,7 @@ impl Running {
             ClientEvent::Assign(partitions) => {
                 self.connected();
                 self.group.watch.set_phase(Phase::Rebalancing);
-                let now = Instant::now();
+                let now = clock::now();
                 self.assignment = Some(Assignment { partitions, when: now, until: now + DRAIN_BUDGET });
             }
             ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
@@ -243,7 +244,7 @@ impl Running {
 
     /// The client repeats an error with each of its own attempts; a person wants it now and then.
     fn warn_once(&mut self, error: String) {
-        let now = Instant::now();
+        let now = clock::now();
         let silent = self.warned.get(&error).is_some_and(|last| now - *last < WARN_AGAIN);
         if !silent {
             self.group.report.warn(&error);

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::{GroupEnd, LaneHandle, Running};
 use crate::{
     client::ClientEvent,
-    engine::{shared::Order, watch::Phase},
+    engine::{clock, shared::Order, watch::Phase},
     events::Blocked,
 };
 
@@ -22,7 +22,7 @@ const COMMIT_AGAIN: Duration = Duration::from_millis(100);
 impl Running {
     /// Drains, commits, leaves.
     pub(super) fn stop(mut self) -> GroupEnd {
-        let until = Instant::now() + self.group.stop_budget;
+        let until = clock::now() + self.group.stop_budget;
         self.group.watch.set_phase(Phase::Stopping);
         for lane in self.lanes.values() {
             lane.shared.give(Order::Drain);
@@ -30,11 +30,11 @@ impl Running {
         loop {
             let all_ended = self.lanes.values().all(|lane| lane.shared.has_ended());
             let all_left = self.leaving.iter().all(|(_, lane)| lane.task.is_finished());
-            let over = Instant::now() >= until || self.group.order.forces() || self.end.fatal.is_some();
+            let over = clock::now() >= until || self.group.order.forces() || self.end.fatal.is_some();
             if (all_ended && all_left && self.sent == self.ended) || over {
                 break;
             }
-            self.group.watch.turned(Instant::now());
+            self.group.watch.turned(clock::now());
             // Polling goes on: the group must not take the member for dead while it drains.
             while let Some(event) = self.group.client.poll() {
                 match event {
@@ -48,10 +48,10 @@ impl Running {
         }
         if self.end.fatal.is_none() {
             let commits = self.uncommitted(|_| true);
-            let until = until.min(Instant::now() + COMMIT_PATIENCE);
+            let until = until.min(clock::now() + COMMIT_PATIENCE);
             // A refusal may pass, such as that of a coordinator that starts up.
             while let Err(error) = self.commit_and_wait(commits.clone()) {
-                if Instant::now() >= until || self.group.order.forces() {
+                if clock::now() >= until || self.group.order.forces() {
                     self.end.uncommitted = Some(error.reason);
                     break;
                 }
@@ -59,7 +59,7 @@ impl Running {
             }
         }
         let mut clean = true;
-        let now = Instant::now();
+        let now = clock::now();
         for (partition, mut lane) in self.lanes.into_iter().chain(self.leaving) {
             lane.look(now);
             // A group whose client gave up waits for nobody, so nobody was too slow.
