@@ -136,7 +136,7 @@ impl LaneHandle {
 }
 
 /// The state of a running group.
-struct Running {
+pub(crate) struct Running {
     group: Group,
     lanes: BTreeMap<TopicPartition, LaneHandle>,
     /// Lanes that are over or were given up, until they have ended.
@@ -166,7 +166,16 @@ struct Running {
 impl Group {
     /// Runs the group until it is told to stop, or its client gives up. Blocks the thread.
     pub(crate) fn run(self) -> GroupEnd {
-        let mut running = Running {
+        let mut running = self.begin();
+        while running.goes_on() {
+            running.turn();
+        }
+        running.stop()
+    }
+
+    /// The group before its first turn.
+    pub(crate) fn begin(self) -> Running {
+        Running {
             group: self,
             lanes: BTreeMap::new(),
             leaving: Vec::new(),
@@ -183,17 +192,18 @@ impl Group {
             disconnected: false,
             warned: BTreeMap::new(),
             end: GroupEnd::default(),
-        };
-        while running.end.fatal.is_none() && !running.group.order.stops() {
-            running.turn();
         }
-        running.stop()
     }
 }
 
 impl Running {
+    /// Whether there is another turn to come: nobody has stopped the group, and its client has not given up.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.end.fatal.is_none() && !self.group.order.stops()
+    }
+
     /// Deals with everything that has happened, then sleeps until something else does.
-    fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         if !self.group.session.turn(self.group.session.now()) && self.in_doubt.is_none() {
             self.in_doubt = Some(self.sent);
             self.next_commit = clock::now();
