@@ -50,6 +50,8 @@ where
     P: Parser<MessageOf<W>>,
 {
     if let Some(work) = &job.work {
+        #[cfg(any(test, feature = "testing"))]
+        crate::testing::stage::call(&mut job.ctx, group, work.record());
         let ctx = &job.ctx;
         let mut beat = Beat::new(pulse, job.offset, ctx.attempt());
         let span = trace::span(work.record(), group, ctx.attempt(), ctx.trace.as_deref());

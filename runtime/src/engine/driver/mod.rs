@@ -95,7 +95,7 @@ where
     // Whatever ends this task, the group's thread must not wait for it for ever.
     let _end = EndOnDrop(Arc::clone(&shared));
     let group = Arc::clone(&report.group);
-    let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
+    let seed = assigned.partition.partition as u64 ^ app.seed;
     Driver {
         lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window, earlier),
         partition: assigned.partition,
