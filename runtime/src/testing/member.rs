@@ -15,7 +15,7 @@ use crate::engine::{
 };
 
 /// How long a group goes on at its own pace after something has happened: commits and their metadata come within.
-const AWAKE: Duration = Duration::from_secs(1);
+const AWAKE: Duration = Duration::from_millis(500);
 
 /// How long it sleeps when nothing happens: well below a session, and long enough that an hour passes at once.
 const ASLEEP: Duration = Duration::from_secs(10);

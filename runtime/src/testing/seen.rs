@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, fmt, fmt::Write as _, pin::pin, time::Duration}
 use super::{
     simulation::{InGroup, Simulation},
     source::Origin,
-    stage::{At, Status, source_of},
+    stage::{At, Status, source_of, text_of},
 };
-use crate::{Record, client::TopicPartition, settings::Ordering};
+use crate::{Record, client::TopicPartition, dead_letter::header, settings::Ordering};
 
 /// For how long nothing may happen until a simulation counts as settled: commits and their metadata come within.
 const QUIET: Duration = Duration::from_millis(450);
@@ -45,6 +45,10 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// When the app does not run, or is not done within 24 hours of virtual time, such as with a record that always fails
     /// and has no dead letter topic: [`Simulation::advance`] and [`Simulation::until`] are for those.
     pub async fn settle(&self) {
+        self.settle_when(|| self.groups().all(|group| group.is_settled())).await;
+    }
+
+    async fn settle_when(&self, is_settled: impl Fn() -> bool) {
         assert!(self.is_running(), "the app does not run: `start` it first");
         let begun = self.source.age();
         loop {
@@ -55,7 +59,7 @@ impl<S: Send + Sync + 'static> Simulation<S> {
                 continue;
             }
             let mut activity = pin!(self.source.activity());
-            if self.groups().all(|group| group.is_settled()) {
+            if is_settled() {
                 return;
             }
             self.wait("everything is done", begun, activity.as_mut()).await;
@@ -225,6 +229,29 @@ impl<S: Send + Sync + 'static> Simulation<S> {
 }
 
 impl<S: Send + Sync + 'static> InGroup<'_, S> {
+    /// As [`Simulation::settle`], for this group alone.
+    ///
+    /// # Panics
+    ///
+    /// As [`Simulation::settle`].
+    pub async fn settle(&self) {
+        self.run.settle_when(|| self.is_settled()).await;
+    }
+
+    /// As [`Simulation::dead_letters`], of this group alone.
+    ///
+    /// # Panics
+    ///
+    /// When the group does not consume the topic.
+    #[must_use]
+    #[track_caller]
+    pub fn dead_letters(&self, topic: &str) -> Vec<Record> {
+        self.consumed(topic);
+        let mut letters = self.run.dead_letters(topic);
+        letters.retain(|letter| text_of(letter, header::GROUP) == Some(&self.group.id));
+        letters
+    }
+
     /// As [`Simulation::attempts`].
     ///
     /// # Panics
