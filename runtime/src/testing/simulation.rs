@@ -34,7 +34,59 @@ use crate::{
 
 /// An app that runs: every group of its manifest, with the engine of production, on a Kafka in the process.
 ///
-/// [The module](super) shows a test. All times are virtual; [`Simulation::in_real_time`] says when that does not do.
+/// In a `#[tokio::test]`, with the `app` that `karafka generate` wrote and the state of `src/state.rs`:
+///
+/// ```
+/// # use karafka::{App, Context, Controller, Message, Result, Routed, Worker, interchanger, manifest::*, parser};
+/// # use std::time::Duration;
+/// # static MANIFEST: Manifest = Manifest {
+/// #     app: "shop", version: "0.1.0", root: "", settings: &[], environments: &[],
+/// #     groups: &[GroupEntry { name: "shop", settings: &[] }],
+/// #     topics: &[TopicEntry { key: "payments", message: "json", settings: &[] }],
+/// #     consumers: &[ConsumerEntry {
+/// #         topic: "payments", group: "shop", controller: "PaymentsController", worker: "PaymentsWorker", parser: "json",
+/// #         interchanger: "json", emits: &[],
+/// #         settings: &[("dead_letter", "{topic}.dead"), ("retry.attempts", "5"), ("retry.backoff", "1s..30s")],
+/// #     }],
+/// # };
+/// # #[derive(Default)] struct PaymentsController;
+/// # impl Routed for PaymentsController {
+/// #     type State = (); type Message = u64; const NAME: &'static str = "PaymentsController";
+/// # }
+/// # impl Controller for PaymentsController {
+/// #     async fn perform(&self, _: &Message<u64>, _: &Context<Self>) -> Result { Ok(()) }
+/// # }
+/// # #[derive(Default)] struct PaymentsWorker;
+/// # impl Worker for PaymentsWorker { type Controller = PaymentsController; const NAME: &'static str = "PaymentsWorker"; }
+/// # fn app() -> App<()> {
+/// #     App::new(&MANIFEST).consumer::<PaymentsWorker, parser::Json, interchanger::Json>(&MANIFEST.consumers[0])
+/// # }
+/// # let state = ();
+/// # let test = async {
+/// use karafka::testing::{Act, Simulation};
+///
+/// let run = Simulation::new(app(), state);
+/// run.fail_always("payments", "card declined");
+/// let payment = run.send("payments", "1990");
+/// run.settle().await;
+/// assert_eq!(run.attempts(&payment), 5, "{}", run.history(&payment));
+/// assert_eq!(run.dead_letters("payments").len(), 1);
+/// assert_eq!(run.committed("payments", 0), Some(1));
+///
+/// // The first attempt hangs until the app is killed; then the controller performs.
+/// run.script("payments", |call| if call.attempt == 1 { Act::Hang } else { Act::Perform });
+/// let payment = run.send("payments", "1990");
+/// run.until(|run| !run.at_work("payments").is_empty()).await;
+/// run.crash().await;
+/// run.script("payments", |_| Act::Perform);
+/// run.start();
+/// run.settle().await;
+/// assert!(run.is_done(&payment));
+/// # };
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+/// ```
+///
+/// All times are virtual, as [the module](super) says; [`Simulation::in_real_time`] is for when that does not do.
 pub struct Simulation<S: Send + Sync + 'static> {
     pub(super) manifest: &'static Manifest,
     pub(super) settings: Settings,
