@@ -127,6 +127,8 @@ where
     ) -> Result<Attempt> {
         Ok(match self.controller.before_enqueue(message, ctx).await? {
             Admission::Accept => {
+                #[cfg(any(test, feature = "testing"))]
+                crate::testing::stage::act(ctx).await?;
                 self.worker.perform(&self.controller, message, ctx).await?;
                 Ok(())
             }
@@ -136,6 +138,8 @@ where
     }
 
     async fn perform_tombstone(&self, record: &Record, ctx: &Context<W::Controller>) -> Result<Attempt> {
+        #[cfg(any(test, feature = "testing"))]
+        crate::testing::stage::act(ctx).await?;
         self.controller.perform_tombstone(record.key(), ctx).await?;
         Ok(Ok(()))
     }

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::clock;
+
 /// A sign of life that the group's thread gives and lanes look at.
 ///
 /// **Invariant:** once a session has passed without a turn, it is alive again only after an answer (held by
@@ -24,14 +26,14 @@ pub(crate) struct Session {
 impl Session {
     /// A session that is alive from now on, for as long as a group waits for a sign of life.
     pub(crate) fn new(timeout: Duration) -> Self {
-        let session = Self { origin: Instant::now(), timeout, until: AtomicU64::new(0) };
+        let session = Self { origin: clock::now(), timeout, until: AtomicU64::new(0) };
         session.answered(session.now());
         session
     }
 
     /// The time as this session counts it.
     pub(crate) fn now(&self) -> Duration {
-        self.origin.elapsed()
+        clock::since(self.origin)
     }
 
     /// Whether a record may start at `now`.
