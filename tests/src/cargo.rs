@@ -88,6 +88,17 @@ impl Build {
         path.map(Into::into).with_context(|| format!("the build made no binary `{name}`"))
     }
 
+    /// Where the build script of this package has put what it made.
+    #[must_use]
+    pub fn out_directory(&self, package: &str) -> Option<PathBuf> {
+        let of_package = |id: &str| id.contains(&format!("#{package}@"));
+        let scripts = self.messages.iter().filter_map(|message| match message {
+            Message::BuildScriptExecuted(script) => Some(script),
+            _ => None,
+        });
+        scripts.filter(|script| of_package(&script.package_id.repr)).map(|script| script.out_dir.clone().into()).last()
+    }
+
     fn artifacts(&self) -> impl Iterator<Item = &cargo_metadata::Artifact> {
         self.messages.iter().filter_map(|message| match message {
             Message::CompilerArtifact(artifact) => Some(artifact),
