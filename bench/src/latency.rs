@@ -1,22 +1,27 @@
 //! From just before a record is handed to a producer until `perform` starts: an idle app with its default settings,
 //! and records that come one by one.
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
 use anyhow::{Context, Result};
-use benched::probe::{MESSAGES, monotonic};
+use benched::{
+    delays::Delays,
+    probe::{MARK, MESSAGES, Probe, monotonic},
+};
 use clap::Args;
+use karafka::broker::EmbeddedBroker;
 use karafka_tests::process::{Process, Signal};
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, Message,
+    consumer::{BaseConsumer, Consumer},
     producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
 };
 use serde_json::Value;
 
 use crate::{
     Common,
-    contest::Contender,
-    report::{Aim::AtMost, Comparison, Figure::More, Report, Row, Run},
+    contest::{self, Contender},
+    report::{Aim::AtMost, Comparison, Figure::More, Report, Run},
     role,
     stage::{Brokers, Stage},
     start,
@@ -27,6 +32,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Records that go before, until the group has settled; they say no time.
 const BEFORE: u64 = 20;
+
+/// The part of this program that does it by hand.
+pub(crate) const BY_HAND: &str = "ticks-by-hand";
 
 const FIGURES: [&str; 3] = ["p50_ms", "p99_ms", "max_ms"];
 
@@ -48,41 +56,92 @@ impl Default for Options {
 pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
     let messages = if common.smoke { options.messages.min(200) } else { options.messages };
     let rounds = common.rounds.unwrap_or(if common.smoke { 1 } else { 3 });
-    let mut row = Row::of("karafka");
-    for round in 0..rounds {
-        let word = if options.brokers.are_real() {
-            let stage = Stage::set(&options.brokers, &[("ticks", 4)])?;
-            let mut app =
-                Contender::app("karafka", "ticks").start(&stage, &format!("ticks-{round}"), messages + BEFORE)?;
-            send(stage.address(), stage.topic(0), messages)?;
-            let word = role::word(&mut app)?;
-            stop(app)?;
-            word
-        } else {
-            embedded(messages)?
-        };
-        row.runs.push(figures(&word)?);
-    }
-    let comparisons = vec![Comparison::alone("karafka", More("p99_ms")).aims(AtMost(5.0))];
-    Ok(Report { bench: "latency", messages, rows: vec![row], comparisons })
+    let contenders = [Contender::app("karafka", "ticks"), Contender::by_hand("by-hand", BY_HAND)];
+    // On a real Kafka the topic stays; the broker inside an app goes with it.
+    let stage = if options.brokers.are_real() { Some(Stage::set(&options.brokers, &[("ticks", 4)])?) } else { None };
+    let rows = contest::hold(&contenders, rounds, |contender, round| {
+        let is_app = contender.name == "karafka";
+        figures(&match &stage {
+            Some(stage) => {
+                let group = format!("{}-{round}", contender.name);
+                let mut process = contender.start(stage, &group, messages + BEFORE)?;
+                hear(&mut process, is_app, stage.address(), stage.topic(0), messages)?
+            }
+            None => embedded(is_app, messages)?,
+        })
+    })?;
+    let comparisons = vec![
+        Comparison::alone("karafka", More("p99_ms")).aims(AtMost(5.0)),
+        Comparison::of("karafka", More("p50_ms"), "by-hand"),
+        Comparison::of("karafka", More("p99_ms"), "by-hand"),
+    ];
+    Ok(Report { bench: "latency", messages: 0, rows, comparisons })
 }
 
-/// On the broker inside the app, as in development.
-fn embedded(messages: u64) -> Result<Value> {
+/// On the broker inside the process, as an app has it in development.
+fn embedded(is_app: bool, messages: u64) -> Result<Value> {
     start::forget_address()?;
     let all = (messages + BEFORE).to_string();
     let variables = [("KARAFKA_ENV", "development"), (MESSAGES, &*all)];
-    let mut app = role::cast(role::APP, &["server", "--topics", "ticks"], &variables)?;
-    let address = start::wait_for_address(&mut app)?;
-    send(&address, "ticks", messages)?;
-    let word = role::word(&mut app)?;
-    stop(app)?;
-    Ok(word)
+    let (role, words): (_, &[&str]) =
+        if is_app { (role::APP, &["server", "--topics", "ticks"]) } else { (BY_HAND, &[]) };
+    let mut process = role::cast(role, words, &variables)?;
+    let address = if is_app {
+        start::wait_for_address(&mut process)?
+    } else {
+        role::word(&mut process)?["address"].as_str().context("no address")?.to_owned()
+    };
+    hear(&mut process, is_app, &address, "ticks", messages)
 }
 
-fn stop(mut app: Process) -> Result<()> {
-    app.signal(Signal::TERM)?;
-    app.wait(role::PATIENCE)?.expect_code(0).map(drop)
+/// Sends to a contender, and hears what it found.
+fn hear(process: &mut Process, is_app: bool, address: &str, topic: &str, messages: u64) -> Result<Value> {
+    send(address, topic, messages)?;
+    let line = process
+        .wait_for_line("its result", role::PATIENCE, |line| line.starts_with(MARK) && line.contains("p99_ms"))?;
+    if is_app {
+        process.signal(Signal::TERM)?;
+    }
+    while process.is_running()? {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(serde_json::from_str(&line[MARK.len()..])?)
+}
+
+/// The loop that one would write, on the brokers given or on one inside the process.
+pub(crate) fn by_hand() -> Result<()> {
+    let (probe, delays) = (Probe::of_process()?, Delays::default());
+    let mut config = ClientConfig::new();
+    config.set("auto.offset.reset", "earliest").set("enable.auto.offset.store", "false");
+    config.set("group.id", env::var("BENCH_GROUP").unwrap_or_else(|_| "by-hand".to_owned()));
+    let broker = match env::var("KARAFKA_BROKERS") {
+        Ok(brokers) => {
+            config.set("bootstrap.servers", brokers);
+            None
+        }
+        Err(_) => {
+            let broker = EmbeddedBroker::start(&[("ticks".to_owned(), 4)])?;
+            println!(r#"{MARK}{{"address":"{}"}}"#, broker.address());
+            // As the runtime sets it there: the mock broker looks up when this time is over, and not before.
+            config.set("bootstrap.servers", broker.address()).set("fetch.wait.max.ms", "10");
+            Some(broker)
+        }
+    };
+    let consumer: BaseConsumer = config.create()?;
+    consumer.subscribe(&[&env::var("BENCH_TOPIC").unwrap_or_else(|_| "ticks".to_owned())])?;
+    loop {
+        let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
+        let message = message?;
+        delays.note(message.payload().context("a record without a value")?);
+        consumer.store_offset_from_message(&message)?;
+        if probe.count_silently() {
+            probe.report(&delays.percentiles());
+            break;
+        }
+    }
+    drop(consumer);
+    drop(broker);
+    Ok(())
 }
 
 fn figures(word: &Value) -> Result<Run> {

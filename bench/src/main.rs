@@ -7,6 +7,7 @@ mod consume;
 mod contest;
 mod emit;
 mod generate;
+mod instructions;
 mod keyed;
 mod latency;
 mod memory;
@@ -66,7 +67,9 @@ enum Bench {
     Memory(memory::Options),
     /// Killed at full speed and started again, on a real Kafka.
     Restart(restart::Options),
-    /// All of them that need no Kafka, with their defaults.
+    /// What a record costs in the engine alone, under valgrind, beside what is recorded.
+    Instructions(instructions::Options),
+    /// All of them that need no Kafka and no valgrind, with their defaults.
     All,
 }
 
@@ -96,6 +99,7 @@ fn run(cli: &Cli) -> Result<()> {
         Bench::Partitions(options) => show(partitions::run(options, common)?, common),
         Bench::Memory(options) => show(memory::run(options, common)?, common),
         Bench::Restart(options) => show(restart::run(options, common)?, common),
+        Bench::Instructions(options) => instructions::run(options)?,
         Bench::All => {
             show(generate::run(&generate::Options::default(), common)?, common);
             show(consume::run(&consume::Options::default(), common)?, common);

@@ -46,6 +46,8 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
         Contender::app("karafka, one", "events"),
         Contender::by_hand("by-hand, many", "by-hand").on(1),
         Contender::by_hand("by-hand, one", "by-hand"),
+        Contender::by_hand("limit, many", "limit").on(1),
+        Contender::by_hand("limit, one", "limit"),
     ];
     let rows = contest::hold(&contenders, rounds, |contender, round| {
         let word = contender.run(&stage, round, messages)?;
@@ -57,6 +59,7 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
         Comparison::of("karafka, many", Cpu, "karafka, one").aims(AtMost(3.0)),
         Comparison::of("karafka, many", More(START), "karafka, one"),
         Comparison::of("by-hand, many", Cpu, "by-hand, one"),
+        Comparison::of("limit, many", Cpu, "limit, one"),
         Comparison::of("karafka, many", Cpu, "by-hand, many"),
         Comparison::of("karafka, many", More(START), "by-hand, many"),
     ];

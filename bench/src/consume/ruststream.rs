@@ -8,6 +8,6 @@ use karafka_tests::{cargo::Cargo, checkout};
 /// Builds `bench/peers/ruststream` as it is deployed.
 pub(crate) fn build() -> Result<PathBuf> {
     let folder = checkout::root().join("bench/peers/ruststream");
-    let build = Cargo::within(&folder)?.build(&["--release", "--locked"]);
+    let build = Cargo::within(&folder)?.build(&["--release"]);
     build.context("the package for RustStream does not build")?.executable("ruststream-peer")
 }

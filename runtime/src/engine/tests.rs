@@ -1,6 +1,7 @@
 //! The engine on the real client and librdkafka's mock cluster, and in `source` on a group that does as a test says.
 
 mod finished;
+mod instructions;
 mod positions;
 mod source;
 

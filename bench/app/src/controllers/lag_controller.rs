@@ -12,7 +12,7 @@ pub struct LagController;
 
 impl Controller for LagController {
     async fn perform(&self, _message: &Message<Bytes>, ctx: &Context<Self>) -> Result {
-        sleep(Duration::from_millis(1)).await;
+        sleep(Duration::from_millis(10)).await;
         ctx.state().probe.count();
         Ok(())
     }
