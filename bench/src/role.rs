@@ -45,7 +45,8 @@ pub(crate) fn play(role: &str) -> ExitCode {
         }
         "by-hand" => consume::by_hand::run(consume::by_hand::Settings::Tuned),
         "by-hand-defaults" => consume::by_hand::run(consume::by_hand::Settings::Defaults),
-        "limit" => consume::limit::run(),
+        "limit" => consume::limit::run(consume::limit::Work::Nothing),
+        "limit-typed" => consume::limit::run(consume::limit::Work::Typed),
         "rdkafka-performance" => consume::performance::run(),
         "sleepers" => keyed::sleepers(),
         "relay-by-hand" => emit::by_hand::run(),

@@ -120,7 +120,10 @@ impl Build {
             Message::BuildScriptExecuted(script) => Some(script),
             _ => None,
         });
-        scripts.filter(|script| of_package(&script.package_id.repr)).map(|script| script.out_dir.clone().into()).last()
+        scripts
+            .filter(|script| of_package(&script.package_id.repr))
+            .map(|script| script.out_dir.clone().into())
+            .next_back()
     }
 
     fn artifacts(&self) -> impl Iterator<Item = &cargo_metadata::Artifact> {

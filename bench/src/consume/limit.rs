@@ -1,11 +1,11 @@
 //! The least that a consumer on librdkafka can cost: every partition's queue forwarded to one, drained in batches, and
-//! nothing done with what comes.
+//! nothing done with what comes, or nothing but what every typed contender does.
 #![allow(unsafe_code, reason = "the wrapper has no word for queues and batches; each block says why it is sound")]
 
 use std::{
     env,
     ffi::{CString, c_void},
-    ptr,
+    ptr, slice,
     sync::{
         OnceLock,
         atomic::{AtomicBool, AtomicPtr, Ordering},
@@ -27,6 +27,14 @@ use super::by_hand::{Settings, config};
 
 /// How many records one call moves.
 const BATCH: usize = 1_000;
+
+/// What is done with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    Nothing,
+    /// Parsed, and a field touched.
+    Typed,
+}
 
 /// Forwards the queues of what is assigned.
 #[derive(Default)]
@@ -65,7 +73,7 @@ unsafe extern "C" fn wake(_: *mut sys::rd_kafka_t, _: *mut c_void) {
 }
 
 /// Consumes until the probe has seen everything.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(work: Work) -> Result<()> {
     let probe = Probe::of_process()?;
     let topic = env::var("BENCH_TOPIC")?;
     let consumer: BaseConsumer<Forward> = config(Settings::Tuned)?.create_with_context(Forward::default())?;
@@ -86,7 +94,7 @@ pub(crate) fn run() -> Result<()> {
                 let _event = consumer.poll(Duration::from_millis(20));
             }
         });
-        let positions = drain(probe, &consumer, &topic, worker);
+        let positions = drain(probe, &consumer, &topic, worker, work);
         is_done.store(true, Ordering::Release);
         positions
     })?;
@@ -102,6 +110,7 @@ fn drain(
     consumer: &BaseConsumer<Forward>,
     topic: &str,
     worker: *mut sys::rd_kafka_queue_t,
+    work: Work,
 ) -> Result<TopicPartitionList> {
     let mut batch = vec![ptr::null_mut::<sys::rd_kafka_message_t>(); BATCH];
     let mut next: Vec<i64> = Vec::new();
@@ -111,18 +120,17 @@ fn drain(
         let count = unsafe { sys::rd_kafka_consume_batch_queue(worker, 0, batch.as_mut_ptr(), BATCH) };
         let count = usize::try_from(count).context("the queue cannot be drained")?;
         for message in &batch[..count] {
-            // SAFETY: librdkafka gave the message away; it is read before it is destroyed, and never after.
-            let (error, partition, offset) = unsafe {
-                let found = ((**message).err, (**message).partition, (**message).offset);
-                sys::rd_kafka_message_destroy(*message);
-                found
-            };
+            let message = Batched(*message);
+            let (error, partition, offset) = message.place();
             ensure!(error == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR, "an error for a record: {error:?}");
             let place = usize::try_from(partition)?;
             if next.len() <= place {
                 next.resize(place + 1, -1);
             }
             next[place] = offset + 1;
+            if work == Work::Typed {
+                probe.touch(&serde_json::from_slice(message.value())?);
+            }
             is_last |= probe.count();
         }
         if count == 0 {
@@ -134,6 +142,33 @@ fn drain(
         }
     }
     list_of(topic, &next)
+}
+
+/// A message that librdkafka gave away.
+struct Batched(*mut sys::rd_kafka_message_t);
+
+impl Batched {
+    /// Its error, partition and offset.
+    fn place(&self) -> (RDKafkaRespErr, i32, i64) {
+        // SAFETY: the message lives until `drop`.
+        unsafe { ((*self.0).err, (*self.0).partition, (*self.0).offset) }
+    }
+
+    /// Its value; empty if it has none.
+    fn value(&self) -> &[u8] {
+        // SAFETY: payload and length describe memory of the message, which lives until `drop`.
+        unsafe {
+            let (payload, length) = ((*self.0).payload, (*self.0).len);
+            if payload.is_null() { &[] } else { slice::from_raw_parts(payload.cast(), length) }
+        }
+    }
+}
+
+impl Drop for Batched {
+    fn drop(&mut self) {
+        // SAFETY: the message is ours, and this is the last use.
+        unsafe { sys::rd_kafka_message_destroy(self.0) }
+    }
 }
 
 fn list_of(topic: &str, next: &[i64]) -> Result<TopicPartitionList> {

@@ -70,6 +70,9 @@ fn comparisons() -> Vec<Comparison> {
         Comparison::of("karafka", Rate, "ruststream").aims(AtLeast(1.5)),
         Comparison::of("karafka-no-op", Cpu, "rdkafka-performance").aims(AtMost(0.65)),
         Comparison::of("karafka-no-op", Cpu, "limit").aims(AtMost(1.2)),
+        Comparison::of("karafka", Cpu, "limit-typed"),
+        Comparison::of("limit-typed", Cpu, "by-hand"),
+        Comparison::of("limit-typed", Rate, "by-hand"),
         Comparison::of("by-hand-defaults", Cpu, "by-hand"),
         Comparison::of("limit", Cpu, "rdkafka-performance"),
     ]
@@ -95,6 +98,7 @@ fn contenders(options: &Options) -> Result<Vec<Contender>> {
         Contender::by_hand("by-hand-defaults", "by-hand-defaults"),
         Contender::app("karafka-no-op", "raw"),
         Contender::by_hand("limit", "limit"),
+        Contender::by_hand("limit-typed", "limit-typed"),
     ];
     contenders.retain(|contender| is_wanted(&contender.name));
     if options.peers && is_wanted("rdkafka-performance") {
