@@ -57,15 +57,17 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
     let messages = if common.smoke { options.messages.min(200) } else { options.messages };
     let rounds = common.rounds.unwrap_or(if common.smoke { 1 } else { 3 });
     let contenders = [Contender::app("karafka", "ticks"), Contender::by_hand("by-hand", BY_HAND)];
-    // On a real Kafka the topic stays; the broker inside an app goes with it.
-    let stage = if options.brokers.are_real() { Some(Stage::set(&options.brokers, &[("ticks", 4)])?) } else { None };
+    // Each run has a topic of its own, or a broker: what another one was sent is late by minutes.
+    let topics = vec![("ticks", 4); rounds * contenders.len()];
+    let stage = if options.brokers.are_real() { Some(Stage::set(&options.brokers, &topics)?) } else { None };
     let rows = contest::hold(&contenders, rounds, |contender, round| {
         let is_app = contender.name == "karafka";
         figures(&match &stage {
             Some(stage) => {
+                let place = 2 * round + usize::from(is_app);
                 let group = format!("{}-{round}", contender.name);
-                let mut process = contender.start(stage, &group, messages + BEFORE)?;
-                hear(&mut process, is_app, stage.address(), stage.topic(0), messages)?
+                let mut process = contender.clone().on(place).start(stage, &group, messages + BEFORE)?;
+                hear(&mut process, is_app, stage.address(), stage.topic(place), messages)?
             }
             None => embedded(is_app, messages)?,
         })
