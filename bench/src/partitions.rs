@@ -19,6 +19,9 @@ use crate::{
 /// CPU before the first message: the start of the process, the group, the assignment.
 const START: &str = "start_cpu_ms";
 
+/// CPU of the process up to the last message.
+const ALL: &str = "all_cpu_ms";
+
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Partitions, and records.
@@ -52,16 +55,20 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
     let rows = contest::hold(&contenders, rounds, |contender, round| {
         let word = contender.run(&stage, round, messages)?;
         let mut run = role::figures(&word)?;
-        run.more.push((START, word["start_cpu_s"].as_f64().context("no CPU of the start")? * 1e3));
+        let start_s = word["start_cpu_s"].as_f64().context("no CPU of the start")?;
+        run.more.extend([(START, start_s * 1e3), (ALL, (start_s + run.cpu_s.unwrap_or_default()) * 1e3)]);
         Ok(run)
     })?;
     let comparisons = vec![
         Comparison::of("karafka, many", Cpu, "karafka, one").aims(AtMost(3.0)),
         Comparison::of("karafka, many", More(START), "karafka, one"),
+        Comparison::of("karafka, many", More(ALL), "karafka, one"),
         Comparison::of("by-hand, many", Cpu, "by-hand, one"),
+        Comparison::of("by-hand, many", More(ALL), "by-hand, one"),
         Comparison::of("limit, many", Cpu, "limit, one"),
+        Comparison::of("limit, many", More(ALL), "limit, one"),
         Comparison::of("karafka, many", Cpu, "by-hand, many"),
-        Comparison::of("karafka, many", More(START), "by-hand, many"),
+        Comparison::of("karafka, many", More(ALL), "by-hand, many"),
     ];
     Ok(Report { bench: "partitions", messages, rows, comparisons })
 }

@@ -33,8 +33,8 @@ const BACK: &str = "back_ms";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Records of the topic; the app is killed after a third of them.
-    #[arg(long, default_value_t = 1_500_000)]
+    /// Records a round; the app is killed after a third of them.
+    #[arg(long, default_value_t = 900_000)]
     messages: u64,
     #[command(flatten)]
     brokers: Brokers,
@@ -47,23 +47,16 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
     );
     let messages = if common.smoke { options.messages.min(60_000) } else { options.messages };
     let rounds = common.rounds.unwrap_or(if common.smoke { 1 } else { 5 });
-    // The group of a member with a name is the manifest's, and is not empty until its session is over: it gets a new
-    // topic each time.
     let partitions = i32::try_from(PARTITIONS)?;
-    let names: Vec<String> = (0..rounds).map(|round| format!("named-{round}")).collect();
-    let mut topics = vec![("killed", partitions)];
-    topics.extend(names.iter().map(|name| (name.as_str(), partitions)));
-    let stage = Stage::set(&options.brokers, &topics)?;
-    for place in 0..topics.len() {
-        stage.fill_with_events(place, messages)?;
-    }
+    let stage = Stage::set(&options.brokers, &[("killed", partitions), ("named", partitions)])?;
+    stage.fill_with_events(0, messages)?;
+    // The group of a member with a name is the manifest's: each round goes on where the last one has stopped.
+    stage.fill_with_events(1, messages * u64::try_from(rounds)?)?;
 
-    let contenders = [Contender::app("karafka", "killed"), Contender::app("karafka, instance_id", "named")]
+    let contenders = [Contender::app("karafka", "killed"), Contender::app("karafka, instance_id", "named").on(1)]
         .map(|contender| contender.with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", SESSION_MS));
-    let rows = contest::hold(&contenders, rounds, |contender, round| {
-        let place = if contender.name == "karafka" { 0 } else { round + 1 };
-        kill_and_restart(&contender.clone().on(place), &stage, round, messages)
-    })?;
+    let rows =
+        contest::hold(&contenders, rounds, |contender, round| kill_and_restart(contender, &stage, round, messages))?;
     let session: f64 = SESSION_MS.parse()?;
     let comparisons = vec![
         Comparison::alone("karafka", More(REPEATS_OF_BOUND)).aims(AtMost(1.0)),
