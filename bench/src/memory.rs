@@ -13,7 +13,7 @@ use karafka_tests::process::Signal;
 use crate::{
     Common,
     contest::Contender,
-    report::{Aim::AtMost, Comparison, Figure::Memory, Report, Row, Run},
+    report::{Aim::NeverAbove, Comparison, Figure::Memory, Report, Row, Run},
     role,
     stage::{Brokers, Stage},
 };
@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
             row.runs.push(watch(&stage, memory, watched, records)?);
         }
         rows.push(row);
-        comparisons.push(Comparison::alone(&name, Memory).aims(AtMost(f64::from(memory) + BESIDE)));
+        comparisons.push(Comparison::alone(&name, Memory).aims(NeverAbove(f64::from(memory) + BESIDE)));
     }
     Ok(Report { bench: "memory", messages: 0, rows, comparisons })
 }
