@@ -4,9 +4,18 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod consume;
+mod contest;
+mod emit;
 mod generate;
+mod instructions;
+mod keyed;
+mod latency;
+mod memory;
+mod partitions;
 mod report;
+mod restart;
 mod role;
+mod stage;
 mod start;
 
 use std::process::ExitCode;
@@ -46,7 +55,21 @@ enum Bench {
     Consume(consume::Options),
     /// From the start of a built app to its first message on the embedded broker.
     Start,
-    /// All of them, with their defaults.
+    /// Handlers that wait, in order by key, beside as many waits on tokio alone.
+    Keyed(keyed::Options),
+    /// A typed controller that sends on what it gets, against the same by hand.
+    Emit(emit::Options),
+    /// From a record's send to its handler, in an idle app.
+    Latency(latency::Options),
+    /// As many partitions as records, against one partition.
+    Partitions(partitions::Options),
+    /// What an app holds that has more lag than fits.
+    Memory(memory::Options),
+    /// Killed at full speed and started again, on a real Kafka.
+    Restart(restart::Options),
+    /// What a record costs in the engine alone, under valgrind, beside what is recorded.
+    Instructions(instructions::Options),
+    /// All of them that need no Kafka and no valgrind, with their defaults.
     All,
 }
 
@@ -65,16 +88,36 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
-    let show = |report: Report| print!("{}", if cli.common.json { report.json() } else { report.table() });
-    match &cli.bench {
-        Bench::Generate(options) => show(generate::run(options, &cli.common)?),
-        Bench::Consume(options) => show(consume::run(options, &cli.common)?),
-        Bench::Start => show(start::run(&cli.common)?),
+    let (common, bench) = (&cli.common, &cli.bench);
+    match bench {
+        Bench::Generate(options) => show(generate::run(options, common)?, common),
+        Bench::Consume(options) => show(consume::run(options, common)?, common),
+        Bench::Start => show(start::run(common)?, common),
+        Bench::Keyed(options) => show(keyed::run(options, common)?, common),
+        Bench::Emit(options) => show(emit::run(options, common)?, common),
+        Bench::Latency(options) => show(latency::run(options, common)?, common),
+        Bench::Partitions(options) => show(partitions::run(options, common)?, common),
+        Bench::Memory(options) => show(memory::run(options, common)?, common),
+        Bench::Restart(options) => show(restart::run(options, common)?, common),
+        Bench::Instructions(options) => instructions::run(options)?,
         Bench::All => {
-            show(generate::run(&generate::Options::default(), &cli.common)?);
-            show(consume::run(&consume::Options::default(), &cli.common)?);
-            show(start::run(&cli.common)?);
+            show(generate::run(&generate::Options::default(), common)?, common);
+            show(consume::run(&consume::Options::default(), common)?, common);
+            show(start::run(common)?, common);
+            show(keyed::run(&keyed::Options::default(), common)?, common);
+            show(emit::run(&emit::Options::default(), common)?, common);
+            show(latency::run(&latency::Options::default(), common)?, common);
+            show(partitions::run(&partitions::Options::default(), common)?, common);
+            show(memory::run(&memory::Options::default(), common)?, common);
         }
     }
     Ok(())
+}
+
+fn show(mut report: Report, common: &Common) {
+    if common.smoke {
+        // Nothing was measured, so nothing is met or missed.
+        report.comparisons.iter_mut().for_each(|comparison| comparison.aim = None);
+    }
+    print!("{}", if common.json { report.json() } else { report.table() });
 }

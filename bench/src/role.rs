@@ -7,14 +7,24 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use benched::probe::MARK;
+use benched::{
+    generated::app,
+    probe::{MARK, Probe},
+    state::State,
+};
 use karafka_tests::{environment, process::Process};
 use serde_json::Value;
 
-use crate::{consume, generate, report::Run, start};
+use crate::{consume, emit, generate, keyed, latency, report::Run, stage, start};
 
 /// Names the part. A variable, because an app reads its command line itself.
 pub(crate) const VARIABLE: &str = "BENCH_ROLE";
+
+/// The part of the app that `karafka generate` made.
+pub(crate) const APP: &str = "karafka";
+
+/// The same, with the report after a clean stop: what was sent is acknowledged, what was handled is committed.
+pub(crate) const APP_TO_THE_END: &str = "karafka-to-the-end";
 
 /// A contender is given up after this time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
@@ -27,10 +37,21 @@ pub(crate) fn given() -> Option<String> {
 /// Plays the part to its end.
 pub(crate) fn play(role: &str) -> ExitCode {
     let played = match role {
-        "karafka" => return benched::generated::app().run(benched::state::State::build),
+        APP => return app().run(State::build),
+        APP_TO_THE_END => {
+            let code = app().run(State::build);
+            report();
+            return code;
+        }
         "by-hand" => consume::by_hand::run(consume::by_hand::Settings::Tuned),
         "by-hand-defaults" => consume::by_hand::run(consume::by_hand::Settings::Defaults),
-        "broker" => consume::broker::serve(),
+        "limit" => consume::limit::run(consume::limit::Work::Nothing),
+        "limit-typed" => consume::limit::run(consume::limit::Work::Typed),
+        "rdkafka-performance" => consume::performance::run(),
+        "sleepers" => keyed::sleepers(),
+        "relay-by-hand" => emit::by_hand::run(),
+        latency::BY_HAND => latency::by_hand(),
+        "broker" => stage::serve(),
         "first-by-hand" => start::by_hand(),
         "copy-tree" => generate::floor::copy_tree(),
         "read-tree" => generate::floor::read_tree(),
@@ -45,17 +66,23 @@ pub(crate) fn play(role: &str) -> ExitCode {
     }
 }
 
-/// This program with a part to play and these variables, not started yet.
-pub(crate) fn command(role: &str, variables: &[(&str, &str)]) -> Result<Command> {
+fn report() {
+    if let Ok(probe) = Probe::of_process() {
+        probe.report(&[]);
+    }
+}
+
+/// This program with a part to play, these words and these variables, not started yet.
+pub(crate) fn command(role: &str, words: &[&str], variables: &[(&str, &str)]) -> Result<Command> {
     let mut command = Command::new(env::current_exe()?);
-    environment::clean(&mut command).env(VARIABLE, role).envs(variables.iter().copied());
+    environment::clean(&mut command).env(VARIABLE, role).args(words).envs(variables.iter().copied());
     command.env_remove("CARGO");
     Ok(command)
 }
 
 /// Starts this program with a part to play.
-pub(crate) fn cast(role: &str, variables: &[(&str, &str)]) -> Result<Process> {
-    Process::start(&mut command(role, variables)?)
+pub(crate) fn cast(role: &str, words: &[&str], variables: &[(&str, &str)]) -> Result<Process> {
+    Process::start(&mut command(role, words, variables)?)
 }
 
 /// Waits for the line that a part prints for whoever started it.
@@ -67,5 +94,6 @@ pub(crate) fn word(process: &mut Process) -> Result<Value> {
 /// The figures of the probe's line.
 pub(crate) fn figures(word: &Value) -> Result<Run> {
     let figure = |name: &str| word[name].as_f64().with_context(|| format!("no `{name}` in {word}"));
-    Ok(Run { wall_s: figure("wall_s")?, cpu_s: Some(figure("cpu_s")?), rss_mb: Some(figure("rss_mb")?) })
+    let (cpu_s, rss_mb) = (Some(figure("cpu_s")?), Some(figure("rss_mb")?));
+    Ok(Run { wall_s: figure("wall_s")?, cpu_s, rss_mb, more: Vec::new() })
 }

@@ -21,41 +21,48 @@ use serde_json::Value;
 
 use crate::{
     Common,
-    consume::send_one,
-    report::{Measure, Report, Row, Run},
+    report::{Comparison, Figure, Report, Row, Run},
     role,
+    stage::send_one,
 };
 
 pub(crate) fn run(common: &Common) -> Result<Report> {
     let rounds = common.rounds.unwrap_or(if common.smoke { 1 } else { 7 });
-    let mut rows = [("karafka", Some("by hand")), ("by hand", None)].map(|(contender, beside)| Row {
-        contender: contender.to_owned(),
-        beside,
-        runs: Vec::new(),
-    });
+    let mut rows = ["karafka", "by hand"].map(Row::of);
     for _ in 0..rounds {
         rows[0].runs.push(karafka()?);
-        rows[1].runs.push(contend("first-by-hand", |process| {
+        rows[1].runs.push(contend("first-by-hand", &[], |process| {
             let word = role::word(process)?;
             Ok(word["address"].as_str().context("no address")?.to_owned())
         })?);
     }
-    Ok(Report { bench: "start", messages: 1, by: Measure::Wall, rows: rows.into() })
+    let comparisons = vec![Comparison::of("karafka", Figure::Wall, "by hand")];
+    Ok(Report { bench: "start", messages: 1, rows: rows.into(), comparisons })
 }
 
 fn karafka() -> Result<Run> {
-    let file = Path::new(MANIFEST.root).join(".karafka/broker.json");
-    // What an app that was killed left behind.
+    forget_address()?;
+    contend(role::APP, &["server", "--topics", "events"], wait_for_address)
+}
+
+/// Where the app leaves its broker's address for `karafka send` and other processes.
+fn address_file() -> PathBuf {
+    Path::new(MANIFEST.root).join(".karafka/broker.json")
+}
+
+/// Takes away what an app that was killed left behind.
+pub(crate) fn forget_address() -> Result<()> {
+    let file = address_file();
     if file.exists() {
         fs::remove_file(&file)?;
     }
-    contend("karafka", |process| wait_for_address(&file, process))
+    Ok(())
 }
 
 /// Starts a contender, sends it one record as soon as its broker can take it, and reads when that was handled.
-fn contend(role: &str, address: impl FnOnce(&mut Process) -> Result<String>) -> Result<Run> {
+fn contend(role: &str, words: &[&str], address: impl FnOnce(&mut Process) -> Result<String>) -> Result<Run> {
     let begun = monotonic().as_secs_f64();
-    let mut process = role::cast(role, &[("KARAFKA_ENV", "development"), (benched::probe::MESSAGES, "1")])?;
+    let mut process = role::cast(role, words, &[("KARAFKA_ENV", "development"), (benched::probe::MESSAGES, "1")])?;
     let address = address(&mut process)?;
     send_one(&address, "events")?;
     let line = process.wait_for_line("its first message", role::PATIENCE, |line| {
@@ -65,18 +72,19 @@ fn contend(role: &str, address: impl FnOnce(&mut Process) -> Result<String>) -> 
     let first = word["first_at_s"].as_f64().context("no time of the first message")?;
     let rss_mb = word["rss_mb"].as_f64();
     // An app runs until it is told to stop; the loop by hand ends by itself.
-    if role == "karafka" {
+    if role == role::APP {
         process.signal(Signal::TERM)?;
     }
     process.wait(role::PATIENCE)?.expect_code(0)?;
-    Ok(Run { wall_s: first - begun, cpu_s: None, rss_mb })
+    Ok(Run { wall_s: first - begun, rss_mb, ..Run::default() })
 }
 
-/// The address that the app leaves for `karafka send` and other processes.
-fn wait_for_address(file: &PathBuf, process: &mut Process) -> Result<String> {
+/// The address of the broker inside an app that was just started.
+pub(crate) fn wait_for_address(process: &mut Process) -> Result<String> {
+    let file = address_file();
     let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {
-        let word: Option<Value> = fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let word: Option<Value> = fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
         if let Some(address) = word.as_ref().and_then(|word| word["address"].as_str()) {
             return Ok(address.to_owned());
         }
@@ -91,7 +99,7 @@ fn wait_for_address(file: &PathBuf, process: &mut Process) -> Result<String> {
 /// What one would write to try a consumer without Kafka: the library's mock broker, and a loop until the first
 /// message.
 pub(crate) fn by_hand() -> Result<()> {
-    let probe = Probe::from_environment()?;
+    let probe = Probe::of_process()?;
     let cluster = MockCluster::new(1)?;
     cluster.create_topic("events", 4, 1)?;
     println!(r#"{MARK}{{"address":"{}"}}"#, cluster.bootstrap_servers());

@@ -65,11 +65,24 @@ impl Cargo {
     ///
     /// When it fails; the error holds the compiler's words.
     pub fn build(&self, args: &[&str]) -> Result<Build> {
-        let mut command = self.command("build");
+        self.make("build", args)
+    }
+
+    /// `cargo test --no-run`, with its messages.
+    ///
+    /// # Errors
+    ///
+    /// When it fails; the error holds the compiler's words.
+    pub fn build_tests(&self, args: &[&str]) -> Result<Build> {
+        self.make("test", &[&["--no-run"], args].concat())
+    }
+
+    fn make(&self, subcommand: &str, args: &[&str]) -> Result<Build> {
+        let mut command = self.command(subcommand);
         command.arg("--message-format=json-render-diagnostics").args(args);
         let ended = process::run(&mut command, LIMIT)?;
         if !ended.status.success() {
-            bail!("cargo build failed in {}:\n{}", self.folder.display(), ended.stream(Stream::Err));
+            bail!("cargo {subcommand} failed in {}:\n{}", self.folder.display(), ended.stream(Stream::Err));
         }
         let messages = Message::parse_stream(ended.stream(Stream::Out).as_bytes()).collect::<Result<_, _>>()?;
         Ok(Build { messages })
@@ -86,6 +99,31 @@ impl Build {
         let made = self.artifacts().filter(|artifact| artifact.target.name == name && artifact.target.is_bin());
         let path = made.filter_map(|artifact| artifact.executable.clone()).last();
         path.map(Into::into).with_context(|| format!("the build made no binary `{name}`"))
+    }
+
+    /// Where the test program of the library `name` was put.
+    ///
+    /// # Errors
+    ///
+    /// When the build made none of that name.
+    pub fn test_executable(&self, name: &str) -> Result<PathBuf> {
+        let made = self.artifacts().filter(|artifact| artifact.target.name == name && artifact.profile.test);
+        let path = made.filter_map(|artifact| artifact.executable.clone()).last();
+        path.map(Into::into).with_context(|| format!("the build made no tests of `{name}`"))
+    }
+
+    /// Where the build script of this package has put what it made.
+    #[must_use]
+    pub fn out_directory(&self, package: &str) -> Option<PathBuf> {
+        let of_package = |id: &str| id.contains(&format!("#{package}@"));
+        let scripts = self.messages.iter().filter_map(|message| match message {
+            Message::BuildScriptExecuted(script) => Some(script),
+            _ => None,
+        });
+        scripts
+            .filter(|script| of_package(&script.package_id.repr))
+            .map(|script| script.out_dir.clone().into())
+            .next_back()
     }
 
     fn artifacts(&self) -> impl Iterator<Item = &cargo_metadata::Artifact> {

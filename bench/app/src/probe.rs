@@ -39,43 +39,67 @@ struct Moment {
 }
 
 impl Probe {
-    /// A probe for as many messages as `BENCH_MESSAGES` says, one if it says nothing.
+    /// The probe of this process, for as many messages as `BENCH_MESSAGES` says, one if it says nothing.
     ///
     /// # Errors
     ///
     /// When that is no number.
-    pub fn from_environment() -> Result<Self, ParseIntError> {
+    pub fn of_process() -> Result<&'static Self, ParseIntError> {
+        static PROBE: OnceLock<Probe> = OnceLock::new();
         let expected = env::var(MESSAGES).map_or(Ok(1), |text| text.parse())?;
-        Ok(Self { expected, seen: AtomicU64::new(0), quantity: AtomicU64::new(0), first: OnceLock::new() })
+        let (seen, quantity) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(PROBE.get_or_init(|| Self { expected, seen, quantity, first: OnceLock::new() }))
     }
 
-    /// Sees a message: the work that every contender does with it. Gives whether it was the last.
+    /// Sees a message: the work that every contender does with it. Gives whether it was the last, and reports then.
     pub fn see(&self, event: &Event) -> bool {
-        // Reads a field, so that no compiler can leave the parsing out.
+        self.touch(event);
+        self.count()
+    }
+
+    /// Reads a field, so that no compiler can leave the parsing out.
+    pub fn touch(&self, event: &Event) {
         self.quantity.fetch_add(u64::from(event.quantity), Ordering::Relaxed);
-        let before = self.seen.fetch_add(1, Ordering::Relaxed);
-        if before == 0 {
-            let _ = self.first.set(Moment::now());
-        }
-        let is_last = before + 1 == self.expected;
+    }
+
+    /// The first message is begun, for handlers that take a while.
+    pub fn begin(&self) {
+        self.first.get_or_init(Moment::now);
+    }
+
+    /// Counts a message that nobody looks at. Gives whether it was the last, and reports then.
+    pub fn count(&self) -> bool {
+        let is_last = self.count_silently();
         if is_last {
-            self.report();
+            self.report(&[]);
         }
         is_last
     }
 
+    /// As [`Probe::count`], and leaves the report to somebody who knows more.
+    pub fn count_silently(&self) -> bool {
+        let before = self.seen.fetch_add(1, Ordering::Relaxed);
+        if before == 0 {
+            self.begin();
+        }
+        before + 1 == self.expected
+    }
+
+    /// Prints what lies between the first message and now, and figures of others.
     #[allow(clippy::print_stdout, reason = "the line is read by the benchmark that started this process")]
-    fn report(&self) {
+    pub fn report(&self, others: &[(&str, f64)]) {
         let last = Moment::now();
         let first = self.first.get().copied().unwrap_or(last);
         let quantity = self.quantity.load(Ordering::Relaxed);
+        let others: String = others.iter().map(|(name, figure)| format!(r#","{name}":{figure}"#)).collect();
         println!(
-            r#"{MARK}{{"messages":{},"wall_s":{},"cpu_s":{},"rss_mb":{},"first_at_s":{},"quantity":{quantity}}}"#,
+            r#"{MARK}{{"messages":{},"wall_s":{},"cpu_s":{},"rss_mb":{},"first_at_s":{},"start_cpu_s":{},"quantity":{quantity}{others}}}"#,
             self.expected,
             (last.monotonic - first.monotonic).as_secs_f64(),
             (last.cpu - first.cpu).as_secs_f64(),
             peak_memory_mb(),
             first.monotonic.as_secs_f64(),
+            first.cpu.as_secs_f64(),
         );
     }
 }
@@ -99,9 +123,15 @@ fn read(clock: ClockId) -> Duration {
 }
 
 /// The most memory that this process has held at once, in MiB; 0 where the system does not say.
-fn peak_memory_mb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    kilobytes.unwrap_or_default() / 1024.0
+#[must_use]
+pub fn peak_memory_mb() -> f64 {
+    memory_of("self", "VmHWM:").unwrap_or_default()
+}
+
+/// A line of a process's memory in `/proc`, in MiB.
+#[must_use]
+pub fn memory_of(process: &str, name: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }

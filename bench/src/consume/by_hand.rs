@@ -21,9 +21,12 @@ pub(crate) enum Settings {
     Defaults,
 }
 
+/// What karafka's engine sets for a group with one topic and the default `memory`.
+pub(crate) const TUNED: [(&str, &str); 2] = [("fetch.queue.backoff.ms", "5"), ("queued.max.messages.kbytes", "16384")];
+
 /// Consumes until the probe has seen everything.
 pub(crate) fn run(settings: Settings) -> Result<()> {
-    let probe = Probe::from_environment()?;
+    let probe = Probe::of_process()?;
     let consumer: BaseConsumer = config(settings)?.create()?;
     let topic = env::var("BENCH_TOPIC")?;
     consumer.subscribe(&[&topic])?;
@@ -47,7 +50,8 @@ pub(crate) fn run(settings: Settings) -> Result<()> {
     Ok(consumer.commit_consumer_state(CommitMode::Sync)?)
 }
 
-fn config(settings: Settings) -> Result<ClientConfig> {
+/// A consumer of the run's group.
+pub(crate) fn config(settings: Settings) -> Result<ClientConfig> {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", env::var("KARAFKA_BROKERS")?)
@@ -56,7 +60,9 @@ fn config(settings: Settings) -> Result<ClientConfig> {
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false");
     if settings == Settings::Tuned {
-        config.set("fetch.queue.backoff.ms", "5");
+        for (name, value) in TUNED {
+            config.set(name, value);
+        }
     }
     Ok(config)
 }

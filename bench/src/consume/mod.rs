@@ -1,112 +1,114 @@
-//! CPU and time a message: a typed, generated controller against the same work by hand.
+//! CPU and time a message: generated controllers against the same work by hand, and by others.
 
-pub(crate) mod broker;
 pub(crate) mod by_hand;
-mod records;
-
-pub(crate) use records::send_one;
+pub(crate) mod limit;
+pub(crate) mod performance;
+mod ruststream;
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use karafka_tests::{
-    kafka::Kafka,
-    process::{Process, Signal},
-};
 
 use crate::{
     Common,
-    report::{Measure, Report, Row},
+    contest::{self, Contender},
+    report::{
+        Aim::{AtLeast, AtMost},
+        Comparison,
+        Figure::{Cpu, Rate},
+        Report,
+    },
     role,
+    stage::{Brokers, Stage},
 };
 
 /// What the mock broker keeps of a partition is 5 MiB; these records take less.
-const RECORDS_A_PARTITION: u64 = 16_000;
-
-/// Who runs, in this order, in every round.
-const CONTENDERS: [(&str, Option<&str>); 3] =
-    [("karafka", Some("by-hand")), ("by-hand", None), ("by-hand-defaults", Some("by-hand"))];
+pub(crate) const RECORDS_A_PARTITION: u64 = 16_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Records to consume. The mock broker gets as many partitions as it needs for them.
     #[arg(long, default_value_t = 1_000_000)]
     messages: u64,
-    /// A real Kafka instead of the mock broker; a topic is made there, and deleted afterwards.
-    #[arg(long)]
-    brokers: Option<String>,
-    /// Apache Kafka instead of the mock broker, started for this run (needs Java and Maven).
-    #[arg(long, conflicts_with = "brokers")]
-    kafka: bool,
+    #[command(flatten)]
+    brokers: Brokers,
     /// Partitions of the topic; as many as the mock broker needs, or 4 on a real one.
     #[arg(long)]
     partitions: Option<i32>,
     /// Only these contenders.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Also those that are built for this: librdkafka's own C program (needs cc), and RustStream (fetched by cargo).
+    #[arg(long)]
+    peers: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { messages: 1_000_000, brokers: None, kafka: false, partitions: None, only: Vec::new() }
+        Self { messages: 1_000_000, brokers: Brokers::default(), partitions: None, only: Vec::new(), peers: false }
     }
 }
 
 pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
     let messages = if common.smoke { options.messages.min(20_000) } else { options.messages };
     let rounds = common.rounds.unwrap_or(if common.smoke { 1 } else { 7 });
+    let partitions = partitions(messages, options.partitions, &options.brokers)?;
+    let contenders = contenders(options)?;
+
+    let stage = Stage::set(&options.brokers, &[("records", partitions)])?;
+    stage.fill_with_events(0, messages)?;
+    let rows =
+        contest::hold(&contenders, rounds, |contender, round| role::figures(&contender.run(&stage, round, messages)?))?;
+    Ok(Report { bench: "consume", messages, rows, comparisons: comparisons() })
+}
+
+fn comparisons() -> Vec<Comparison> {
+    vec![
+        Comparison::of("karafka", Cpu, "by-hand").aims(AtMost(0.65)),
+        Comparison::of("karafka", Rate, "by-hand").aims(AtLeast(1.5)),
+        Comparison::of("karafka", Rate, "by-hand-defaults").aims(AtLeast(4.0)),
+        Comparison::of("karafka", Cpu, "ruststream").aims(AtMost(0.7)),
+        Comparison::of("karafka", Rate, "ruststream").aims(AtLeast(1.5)),
+        Comparison::of("karafka-no-op", Cpu, "rdkafka-performance").aims(AtMost(0.65)),
+        Comparison::of("karafka-no-op", Cpu, "limit").aims(AtMost(1.2)),
+        Comparison::of("karafka", Cpu, "limit-typed"),
+        Comparison::of("limit-typed", Cpu, "by-hand"),
+        Comparison::of("limit-typed", Rate, "by-hand"),
+        Comparison::of("by-hand-defaults", Cpu, "by-hand"),
+        Comparison::of("limit", Cpu, "rdkafka-performance"),
+    ]
+}
+
+/// How many partitions hold so many events.
+pub(crate) fn partitions(messages: u64, wanted: Option<i32>, brokers: &Brokers) -> Result<i32> {
     let least = i32::try_from(messages.div_ceil(RECORDS_A_PARTITION))?;
-    let is_real = options.kafka || options.brokers.is_some();
-    let partitions = options.partitions.unwrap_or(if is_real { 4 } else { least.max(4) });
+    let partitions = wanted.unwrap_or(if brokers.are_real() { 4 } else { least.max(4) });
     ensure!(
-        is_real || partitions >= least,
+        brokers.are_real() || partitions >= least,
         "the mock broker would drop records: {messages} of them need {least} partitions"
     );
-
-    let kafka = if options.kafka { Some(Kafka::start()?) } else { None };
-    let brokers = options.brokers.as_deref().or(kafka.as_ref().map(Kafka::address));
-    // Dropped before its Kafka.
-    let stage = broker::Stage::set(brokers, partitions)?;
-    records::fill(stage.address(), stage.topic(), partitions, messages)?;
-
-    let mut rows: Vec<Row> = CONTENDERS
-        .iter()
-        .filter(|(name, _)| options.only.is_empty() || options.only.iter().any(|only| only == name))
-        .map(|&(name, beside)| Row { contender: name.to_owned(), beside, runs: Vec::new() })
-        .collect();
-    for round in 0..rounds {
-        // Interleaved, so that a slow minute of the machine falls on all; turned about, so that nobody is always
-        // first.
-        let count = rows.len();
-        for turn in 0..count {
-            let row = &mut rows[(round + turn) % count];
-            let group = format!("{}-{round}", row.contender);
-            let mut contender = start(&row.contender, &stage, &group, messages)?;
-            let word = role::word(&mut contender)?;
-            row.runs.push(role::figures(&word)?);
-            end(&row.contender, contender)?;
-        }
-    }
-    Ok(Report { bench: "consume", messages, by: Measure::Cpu, rows })
+    Ok(partitions)
 }
 
-fn start(contender: &str, stage: &broker::Stage, group: &str, messages: u64) -> Result<Process> {
-    role::cast(
-        contender,
-        &[
-            ("KARAFKA_ENV", "production"),
-            ("KARAFKA_BROKERS", stage.address()),
-            ("BENCH_TOPIC", stage.topic()),
-            ("BENCH_GROUP", group),
-            (benched::probe::MESSAGES, &messages.to_string()),
-        ],
-    )
-}
-
-/// Lets a contender commit and leave its group, so that the next one has the broker to itself. An app runs until it
-/// is told to stop; a loop by hand ends by itself.
-fn end(name: &str, mut contender: Process) -> Result<()> {
-    if name == "karafka" {
-        contender.signal(Signal::TERM)?;
+/// Who runs, in this order, in every round.
+fn contenders(options: &Options) -> Result<Vec<Contender>> {
+    let is_wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
+    let mut contenders = vec![
+        Contender::app("karafka", "events"),
+        Contender::by_hand("by-hand", "by-hand"),
+        Contender::by_hand("by-hand-defaults", "by-hand-defaults"),
+        Contender::app("karafka-no-op", "raw"),
+        Contender::by_hand("limit", "limit"),
+        Contender::by_hand("limit-typed", "limit-typed"),
+    ];
+    contenders.retain(|contender| is_wanted(&contender.name));
+    if options.peers && is_wanted("rdkafka-performance") {
+        let program = performance::build()?;
+        let contender = Contender::by_hand("rdkafka-performance", "rdkafka-performance");
+        contenders.push(contender.with(performance::PROGRAM, &program.to_string_lossy()));
     }
-    contender.wait(role::PATIENCE)?.expect_code(0).map(drop)
+    if options.peers && is_wanted("ruststream") {
+        contenders.push(Contender::peer("ruststream", ruststream::build()?));
+    }
+    ensure!(!contenders.is_empty(), "nobody runs: see `--only` and `--peers`");
+    Ok(contenders)
 }

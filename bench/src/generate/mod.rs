@@ -17,7 +17,7 @@ use karafka_tests::{cargo::Cargo, checkout, environment};
 
 use crate::{
     Common,
-    report::{Measure, Report, Row, Run},
+    report::{Comparison, Figure, Report, Row, Run},
     role,
 };
 
@@ -40,14 +40,13 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
     let build = Cargo::within(checkout::root())?.build(&["--release", "-p", "karafka-cli", "--bin", "karafka"])?;
     let karafka = build.executable("karafka")?;
 
-    let mut rows = [
-        ("new --manifest", Some("copying its files")),
-        ("copying its files", None),
-        ("generate, unchanged", Some("reading its files")),
-        ("check", Some("reading its files")),
-        ("reading its files", None),
-    ]
-    .map(|(contender, beside)| Row { contender: contender.to_owned(), beside, runs: Vec::new() });
+    let contenders = ["new --manifest", "copying its files", "generate, unchanged", "check", "reading its files"];
+    let mut rows = contenders.map(Row::of);
+    let comparisons = vec![
+        Comparison::of("new --manifest", Figure::Wall, "copying its files"),
+        Comparison::of("generate, unchanged", Figure::Wall, "reading its files"),
+        Comparison::of("check", Figure::Wall, "reading its files"),
+    ];
 
     for _ in 0..rounds {
         // A new folder each time: a round must not find the last one's files.
@@ -70,11 +69,11 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
             row.runs.push(time(&mut step)?);
         }
     }
-    Ok(Report { bench: "generate", messages: controllers, by: Measure::Wall, rows: rows.into() })
+    Ok(Report { bench: "generate", messages: controllers, rows: rows.into(), comparisons })
 }
 
 fn floor(role: &str, from: &Path, to: &Path) -> Result<Command> {
-    role::command(role, &[(floor::FROM, &from.to_string_lossy()), (floor::TO, &to.to_string_lossy())])
+    role::command(role, &[], &[(floor::FROM, &from.to_string_lossy()), (floor::TO, &to.to_string_lossy())])
 }
 
 fn time(command: &mut Command) -> Result<Run> {
@@ -83,7 +82,7 @@ fn time(command: &mut Command) -> Result<Run> {
     let wall_s = begun.elapsed().as_secs_f64();
     let words = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?} ended with {}:\n{words}", output.status);
-    Ok(Run { wall_s, cpu_s: None, rss_mb: None })
+    Ok(Run { wall_s, ..Run::default() })
 }
 
 /// An app of so many controllers in ten namespaces, each with a topic, a message and a topic to send to.

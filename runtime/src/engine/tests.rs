@@ -2,6 +2,7 @@
 //! does as a test says.
 
 mod finished;
+mod instructions;
 mod positions;
 
 use std::{

@@ -4,3 +4,21 @@
 
 mod events_controller;
 pub use events_controller::EventsController;
+
+mod keyed_controller;
+pub use keyed_controller::KeyedController;
+
+mod killed_controller;
+pub use killed_controller::KilledController;
+
+mod lag_controller;
+pub use lag_controller::LagController;
+
+mod raw_controller;
+pub use raw_controller::RawController;
+
+mod relay_controller;
+pub use relay_controller::RelayController;
+
+mod ticks_controller;
+pub use ticks_controller::TicksController;

@@ -13,6 +13,44 @@ impl karafka::Routed for crate::controllers::EventsController {
     const NAME: &'static str = "EventsController";
 }
 
+impl karafka::Routed for crate::controllers::KeyedController {
+    type State = State;
+    type Message = karafka::types::Bytes;
+    const NAME: &'static str = "KeyedController";
+}
+
+impl karafka::Routed for crate::controllers::KilledController {
+    type State = State;
+    type Message = super::messages::Event;
+    const NAME: &'static str = "KilledController";
+}
+
+impl karafka::Routed for crate::controllers::LagController {
+    type State = State;
+    type Message = karafka::types::Bytes;
+    const NAME: &'static str = "LagController";
+}
+
+impl karafka::Routed for crate::controllers::RawController {
+    type State = State;
+    type Message = karafka::types::Bytes;
+    const NAME: &'static str = "RawController";
+}
+
+impl karafka::Routed for crate::controllers::RelayController {
+    type State = State;
+    type Message = super::messages::Event;
+    const NAME: &'static str = "RelayController";
+}
+
+impl super::topics::EmitsRelayed for crate::controllers::RelayController {}
+
+impl karafka::Routed for crate::controllers::TicksController {
+    type State = State;
+    type Message = karafka::types::Bytes;
+    const NAME: &'static str = "TicksController";
+}
+
 /// What karafka.yml says, for `routes`, `flow`, `info` and the settings.
 #[rustfmt::skip]
 pub static MANIFEST: Manifest = Manifest {
@@ -23,9 +61,24 @@ pub static MANIFEST: Manifest = Manifest {
     environments: &[],
     groups: &[
         GroupEntry { name: "${BENCH_GROUP:-benched}", settings: &[] },
+        GroupEntry { name: "${BENCH_GROUP:-benched}-killed", settings: &[] },
+        GroupEntry { name: "${BENCH_GROUP:-benched}-raw", settings: &[] },
+        GroupEntry { name: "${BENCH_GROUP:-benched}-relay", settings: &[] },
+        GroupEntry { name: "${BENCH_GROUP:-benched}-ticks", settings: &[] },
+        GroupEntry { name: "keyed", settings: &[("ordering", "key")] },
+        GroupEntry { name: "lag", settings: &[("memory", "${BENCH_MEMORY:-64MiB}")] },
+        GroupEntry { name: "named", settings: &[("instance_id", "bench")] },
     ],
     topics: &[
-        TopicEntry { key: "events", message: "Event", settings: &[("name", "${BENCH_TOPIC:-events}")] },
+        TopicEntry { key: "events", message: "Event", settings: &[("name", "${BENCH_EVENTS:-events}")] },
+        TopicEntry { key: "keyed", message: "bytes", settings: &[("name", "${BENCH_KEYED:-keyed}")] },
+        TopicEntry { key: "killed", message: "Event", settings: &[("name", "${BENCH_KILLED:-killed}")] },
+        TopicEntry { key: "lag", message: "bytes", settings: &[("name", "${BENCH_LAG:-lag}")] },
+        TopicEntry { key: "named", message: "Event", settings: &[("name", "${BENCH_NAMED:-named}")] },
+        TopicEntry { key: "raw", message: "bytes", settings: &[("name", "${BENCH_RAW:-raw}")] },
+        TopicEntry { key: "relay", message: "Event", settings: &[("name", "${BENCH_RELAY:-relay}")] },
+        TopicEntry { key: "relayed", message: "Event", settings: &[("name", "${BENCH_RELAYED:-relayed}")] },
+        TopicEntry { key: "ticks", message: "bytes", settings: &[("name", "${BENCH_TICKS:-ticks}")] },
     ],
     consumers: &[
         ConsumerEntry {
@@ -34,6 +87,76 @@ pub static MANIFEST: Manifest = Manifest {
             controller: "EventsController",
             worker: "EventsWorker",
             parser: "json",
+            interchanger: "json",
+            emits: &[],
+            settings: &[],
+        },
+        ConsumerEntry {
+            topic: "keyed",
+            group: "keyed",
+            controller: "KeyedController",
+            worker: "KeyedWorker",
+            parser: "bytes",
+            interchanger: "json",
+            emits: &[],
+            settings: &[],
+        },
+        ConsumerEntry {
+            topic: "killed",
+            group: "${BENCH_GROUP:-benched}-killed",
+            controller: "KilledController",
+            worker: "KilledWorker",
+            parser: "json",
+            interchanger: "json",
+            emits: &[],
+            settings: &[],
+        },
+        ConsumerEntry {
+            topic: "lag",
+            group: "lag",
+            controller: "LagController",
+            worker: "LagWorker",
+            parser: "bytes",
+            interchanger: "json",
+            emits: &[],
+            settings: &[],
+        },
+        ConsumerEntry {
+            topic: "named",
+            group: "named",
+            controller: "KilledController",
+            worker: "KilledWorker",
+            parser: "json",
+            interchanger: "json",
+            emits: &[],
+            settings: &[],
+        },
+        ConsumerEntry {
+            topic: "raw",
+            group: "${BENCH_GROUP:-benched}-raw",
+            controller: "RawController",
+            worker: "RawWorker",
+            parser: "bytes",
+            interchanger: "json",
+            emits: &[],
+            settings: &[],
+        },
+        ConsumerEntry {
+            topic: "relay",
+            group: "${BENCH_GROUP:-benched}-relay",
+            controller: "RelayController",
+            worker: "RelayWorker",
+            parser: "json",
+            interchanger: "json",
+            emits: &["relayed"],
+            settings: &[],
+        },
+        ConsumerEntry {
+            topic: "ticks",
+            group: "${BENCH_GROUP:-benched}-ticks",
+            controller: "TicksController",
+            worker: "TicksWorker",
+            parser: "bytes",
             interchanger: "json",
             emits: &[],
             settings: &[],
@@ -47,4 +170,11 @@ pub static MANIFEST: Manifest = Manifest {
 pub fn app() -> App<State> {
     App::new(&MANIFEST)
         .consumer::<super::workers::EventsWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[0])
+        .consumer::<super::workers::KeyedWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[1])
+        .consumer::<super::workers::KilledWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[2])
+        .consumer::<super::workers::LagWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[3])
+        .consumer::<super::workers::KilledWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[4])
+        .consumer::<super::workers::RawWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[5])
+        .consumer::<super::workers::RelayWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[6])
+        .consumer::<super::workers::TicksWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[7])
 }

@@ -2,7 +2,7 @@
 
 //! The topics of karafka.yml, as types that `ctx.emit` takes.
 
-/// The topic `events`, `${BENCH_TOPIC:-events}` in Kafka.
+/// The topic `events`, `${BENCH_EVENTS:-events}` in Kafka.
 #[derive(Debug, Clone, Copy)]
 pub struct Events;
 
@@ -25,3 +25,195 @@ impl karafka::Topic for Events {
 pub trait EmitsEvents {}
 
 impl<C: EmitsEvents> karafka::EmittedBy<C> for Events {}
+
+/// The topic `keyed`, `${BENCH_KEYED:-keyed}` in Kafka.
+#[derive(Debug, Clone, Copy)]
+pub struct Keyed;
+
+impl karafka::Topic for Keyed {
+    type Message = karafka::types::Bytes;
+    const KEY: &'static str = "keyed";
+
+    fn encode(message: &Self::Message) -> karafka::Result<Vec<u8>> {
+        karafka::topic::encode_bytes(message)
+    }
+}
+
+/// A controller that lists `keyed` under its `emits`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not list `keyed` under `emits`",
+    label = "not declared in karafka.yml",
+    note = "add `keyed` to `emits:` of this controller in karafka.yml",
+    note = "then run `karafka generate`"
+)]
+pub trait EmitsKeyed {}
+
+impl<C: EmitsKeyed> karafka::EmittedBy<C> for Keyed {}
+
+/// The topic `killed`, `${BENCH_KILLED:-killed}` in Kafka.
+#[derive(Debug, Clone, Copy)]
+pub struct Killed;
+
+impl karafka::Topic for Killed {
+    type Message = super::messages::Event;
+    const KEY: &'static str = "killed";
+
+    fn encode(message: &Self::Message) -> karafka::Result<Vec<u8>> {
+        karafka::topic::encode_json(message)
+    }
+}
+
+/// A controller that lists `killed` under its `emits`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not list `killed` under `emits`",
+    label = "not declared in karafka.yml",
+    note = "add `killed` to `emits:` of this controller in karafka.yml",
+    note = "then run `karafka generate`"
+)]
+pub trait EmitsKilled {}
+
+impl<C: EmitsKilled> karafka::EmittedBy<C> for Killed {}
+
+/// The topic `lag`, `${BENCH_LAG:-lag}` in Kafka.
+#[derive(Debug, Clone, Copy)]
+pub struct Lag;
+
+impl karafka::Topic for Lag {
+    type Message = karafka::types::Bytes;
+    const KEY: &'static str = "lag";
+
+    fn encode(message: &Self::Message) -> karafka::Result<Vec<u8>> {
+        karafka::topic::encode_bytes(message)
+    }
+}
+
+/// A controller that lists `lag` under its `emits`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not list `lag` under `emits`",
+    label = "not declared in karafka.yml",
+    note = "add `lag` to `emits:` of this controller in karafka.yml",
+    note = "then run `karafka generate`"
+)]
+pub trait EmitsLag {}
+
+impl<C: EmitsLag> karafka::EmittedBy<C> for Lag {}
+
+/// The topic `named`, `${BENCH_NAMED:-named}` in Kafka.
+#[derive(Debug, Clone, Copy)]
+pub struct Named;
+
+impl karafka::Topic for Named {
+    type Message = super::messages::Event;
+    const KEY: &'static str = "named";
+
+    fn encode(message: &Self::Message) -> karafka::Result<Vec<u8>> {
+        karafka::topic::encode_json(message)
+    }
+}
+
+/// A controller that lists `named` under its `emits`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not list `named` under `emits`",
+    label = "not declared in karafka.yml",
+    note = "add `named` to `emits:` of this controller in karafka.yml",
+    note = "then run `karafka generate`"
+)]
+pub trait EmitsNamed {}
+
+impl<C: EmitsNamed> karafka::EmittedBy<C> for Named {}
+
+/// The topic `raw`, `${BENCH_RAW:-raw}` in Kafka.
+#[derive(Debug, Clone, Copy)]
+pub struct Raw;
+
+impl karafka::Topic for Raw {
+    type Message = karafka::types::Bytes;
+    const KEY: &'static str = "raw";
+
+    fn encode(message: &Self::Message) -> karafka::Result<Vec<u8>> {
+        karafka::topic::encode_bytes(message)
+    }
+}
+
+/// A controller that lists `raw` under its `emits`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not list `raw` under `emits`",
+    label = "not declared in karafka.yml",
+    note = "add `raw` to `emits:` of this controller in karafka.yml",
+    note = "then run `karafka generate`"
+)]
+pub trait EmitsRaw {}
+
+impl<C: EmitsRaw> karafka::EmittedBy<C> for Raw {}
+
+/// The topic `relay`, `${BENCH_RELAY:-relay}` in Kafka.
+#[derive(Debug, Clone, Copy)]
+pub struct Relay;
+
+impl karafka::Topic for Relay {
+    type Message = super::messages::Event;
+    const KEY: &'static str = "relay";
+
+    fn encode(message: &Self::Message) -> karafka::Result<Vec<u8>> {
+        karafka::topic::encode_json(message)
+    }
+}
+
+/// A controller that lists `relay` under its `emits`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not list `relay` under `emits`",
+    label = "not declared in karafka.yml",
+    note = "add `relay` to `emits:` of this controller in karafka.yml",
+    note = "then run `karafka generate`"
+)]
+pub trait EmitsRelay {}
+
+impl<C: EmitsRelay> karafka::EmittedBy<C> for Relay {}
+
+/// The topic `relayed`, `${BENCH_RELAYED:-relayed}` in Kafka.
+#[derive(Debug, Clone, Copy)]
+pub struct Relayed;
+
+impl karafka::Topic for Relayed {
+    type Message = super::messages::Event;
+    const KEY: &'static str = "relayed";
+
+    fn encode(message: &Self::Message) -> karafka::Result<Vec<u8>> {
+        karafka::topic::encode_json(message)
+    }
+}
+
+/// A controller that lists `relayed` under its `emits`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not list `relayed` under `emits`",
+    label = "not declared in karafka.yml",
+    note = "add `relayed` to `emits:` of this controller in karafka.yml",
+    note = "then run `karafka generate`"
+)]
+pub trait EmitsRelayed {}
+
+impl<C: EmitsRelayed> karafka::EmittedBy<C> for Relayed {}
+
+/// The topic `ticks`, `${BENCH_TICKS:-ticks}` in Kafka.
+#[derive(Debug, Clone, Copy)]
+pub struct Ticks;
+
+impl karafka::Topic for Ticks {
+    type Message = karafka::types::Bytes;
+    const KEY: &'static str = "ticks";
+
+    fn encode(message: &Self::Message) -> karafka::Result<Vec<u8>> {
+        karafka::topic::encode_bytes(message)
+    }
+}
+
+/// A controller that lists `ticks` under its `emits`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not list `ticks` under `emits`",
+    label = "not declared in karafka.yml",
+    note = "add `ticks` to `emits:` of this controller in karafka.yml",
+    note = "then run `karafka generate`"
+)]
+pub trait EmitsTicks {}
+
+impl<C: EmitsTicks> karafka::EmittedBy<C> for Ticks {}

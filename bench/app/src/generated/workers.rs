@@ -10,3 +10,57 @@ impl karafka::Worker for EventsWorker {
     type Controller = crate::controllers::EventsController;
     const NAME: &'static str = "EventsWorker";
 }
+
+/// Performs the messages of `KeyedController`.
+#[derive(Debug, Default)]
+pub struct KeyedWorker;
+
+impl karafka::Worker for KeyedWorker {
+    type Controller = crate::controllers::KeyedController;
+    const NAME: &'static str = "KeyedWorker";
+}
+
+/// Performs the messages of `KilledController`.
+#[derive(Debug, Default)]
+pub struct KilledWorker;
+
+impl karafka::Worker for KilledWorker {
+    type Controller = crate::controllers::KilledController;
+    const NAME: &'static str = "KilledWorker";
+}
+
+/// Performs the messages of `LagController`.
+#[derive(Debug, Default)]
+pub struct LagWorker;
+
+impl karafka::Worker for LagWorker {
+    type Controller = crate::controllers::LagController;
+    const NAME: &'static str = "LagWorker";
+}
+
+/// Performs the messages of `RawController`.
+#[derive(Debug, Default)]
+pub struct RawWorker;
+
+impl karafka::Worker for RawWorker {
+    type Controller = crate::controllers::RawController;
+    const NAME: &'static str = "RawWorker";
+}
+
+/// Performs the messages of `RelayController`.
+#[derive(Debug, Default)]
+pub struct RelayWorker;
+
+impl karafka::Worker for RelayWorker {
+    type Controller = crate::controllers::RelayController;
+    const NAME: &'static str = "RelayWorker";
+}
+
+/// Performs the messages of `TicksController`.
+#[derive(Debug, Default)]
+pub struct TicksWorker;
+
+impl karafka::Worker for TicksWorker {
+    type Controller = crate::controllers::TicksController;
+    const NAME: &'static str = "TicksWorker";
+}

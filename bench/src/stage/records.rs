@@ -1,25 +1,9 @@
 //! The records: about 256 bytes of JSON each, different from one another, the same in every run.
 
-use std::time::Duration;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use benched::generated::messages::{Event, EventStatus};
 use karafka_tests::kafka::Producer;
 use uuid::Uuid;
-
-/// Fills the topic, and sees that the broker has kept every record.
-pub(crate) fn fill(address: &str, topic: &str, partitions: i32, messages: u64) -> Result<()> {
-    let producer = Producer::new(address)?;
-    for number in 0..messages {
-        let partition = i32::try_from(number % u64::try_from(partitions)?)?;
-        let value = serde_json::to_string(&event(number))?;
-        producer.send(topic, partition, &number.to_string(), &value)?;
-    }
-    producer.flush().context("the topic could not be filled")?;
-    let kept = karafka_tests::kafka::count(address, topic, Duration::from_secs(30))?;
-    ensure!(kept == messages, "the broker kept {kept} of {messages} records; give it more partitions");
-    Ok(())
-}
 
 /// Sends one record to the topic's first partition.
 pub(crate) fn send_one(address: &str, topic: &str) -> Result<()> {
@@ -29,7 +13,7 @@ pub(crate) fn send_one(address: &str, topic: &str) -> Result<()> {
 }
 
 /// The event of this number.
-fn event(number: u64) -> Event {
+pub(crate) fn event(number: u64) -> Event {
     // Spreads neighbouring numbers over all bits, as real identifiers are.
     let mixed = (u128::from(number) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
     let below = |bound: u64| u64::try_from(mixed >> 64).unwrap_or_default() % bound;
