@@ -1,12 +1,16 @@
-//! Whether the group can still count this process in.
+//! Whether a record may start now: whether the group can still count this process in, and wants it to work.
 //!
 //! A process that stood still (a suspended machine, a stopped container, `SIGSTOP`) wakes up without knowing it: its
 //! partitions may be somebody else's by now. So before a lane starts a record it looks at when the group's thread last
-//! had its turn; if that is longer ago than the session, nothing starts until the group has answered.
+//! had its turn; if that is longer ago than the session, nothing starts until the group has answered. Whoever starts
+//! has to look at a clock: the group's thread stood still as well, and a lane may wake up before it.
+//!
+//! The clock is cheap: a lane reads the kernel's coarse one (5 ns; a precise one costs 50 to 100), which changes each
+//! four milliseconds, and looks closer only when it has changed.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
 };
 
 /// A sign of life that the group's thread gives and lanes look at.
@@ -15,28 +19,48 @@ use std::{
 /// `tests::what_stood_still_waits_for_an_answer`).
 #[derive(Debug)]
 pub(crate) struct Session {
-    origin: Instant,
+    origin: Duration,
     timeout: Duration,
     /// Until when it is alive, in milliseconds from `origin`.
     until: AtomicU64,
+    /// Nothing new is to start, because a person wants it so.
+    quiet: AtomicBool,
+}
+
+/// A lane's last look at the clock.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    /// What the coarse clock said when the session was alive.
+    tick: Option<Tick>,
 }
 
 impl Session {
     /// A session that is alive from now on, for as long as a group waits for a sign of life.
     pub(crate) fn new(timeout: Duration) -> Self {
-        let session = Self { origin: Instant::now(), timeout, until: AtomicU64::new(0) };
+        let session = Self { origin: since_boot(), timeout, until: AtomicU64::new(0), quiet: AtomicBool::new(false) };
         session.answered(session.now());
         session
     }
 
-    /// The time as this session counts it.
+    /// The time as this session counts it: it goes on while the machine is suspended.
     pub(crate) fn now(&self) -> Duration {
-        self.origin.elapsed()
+        since_boot().saturating_sub(self.origin)
     }
 
     /// Whether a record may start at `now`.
     pub(crate) fn is_alive(&self, now: Duration) -> bool {
         milliseconds(now) < self.until.load(Ordering::Acquire)
+    }
+
+    /// Whether a record may start now, as far as time goes; for each start.
+    pub(crate) fn lets_start(&self, gate: &mut Gate) -> bool {
+        let tick = tick();
+        if gate.tick == Some(tick) {
+            return true;
+        }
+        let is_alive = self.is_alive(self.now());
+        gate.tick = is_alive.then_some(tick);
+        is_alive
     }
 
     /// The group's thread has its turn at `now`. Says whether it came in time; if not, the group has to be asked.
@@ -52,10 +76,49 @@ impl Session {
     pub(crate) fn answered(&self, now: Duration) {
         self.until.store(milliseconds(now + self.timeout), Ordering::Release);
     }
+
+    /// Whether nothing new is to start.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet.load(Ordering::Relaxed)
+    }
+
+    /// Lets nothing new start, or lets it again.
+    pub(crate) fn set_quiet(&self, quiet: bool) {
+        self.quiet.store(quiet, Ordering::Relaxed);
+    }
 }
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What a cheap clock says: another tick means that some time has passed.
+type Tick = (i64, i64);
+
+#[cfg(target_os = "linux")]
+fn tick() -> Tick {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+    (now.tv_sec, now.tv_nsec)
+}
+
+/// Elsewhere than on Linux each look is a close one.
+#[cfg(not(target_os = "linux"))]
+fn tick() -> Tick {
+    let now = since_boot();
+    (now.as_secs() as i64, i64::from(now.subsec_nanos()))
+}
+
+/// Counts while the machine is suspended, too.
+#[cfg(target_os = "linux")]
+fn since_boot() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Duration {
+    static ORIGIN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    ORIGIN.get_or_init(std::time::Instant::now).elapsed()
 }
 
 #[cfg(test)]
@@ -73,5 +136,22 @@ mod tests {
         assert!(!session.is_alive(seconds(13)));
         session.answered(seconds(14));
         assert!(session.turn(seconds(15)) && session.is_alive(seconds(20)));
+    }
+
+    /// If this fails, a lane that wakes up before the group's thread starts what is somebody else's: the tick that it has
+    /// seen before counts for ever.
+    #[test]
+    fn a_lane_looks_before_each_start() {
+        let session = Session::new(Duration::from_secs(3_600));
+        let mut gate = Gate::default();
+        assert!(session.lets_start(&mut gate));
+        let before = tick();
+        session.until.store(0, Ordering::Release);
+        while tick() == before {
+            std::thread::yield_now();
+        }
+        assert!(!session.lets_start(&mut gate) && !session.lets_start(&mut gate));
+        session.answered(session.now());
+        assert!(session.lets_start(&mut gate));
     }
 }

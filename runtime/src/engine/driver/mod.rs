@@ -30,7 +30,7 @@ use super::{
     pool::Pool,
     progress::Progress,
     report::Report,
-    session::Session,
+    session::{Gate, Session},
     shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Order, Sent},
     tracker::Sequence,
 };
@@ -117,6 +117,7 @@ where
         shared: &shared,
         memory: &memory,
         session: &session,
+        gate: Gate::default(),
     }
     .run(&permits, |job| attempt(&parts, &shared.pulse, consumer.bounds, &group, job))
     .await;
@@ -159,6 +160,7 @@ struct Driver<'a, W: Worker, P, I> {
     shared: &'a Arc<LaneShared>,
     memory: &'a MemoryBudget,
     session: &'a Session,
+    gate: Gate,
 }
 
 enum Waiting<W: Worker> {
@@ -205,8 +207,8 @@ where
             if !self.lane.has_ready() && self.wants_more() {
                 self.deliver();
             }
-            // Looked at where the process may have stood still: after a wait, and once a turn.
-            let is_alive = turn > 0 || !self.lane.has_ready() || self.session.is_alive(self.session.now());
+            // The process may have stood still at any moment, so this is looked at before each start.
+            let is_alive = !self.lane.has_ready() || self.session.lets_start(&mut self.gate);
             if self.lane.has_ready() && is_alive {
                 if permit.is_none() {
                     permit = permits.try_acquire().ok();

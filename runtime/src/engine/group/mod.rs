@@ -231,8 +231,15 @@ impl Running {
                 }
             }
             ClientEvent::Error(error) => self.warn_once(error),
-            ClientEvent::Fatal(error) => self.end.fatal = Some(error),
+            ClientEvent::Fatal(error) => self.give_up(error),
         }
+    }
+
+    /// The client has given up, such as one whose name another process has taken: its partitions may be somebody else's,
+    /// so that nothing may start from here on, whatever this turn still has to do.
+    fn give_up(&mut self, reason: String) {
+        self.lanes.values().for_each(|lane| lane.shared.give(Order::Lose));
+        self.end.fatal = Some(reason);
     }
 
     fn connected(&mut self) {

@@ -40,7 +40,7 @@ impl Running {
                 match event {
                     event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed { .. }) => self.hear(event),
                     ClientEvent::Assign(_) | ClientEvent::Disconnected(_) | ClientEvent::Error(_) => {}
-                    ClientEvent::Fatal(error) => self.end.fatal = Some(error),
+                    ClientEvent::Fatal(error) => self.give_up(error),
                 }
             }
             self.go_on_with_revocation();
