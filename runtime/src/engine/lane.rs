@@ -226,6 +226,11 @@ impl Lane {
         self.running > 0
     }
 
+    /// How many records are at work.
+    pub(crate) fn running(&self) -> usize {
+        self.running
+    }
+
     /// Whether some line is taken.
     pub(crate) fn is_busy(&self) -> bool {
         !self.lines.is_empty()

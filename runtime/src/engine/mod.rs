@@ -1,7 +1,9 @@
 //! Consumes: a thread a group, a lane a partition, and nothing committed that is not done.
 
+mod ahead;
 pub(crate) mod attempt;
 pub(crate) mod backoff;
+mod claim;
 mod config;
 pub(crate) mod consumer;
 pub(crate) mod counts;
@@ -47,7 +49,7 @@ use crate::{
     events::{Blocked, Event, Listener},
     manifest::Manifest,
     producer::{Producer, SendError},
-    settings::{self, Settings},
+    settings::{self, Delivery, Settings},
 };
 
 /// Why an app did not start.
@@ -158,13 +160,15 @@ fn start_on<S: Send + Sync + 'static>(
         for (entry, consumer) in &consumers {
             let Some(found) = settings.consumer(entry) else { continue };
             if entry.group == group.name && found.selected {
+                let once = group.delivery == Delivery::AtMostOnce;
                 let consumer_settings = Arc::new(ConsumerSettings {
                     entry,
                     tombstones: found.tombstones,
                     backoff: found.backoff,
-                    bounds: Bounds { timeout: found.timeout, attempts: found.attempts },
+                    bounds: Bounds { timeout: found.timeout, attempts: if once { Some(1) } else { found.attempts } },
                     dead_letter: found.dead_letter.clone(),
                     ordering: group.ordering,
+                    ahead: once.then(|| group.concurrency.max(driver::DRAIN)),
                     window: group.window,
                     positions: Positions { start: found.start, lost: found.lost_position },
                     durations: settings.health.map(|_| Arc::default()),

@@ -113,6 +113,11 @@ impl Report {
         }
     }
 
+    /// Under `delivery: at_most_once`: the record is committed, and there is no other attempt.
+    pub(crate) fn not_repeated(&self, record: &Record, what: &str, error: &Error) {
+        self.tell(&Event::NotRepeated { place: record.into(), controller: self.controller(), what, error });
+    }
+
     /// The last attempt has failed, and the record goes to the dead letter topic.
     pub(crate) fn gave_up(&self, record: &Record, attempts: u32, error: &Error, dead_letter: Option<&str>) {
         let (place, controller) = (record.into(), self.controller());

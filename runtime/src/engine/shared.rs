@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{counts::Counts, progress::Progress, pulse::Pulse, tracker::Sequence};
+use super::{claim::Claim, counts::Counts, progress::Progress, pulse::Pulse, tracker::Sequence};
 use crate::{
     OwnedRecord, Result,
     client::outgoing::Acknowledge,
@@ -162,6 +162,8 @@ pub(crate) struct LaneShared {
     pub(crate) wake: Notify,
     /// What may be committed, or [`NO_OFFSET`].
     committable: AtomicI64,
+    /// What the lane wants committed before it performs it.
+    pub(crate) claim: Claim,
     ended: AtomicBool,
     /// The offset of the record at work, or [`NO_OFFSET`].
     at_work: AtomicI64,
@@ -189,6 +191,7 @@ impl LaneShared {
             order: AtomicU8::new(Order::Run as u8),
             wake: Notify::new(),
             committable: AtomicI64::new(start.unwrap_or(NO_OFFSET)),
+            claim: Claim::default(),
             ended: AtomicBool::new(false),
             at_work: AtomicI64::new(NO_OFFSET),
             counts: Counts::default(),
@@ -217,6 +220,26 @@ impl LaneShared {
 
     pub(crate) fn publish(&self, committable: i64) {
         self.committable.store(committable, Ordering::Release);
+    }
+
+    /// As [`LaneShared::publish`], beside a group's thread that publishes as well: the higher one counts.
+    pub(crate) fn raise(&self, committable: i64) {
+        self.committable.fetch_max(committable, Ordering::AcqRel);
+    }
+
+    /// Asks the group's thread to commit `offset` at once, before what is below it is begun.
+    pub(crate) fn ask_to_commit(&self, offset: i64) {
+        self.claim.ask(offset);
+        self.group_thread.unpark();
+    }
+
+    /// Kafka has a commit of `offset`; tells a lane that waits for it.
+    pub(crate) fn grant(&self, offset: i64) {
+        if self.claim.is_open() {
+            self.raise(offset);
+            self.claim.grant(offset);
+            self.wake.notify_one();
+        }
     }
 
     /// The offset that may be committed, if there is one.

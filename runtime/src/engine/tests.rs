@@ -1,8 +1,10 @@
 //! The engine on the real client and librdkafka's mock cluster, and in `source` on a group that does as a test says.
 
 mod finished;
+mod once;
 mod positions;
 mod source;
+mod stall;
 
 use std::{
     collections::BTreeMap,

@@ -19,6 +19,9 @@ where
 {
     /// Whether to look for records to start: always in one line, which must be free; else while there is memory.
     pub(super) fn wants_more(&self) -> bool {
+        if self.room_ahead() == 0 && self.deliveries.is_empty() {
+            return false;
+        }
         match self.consumer.ordering {
             Ordering::Partition => !self.lane.is_busy(),
             Ordering::Key | Ordering::None => self.waiting.is_empty() || self.memory.has_room(),
@@ -39,7 +42,8 @@ where
                 }
                 Some(Delivery::Error(reason)) => self.report.partition_error(&self.partition, &reason),
                 None => {
-                    self.queue.drain(&mut self.deliveries, self.lane.room().min(DRAIN));
+                    let room = self.lane.room().min(DRAIN).min(self.room_ahead());
+                    self.queue.drain(&mut self.deliveries, room);
                     self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
                     if self.deliveries.is_empty() {
                         if let Some(position) = self.queue.position() {

@@ -1,5 +1,6 @@
 //! Drives one consumer group: a thread that polls, hands over, commits, and never runs an app's code.
 
+mod claims;
 mod commit;
 mod rebalance;
 mod stop;
@@ -124,6 +125,7 @@ impl LaneHandle {
     fn acknowledged(&mut self, offset: i64) {
         self.acknowledged = self.acknowledged.max(Some(offset));
         self.shared.pulse.set_committed(offset);
+        self.shared.grant(offset);
     }
 
     fn look(&mut self, now: Instant) {
@@ -154,6 +156,8 @@ struct Running {
     in_doubt: Option<u64>,
     next_ask: Instant,
     next_commit: Instant,
+    /// Until when lanes that ask for a commit wait, after a refusal.
+    next_claim: Instant,
     next_measure: Instant,
     /// No broker has answered since it was said.
     disconnected: bool,
@@ -178,6 +182,7 @@ impl Group {
             in_doubt: None,
             next_ask: Instant::now() + COMMIT_INTERVAL - ASK_AHEAD,
             next_commit: Instant::now() + COMMIT_INTERVAL,
+            next_claim: Instant::now(),
             next_measure: Instant::now(),
             disconnected: false,
             warned: BTreeMap::new(),
@@ -205,6 +210,7 @@ impl Running {
         self.go_on_with_assignment();
         self.sweep();
         let now = Instant::now();
+        self.go_on_with_claims(now);
         self.go_on_with_commits(now);
         self.measure(now);
         if self.end.fatal.is_none() {

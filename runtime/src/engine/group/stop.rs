@@ -44,6 +44,7 @@ impl Running {
                 }
             }
             self.go_on_with_revocation();
+            self.go_on_with_claims(Instant::now());
             self.group.client.wait(Duration::from_millis(10));
         }
         if self.end.fatal.is_none() {

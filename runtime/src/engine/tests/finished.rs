@@ -1,82 +1,10 @@
 //! What is finished is not done again: after a crash, after a lost assignment, beside commits of other programs.
 
-use std::collections::BTreeMap;
-
-use super::{source::Source, *};
-use crate::{
-    client::CommitError,
-    engine::{progress::Progress, start_on},
+use super::{
+    stall::{Stall, once},
+    *,
 };
-
-static KEYED: Manifest = Manifest {
-    settings: &[("kafka.consumer.session.timeout.ms", "400")],
-    groups: &[GroupEntry { name: "shop", settings: &[("ordering", "key")] }],
-    consumers: &[ConsumerEntry { emits: &[], ..PLAIN.consumers[0] }],
-    ..PLAIN
-};
-
-/// An app on a [`Source`].
-struct Stall {
-    source: Source,
-    runtime: tokio::runtime::Runtime,
-    state: Arc<State>,
-    notes: Arc<Notes>,
-}
-
-impl Stall {
-    /// A partition with the records `0..count`, each with a key of its own.
-    fn with_records(count: u64) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
-        let stall = Self { source: Source::default(), runtime, state: Arc::default(), notes: Arc::default() };
-        (0..count).for_each(|number| stall.source.send(&format!("k{number}"), &number.to_string()));
-        stall
-    }
-
-    fn start(&self) -> Running {
-        let app = App::new(&KEYED)
-            .consumer::<OrdersWorker, crate::parser::Json, crate::interchanger::Json>(&KEYED.consumers[0]);
-        let flags = Flags { default_environment: Some("development"), ..Flags::default() };
-        let settings = Settings::read(&KEYED, &BTreeMap::new(), &flags).expect("settings");
-        let brokers = Brokers { address: String::new(), embedded: true };
-        let (state, notes) = (Arc::clone(&self.state), Arc::clone(&self.notes));
-        let connect = self.source.connect();
-        let handle = self.runtime.handle();
-        start_on(&connect, app.manifest, app.routes, &settings, &brokers, state, notes, handle).expect("it starts")
-    }
-
-    /// How often each number was handled.
-    fn handled(&self) -> BTreeMap<u64, u32> {
-        let mut handled = BTreeMap::new();
-        for (_, number) in self.state.seen.lock().expect("no panic").iter() {
-            *handled.entry(*number).or_default() += 1;
-        }
-        handled
-    }
-
-    #[track_caller]
-    fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
-        let end = Instant::now() + Duration::from_secs(20);
-        while !done(self) {
-            let handled = self.handled();
-            let (commit, notes) = (self.source.commit(), self.notes.0.lock().expect("no panic").clone());
-            assert!(Instant::now() < end, "{what} did not come; {handled:?}; {commit:?}; {notes:#?}");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    fn fail(&self, number: u64, times: u32) {
-        self.state.fails.lock().expect("no panic").insert(number, times);
-    }
-
-    fn noted(&self, words: &str) -> usize {
-        self.notes.0.lock().expect("no panic").iter().filter(|note| note.contains(words)).count()
-    }
-}
-
-fn once(numbers: std::ops::Range<u64>) -> BTreeMap<u64, u32> {
-    numbers.map(|number| (number, 1)).collect()
-}
+use crate::{client::CommitError, engine::progress::Progress};
 
 /// If this fails, a crash under `ordering: key` repeats everything behind one slow key, or gives a poison record its
 /// attempts back.
