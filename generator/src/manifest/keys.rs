@@ -315,8 +315,8 @@ pub const KEYS: &[Key] = &[
         "delivery",
         Takes::Choice(DELIVERY),
         "at_most_once",
-        "What is promised of each record: it is handled, twice if need be, or once or not at all; then its offset is \
-         committed before it is begun, and what fails or cannot be parsed is reported and passed over.",
+        "What is promised of each record. `at_least_once` commits when it is done; `at_most_once` before it is begun, \
+         and what fails or cannot be parsed is then reported, and neither repeated nor kept.",
     ),
     key(
         &[Topic],

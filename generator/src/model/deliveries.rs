@@ -23,12 +23,18 @@ pub(super) fn check(groups: &[Group], handled: &[Handled<'_>], defaults: &Consum
                 ("retry.attempts", "retry", [own.attempts.as_ref(), defaults.attempts.as_ref()]),
                 ("dead_letter", "dead_letter", [own.dead_letter.as_ref(), defaults.dead_letter.as_ref()]),
             ];
+            let mut last = "";
             for (setting, key, [own, default]) in places {
+                // `retry` counts once, whatever it says.
+                if key == last {
+                    continue;
+                }
                 // A default does not reach every consumer: a dead letter topic has none of its own.
                 if !consumer.settings.iter().any(|(name, _)| name == setting) {
                     continue;
                 }
                 let Some(text) = own.or(default).filter(|text| reported.insert(text.span.start)) else { continue };
+                last = key;
                 let topic = &consumer.topic;
                 let words = format!(
                     "`{topic}` is consumed at most once, so that what fails is neither repeated nor kept: `{key}` has no \

@@ -164,6 +164,8 @@ pub(crate) struct LaneShared {
     committable: AtomicI64,
     /// What the lane wants committed before it performs it.
     pub(crate) claim: Claim,
+    /// Whether the partition can be read on from elsewhere in mid-run, and whether it is to.
+    moves: AtomicU8,
     ended: AtomicBool,
     /// The offset of the record at work, or [`NO_OFFSET`].
     at_work: AtomicI64,
@@ -177,6 +179,13 @@ pub(crate) struct LaneShared {
     progress: Mutex<Progress>,
     group_thread: Thread,
 }
+
+/// A lost position is lost until the partition is assigned anew.
+const CANNOT_MOVE: u8 = 0;
+/// The group's thread can move the partition.
+const CAN_MOVE: u8 = 1;
+/// It is to do so when the lane has ended.
+const MOVES: u8 = 2;
 
 /// The lane has nothing new to say.
 const NO_NEWS: u8 = 0;
@@ -192,6 +201,7 @@ impl LaneShared {
             wake: Notify::new(),
             committable: AtomicI64::new(start.unwrap_or(NO_OFFSET)),
             claim: Claim::default(),
+            moves: AtomicU8::new(CANNOT_MOVE),
             ended: AtomicBool::new(false),
             at_work: AtomicI64::new(NO_OFFSET),
             counts: Counts::default(),
@@ -225,6 +235,22 @@ impl LaneShared {
     /// As [`LaneShared::publish`], beside a group's thread that publishes as well: the higher one counts.
     pub(crate) fn raise(&self, committable: i64) {
         self.committable.fetch_max(committable, Ordering::AcqRel);
+    }
+
+    /// The group's thread can move the partition to another position.
+    pub(crate) fn let_move(&self) {
+        self.moves.store(CAN_MOVE, Ordering::Release);
+    }
+
+    /// The lane wants the partition moved when it has ended. Says whether that can be.
+    pub(crate) fn ask_to_move(&self) -> bool {
+        let asked = self.moves.compare_exchange(CAN_MOVE, MOVES, Ordering::AcqRel, Ordering::Acquire);
+        asked.is_ok() || self.is_moving()
+    }
+
+    /// Whether the partition is to move when the lane has ended.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.moves.load(Ordering::Acquire) == MOVES
     }
 
     /// Asks the group's thread to commit `offset` at once, before what is below it is begun.

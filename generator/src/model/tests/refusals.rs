@@ -7,11 +7,15 @@ use crate::diagnostic::{Format, codes, render};
 const MISTAKES: &[(&str, &str)] = &[
     (
         "broken_promise",
-        "app: a\ngroups:\n  a: { delivery: at_most_once }\n  b: { delivery: at_least_once }\ntopics:\n  one: { controller: AController, retry: { attempts: 3, backoff: 1s..2s }, dead_letter: one.dead }\n  two:\n    consumers:\n      - { controller: BController, group: b, retry: { backoff: 1s..2s } }\n      - { controller: CController, dead_letter: two.dead }\n",
+        "app: a\ngroups:\n  a: { delivery: at_most_once }\n  b: { delivery: at_least_once }\ntopics:\n  one:\n    consumers:\n      - { controller: AController, retry: { backoff: 1s..2s } }\n      - { controller: BController, group: b, retry: { backoff: 1s..2s } }\n",
+    ),
+    (
+        "broken_promise_dead_letter",
+        "app: a\ngroups:\n  a: { delivery: at_most_once }\ntopics:\n  one: { controller: AController, dead_letter: one.dead }\n",
     ),
     (
         "broken_promise_defaults",
-        "app: a\ndefaults: { retry: { attempts: 3 }, dead_letter: \"{topic}.dead\" }\ngroups:\n  a: { delivery: at_most_once }\ntopics:\n  one: { controller: AController }\n  two: { controller: BController }\n",
+        "app: a\ndefaults: { dead_letter: \"{topic}.dead\" }\ngroups:\n  a: { delivery: at_most_once }\ntopics:\n  one: { controller: AController }\n  two: { controller: BController }\n",
     ),
     ("invalid_app", "app: MyApp\n"),
     ("invalid_app_crate", "app: test\n"),

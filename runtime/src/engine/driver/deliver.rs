@@ -35,10 +35,15 @@ where
             match self.deliveries.pop_front() {
                 Some(Delivery::Record(record)) => self.take_in(record),
                 Some(Delivery::PositionLost(reason)) => {
-                    let moves = self.consumer.positions.lost != LostPosition::Fail;
-                    self.report.position_lost(&self.partition, &reason, moves);
-                    self.shared.pulse.halt();
-                    self.lane.halt();
+                    let follows = self.consumer.positions.lost != LostPosition::Fail;
+                    if follows && self.shared.ask_to_move() {
+                        self.report.position_moves(&self.partition, &reason);
+                        self.lane.close();
+                    } else {
+                        self.report.position_lost(&self.partition, &reason, follows);
+                        self.shared.pulse.halt();
+                        self.lane.halt();
+                    }
                 }
                 Some(Delivery::Error(reason)) => self.report.partition_error(&self.partition, &reason),
                 None => {

@@ -216,7 +216,7 @@ where
                 self.deliver();
             }
             // The process may have stood still at any moment, so this is looked at before each start.
-            let is_alive = !self.lane.has_ready() || self.session.lets_start(&mut self.gate);
+            let is_alive = !self.lane.has_ready() || self.may_start();
             if self.lane.has_ready() && is_alive {
                 if permit.is_none() {
                     permit = permits.try_acquire().ok();

@@ -18,12 +18,20 @@ where
     /// Obeys the group's thread.
     pub(super) fn obey(&mut self) {
         match self.shared.order() {
+            Order::Run if self.lane.is_closed() && !self.has_unfinished() => self.lane.drain(),
             Order::Run => {}
             // What is committed already would be lost: it is performed before the partition is let go.
             Order::Drain if self.consumer.ahead.is_some() && self.has_unfinished() => {}
             Order::Drain => self.lane.drain(),
             Order::Lose => self.lane.lose(),
         }
+    }
+
+    /// Whether a record may start now: the process did not stand still, and nobody wants it quiet. What is left to do
+    /// before a partition is let go is done in quiet, too.
+    pub(super) fn may_start(&mut self) -> bool {
+        let is_quiet = self.session.is_quiet() && self.shared.order() == Order::Run;
+        !is_quiet && self.session.lets_start(&mut self.gate)
     }
 
     /// Whether something was taken in that is neither done nor stuck.

@@ -2,6 +2,7 @@
 
 mod claims;
 mod commit;
+mod moves;
 mod rebalance;
 mod stop;
 
@@ -149,6 +150,9 @@ struct Running {
     memory: BTreeMap<TopicPartition, Memory>,
     /// The broker has refused commits with metadata.
     is_plain: bool,
+    /// Partitions that are to be assigned anew, as their positions are lost; and not before when.
+    moves: Vec<TopicPartition>,
+    next_move: Instant,
     /// Commits in the background, and how many of them have ended.
     sent: u64,
     ended: u64,
@@ -177,6 +181,8 @@ impl Group {
             assignment: None,
             memory: BTreeMap::new(),
             is_plain: false,
+            moves: Vec::new(),
+            next_move: Instant::now(),
             sent: 0,
             ended: 0,
             in_doubt: None,
@@ -207,6 +213,7 @@ impl Running {
             self.hear(event);
         }
         self.go_on_with_revocation();
+        self.go_on_with_moves();
         self.go_on_with_assignment();
         self.sweep();
         let now = Instant::now();
@@ -269,7 +276,7 @@ impl Running {
     fn look_at_lanes(&mut self, now: Instant) {
         for (partition, lane) in &mut self.lanes {
             lane.look(now);
-            if lane.shared.has_ended() && lane.shared.order() == Order::Run {
+            if lane.shared.has_ended() && lane.shared.order() == Order::Run && !lane.shared.is_moving() {
                 self.end.fatal = Some(format!("the lane of {partition} has ended by itself; this is a bug of karafka"));
             }
         }

@@ -57,25 +57,12 @@ impl Running {
             self.assignment = Some(assignment);
             return;
         }
-        let mut lanes = BTreeMap::new();
-        let mut make_wake = |partition: &TopicPartition| -> Wake {
-            let shared = Arc::new(LaneShared::new(None, thread::current()));
-            lanes.insert(partition.clone(), Arc::clone(&shared));
-            Arc::new(move || shared.wake.notify_one())
-        };
-        match self.group.client.assign(&assignment.partitions, &mut make_wake) {
-            Ok(assigned) => {
+        match self.take_up(&assignment.partitions) {
+            Ok(()) => {
                 self.belongs();
                 let (group, partitions) = (&self.group.report.group, &assignment.partitions);
                 self.group.report.reporter.tell(&Event::Assigned { group, partitions });
-                self.sweep();
-                for assigned in assigned {
-                    if let Some(shared) = lanes.remove(&assigned.partition) {
-                        self.open_lane(assigned, shared);
-                    }
-                }
                 self.group.watch.set_phase(Phase::Assigned);
-                self.next_measure = Instant::now();
             }
             Err(error) => {
                 self.warn_once(format!("cannot start to read: {error}; trying again"));
@@ -83,6 +70,25 @@ impl Running {
                 self.assignment = Some(assignment);
             }
         }
+    }
+
+    /// Starts to read partitions, and opens their lanes.
+    pub(super) fn take_up(&mut self, partitions: &[TopicPartition]) -> Result<(), String> {
+        let mut lanes = BTreeMap::new();
+        let mut make_wake = |partition: &TopicPartition| -> Wake {
+            let shared = Arc::new(LaneShared::new(None, thread::current()));
+            lanes.insert(partition.clone(), Arc::clone(&shared));
+            Arc::new(move || shared.wake.notify_one())
+        };
+        let assigned = self.group.client.assign(partitions, &mut make_wake)?;
+        self.sweep();
+        for assigned in assigned {
+            if let Some(shared) = lanes.remove(&assigned.partition) {
+                self.open_lane(assigned, shared);
+            }
+        }
+        self.next_measure = Instant::now();
+        Ok(())
     }
 
     fn open_lane(&mut self, assigned: Assigned, shared: Arc<LaneShared>) {
@@ -106,6 +112,9 @@ impl Running {
             earlier = Progress::default();
         }
         earlier.forget_before(start.unwrap_or(0));
+        if self.group.client.can_move() {
+            shared.let_move();
+        }
         if let Some(start) = start {
             shared.publish(start);
         }
@@ -129,6 +138,7 @@ impl Running {
         self.group.watch.set_phase(Phase::Rebalancing);
         // An assignment that was not yet taken up is void.
         self.assignment = None;
+        self.moves.retain(|partition| !partitions.contains(partition));
         let order = if lost { Order::Lose } else { Order::Drain };
         for partition in &partitions {
             if let Some(lane) = self.lanes.get(partition) {

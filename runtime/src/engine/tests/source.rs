@@ -34,6 +34,8 @@ struct Inner {
     commits: u32,
     /// The member's thread stands still.
     is_frozen: bool,
+    /// Where the log begins, since retention has passed what was before.
+    begin: i64,
 }
 
 impl Source {
@@ -96,6 +98,11 @@ impl Source {
     /// How often somebody has tried to commit.
     pub(super) fn commits(&self) -> u32 {
         self.inner().commits
+    }
+
+    /// Retention passes everything before `begin`.
+    pub(super) fn forget_before(&self, begin: i64) {
+        self.inner().begin = begin;
     }
 
     /// Lets the group's thread stand still, or go on.
@@ -163,9 +170,15 @@ impl Client for Member {
             let metadata = metadata.unwrap_or_default().into_bytes();
             Committed { offset, metadata }
         });
-        let start = committed.as_ref().map(|commit| commit.offset);
-        let queue = Box::new(Queue { source: self.source.clone(), next: start.unwrap_or(0) });
-        Ok(vec![Assigned { partition: partition(), start, committed, passed: None, queue }])
+        let offset = committed.as_ref().map(|commit| commit.offset);
+        let start = offset.map(|offset| offset.max(inner.begin));
+        let passed = offset.map(|offset| inner.begin - offset).filter(|passed| *passed > 0);
+        let queue = Box::new(Queue { source: self.source.clone(), next: start.unwrap_or(0), is_lost: false });
+        Ok(vec![Assigned { partition: partition(), start, committed, passed, queue }])
+    }
+
+    fn can_move(&self) -> bool {
+        true
     }
 
     fn unassign(&mut self, _: &[TopicPartition]) {}
@@ -188,11 +201,18 @@ impl Client for Member {
 struct Queue {
     source: Source,
     next: i64,
+    is_lost: bool,
 }
 
 impl RecordQueue for Queue {
     fn drain(&mut self, into: &mut VecDeque<Delivery>, room: usize) {
         let inner = self.source.inner();
+        if self.next < inner.begin {
+            if !std::mem::replace(&mut self.is_lost, true) {
+                into.push_back(Delivery::PositionLost("offset out of range".to_owned()));
+            }
+            return;
+        }
         for record in inner.log.iter().skip(self.next as usize).take(room) {
             into.push_back(Delivery::Record(Record::from(record.clone())));
             self.next += 1;
