@@ -76,6 +76,7 @@ pub(crate) struct Running {
 struct RunningGroup {
     name: String,
     order: Arc<GroupOrder>,
+    session: Arc<Session>,
     thread: thread::JoinHandle<GroupEnd>,
 }
 
@@ -220,6 +221,7 @@ fn start_group<S: Send + Sync + 'static>(
     let group_watch = watch_of(&report.group, &routes, &memory);
     watch.add(Arc::clone(&group_watch));
     let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), memory, Arc::clone(&session));
+    let group_session = Arc::clone(&session);
     let (runtime, stop_budget) = (runtime.clone(), settings.shutdown_timeout);
     let (thread_order, connect) = (Arc::clone(&order), Arc::clone(connect));
 
@@ -243,7 +245,7 @@ fn start_group<S: Send + Sync + 'static>(
         end
     })?;
     match hears.recv() {
-        Ok(Ok(())) => Ok(RunningGroup { name: group.id.clone(), order, thread }),
+        Ok(Ok(())) => Ok(RunningGroup { name: group.id.clone(), order, session: group_session, thread }),
         Ok(Err(reason)) => Err(StartError::Group { group: group.id.clone(), reason }),
         Err(_) => Err(StartError::Group { group: group.id.clone(), reason: "its thread ended at once".to_owned() }),
     }
@@ -302,6 +304,15 @@ impl Running {
         }
     }
 
+    /// Lets nothing new begin, while what runs ends and is committed and every partition is kept; or lets it again.
+    pub(crate) fn set_quiet(&self, quiet: bool) {
+        self.groups.iter().for_each(|group| group.session.set_quiet(quiet));
+        for group in self.watch.groups() {
+            group.set_quiet(quiet);
+            group.lanes().iter().for_each(|(_, _, lane)| lane.wake.notify_one());
+        }
+    }
+
     /// Tells every group to drain, commit and leave.
     pub(crate) fn stop(&self) {
         for group in &self.groups {
@@ -326,7 +337,7 @@ impl Running {
     pub(crate) fn join(self) -> End {
         self.stop();
         let mut end = End::default();
-        for RunningGroup { name, order: _, thread } in self.groups {
+        for RunningGroup { name, thread, .. } in self.groups {
             match thread.join() {
                 Ok(group) => {
                     end.handled += group.handled;

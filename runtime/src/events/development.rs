@@ -175,6 +175,10 @@ impl Development {
                 )
             }
             Event::Fatal { group, reason } => paint.red(&format!("group {group} cannot go on: {reason}")),
+            Event::Quieted => {
+                paint.yellow("quiet: nothing new is begun, and partitions are kept\nSIGCONT (`fg`) goes on, SIGTERM stops")
+            }
+            Event::Resumed => "going on".to_owned(),
             Event::Stopping { .. } | Event::Stopped(_) => String::new(),
         }
     }

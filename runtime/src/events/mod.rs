@@ -284,6 +284,10 @@ pub enum Event<'a> {
         /// librdkafka's words.
         reason: &'a str,
     },
+    /// Nothing new is begun from here on: what runs ends and is committed, and every partition is kept.
+    Quieted,
+    /// Records are begun again.
+    Resumed,
     /// A stop began: nothing more is fetched.
     Stopping {
         /// How long what was begun has to end.

@@ -181,6 +181,8 @@ impl Listener for Production {
                 );
             }
             Event::Fatal { group, reason } => error!(target: TARGET, group, reason, "cannot go on"),
+            Event::Quieted => info!(target: TARGET, "quiet: nothing new is begun until SIGCONT"),
+            Event::Resumed => info!(target: TARGET, "records are begun again"),
             Event::Stopping { budget } => {
                 info!(target: TARGET, budget_ms = milliseconds(budget), "stopping");
             }
