@@ -5,7 +5,7 @@
 //! had its turn; if that is longer ago than the session, nothing starts until the group has answered. Whoever starts
 //! has to look at a clock: the group's thread stood still as well, and a lane may wake up before it.
 //!
-//! The clock is cheap: a lane reads the kernel's coarse one (5 ns; a precise one costs 50 to 100), which changes each
+//! The clock is cheap: a lane reads the kernel's coarse one (5 to 10 ns; a precise one costs 50 to 100), which changes each
 //! four milliseconds, and looks closer only when it has changed.
 
 use std::{

@@ -39,6 +39,8 @@ where
                     if follows && self.shared.ask_to_move() {
                         self.report.position_moves(&self.partition, &reason);
                         self.lane.close();
+                        // If nothing is left to do, nothing else wakes the lane to end.
+                        self.shared.wake.notify_one();
                     } else {
                         self.report.position_lost(&self.partition, &reason, follows);
                         self.shared.pulse.halt();

@@ -44,9 +44,14 @@ where
         self.deliveries.len() + self.waiting.len() + usize::from(self.next.is_some()) + self.lane.running()
     }
 
-    /// How many more records may be taken in: under `at_most_once` they are committed first, and a crash loses them.
+    /// How many more records may be taken in: under `at_most_once` they are committed first, and a crash loses them. So
+    /// none are while nothing is to begin.
     pub(super) fn room_ahead(&self) -> usize {
-        self.consumer.ahead.map_or(usize::MAX, |ahead| ahead.saturating_sub(self.taken_in()))
+        match self.consumer.ahead {
+            None => usize::MAX,
+            Some(_) if self.session.is_quiet() && self.shared.order() == Order::Run => 0,
+            Some(ahead) => ahead.saturating_sub(self.taken_in()),
+        }
     }
 
     /// An attempt has failed, and there is no other.

@@ -134,11 +134,14 @@ impl Running {
         }
     }
 
-    pub(super) fn revoke(&mut self, partitions: Vec<TopicPartition>, lost: bool) {
+    pub(super) fn revoke(&mut self, mut partitions: Vec<TopicPartition>, lost: bool) {
         self.group.watch.set_phase(Phase::Rebalancing);
         // An assignment that was not yet taken up is void.
         self.assignment = None;
-        self.moves.retain(|partition| !partitions.contains(partition));
+        // What is between two positions is not assigned, and the client refuses to let go what it does not have.
+        let is_revoked = |partition: &mut TopicPartition| partitions.contains(partition);
+        let between: Vec<_> = self.moves.extract_if(.., is_revoked).collect();
+        partitions.retain(|partition| !between.contains(partition));
         let order = if lost { Order::Lose } else { Order::Drain };
         for partition in &partitions {
             if let Some(lane) = self.lanes.get(partition) {

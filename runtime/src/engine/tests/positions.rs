@@ -131,10 +131,16 @@ fn a_position_that_is_lost_in_mid_run_is_followed_at_once() {
     stall.source.forget_before(40);
     (10..60).for_each(|number| stall.source.send(&format!("k{number}"), &number.to_string()));
     stall.until("all that is there", |stall| stall.source.commit() == Some((60, None)));
+    // A second time, with nothing left to do.
+    stall.source.forget_before(80);
+    (60..100).for_each(|number| stall.source.send(&format!("k{number}"), &number.to_string()));
+    stall.until("all that is there then", |stall| stall.source.commit() == Some((100, None)));
     running.join();
-    let expected: BTreeMap<u64, u32> = once(0..10).into_iter().chain(once(40..60)).collect();
+    let parts = [once(0..10), once(40..60), once(80..100)];
+    let expected: BTreeMap<u64, u32> = parts.into_iter().flatten().collect();
     assert_eq!(stall.handled(), expected, "what was read is done, and what is there");
     assert_eq!(stall.noted("from: Some(10), to: 40, passed: 30"), 1);
+    assert_eq!(stall.noted("from: Some(60), to: 80, passed: 20"), 1);
 }
 
 /// If this fails, `lost_position: fail` moves by itself, or health does not say that a partition waits.
