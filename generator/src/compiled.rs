@@ -67,8 +67,6 @@ fn part(part: &PartRef) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
     use karafka::topology::Topology;
 
     use super::*;

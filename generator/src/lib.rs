@@ -3,6 +3,7 @@
 pub mod compiled;
 pub mod diagnostic;
 pub mod manifest;
+pub mod memory;
 pub mod model;
 pub mod names;
 pub mod plan;

@@ -389,6 +389,45 @@ fn ctrl_c_at_any_moment_leaves_all_or_nothing() {
     }
 }
 
+/// If this fails, Ctrl-C in the middle of `karafka generate` leaves an app half changed, or a script goes on with it.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_while_files_are_written_takes_all_of_them_back() {
+    use std::{thread, time::Duration};
+    let manifest = |topics: usize| {
+        let topics: String = (0..topics).map(|n| format!("  t{n}: {{ controller: C{n}Controller }}\n")).collect();
+        format!("app: many\ntopics:\n{topics}")
+    };
+    // Now and then the signal comes too late; then the next app has its turn.
+    let interrupted = (0..20).any(|_| {
+        let folder = folder();
+        let root = folder.path();
+        fs::write(root.join("karafka.yml"), manifest(10)).unwrap();
+        calls(root, &["generate", "-q"], 0);
+        fs::write(root.join("karafka.yml"), manifest(500)).unwrap();
+        let before = everything(root);
+        let mut child = karafka(root, &["generate"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        // It is there from before the first change until after the last.
+        while !root.join(".karafka/journal").exists() {
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            thread::sleep(Duration::from_micros(200));
+        }
+        Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        if output.status.success() {
+            return false;
+        }
+        assert_eq!(output.status.code(), Some(130), "{output:?}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "interrupted; nothing was changed\n");
+        assert_eq!(everything(root), before);
+        assert!(!root.join(".karafka").exists(), "the room of the journal is left behind");
+        true
+    });
+    assert!(interrupted, "no signal came while files were written, so nothing was tried");
+}
+
 /// If this fails, a manifest that another command makes has to lie on the disk first.
 #[test]
 fn a_manifest_comes_from_standard_input() {

@@ -186,3 +186,49 @@ fn help_teaches() {
         snapshot(&format!("command_help_{command}"), &run(app.path(), &[command, "--help"]));
     }
 }
+
+/// The help of `karafka`, of one of its commands, or of a part that it adds.
+fn help(words: &[&str]) -> String {
+    let output = karafka(Path::new("."), &[words, &["--help"]].concat()).output().unwrap();
+    assert!(output.status.success(), "karafka {} --help: {output:?}", words.join(" "));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The commands that a help lists.
+fn listed(help: &str) -> Vec<&str> {
+    let section = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+    let lines = section.lines().take_while(|line| !line.is_empty());
+    lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|word| !word.is_empty()).collect()
+}
+
+/// If this fails, a command is found by nobody who reads, or the README teaches a command or a flag that is not there.
+#[test]
+fn what_is_documented_is_there_and_the_other_way_round() {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut documents = fs::read_to_string(checkout.join("README.md")).unwrap();
+    for document in fs::read_dir(checkout.join("docs")).unwrap() {
+        documents.push_str(&fs::read_to_string(document.unwrap().path()).unwrap());
+    }
+    let root = help(&[]);
+    let commands = listed(&root);
+    assert!(commands.len() > 5, "{commands:?}");
+    for command in &commands {
+        assert!(documents.contains(&format!("karafka {command}")), "`karafka {command}` stands in no document");
+    }
+    let parts_help = help(&["generate"]);
+    let parts = listed(&parts_help);
+    let calls = documents.replace("cargo run --release -- ", "karafka ");
+    let mut flags = 0;
+    for call in calls.split("karafka ").skip(1).map(|rest| rest.split(['`', '\n', '#']).next().unwrap()) {
+        let mut words = call.split_whitespace();
+        let Some(command) = words.next().filter(|word| commands.contains(word)) else { continue };
+        let part = words.next().filter(|word| command == "generate" && parts.contains(word));
+        let help = help(&[Some(command), part].into_iter().flatten().collect::<Vec<_>>());
+        for flag in call.split_whitespace().filter(|word| word.starts_with("--")) {
+            flags += 1;
+            let is_there = help.split([' ', '\n', ',']).any(|word| word == flag);
+            assert!(is_there, "`karafka {}` has no `{flag}`", call.trim());
+        }
+    }
+    assert!(flags > 2, "only {flags} flags were looked at");
+}

@@ -94,7 +94,7 @@ fn rustfmt_leaves_names_of_any_length_as_they_are() {
             "  M{word}: {{ f{word}: string, g{word}?: [{{ string: M{word} }}], H{word}: a | b{word} }}\n"
         ));
         topics.push_str(&format!(
-            "  t{word}: {{ message: M{word}, key: f{word}, controller: C::N{word}Controller, parser: P{word}, emits: [t{word}_out], tombstones: deliver }}\n  t{word}_out: {{ message: M{word}, key: f{word} }}\n  c{word}: {{ consumers: [{{ controller: D::N{word}Controller }}, {{ group: g{word}, controller: E::N{word}Controller }}] }}\n"
+            "  t{word}: {{ message: M{word}, key: f{word}, controller: C::N{word}Controller, parser: P{word}, emits: [t{word}_out], tombstones: deliver, dead_letter: \"{{topic}}.dead\" }}\n  t{word}_out: {{ message: M{word}, key: f{word} }}\n  c{word}: {{ consumers: [{{ controller: D::N{word}Controller }}, {{ group: g{word}, controller: E::N{word}Controller, dead_letter: g{word}.dead }}] }}\n"
         ));
     }
     assert_eq!(rustfmt_changes(&rendered(&(messages + &topics))), "");

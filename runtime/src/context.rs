@@ -25,11 +25,22 @@ pub struct Context<C: Routed> {
     pub(crate) emitted: AtomicU32,
     /// The span of this attempt, where the record came with a trace.
     pub(crate) trace: Option<Box<TraceContext>>,
+    /// What a simulation lets happen in the place of this attempt.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) act: std::sync::Mutex<Option<crate::testing::Act>>,
 }
 
 impl<C: Routed> Context<C> {
     pub(crate) fn new(app: Arc<AppShared<C::State>>, scope: EmitScope) -> Self {
-        Self { app, scope, attempt: 1, emitted: AtomicU32::new(0), trace: None }
+        Self {
+            app,
+            scope,
+            attempt: 1,
+            emitted: AtomicU32::new(0),
+            trace: None,
+            #[cfg(any(test, feature = "testing"))]
+            act: std::sync::Mutex::default(),
+        }
     }
 
     /// The app's state, as `src/state.rs` built it.

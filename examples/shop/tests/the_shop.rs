@@ -1,6 +1,9 @@
 //! An order's way through the shop, from one controller to the next.
 
-use karafka::testing::{Harness, Outcome};
+use karafka::{
+    dead_letter::header,
+    testing::{Harness, Outcome, Simulation},
+};
 
 use shop::{
     generated::{app, messages::NoticeAbout},
@@ -11,6 +14,11 @@ const ORDER: &str = "3f2c8f6e-5a57-4c9e-9d0c-6f1f6c1d8a11";
 
 async fn harness() -> Harness<State> {
     Harness::new(app(), State::build().await.expect("the state is built"))
+}
+
+/// The whole shop, with every group, on a Kafka in the process; time is virtual.
+async fn open() -> Simulation<State> {
+    Simulation::new(app(), State::build().await.expect("the state is built"))
 }
 
 fn order(lines: &str) -> String {
@@ -92,4 +100,50 @@ async fn an_empty_basket_is_skipped() {
     let harness = harness().await;
     let outcome = harness.consume("orders", order("")).await;
     assert!(outcome.emitted("reservations").is_empty(), "{outcome}");
+}
+
+const TEA: &str = r#"{ "sku": "tea", "quantity": 2, "price": "9.95" }"#;
+
+/// If this fails, a bank that is away for a moment costs the shop an order.
+#[tokio::test]
+async fn a_payment_is_tried_again_until_the_bank_answers() {
+    let run = open().await;
+    run.fail("payments", 4, "the bank is away");
+    run.send("orders", order(TEA));
+    run.settle().await;
+    assert!(run.dead_letters("payments").is_empty());
+    assert_eq!(run.state().told()[0].about, NoticeAbout::Shipped);
+}
+
+/// If this fails, a payment that fails for good holds up the others, or nobody can find it.
+#[tokio::test]
+async fn a_payment_that_fails_for_good_goes_to_the_dead_letter_topic() {
+    let run = open().await;
+    run.fail_always("payments", "card declined");
+    run.send("orders", order(TEA));
+    run.settle().await;
+    let letters = run.dead_letters("payments");
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].key(), Some(ORDER.as_bytes()));
+    assert_eq!(letters[0].header(header::ATTEMPTS), Some(&b"5"[..]));
+    assert_eq!(run.lag("payments"), 0);
+    assert!(run.state().told().is_empty());
+}
+
+/// If this fails, a crash between two steps loses an order, or takes its goods out of the stock twice.
+#[tokio::test]
+async fn an_order_survives_a_crash_at_each_step() {
+    for topic in ["reservations", "payments", "shipments", "notices"] {
+        let run = open().await;
+        run.send("orders", order(TEA));
+        // What was emitted is in Kafka; that its cause is done is not committed yet.
+        run.until(|run| !run.emitted(topic).is_empty()).await;
+        run.crash().await;
+        run.start();
+        run.settle().await;
+        assert_eq!(run.state().stock("tea"), 98, "crashed after {topic}");
+        let told = run.state().told();
+        assert_eq!(told.len(), 1, "crashed after {topic}: {told:?}");
+        assert_eq!(told[0].about, NoticeAbout::Shipped);
+    }
 }

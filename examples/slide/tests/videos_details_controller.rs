@@ -1,6 +1,6 @@
 //! What `Videos::DetailsController` does with a message.
 
-use karafka::testing::Harness;
+use karafka::testing::{Harness, Simulation};
 
 use myapp::{frames, generated::app, state::State};
 
@@ -26,6 +26,19 @@ async fn details_of_an_unknown_video_are_not_done() {
     let harness = Harness::new(app(), State::build().await.expect("the state is built"));
     let outcome = harness.consume("incoming_messages", details()).await;
     assert!(!outcome.is_done(), "{outcome}");
+}
+
+/// If this fails, they are tried again, and still lost.
+#[tokio::test]
+async fn details_wait_for_their_video() {
+    let run = Simulation::new(app(), State::build().await.expect("the state is built"));
+    let details = run.send("incoming_messages", details());
+    run.until(|run| run.attempts(&details) == 3).await;
+    assert_eq!(run.lag("incoming_messages"), 1);
+    run.state().set_title("v-1", "Cats");
+    run.settle().await;
+    assert!(run.is_done(&details), "{}", run.history(&details));
+    assert_eq!(run.state().title("v-1").as_deref(), Some("Cats, again"));
 }
 
 /// If this fails, a broken record passes for a message.

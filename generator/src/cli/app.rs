@@ -3,14 +3,16 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    thread,
 };
 
 use anyhow::{Context, bail};
 use karafka_generator::{
-    compile,
+    Compiled, compile,
     diagnostic::{Diagnostic, Severity},
+    memory,
     model::Model,
-    plan,
+    plan::{self, Tree, TreeError},
     source::Source,
 };
 
@@ -18,6 +20,9 @@ use super::{Shell, WrongCall, shell::Tone};
 
 /// The file that makes a folder an app.
 pub(crate) const MANIFEST: &str = "karafka.yml";
+
+/// About what the model of a large manifest takes.
+pub(crate) const MEMORY: usize = 15 << 20;
 
 /// An app on the disk.
 #[derive(Debug)]
@@ -52,6 +57,19 @@ impl App {
         Ok(Source::new(MANIFEST, read_text(&self.root.join(MANIFEST))?))
     }
 
+    /// The resolved manifest, and the app's folders, which are read meanwhile.
+    pub(crate) fn compile(&self, source: &Source) -> (Compiled, Result<Tree, TreeError>) {
+        memory::take(MEMORY);
+        thread::scope(|scope| {
+            let tree = scope.spawn(|| {
+                memory::take(MEMORY / 4);
+                Tree::read(&self.root)
+            });
+            let compiled = compile(source);
+            (compiled, tree.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    }
+
     /// The resolved app; `None` when the manifest has errors. What was found in it goes to standard error.
     pub(crate) fn model(&self, shell: &Shell) -> anyhow::Result<Option<Model>> {
         Ok(model(&self.source(shell)?, shell))
@@ -60,7 +78,12 @@ impl App {
 
 /// The resolved app of a manifest; `None` when it has errors. What was found in it goes to standard error.
 pub(crate) fn model(source: &Source, shell: &Shell) -> Option<Model> {
-    let compiled = compile(source);
+    right(compile(source), source, shell)
+}
+
+/// The resolved app of a manifest that was compiled; `None` when it has errors. What was found in it goes to standard
+/// error.
+pub(crate) fn right(compiled: Compiled, source: &Source, shell: &Shell) -> Option<Model> {
     shell.err(&shell.diagnostics(source, &compiled.diagnostics, shell.color_err()));
     if compiled.model.is_none() {
         let errors = count(errors(&compiled.diagnostics), "error");

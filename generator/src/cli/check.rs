@@ -3,8 +3,7 @@
 use std::{fs, mem::ManuallyDrop};
 
 use karafka_generator::{
-    compile,
-    plan::{Entry, Options, Plan, Tree, lacks_feature},
+    plan::{Entry, Options, Plan, lacks_feature},
     render::Renderer,
 };
 
@@ -36,7 +35,7 @@ const GLANCE: usize = 12;
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let app = App::find(shell)?;
     let source = app.source(shell)?;
-    let mut compiled = compile(&source);
+    let (mut compiled, tree) = app.compile(&source);
     if let Ok(cargo) = fs::read_to_string(app.root.join("Cargo.toml")) {
         let missing = compiled.features.into_iter().filter(|(feature, _)| lacks_feature(&cargo, feature));
         compiled.diagnostics.extend(missing.map(|(_, warning)| warning));
@@ -48,7 +47,7 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         return Ok(Exit::Wrong);
     };
     // The process is about to end, and the system takes its memory back faster than we could.
-    let (model, tree) = (ManuallyDrop::new(model), ManuallyDrop::new(Tree::read(&app.root)?));
+    let (model, tree) = (ManuallyDrop::new(model), ManuallyDrop::new(tree?));
     if tree.entry("Cargo.toml").is_none() && tree.entry("src") != Some(Entry::Folder) {
         shell.summary(&format!("the manifest of `{}` is right; there is no crate beside it", model.app));
         return Ok(Exit::Done);

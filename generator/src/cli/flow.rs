@@ -1,9 +1,6 @@
 //! `karafka flow`: what goes where.
 
-use karafka::topology::Topology;
-use karafka_generator::compiled::compiled_in;
-
-use super::{App, Exit, Shell};
+use super::{Exit, Shell, topology};
 
 /// Show what goes where: topic ⇒ controller ⇒ topics that it emits to.
 #[derive(Debug, clap::Args)]
@@ -27,14 +24,10 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
-    let Some(model) = App::find(shell)?.model(shell)? else { return Ok(Exit::Wrong) };
-    let topology = Topology::from(compiled_in(&model, "", ""));
-    let text = match args.format {
+    topology::show(shell, |topology| match args.format {
         Format::Text => topology.flow_text(),
         Format::Mermaid => topology.flow_mermaid(),
         Format::Dot => topology.flow_dot(),
         Format::Json => topology.flow_json(),
-    };
-    shell.out(&text)?;
-    Ok(Exit::Done)
+    })
 }

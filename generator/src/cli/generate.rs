@@ -63,11 +63,12 @@ Example:
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let app = App::find(shell)?;
     let source = app.source(shell)?;
-    let Some(model) = app::model(&source, shell) else { return Ok(Exit::Wrong) };
+    let (compiled, tree) = app.compile(&source);
+    let Some(model) = app::right(compiled, &source, shell) else { return Ok(Exit::Wrong) };
     // The process is about to end, and the system takes its memory back faster than we could.
-    let model = ManuallyDrop::new(model);
+    let (model, tree) = (ManuallyDrop::new(model), ManuallyDrop::new(tree?));
     let Some(part) = &args.part else {
-        let (exit, plan) = bring_in_step(shell, &app, &model, Vec::new(), &args.runtime, args.mode)?;
+        let (exit, plan) = bring_in_step(shell, (&app, &tree), &model, Vec::new(), &args.runtime, args.mode)?;
         if exit == Exit::Done && plan.is_in_step() {
             shell.summary(&format!("`{}` is in step", model.app));
         }
@@ -78,7 +79,7 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let edited = Source::new(MANIFEST, text);
     let Some(model) = app::model(&edited, shell) else { return Ok(Exit::Wrong) };
     let edit = Edit { path: MANIFEST.to_owned(), before: Some(source.text), after: edited.text };
-    let (exit, _) = bring_in_step(shell, &app, &model, vec![edit], &args.runtime, args.mode)?;
+    let (exit, _) = bring_in_step(shell, (&app, &tree), &model, vec![edit], &args.runtime, args.mode)?;
     if exit == Exit::Done && !args.mode.dry_run {
         shell.next(&next);
     }
@@ -102,15 +103,14 @@ impl Part {
 /// Makes the crate what `model` says, and `edits` with it.
 fn bring_in_step(
     shell: &Shell,
-    app: &App,
+    (app, tree): (&App, &Tree),
     model: &Model,
     edits: Vec<Edit>,
     runtime: &Runtime,
     mode: Mode,
 ) -> anyhow::Result<(Exit, ManuallyDrop<Plan>)> {
     let renderer = Renderer::new(model, runtime.dependency(&app.root)?);
-    let tree = ManuallyDrop::new(Tree::read(&app.root)?);
-    let plan = ManuallyDrop::new(Plan::new(model, &renderer, &tree, edits, mode.options()));
+    let plan = ManuallyDrop::new(Plan::new(model, &renderer, tree, edits, mode.options()));
     let exit = files::carry_out(shell, &app.root, &plan, mode)?;
     Ok((exit, plan))
 }

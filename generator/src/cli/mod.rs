@@ -20,6 +20,7 @@ mod runtime;
 mod send;
 mod server;
 mod shell;
+mod topology;
 
 use std::{io, path::PathBuf, process::ExitCode};
 
@@ -108,7 +109,7 @@ pub(crate) struct Common {
     )]
     pub(crate) color: Color,
 
-    /// How mistakes in the manifest are shown
+    /// How mistakes in the manifest are shown; `full` shows the first hundred, the others all
     #[arg(
         long,
         global = true,

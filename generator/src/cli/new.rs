@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use karafka_generator::{
-    names,
+    memory, names,
     plan::{Edit, Options, Plan, Tree},
     render::{Renderer, starter_manifest},
     source::Source,
@@ -52,6 +52,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
+    memory::take(app::MEMORY);
     let root = &args.folder;
     let name = folder_name(root)?;
     app::recover(root, shell)?;

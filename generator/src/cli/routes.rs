@@ -1,9 +1,6 @@
 //! `karafka routes`: who consumes what.
 
-use karafka::topology::Topology;
-use karafka_generator::compiled::compiled_in;
-
-use super::{App, Exit, Shell};
+use super::{Exit, Shell, topology};
 
 /// List who consumes what, a row a consumer, in alphabetical order.
 #[derive(Debug, clap::Args)]
@@ -24,12 +21,8 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
-    let Some(model) = App::find(shell)?.model(shell)? else { return Ok(Exit::Wrong) };
-    let topology = Topology::from(compiled_in(&model, "", ""));
-    let text = match args.format {
+    topology::show(shell, |topology| match args.format {
         Format::Text => topology.routes_text(),
         Format::Json => topology.routes_json(),
-    };
-    shell.out(&text)?;
-    Ok(Exit::Done)
+    })
 }

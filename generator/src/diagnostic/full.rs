@@ -12,11 +12,16 @@ const AROUND: usize = 50;
 /// Places at most this many lines apart are shown in one piece.
 const NEAR: usize = 6;
 
-/// Renders each diagnostic, with an empty line after it.
+/// More than these nobody reads before mending what they have seen.
+pub(super) const MOST: usize = 100;
+
+/// Renders each diagnostic, with an empty line after it; of very many the first, errors before warnings, and how many
+/// more there are.
 pub(super) fn render(source: &Source, lines: &Lines<'_>, diagnostics: &[Diagnostic], color: bool, out: &mut String) {
     // Long lines are cut here, in view of the place: the renderer's own limit is out of the way.
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(4 * LONG_LINE);
-    for diagnostic in diagnostics {
+    let (shown, left) = first(diagnostics);
+    for diagnostic in shown {
         let excerpts = excerpts(source, lines, diagnostic);
         let moved: Vec<_> = excerpts.iter().filter_map(|excerpt| excerpt.moved(source)).collect();
         let mut text = renderer.render(&report(source, lines, diagnostic, excerpts));
@@ -29,6 +34,48 @@ pub(super) fn render(source: &Source, lines: &Lines<'_>, diagnostics: &[Diagnost
         }
         out.push('\n');
     }
+    if !left.is_empty() {
+        out.push_str(&format!("… and {}; mend these first\n\n", counted(&left)));
+    }
+}
+
+/// Those that are shown, in their order, and those that are not.
+fn first(diagnostics: &[Diagnostic]) -> (Vec<&Diagnostic>, Vec<&Diagnostic>) {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let (mut errors, mut warnings) = (errors.min(MOST), MOST.saturating_sub(errors));
+    diagnostics.iter().partition(|diagnostic| {
+        let room = match diagnostic.severity {
+            Severity::Error => &mut errors,
+            Severity::Warning => &mut warnings,
+        };
+        let fits = *room > 0;
+        *room -= usize::from(fits);
+        fits
+    })
+}
+
+/// `9,900 more errors and 1 more warning`
+fn counted(diagnostics: &[&Diagnostic]) -> String {
+    let words = [Severity::Error, Severity::Warning].map(|severity| {
+        let number = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+        let plural = if number == 1 { "" } else { "s" };
+        (number > 0).then(|| format!("{} more {}{plural}", grouped(number), severity.as_str()))
+    });
+    let words: Vec<String> = words.into_iter().flatten().collect();
+    words.join(" and ")
+}
+
+/// `9,900`
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 fn report<'a>(

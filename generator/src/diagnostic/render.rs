@@ -10,7 +10,7 @@ use crate::source::{Lines, Source};
 /// How diagnostics are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// For a person: the line, the place in it, what to write instead.
+    /// For a person: the line, the place in it, what to write instead. Of very many only the first are shown.
     #[default]
     Full,
     /// One line each: `karafka.yml:7:5: error[unknown-key]: …`.
@@ -26,8 +26,11 @@ pub enum Format {
 /// Only [`Format::Full`] has colours. Takes time in proportion to the text and to the diagnostics, not to their product.
 #[must_use]
 pub fn render(source: &Source, diagnostics: &[Diagnostic], format: Format, color: bool) -> String {
-    let lines = source.lines();
     let mut out = String::new();
+    if diagnostics.is_empty() {
+        return out;
+    }
+    let lines = source.lines();
     match format {
         Format::Full => full::render(source, &lines, diagnostics, color, &mut out),
         Format::Concise => diagnostics.iter().for_each(|diagnostic| concise(source, &lines, diagnostic, &mut out)),
@@ -122,7 +125,6 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
     use crate::source::Span;
@@ -166,6 +168,26 @@ help: did you mean `controller`?
 
 ",
         );
+    }
+
+    /// If this fails, ten thousand mistakes roll through a person's terminal, or warnings hide the errors behind them.
+    #[test]
+    fn full_shows_the_first_hundred_and_counts_the_others() {
+        let source = Source::new("karafka.yml", TEXT);
+        let warning = Diagnostic::warning("a", Span::new(0, 3), "w");
+        let shown = |diagnostics: &[Diagnostic]| render(&source, diagnostics, Format::Full, false);
+        let errors = |number: usize| vec![unknown_key(); number];
+
+        let all = shown(&errors(100));
+        assert_eq!((all.matches("error[").count(), all.contains("more")), (100, false));
+        let one_more = shown(&errors(101));
+        assert!(one_more.ends_with("\n\n… and 1 more error; mend these first\n\n"), "{one_more}");
+        let many = shown(&[vec![warning.clone(); 2], errors(10_000)].concat());
+        assert_eq!((many.matches("error[").count(), many.matches("warning[").count()), (100, 0));
+        assert!(many.ends_with("… and 9,900 more errors and 2 more warnings; mend these first\n\n"), "{many}");
+        let mixed = shown(&[vec![warning; 200], errors(99)].concat());
+        assert_eq!((mixed.matches("error[").count(), mixed.matches("warning[").count()), (99, 1));
+        assert!(mixed.starts_with("warning[") && mixed.contains("… and 199 more warnings"), "{mixed}");
     }
 
     /// If this fails, an editor that reads one line a mistake loses one.

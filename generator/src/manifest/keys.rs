@@ -482,7 +482,6 @@ fn one_typo(wanted: &str, other: &str) -> f64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
 

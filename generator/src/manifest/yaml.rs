@@ -7,14 +7,11 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 
-use super::yaml_errors;
+use super::yaml_errors::{self, MAX_DEPTH};
 use crate::{
     diagnostic::{Diagnostic, codes, quote},
     source::{Source, Span, Spanned},
 };
-
-/// How deep brackets and indentation may be nested.
-pub(super) const MAX_DEPTH: usize = 64;
 
 /// How many nodes aliases may repeat in all.
 pub(super) const MAX_REPEATED: usize = 200_000;
@@ -137,6 +134,42 @@ struct Frame {
     mapping: bool,
 }
 
+/// The entries of a mapping so far.
+#[derive(Debug)]
+struct Entries {
+    list: Vec<Entry>,
+    /// Where each key of a long list stands; the few of a short one are sooner compared than hashed.
+    places: HashMap<String, Span>,
+}
+
+/// Up to here a list is short.
+const SHORT: usize = 16;
+
+impl Entries {
+    fn with_capacity(capacity: usize) -> Self {
+        Self { list: Vec::with_capacity(capacity), places: HashMap::new() }
+    }
+
+    /// Where the key stands already.
+    fn place(&self, key: &str) -> Option<Span> {
+        match self.list.len() <= SHORT {
+            true => self.list.iter().find(|entry| entry.key.value.text == key).map(|entry| entry.key.span),
+            false => self.places.get(key).copied(),
+        }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if self.list.len() == SHORT {
+            let known = self.list.iter().map(|entry| (entry.key.value.text.clone(), entry.key.span));
+            self.places = known.collect();
+        }
+        if self.list.len() >= SHORT {
+            self.places.insert(entry.key.value.text.clone(), entry.key.span);
+        }
+        self.list.push(entry);
+    }
+}
+
 #[derive(Debug, Default)]
 struct Builder {
     stack: Vec<Frame>,
@@ -253,8 +286,7 @@ impl Builder {
 
     /// Keys and values by turns as entries: keys are texts, each stands once, `<<` is merged.
     fn entries(&mut self, children: Vec<Node>) -> Vec<Entry> {
-        let mut entries = Vec::with_capacity(children.len() / 2);
-        let mut places: HashMap<String, Span> = HashMap::with_capacity(children.len() / 2);
+        let mut entries = Entries::with_capacity(children.len() / 2);
         let mut merged = Vec::new();
         let mut children = children.into_iter();
         while let (Some(key), Some(value)) = (children.next(), children.next()) {
@@ -268,7 +300,7 @@ impl Builder {
             let key = Spanned::new(scalar, key.span);
             if key.value.text == "<<" && !key.value.quoted {
                 merged.push(value);
-            } else if let Some(&first) = places.get(&key.value.text) {
+            } else if let Some(first) = entries.place(&key.value.text) {
                 self.diagnostics.push(
                     Diagnostic::error(
                         codes::DUPLICATE_KEY,
@@ -280,30 +312,28 @@ impl Builder {
                     .help("keep one of them, or give one another name"),
                 );
             } else {
-                places.insert(key.value.text.clone(), key.span);
                 entries.push(Entry { key, value });
             }
         }
         for value in merged {
-            self.merge(value, &mut entries, &mut places);
+            self.merge(value, &mut entries);
         }
-        entries
+        entries.list
     }
 
     /// Adds what `<<: *name` or `<<: [*a, *b]` brings: keys that are there already win.
-    fn merge(&mut self, value: Node, entries: &mut Vec<Entry>, places: &mut HashMap<String, Span>) {
+    fn merge(&mut self, value: Node, entries: &mut Entries) {
         match value.value {
             Value::Mapping { entries: brought, .. } => {
                 for entry in brought {
-                    if !places.contains_key(&entry.key.value.text) {
-                        places.insert(entry.key.value.text.clone(), entry.key.span);
+                    if entries.place(&entry.key.value.text).is_none() {
                         entries.push(entry);
                     }
                 }
             }
             Value::Sequence { items, .. } if items.iter().all(|item| item.entries().is_some()) => {
                 for item in items {
-                    self.merge(item, entries, places);
+                    self.merge(item, entries);
                 }
             }
             Value::Scalar(_) | Value::Sequence { .. } => self.diagnostics.push(

@@ -2,15 +2,20 @@
 
 use granit_parser::{ErrorKind, ScanError};
 
-use super::yaml::MAX_DEPTH;
 use crate::{
     diagnostic::{Diagnostic, codes, quote},
     source::{Source, Span, floor_char_boundary},
 };
 
+/// How deep brackets and indentation may be nested.
+pub(super) const MAX_DEPTH: usize = 64;
+
 /// The first character that a manifest cannot hold: YAML's parser would take a NUL for the end of the text, and
 /// quietly leave out what follows.
 pub(super) fn forbidden_character(source: &Source) -> Option<Diagnostic> {
+    if source.text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')) {
+        return None;
+    }
     let (at, character) = source.text.char_indices().find(|&(at, character)| match character {
         '\t' | '\n' | '\r' | '\u{85}' => false,
         '\u{feff}' => at > 0,

@@ -1,5 +1,7 @@
 //! What resolving finds wrong, and the words that all of it shares.
 
+use std::cell::OnceCell;
+
 use crate::{
     diagnostic::{Diagnostic, Severity, codes},
     manifest::{Text, keys::nearest},
@@ -15,14 +17,15 @@ const COMPARISONS: usize = 50_000;
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     source: &'a Source,
-    lines: Lines<'a>,
+    /// Most manifests are right, and need no place looked up.
+    lines: OnceCell<Lines<'a>>,
     diagnostics: Vec<Diagnostic>,
     comparisons_left: usize,
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
-        Self { source, lines: source.lines(), diagnostics: Vec::new(), comparisons_left: COMPARISONS }
+        Self { source, lines: OnceCell::new(), diagnostics: Vec::new(), comparisons_left: COMPARISONS }
     }
 
     pub(super) fn add(&mut self, diagnostic: Diagnostic) {
@@ -41,7 +44,11 @@ impl<'a> Report<'a> {
 
     /// `line 21`, for a place that the words of a diagnostic name.
     pub(super) fn line(&self, span: Span) -> String {
-        format!("line {}", self.lines.line(span.start))
+        format!("line {}", self.lines().line(span.start))
+    }
+
+    fn lines(&self) -> &Lines<'a> {
+        self.lines.get_or_init(|| self.source.lines())
     }
 
     /// Whether the manifest says exactly this at a place: not quoted, not escaped, not made by an alias.
@@ -51,7 +58,7 @@ impl<'a> Report<'a> {
 
     /// The text of the line that holds a place, up to that place; and where the line begins.
     pub(super) fn before(&self, span: Span) -> (&'a str, usize) {
-        let start = self.lines.span(self.lines.line(span.start)).start;
+        let start = self.lines().span(self.lines().line(span.start)).start;
         (self.source.text.get(start..span.start).unwrap_or_default(), start)
     }
 

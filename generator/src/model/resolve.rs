@@ -45,8 +45,8 @@ pub fn resolve(source: &Source, manifest: &Manifest) -> (Option<Model>, Vec<Diag
     }
     let mut messages = messages.types;
     messages.sort_by(|a, b| a.name.cmp(&b.name));
-    let topics = topics::finish(declared, &consumers);
-    let Consumers { controllers, workers, parsers, interchangers, consumers, .. } = consumers;
+    let Consumers { controllers, workers, parsers, interchangers, consumers, payloads, .. } = consumers;
+    let topics = topics::finish(declared, payloads);
     let model = Model {
         app: app.to_owned(),
         crate_name: names::crate_name(app),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Message, Scalar, Shape, Topic, Type, consumers::Consumers, messages, messages::Messages, report::Report};
+use super::{Message, Payload, Scalar, Shape, Topic, Type, messages, messages::Messages, report::Report};
 use crate::{
     diagnostic::{Diagnostic, codes},
     manifest::{self, Text},
@@ -58,12 +58,12 @@ pub(super) fn declare<'a>(
     Declared { topics, index }
 }
 
-/// The topics of the model, now that it is known what each carries.
-pub(super) fn finish(declared: Declared<'_>, consumers: &Consumers) -> Vec<Topic> {
+/// The topics of the model, now that it is known what each carries: `payloads` in the order of the file.
+pub(super) fn finish(declared: Declared<'_>, payloads: Vec<Payload>) -> Vec<Topic> {
     let mut topics: Vec<Topic> = declared
         .topics
         .into_iter()
-        .zip(&consumers.payloads)
+        .zip(payloads)
         .map(|(DeclaredTopic { written, rust_name }, payload)| {
             let setting = |key: &str, value: &Option<Text>| Some((key.to_owned(), value.as_ref()?.value.clone()));
             let settings = [setting("name", &written.name), setting("partitions", &written.partitions)];
@@ -71,7 +71,7 @@ pub(super) fn finish(declared: Declared<'_>, consumers: &Consumers) -> Vec<Topic
                 key: written.key.value.clone(),
                 rust_name,
                 name: written.name.as_ref().unwrap_or(&written.key).value.clone(),
-                payload: payload.clone(),
+                payload,
                 key_field: written.key_field.as_ref().map(|field| field.value.clone()),
                 settings: settings.into_iter().flatten().collect(),
             }

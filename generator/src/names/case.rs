@@ -9,17 +9,19 @@ use heck::{ToSnakeCase, ToUpperCamelCase};
 #[must_use]
 pub fn snake(text: &str) -> String {
     // Most fields are written so; this is what the rule makes of them too (held by `tests::snake_case_stays`).
-    let stays = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
-        && !text.starts_with('_')
-        && !text.ends_with('_')
-        && !text.contains("__");
+    let stays = is_small(text) && !text.starts_with('_') && !text.ends_with('_') && !text.contains("__");
     if stays { text.to_owned() } else { text.to_snake_case() }
 }
 
 /// `SendMessage` from `send-message`, `sendMessage` and `send_message`; the words are those of [`snake`].
 #[must_use]
 pub fn camel(text: &str) -> String {
-    text.to_upper_camel_case()
+    // Most topics are written so, and then only `_` ends a word (held by `tests::small_words_are_capitalized`).
+    if is_small(text) { join_capitalized(text) } else { text.to_upper_camel_case() }
+}
+
+fn is_small(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
 /// Capitals at the head of each part, the rest as it is: `HTTP_events` gives `HTTPEvents`. Repairs what was meant as

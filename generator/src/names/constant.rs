@@ -136,23 +136,28 @@ impl Constant {
     /// The path in Rust, such as `crate::controllers::videos::DetailsController`.
     #[must_use]
     pub fn rust_path(&self) -> String {
-        let mut path = format!("crate::{}", self.0.role.folder());
-        for module in &self.0.modules {
+        let mut path = String::with_capacity(96);
+        path.push_str("crate::");
+        path.push_str(self.0.role.folder());
+        for segment in self.0.modules.iter().chain([&self.0.type_name]) {
             path.push_str("::");
-            path.push_str(module);
+            path.push_str(segment);
         }
-        format!("{path}::{}", self.0.type_name)
+        path
     }
 
     /// The file, such as `src/controllers/videos/details_controller.rs`.
     #[must_use]
     pub fn file(&self) -> String {
-        let mut path = format!("src/{}", self.0.role.folder());
-        for module in &self.0.modules {
+        let mut path = String::with_capacity(96);
+        path.push_str("src/");
+        path.push_str(self.0.role.folder());
+        for segment in self.0.modules.iter().chain([&self.0.file_module]) {
             path.push('/');
-            path.push_str(module);
+            path.push_str(segment);
         }
-        format!("{path}/{}.rs", self.0.file_module)
+        path.push_str(".rs");
+        path
     }
 
     /// One word for the whole constant, such as `videos_details_controller`: the name of a controller's test.

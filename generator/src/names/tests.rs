@@ -1,7 +1,5 @@
 //! The tables of `cases.md`, each row a test, and what holds for any name.
 
-#![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
-
 use proptest::prelude::*;
 
 use super::{case::*, *};
@@ -134,6 +132,13 @@ proptest! {
     fn snake_case_stays(text in "[a-z0-9_]{0,12}") {
         use heck::ToSnakeCase;
         prop_assert_eq!(snake(&text), text.to_snake_case());
+    }
+
+    /// If this fails, a topic that is written in snake case gets another name in Rust.
+    #[test]
+    fn small_words_are_capitalized(text in "[a-z0-9_]{0,12}") {
+        use heck::ToUpperCamelCase;
+        prop_assert_eq!(camel(&text), text.to_upper_camel_case());
     }
 
     /// If this fails, a constant's path names another constant than the manifest does.

@@ -1,6 +1,6 @@
 //! `Cargo.toml` is the user's: only a dependency that is missing is added, and the rest stays byte for byte.
 
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
 
 use crate::render::Dependency;
 
@@ -8,10 +8,12 @@ use crate::render::Dependency;
 pub(super) fn with_dependencies(text: &str, runtime: &Dependency) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.to_string())?;
     let mut changed = false;
+    let testing = format!("karafka = {}", testing(&document).unwrap_or_else(|| runtime.testing_toml()));
     let runtime = format!("karafka = {}", runtime.toml());
     for (table, line) in [
         ("dependencies", runtime.as_str()),
         ("dependencies", "serde = { version = \"1\", features = [\"derive\"] }"),
+        ("dev-dependencies", testing.as_str()),
         ("dev-dependencies", "tokio = { version = \"1\", features = [\"macros\", \"rt\"] }"),
     ] {
         let parsed: DocumentMut = line.parse().map_err(|error: toml_edit::TomlError| error.to_string())?;
@@ -29,6 +31,24 @@ pub(super) fn with_dependencies(text: &str, runtime: &Dependency) -> Result<Stri
     Ok(if changed { document.to_string() } else { text.to_owned() })
 }
 
+/// The runtime from where the app has it already, with what the app's tests need.
+fn testing(document: &DocumentMut) -> Option<String> {
+    let mut runtime = match document.get("dependencies")?.get("karafka")?.clone().into_value().ok()? {
+        Value::InlineTable(table) => table,
+        Value::String(version) => [("version", version.into_value())].into_iter().collect(),
+        _ => return None,
+    };
+    // Of these the first has been said, and the others do not belong to tests.
+    ["features", "optional", "default-features"].iter().for_each(|key| drop(runtime.remove(key)));
+    // `karafka.workspace = true` has dots of its own.
+    let mut testing = toml_edit::InlineTable::new();
+    for (key, value) in runtime {
+        testing.insert(&key, value.decorated(" ", ""));
+    }
+    testing.insert("features", Value::Array(Array::from_iter(["testing"])).decorated(" ", " "));
+    Some(testing.to_string())
+}
+
 /// Whether `Cargo.toml` surely builds the runtime without this feature; a workspace may say more than can be seen here.
 #[must_use]
 pub fn lacks_feature(text: &str, feature: &str) -> bool {
@@ -44,8 +64,6 @@ pub fn lacks_feature(text: &str, feature: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
     use super::*;
 
     /// If this fails, an app without TLS is called right, or one with it is warned for ever.
@@ -69,11 +87,27 @@ mod tests {
         let runtime = Dependency::Version("0.1".into());
         let text = "[package]\nname = \"a\" # ours\n\n[dependencies]\nkarafka.workspace = true\n# keep\nserde = \"1\"\n\n\
                     [dev-dependencies]\ntokio = \"1\"\n";
-        assert_eq!(with_dependencies(text, &runtime).unwrap(), text);
+        let after = with_dependencies(text, &runtime).unwrap();
+        let testing = "karafka = { workspace = true, features = [\"testing\"] }\n";
+        assert_eq!(after, format!("{text}{testing}"), "the tests' feature, from where the app has the runtime");
+        assert_eq!(with_dependencies(&after, &runtime).unwrap(), after);
 
         let text = "[package]\nname = \"a\" # ours\n\n[dependencies]\nserde = \"1\" # keep\n";
         let after = with_dependencies(text, &runtime).unwrap();
         assert!(after.starts_with(text), "{after}");
-        assert!(after.contains("karafka = \"0.1\"") && after.contains("[dev-dependencies]\ntokio = {"), "{after}");
+        assert!(after.contains("karafka = \"0.1\""), "{after}");
+        let testing = "[dev-dependencies]\nkarafka = { version = \"0.1\", features = [\"testing\"] }\ntokio = {";
+        assert!(after.contains(testing), "{after}");
+
+        for (line, testing) in [
+            ("\"0.2\"", "{ version = \"0.2\", features = [\"testing\"] }"),
+            (
+                "{ path = \"../runtime\", features = [\"ssl\"], default-features = false }",
+                "{ path = \"../runtime\", features = [\"testing\"] }",
+            ),
+        ] {
+            let after = with_dependencies(&format!("[dependencies]\nkarafka = {line}\n"), &runtime).unwrap();
+            assert!(after.contains(&format!("[dev-dependencies]\nkarafka = {testing}\n")), "{after}");
+        }
     }
 }

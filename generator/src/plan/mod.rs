@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     model::Model,
-    render::{BANNER, FileKind, Layout, Renderer},
+    render::{BANNER, FileKind, Layout, Renderer, Wanted},
 };
 
 pub use apply::{ApplyError, apply, recover};
@@ -150,7 +150,7 @@ impl Plan {
     /// What brings `tree` in step with `model`, as `renderer` renders it, together with `edits`.
     #[must_use]
     pub fn new(model: &Model, renderer: &Renderer<'_>, tree: &Tree, edits: Vec<Edit>, options: Options) -> Self {
-        let mut planner = Planner { tree, options, old: Lock::of(tree), new: Lock::default(), plan: Self::default() };
+        let mut planner = Planner { tree, options, old: tree.lock(), new: Lock::default(), plan: Self::default() };
         planner.edits(edits);
         planner.groups(model);
         planner.wanted(model, renderer);
@@ -172,10 +172,33 @@ impl Plan {
     }
 }
 
+/// What becomes of a file that the app should have.
+#[derive(Debug)]
+enum Fate {
+    /// It cannot be written.
+    InTheWay(Problem),
+    /// It is rendered, and compared with what is there.
+    Generated,
+    /// It is rendered, and written once.
+    New,
+    /// What is missing in it is added.
+    Cargo,
+    /// It is there, and the user's.
+    Stays,
+    /// It was there once, and the user did without it.
+    NotWanted,
+}
+
+impl Fate {
+    fn is_rendered(&self) -> bool {
+        matches!(self, Self::Generated | Self::New)
+    }
+}
+
 struct Planner<'t> {
     tree: &'t Tree,
     options: Options,
-    old: Lock,
+    old: &'t Lock,
     new: Lock,
     plan: Plan,
 }
@@ -215,40 +238,51 @@ impl Planner<'_> {
 
     fn wanted(&mut self, model: &Model, renderer: &Renderer<'_>) {
         let layout = self.layout(&owned_parts(model));
-        let is_new = self.tree.text(LOCK).is_none();
         let files = renderer.wanted(&layout);
-        for wanted in files {
-            let path = wanted.path.as_str();
-            let is_test = path.starts_with("tests/");
-            if wanted.kind != FileKind::Generated && (is_test || is_part(path)) {
-                self.new.owned.insert(path.to_owned());
-            }
-            let entry = match self.tree.entry(path) {
-                Some(Entry::Folder | Entry::Other) => {
-                    self.plan.problems.push(Problem::NotAFile(path.to_owned()));
-                    continue;
-                }
-                entry => entry,
+        let fates: Vec<Fate> = files.iter().map(|wanted| self.fate(wanted)).collect();
+        let rendered: Vec<&Wanted<'_>> =
+            files.iter().zip(&fates).filter(|(_, fate)| fate.is_rendered()).map(|(wanted, _)| wanted).collect();
+        let texts = renderer.texts(&rendered, |wanted, text| {
+            let hash = match self.tree.bytes(&wanted.path) {
+                _ if wanted.kind != FileKind::Generated => None,
+                Some(bytes) if bytes == text.as_bytes() => self.tree.hash(&wanted.path).map(str::to_owned),
+                _ => Some(lock::hash(&text)),
             };
-            match (wanted.kind, entry) {
-                (FileKind::Generated, Some(Entry::Link)) => {
-                    self.plan.problems.push(Problem::Link(path.to_owned()));
-                }
-                (FileKind::Generated, _) => {
-                    let text = renderer.text(&wanted);
-                    self.generated(wanted.path, text);
-                }
-                (FileKind::Owned, Some(_)) if path == "Cargo.toml" => self.cargo(renderer),
-                (FileKind::Owned | FileKind::Optional, Some(_)) => {
-                    self.push(wanted.path, Action::Identical, None, None);
-                }
-                // Written once: who deleted it does not want it back.
-                (FileKind::Optional, None) if self.old.owned.contains(path) || !(is_test || is_new) => {}
-                (FileKind::Owned | FileKind::Optional, None) => {
-                    let text = renderer.text(&wanted);
-                    self.push(wanted.path, Action::Create, None, Some(text));
-                }
+            (text, hash)
+        });
+        let mut texts = texts.into_iter();
+        for (Wanted { path, kind, .. }, fate) in files.into_iter().zip(fates) {
+            if kind != FileKind::Generated && (is_test(&path) || is_part(&path)) {
+                self.new.owned.insert(path.clone());
             }
+            let text = if fate.is_rendered() { texts.next() } else { None };
+            match (fate, text) {
+                (Fate::InTheWay(problem), _) => self.plan.problems.push(problem),
+                (Fate::Cargo, _) => self.cargo(renderer),
+                (Fate::Stays, _) => self.push(path, Action::Identical, None, None),
+                (_, Some((text, Some(hash)))) => self.generated(path, text, hash),
+                (_, Some((text, None))) => self.push(path, Action::Create, None, Some(text)),
+                (_, None) => {}
+            }
+        }
+    }
+
+    /// What becomes of a file that the app should have, as far as that shows before its text is made.
+    fn fate(&self, wanted: &Wanted<'_>) -> Fate {
+        let path = wanted.path.as_str();
+        match (wanted.kind, self.tree.entry(path)) {
+            (_, Some(Entry::Folder | Entry::Other)) => Fate::InTheWay(Problem::NotAFile(path.to_owned())),
+            (FileKind::Generated, Some(Entry::Link)) => Fate::InTheWay(Problem::Link(path.to_owned())),
+            (FileKind::Generated, _) => Fate::Generated,
+            (FileKind::Owned, Some(_)) if path == "Cargo.toml" => Fate::Cargo,
+            (FileKind::Owned | FileKind::Optional, Some(_)) => Fate::Stays,
+            // Written once: who deleted it does not want it back.
+            (FileKind::Optional, None)
+                if self.old.owned.contains(path) || !is_test(path) && self.tree.text(LOCK).is_some() =>
+            {
+                Fate::NotWanted
+            }
+            (FileKind::Owned | FileKind::Optional, None) => Fate::New,
         }
     }
 
@@ -279,8 +313,7 @@ impl Planner<'_> {
         layout
     }
 
-    fn generated(&mut self, path: String, after: String) {
-        let hash = lock::hash(&after);
+    fn generated(&mut self, path: String, after: String, hash: String) {
         let (action, before) = match self.tree.bytes(&path) {
             None => (Action::Create, None),
             Some(bytes) if bytes == after.as_bytes() => (Action::Identical, None),
@@ -289,13 +322,18 @@ impl Planner<'_> {
                     self.plan.problems.push(Problem::NotUtf8(path));
                     return;
                 };
-                let untouched = self.old.has(&path, before);
+                let untouched = self.is_untouched(&path);
                 let action = if untouched || self.options.force { Action::Update } else { Action::Conflict };
                 (action, Some(before.to_owned()))
             }
         };
         self.new.generated.insert(path.clone(), BTreeSet::from([hash]));
         self.push(path, action, before, Some(after));
+    }
+
+    /// Whether a generated file is as it was generated.
+    fn is_untouched(&self, path: &str) -> bool {
+        self.tree.hash(path).is_some_and(|hash| self.old.has(path, hash))
     }
 
     fn cargo(&mut self, renderer: &Renderer<'_>) {
@@ -318,7 +356,7 @@ impl Planner<'_> {
         for path in pruned.into_iter().filter(|path| is_source(path)) {
             let Some(bytes) = self.tree.bytes(&path) else { continue };
             let before = String::from_utf8_lossy(bytes).into_owned();
-            let untouched = self.old.has(&path, &before);
+            let untouched = self.is_untouched(&path);
             let action = if untouched || self.options.force { Action::Remove } else { Action::Conflict };
             self.push(path, action, Some(before), None);
         }
@@ -375,6 +413,10 @@ fn owned_parts(model: &Model) -> BTreeSet<String> {
     files.extend(model.workers.iter().filter(|one| one.named).map(|one| one.constant.file()));
     files.extend(model.parsers.iter().chain(&model.interchangers).map(|one| one.constant.file()));
     files
+}
+
+fn is_test(path: &str) -> bool {
+    path.starts_with("tests/")
 }
 
 fn is_part(path: &str) -> bool {

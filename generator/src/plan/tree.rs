@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::LOCK;
+use super::{LOCK, Lock, lock};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,16 @@ pub enum Entry {
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
     entries: BTreeMap<String, Entry>,
-    contents: BTreeMap<String, Vec<u8>>,
+    contents: BTreeMap<String, Content>,
+    lock: Lock,
+}
+
+/// A file that plans compare.
+#[derive(Debug, Clone)]
+struct Content {
+    bytes: Vec<u8>,
+    /// As the lock file has it.
+    hash: String,
 }
 
 /// A folder or a file that cannot be read.
@@ -67,6 +76,7 @@ impl Tree {
                 tree.read_folder(root, folder, deep)?;
             }
         }
+        tree.lock = tree.text(LOCK).map(Lock::parse).unwrap_or_default();
         Ok(tree)
     }
 
@@ -96,7 +106,7 @@ impl Tree {
             if is_compared(&path) && matches!(entry, Entry::File | Entry::Link) {
                 let file = root.join(&path);
                 let bytes = fs::read(&file).map_err(|source| TreeError { path: file, source })?;
-                self.contents.insert(path.clone(), bytes);
+                self.contents.insert(path.clone(), Content { hash: lock::hash(&bytes), bytes });
             }
             self.entries.insert(path, entry);
         }
@@ -117,7 +127,18 @@ impl Tree {
     /// A file's bytes, if it is one that plans compare.
     #[must_use]
     pub fn bytes(&self, path: &str) -> Option<&[u8]> {
-        self.contents.get(path).map(Vec::as_slice)
+        self.contents.get(path).map(|content| content.bytes.as_slice())
+    }
+
+    /// The hash of a file's bytes, if it is one that plans compare.
+    pub(super) fn hash(&self, path: &str) -> Option<&str> {
+        self.contents.get(path).map(|content| content.hash.as_str())
+    }
+
+    /// What the lock file says.
+    #[must_use]
+    pub fn lock(&self) -> &Lock {
+        &self.lock
     }
 
     /// A file's text, if it is one that plans compare, and UTF-8.

@@ -26,6 +26,17 @@ impl Dependency {
             Self::Version(version) => escape::toml(version),
         }
     }
+
+    /// The same under `[dev-dependencies]`, with what an app's tests need.
+    #[must_use]
+    pub fn testing_toml(&self) -> String {
+        let source = match self {
+            Self::Path(path) => format!("path = {}", escape::toml(path)),
+            Self::Git(url) => format!("git = {}", escape::toml(url)),
+            Self::Version(version) => format!("version = {}", escape::toml(version)),
+        };
+        format!("{{ {source}, features = [\"testing\"] }}")
+    }
 }
 
 /// What the small files of an app need to know.
@@ -62,8 +73,10 @@ pub(super) fn cargo(templates: &Templates, model: &Model, dependency: &Dependenc
     struct View<'m> {
         app: &'m str,
         runtime: String,
+        testing: String,
     }
-    templates.fill("Cargo.toml", &View { app: &model.app, runtime: dependency.toml() })
+    let (runtime, testing) = (dependency.toml(), dependency.testing_toml());
+    templates.fill("Cargo.toml", &View { app: &model.app, runtime, testing })
 }
 
 /// The manifest of an app that was given none: one topic that is consumed, one that is sent to.

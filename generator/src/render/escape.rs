@@ -8,6 +8,9 @@ use std::fmt::Write;
 /// characters) is written as an escape, which is also what rustc and clippy ask for.
 #[must_use]
 pub fn literal(text: &str) -> String {
+    if is_simple(text) {
+        return between('"', text);
+    }
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
@@ -30,6 +33,9 @@ pub fn literal(text: &str) -> String {
 /// A basic string of TOML.
 #[must_use]
 pub fn toml(text: &str) -> String {
+    if is_simple(text) {
+        return between('"', text);
+    }
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
@@ -48,6 +54,9 @@ pub fn toml(text: &str) -> String {
 /// A text in backquotes for a doc comment: one line, nothing in it that Markdown or rustdoc would read.
 #[must_use]
 pub fn code(text: &str) -> String {
+    if is_simple(text) && !text.trim().is_empty() {
+        return between('`', text);
+    }
     let mut out = String::with_capacity(text.len() + 2);
     out.push('`');
     for c in text.chars() {
@@ -75,6 +84,19 @@ pub fn codes<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
         Some((only, [])) => only.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
     }
+}
+
+/// Whether every character stands for itself wherever texts go, as those of almost all names do.
+fn is_simple(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'`'))
+}
+
+fn between(quote: char, text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push(quote);
+    out.push_str(text);
+    out.push(quote);
+    out
 }
 
 fn is_plain(c: char) -> bool {

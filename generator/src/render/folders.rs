@@ -95,6 +95,13 @@ fn constants(model: &Model) -> impl Iterator<Item = &Constant> {
 
 /// Adds a file that was found, unless it hangs under a module that a person wrote: then that one names it.
 fn add_found(folders: &mut BTreeMap<String, Folder>, layout: &Layout, file: &str) {
+    // What the manifest names is there already, with every folder above it.
+    if let Some((folder, name)) = file.rsplit_once('/')
+        && let (Some(folder), Some(stem)) = (folders.get(folder), name.strip_suffix(".rs"))
+        && folder.parts.contains_key(stem)
+    {
+        return;
+    }
     let mut segments: Vec<&str> = file.split('/').collect();
     let Some(stem) = segments.pop().and_then(|name| name.strip_suffix(".rs")) else { return };
     // `src/controllers` itself always has our `mod.rs`.

@@ -10,16 +10,17 @@ const WIDTH: usize = 100;
 /// rustfmt's `attr_fn_like_width`, by default.
 const ATTRIBUTE_WIDTH: usize = 70;
 
-const MARK: &str = "@item";
+/// Stands on a line of its own.
+const MARK: &str = "@item\n";
 
 /// Replaces each `@item` line with nothing, or with `#[rustfmt::skip]`.
 #[must_use]
-pub(super) fn settle(text: &str) -> String {
-    if !text.contains(MARK) {
-        return text.to_owned();
+pub(super) fn settle(text: String) -> String {
+    if split_at_mark(&text).is_none() {
+        return text;
     }
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = text.as_str();
     while let Some((before, indent, after)) = split_at_mark(rest) {
         out.push_str(before);
         if item(indent, after).any(is_wide) {
@@ -36,15 +37,16 @@ pub(super) fn settle(text: &str) -> String {
 fn split_at_mark(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     loop {
-        let at = from + text[from..].find(MARK)?;
-        let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let indent = &text[line_start..at];
-        let after = &text[at + MARK.len()..];
+        let at = from + text[from..].find('@')?;
         // A manifest's text can hold the word too, but never on a line of its own: it stands in quotes there.
-        if indent.trim_start().is_empty() && after.starts_with('\n') {
-            return Some((&text[..line_start], indent, &after[1..]));
+        if let Some(after) = text[at..].strip_prefix(MARK) {
+            let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+            let indent = &text[line_start..at];
+            if indent.trim_start().is_empty() {
+                return Some((&text[..line_start], indent, after));
+            }
         }
-        from = at + MARK.len();
+        from = at + 1;
     }
 }
 
@@ -61,11 +63,14 @@ fn item<'t>(indent: &'t str, text: &'t str) -> impl Iterator<Item = &'t str> {
 }
 
 fn is_wide(line: &str) -> bool {
+    // Bytes, not columns: never less than the width.
+    if line.len() <= ATTRIBUTE_WIDTH {
+        return false;
+    }
     let code = line.trim_start();
     if code.starts_with("//") {
         return false;
     }
-    // Bytes, not columns: never less than the width.
     line.len() > WIDTH || (code.starts_with("#[serde(") && code.len() > ATTRIBUTE_WIDTH)
 }
 
@@ -89,13 +94,13 @@ mod tests {
     fn only_an_item_that_is_too_wide_is_kept_from_rustfmt() {
         let wide = "x".repeat(101);
         let text = format!("a\n\n@item\nfn b() {{}}\n\n    @item\n    fn {wide}() {{}}\n");
-        assert_eq!(settle(&text), format!("a\n\nfn b() {{}}\n\n    #[rustfmt::skip]\n    fn {wide}() {{}}\n"));
+        assert_eq!(settle(text), format!("a\n\nfn b() {{}}\n\n    #[rustfmt::skip]\n    fn {wide}() {{}}\n"));
     }
 
     /// If this fails, a text of the manifest that looks like a mark changes the code around it.
     #[test]
     fn a_mark_inside_a_line_is_text() {
-        assert_eq!(settle("const A: &str = \"@item\";\n"), "const A: &str = \"@item\";\n");
+        assert_eq!(settle("const A: &str = \"@item\";\n".to_owned()), "const A: &str = \"@item\";\n");
     }
 
     #[test]

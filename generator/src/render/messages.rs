@@ -1,9 +1,6 @@
 //! `src/generated/messages.rs`: the manifest's messages as serde types.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -39,7 +36,8 @@ pub(super) fn text(templates: &Templates, model: &Model) -> String {
 
 fn view(message: &Message, eq: bool) -> MessageView<'_> {
     let eq = if eq { ", Eq" } else { "" };
-    let mut body = String::new();
+    let mut body = String::with_capacity(512);
+    body.push('\n');
     let (derive, tag) = match &message.shape {
         Shape::Record(fields) => {
             for one in fields {
@@ -49,16 +47,16 @@ fn view(message: &Message, eq: bool) -> MessageView<'_> {
         }
         Shape::Enum(words) => {
             for (wire, rust) in words {
-                above(&mut body, &format!("{}.", code(wire)), (wire != rust).then_some(wire));
-                let _ = writeln!(body, "    {rust},");
+                above(&mut body, &[&code(wire)], (wire != rust).then_some(wire));
+                append(&mut body, &["    ", rust, ",\n"]);
             }
             ("Debug, Clone, Copy, PartialEq, Eq, Hash".to_owned(), None)
         }
         Shape::OneOf { by, variants } => {
             for (tag, rust, message) in variants {
-                let about = format!("{} with {} {}.", code(message), code(by), code(tag));
+                let about = [&code(message), " with ", &code(by), " ", &code(tag)];
                 above(&mut body, &about, (tag != rust).then_some(tag));
-                let _ = writeln!(body, "    {rust}({message}),");
+                append(&mut body, &["    ", rust, "(", message, "),\n"]);
             }
             (format!("Debug, Clone, PartialEq{eq}"), Some(literal(by)))
         }
@@ -73,7 +71,7 @@ fn view(message: &Message, eq: bool) -> MessageView<'_> {
         tag,
         kind: if matches!(message.shape, Shape::Record(_)) { "struct" } else { "enum" },
         name: &message.name,
-        body: if body.is_empty() { body } else { format!("\n{body}") },
+        body: if body == "\n" { String::new() } else { body },
     }
 }
 
@@ -82,35 +80,49 @@ fn field(out: &mut String, field: &Field) {
     let optional = if field.optional { ", optional" } else { "" };
     // serde takes `r#type` for `type` by itself.
     let renamed = field.rust_name.trim_start_matches("r#") != field.wire_name;
-    above(out, &format!("{}{optional}.", code(&field.wire_name)), renamed.then_some(&field.wire_name));
+    above(out, &[&code(&field.wire_name), optional], renamed.then_some(&field.wire_name));
     if field.optional {
         out.push_str("    #[serde(default, skip_serializing_if = \"Option::is_none\")]\n");
     }
-    let mut text = rust_type(&field.kind);
-    if field.boxed {
-        text = format!("Box<{text}>");
-    }
-    if field.optional {
-        text = format!("Option<{text}>");
-    }
-    let _ = writeln!(out, "    pub {}: {text},", field.rust_name);
+    append(out, &["    pub ", &field.rust_name, ": "]);
+    out.push_str(if field.optional { "Option<" } else { "" });
+    out.push_str(if field.boxed { "Box<" } else { "" });
+    rust_type(out, &field.kind);
+    out.push_str(if field.boxed { ">" } else { "" });
+    out.push_str(if field.optional { ">,\n" } else { ",\n" });
 }
 
 /// What stands above a field, a word or a variant.
-fn above(out: &mut String, about: &str, rename: Option<&String>) {
-    let _ = writeln!(out, "    /// {about}");
+fn above(out: &mut String, about: &[&str], rename: Option<&String>) {
+    out.push_str("    /// ");
+    append(out, about);
+    out.push_str(".\n");
     if let Some(wire) = rename {
-        let _ = writeln!(out, "    #[serde(rename = {})]", literal(wire));
+        append(out, &["    #[serde(rename = ", &literal(wire), ")]\n"]);
     }
 }
 
-fn rust_type(kind: &Type) -> String {
-    match kind {
-        Type::Scalar(scalar) => scalar_type(*scalar).to_owned(),
-        Type::Named(name) => name.clone(),
-        Type::List(inner) => format!("Vec<{}>", rust_type(inner)),
-        Type::Map(inner) => format!("std::collections::BTreeMap<String, {}>", rust_type(inner)),
+fn append(out: &mut String, texts: &[&str]) {
+    for text in texts {
+        out.push_str(text);
     }
+}
+
+fn rust_type(out: &mut String, kind: &Type) {
+    let inner = match kind {
+        Type::Scalar(scalar) => return out.push_str(scalar_type(*scalar)),
+        Type::Named(name) => return out.push_str(name),
+        Type::List(inner) => {
+            out.push_str("Vec<");
+            inner
+        }
+        Type::Map(inner) => {
+            out.push_str("std::collections::BTreeMap<String, ");
+            inner
+        }
+    };
+    rust_type(out, inner);
+    out.push('>');
 }
 
 fn scalar_type(scalar: Scalar) -> &'static str {

@@ -11,6 +11,7 @@ mod messages;
 mod routes;
 mod stubs;
 mod templates;
+mod texts;
 mod topics;
 mod workers;
 
@@ -116,40 +117,40 @@ impl<'m> Renderer<'m> {
     pub fn wanted(&self, layout: &Layout) -> Vec<Wanted<'m>> {
         let model = self.model;
         let mut wanted = Vec::with_capacity(16 + 2 * model.controllers.len() + model.workers.len());
-        let mut want = |path: &str, kind, piece| wanted.push(Wanted { path: path.to_owned(), kind, piece });
+        let mut want = |path: String, kind, piece| wanted.push(Wanted { path, kind, piece });
 
-        want("Cargo.toml", FileKind::Owned, Piece::Cargo);
-        want(".gitignore", FileKind::Optional, Piece::Gitignore);
-        want("rustfmt.toml", FileKind::Optional, Piece::Rustfmt);
-        want("README.md", FileKind::Optional, Piece::Readme);
-        want("src/main.rs", FileKind::Owned, Piece::Main);
-        want("src/lib.rs", FileKind::Owned, Piece::Lib);
-        want("src/state.rs", FileKind::Owned, Piece::State);
+        want("Cargo.toml".to_owned(), FileKind::Owned, Piece::Cargo);
+        want(".gitignore".to_owned(), FileKind::Optional, Piece::Gitignore);
+        want("rustfmt.toml".to_owned(), FileKind::Optional, Piece::Rustfmt);
+        want("README.md".to_owned(), FileKind::Optional, Piece::Readme);
+        want("src/main.rs".to_owned(), FileKind::Owned, Piece::Main);
+        want("src/lib.rs".to_owned(), FileKind::Owned, Piece::Lib);
+        want("src/state.rs".to_owned(), FileKind::Owned, Piece::State);
         for controller in &model.controllers {
-            want(&controller.constant.file(), FileKind::Owned, Piece::Controller(controller));
+            want(controller.constant.file(), FileKind::Owned, Piece::Controller(controller));
         }
         for parser in &model.parsers {
-            want(&parser.constant.file(), FileKind::Owned, Piece::Parser(parser));
+            want(parser.constant.file(), FileKind::Owned, Piece::Parser(parser));
         }
         for interchanger in &model.interchangers {
-            want(&interchanger.constant.file(), FileKind::Owned, Piece::Interchanger(interchanger));
+            want(interchanger.constant.file(), FileKind::Owned, Piece::Interchanger(interchanger));
         }
         for worker in model.workers.iter().filter(|worker| worker.named) {
-            want(&worker.constant.file(), FileKind::Owned, Piece::Worker(worker));
+            want(worker.constant.file(), FileKind::Owned, Piece::Worker(worker));
         }
         for folder in folders::folders(model, layout) {
-            want(&format!("{}/mod.rs", folder.path), FileKind::Generated, Piece::Folder(folder));
+            want(format!("{}/mod.rs", folder.path), FileKind::Generated, Piece::Folder(folder));
         }
-        want("src/generated/mod.rs", FileKind::Generated, Piece::Generated);
-        want("src/generated/prelude.rs", FileKind::Generated, Piece::Prelude);
-        want("src/generated/messages.rs", FileKind::Generated, Piece::Messages);
-        want("src/generated/topics.rs", FileKind::Generated, Piece::Topics);
-        want("src/generated/workers.rs", FileKind::Generated, Piece::Workers);
-        want("src/generated/routes.rs", FileKind::Generated, Piece::Routes);
+        want("src/generated/mod.rs".to_owned(), FileKind::Generated, Piece::Generated);
+        want("src/generated/prelude.rs".to_owned(), FileKind::Generated, Piece::Prelude);
+        want("src/generated/messages.rs".to_owned(), FileKind::Generated, Piece::Messages);
+        want("src/generated/topics.rs".to_owned(), FileKind::Generated, Piece::Topics);
+        want("src/generated/workers.rs".to_owned(), FileKind::Generated, Piece::Workers);
+        want("src/generated/routes.rs".to_owned(), FileKind::Generated, Piece::Routes);
         let mut taken = BTreeSet::new();
         for controller in &model.controllers {
             let path = test_path(controller, &mut taken);
-            want(&path, FileKind::Optional, Piece::Test(controller));
+            want(path, FileKind::Optional, Piece::Test(controller));
         }
         wanted
     }
@@ -193,9 +194,11 @@ impl<'m> Renderer<'m> {
 pub fn render(model: &Model, dependency: Dependency) -> Vec<RenderedFile> {
     let renderer = Renderer::new(model, dependency);
     let wanted = renderer.wanted(&Layout::default());
+    let texts = renderer.texts(&wanted.iter().collect::<Vec<_>>(), |_, text| text);
     wanted
         .into_iter()
-        .map(|wanted| RenderedFile { text: renderer.text(&wanted), path: wanted.path, kind: wanted.kind })
+        .zip(texts)
+        .map(|(wanted, text)| RenderedFile { path: wanted.path, kind: wanted.kind, text })
         .collect()
 }
 

@@ -1,7 +1,8 @@
 //! The owned files of the app's parts, as they are first written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use karafka::settings::expand::expand;
 use serde::Serialize;
 
 use super::{
@@ -104,8 +105,11 @@ pub(super) fn test(templates: &Templates, model: &Model, controller: &Controller
     struct View<'m> {
         controller: &'m str,
         crate_name: &'m str,
+        imports: &'static str,
         sample: String,
         tests: Vec<TestView>,
+        retry: Option<SimulationView<'m>>,
+        death: Option<SimulationView<'m>>,
     }
     #[derive(Serialize)]
     struct TestView {
@@ -132,13 +136,61 @@ pub(super) fn test(templates: &Templates, model: &Model, controller: &Controller
         let alone = consumers_of(model, &consumer.topic).len() == 1;
         tests.push(TestView { name, consume: consume(&consumer.topic, (!alone).then_some(&consumer.group)) });
     }
+    let simulation = |shows: fn(&Consumer) -> bool| {
+        let consumer = consumers.iter().copied().find(|consumer| shows(consumer))?;
+        Some(SimulationView::new(consumer, consumers_of(model, &consumer.topic).len() == 1))
+    };
+    let (retry, death) = (simulation(retries), simulation(dies));
     let view = View {
         controller: controller.constant.as_str(),
         crate_name: &model.crate_name,
+        imports: if retry.is_none() && death.is_none() { "Harness" } else { "{Harness, Simulation}" },
         sample: sample(model, &controller.payload),
         tests,
+        retry,
+        death,
     };
     templates.fill("tests/controller.rs", &view)
+}
+
+/// A test of what one consumer does when its messages fail.
+#[derive(Serialize)]
+struct SimulationView<'m> {
+    topic: &'m str,
+    /// The statement that picks a group, where several consume the topic.
+    group: String,
+    /// What attempts are asked of: the whole run, or a group of it.
+    on: &'static str,
+    /// Keeps the test from rustfmt, where it would break lines.
+    skip: &'static str,
+}
+
+impl<'m> SimulationView<'m> {
+    fn new(consumer: &'m Consumer, alone: bool) -> Self {
+        // What is left of rustfmt's `fn_call_width` beside the rest of the longest call.
+        const WIDTH: usize = 30;
+        let fits = literal(&consumer.topic).len() <= WIDTH && (alone || literal(&consumer.group).len() <= WIDTH);
+        let group =
+            if alone { String::new() } else { format!("    let group = run.group({});\n", literal(&consumer.group)) };
+        let (on, skip) = (if alone { "run" } else { "group" }, if fits { "" } else { "#[rustfmt::skip]\n" });
+        Self { topic: &consumer.topic, group, on, skip }
+    }
+}
+
+/// A setting of a consumer without an environment, as a test has it; `None` if the manifest does not say it then.
+fn setting(consumer: &Consumer, name: &str) -> Option<String> {
+    let (_, text) = consumer.settings.iter().find(|(known, _)| known == name)?;
+    expand(text, &BTreeMap::new()).ok()?.text
+}
+
+/// Whether a message that has failed once is tried again.
+fn retries(consumer: &Consumer) -> bool {
+    setting(consumer, "retry.attempts").is_none_or(|attempts| attempts != "1")
+}
+
+/// Whether a message that always fails goes to a dead letter topic.
+fn dies(consumer: &Consumer) -> bool {
+    setting(consumer, "dead_letter").is_some()
 }
 
 /// The consumers of a topic: they stand together, in the order of their topics.

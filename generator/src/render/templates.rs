@@ -62,8 +62,7 @@ impl Templates {
 
     /// The text of the template `name`, filled in from `view`.
     pub(super) fn fill(&self, name: &str, view: &impl Serialize) -> String {
-        let text = self.fill_part(name, view);
-        let mut text = layout::settle(&text);
+        let mut text = layout::settle(self.fill_part(name, view));
         if !text.ends_with('\n') {
             text.push('\n');
         }

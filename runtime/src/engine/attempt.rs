@@ -114,7 +114,8 @@ where
         if let Err(Unperformed::Failed(kind, error)) = &attempt {
             let last = bounds.is_last(ctx.attempt(), error);
             let failure = Failure { kind: *kind, error, attempt: ctx.attempt(), is_last: last };
-            self.call_hooks(&failure, work, ctx).await;
+            // In a place of their own, so that an attempt that goes well is small.
+            Box::pin(self.call_hooks(&failure, work, ctx)).await;
         }
         attempt
     }
@@ -126,6 +127,8 @@ where
     ) -> Result<Attempt> {
         Ok(match self.controller.before_enqueue(message, ctx).await? {
             Admission::Accept => {
+                #[cfg(any(test, feature = "testing"))]
+                crate::testing::stage::act(ctx).await?;
                 self.worker.perform(&self.controller, message, ctx).await?;
                 Ok(())
             }
@@ -135,6 +138,8 @@ where
     }
 
     async fn perform_tombstone(&self, record: &Record, ctx: &Context<W::Controller>) -> Result<Attempt> {
+        #[cfg(any(test, feature = "testing"))]
+        crate::testing::stage::act(ctx).await?;
         self.controller.perform_tombstone(record.key(), ctx).await?;
         Ok(Ok(()))
     }

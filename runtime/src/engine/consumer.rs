@@ -23,6 +23,12 @@ pub(crate) struct Route<S> {
     pub(crate) build: fn(&S) -> Arc<dyn Consumer<S>>,
 }
 
+impl<S> Clone for Route<S> {
+    fn clone(&self) -> Self {
+        Self { entry: self.entry, build: self.build }
+    }
+}
+
 /// How a test's attempt at one record ended.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -4,17 +4,18 @@ mod ahead;
 pub(crate) mod attempt;
 pub(crate) mod backoff;
 mod claim;
+pub(crate) mod clock;
 mod config;
 pub(crate) mod consumer;
 pub(crate) mod counts;
 mod driver;
-mod group;
+pub(crate) mod group;
 pub(crate) mod histogram;
 mod lane;
 mod pool;
-mod progress;
+pub(crate) mod progress;
 mod pulse;
-mod report;
+pub(crate) mod report;
 mod session;
 pub(crate) mod shared;
 mod tracker;
@@ -28,7 +29,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, mpsc},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rdkafka::ClientConfig;
@@ -41,13 +42,13 @@ use self::{
     group::{Group, GroupEnd, GroupOrder, OpenLane},
     report::{Report, Reporter},
     session::Session,
-    shared::{AppShared, MemoryBudget},
+    shared::{AppShared, MemoryBudget, Outlet},
     watch::{ConsumerWatch, GroupWatch, Watch},
 };
 use crate::{
     client::{Client, KafkaClient, Positions},
     events::{Blocked, Event, Listener},
-    manifest::Manifest,
+    manifest::{ConsumerEntry, Manifest},
     producer::{Producer, SendError},
     settings::{self, Delivery, Settings},
 };
@@ -128,13 +129,17 @@ pub(crate) fn start<S: Send + Sync + 'static>(
         let memory = config.get("group.id").and_then(|id| memory.get(id)).copied().unwrap_or_default();
         Ok(Box::new(KafkaClient::join(config, memory, topics)?))
     });
-    start_on(&connect, manifest, routes, settings, brokers, state, listener, runtime)
+    let sends = routes.iter().any(|route| !route.entry.emits.is_empty())
+        || settings.consumers.iter().any(|consumer| consumer.selected && consumer.dead_letter.is_some());
+    let producer = if sends { Some(Producer::new(&config::producer(settings, brokers))?) } else { None };
+    start_on(&connect, producer, manifest, routes, settings, brokers, state, listener, runtime)
 }
 
 /// As [`start`], on any client.
 #[expect(clippy::too_many_arguments, reason = "everything that a run is made of, once")]
 fn start_on<S: Send + Sync + 'static>(
     connect: &Connect,
+    producer: Option<Producer>,
     manifest: &'static Manifest,
     routes: Vec<Route<S>>,
     settings: &Settings,
@@ -143,42 +148,28 @@ fn start_on<S: Send + Sync + 'static>(
     listener: Arc<dyn Listener>,
     runtime: &Handle,
 ) -> Result<Running, StartError> {
-    let topics = manifest.topics.iter();
-    let names: BTreeMap<_, _> = topics.map(|topic| (topic.key, kafka_name(settings, topic.key))).collect();
+    let names = kafka_names(manifest, settings);
     let reporter = Arc::new(Reporter::new(listener, manifest, names.clone()));
-    let sends = routes.iter().any(|route| !route.entry.emits.is_empty())
-        || settings.consumers.iter().any(|consumer| consumer.selected && consumer.dead_letter.is_some());
-    let producer = if sends { Some(Producer::new(&config::producer(settings, brokers))?) } else { None };
-    let consumers: Vec<_> = routes.into_iter().map(|route| (route.entry, (route.build)(&state))).collect();
-    let shared = Arc::new(AppShared { state, producer: producer.clone(), names });
+    let consumers = build(routes, &state);
+    let outlet = producer.clone().map_or(Outlet::Nowhere, Outlet::Kafka);
+    let shared = Arc::new(AppShared {
+        state,
+        outlet,
+        names,
+        seed: u64::from(std::process::id()) << 32,
+        #[cfg(any(test, feature = "testing"))]
+        stage: None,
+    });
 
     let watch = Arc::new(Watch::default());
     let _watchdog = watchdog::start(Arc::clone(&watch), Arc::clone(&reporter))?;
     let (sender, ended) = mpsc::channel();
     let mut groups = Vec::new();
     for group in settings.groups.iter().filter(|group| group.selected) {
-        let mut routes = BTreeMap::new();
-        for (entry, consumer) in &consumers {
-            let Some(found) = settings.consumer(entry) else { continue };
-            if entry.group == group.name && found.selected {
-                let once = group.delivery == Delivery::AtMostOnce;
-                let consumer_settings = Arc::new(ConsumerSettings {
-                    entry,
-                    tombstones: found.tombstones,
-                    backoff: found.backoff,
-                    bounds: Bounds { timeout: found.timeout, attempts: if once { Some(1) } else { found.attempts } },
-                    dead_letter: found.dead_letter.clone(),
-                    ordering: group.ordering,
-                    ahead: once.then(|| group.concurrency.max(driver::DRAIN)),
-                    window: group.window,
-                    positions: Positions { start: found.start, lost: found.lost_position },
-                    durations: settings.health.map(|_| Arc::default()),
-                });
-                routes.insert(kafka_name(settings, entry.topic), (consumer_settings, Arc::clone(consumer)));
-            }
-        }
+        let prepared = prepare(group, settings, brokers, &consumers, &shared, &reporter, runtime);
+        watch.add(Arc::clone(&prepared.watch));
         let tell = sender.clone();
-        let started = start_group(connect, group, settings, brokers, routes, &shared, &reporter, runtime, tell, &watch);
+        let started = start_group(connect, group, prepared, tell);
         match started {
             Ok(running) => groups.push(running),
             Err(error) => {
@@ -191,44 +182,110 @@ fn start_on<S: Send + Sync + 'static>(
     Ok(Running { groups, producer, ended, watch, _watchdog })
 }
 
+/// A consumer of the manifest, built for an app's state.
+pub(crate) type Built<S> = (&'static ConsumerEntry, Arc<dyn Consumer<S>>);
+
+/// Builds every consumer of an app.
+pub(crate) fn build<S>(routes: Vec<Route<S>>, state: &S) -> Vec<Built<S>> {
+    routes.into_iter().map(|route| (route.entry, (route.build)(state))).collect()
+}
+
+/// A topic's name in Kafka by its key in the manifest.
+pub(crate) fn kafka_names(manifest: &Manifest, settings: &Settings) -> BTreeMap<&'static str, String> {
+    manifest.topics.iter().map(|topic| (topic.key, kafka_name(settings, topic.key))).collect()
+}
+
 fn kafka_name(settings: &Settings, key: &str) -> String {
     settings.topic(key).map_or_else(|| key.to_owned(), |topic| topic.name.clone())
 }
 
+/// The consumers of a group, by their topics' names in Kafka.
 type Routes<S> = BTreeMap<String, (Arc<ConsumerSettings>, Arc<dyn Consumer<S>>)>;
 
-#[expect(clippy::too_many_arguments, reason = "everything that a group shares with the app, once")]
-fn start_group<S: Send + Sync + 'static>(
-    connect: &Connect,
+fn routes_of<S>(group: &settings::Group, settings: &Settings, consumers: &[Built<S>]) -> Routes<S> {
+    let mut routes = BTreeMap::new();
+    for (entry, consumer) in consumers {
+        let Some(found) = settings.consumer(entry) else { continue };
+        if entry.group == group.name && found.selected {
+            let once = group.delivery == Delivery::AtMostOnce;
+            let consumer_settings = Arc::new(ConsumerSettings {
+                entry,
+                tombstones: found.tombstones,
+                backoff: found.backoff,
+                bounds: Bounds { timeout: found.timeout, attempts: if once { Some(1) } else { found.attempts } },
+                dead_letter: found.dead_letter.clone(),
+                ordering: group.ordering,
+                ahead: once.then(|| group.concurrency.max(driver::DRAIN)),
+                window: group.window,
+                positions: Positions { start: found.start, lost: found.lost_position },
+                durations: settings.health.map(|_| Arc::default()),
+            });
+            routes.insert(kafka_name(settings, entry.topic), (consumer_settings, Arc::clone(consumer)));
+        }
+    }
+    routes
+}
+
+/// A group with everything but its client.
+pub(crate) struct Prepared {
+    /// What its client is told.
+    pub(crate) config: ClientConfig,
+    /// The topics that it subscribes to.
+    pub(crate) topics: BTreeMap<String, Positions>,
+    pub(crate) order: Arc<GroupOrder>,
+    watch: Arc<GroupWatch>,
+    open_lane: OpenLane,
+    session: Arc<Session>,
+    runtime: Handle,
+    report: Report,
+    stop_budget: Duration,
+    controllers: BTreeMap<String, &'static str>,
+}
+
+impl Prepared {
+    /// The group, on its client.
+    pub(crate) fn with(self, client: Box<dyn Client>) -> Group {
+        let Self { order, watch, open_lane, session, runtime, report, stop_budget, controllers, .. } = self;
+        Group { client, open_lane, session, runtime, report, order, stop_budget, controllers, watch }
+    }
+}
+
+/// Prepares a group of an app.
+pub(crate) fn prepare<S: Send + Sync + 'static>(
     group: &settings::Group,
     settings: &Settings,
     brokers: &Brokers,
-    routes: Routes<S>,
+    consumers: &[Built<S>],
     app: &Arc<AppShared<S>>,
     reporter: &Arc<Reporter>,
     runtime: &Handle,
-    ended: mpsc::Sender<()>,
-    watch: &Watch,
-) -> Result<RunningGroup, StartError> {
-    let order = Arc::new(GroupOrder::default());
+) -> Prepared {
+    let routes = routes_of(group, settings, consumers);
     let report = Report { reporter: Arc::clone(reporter), group: Arc::from(group.id.as_str()), entry: None };
-    let client_config = config::consumer(settings, group, brokers);
+    let config = config::consumer(settings, group, brokers);
     let topics = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.positions)).collect();
     let controllers = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.entry.controller)).collect();
-    let session = Arc::new(Session::new(config::session_timeout(&client_config)));
+    let session = Arc::new(Session::new(config::session_timeout(&config)));
     let memory = group.memory - group.memory / PREFETCHED;
     let memory = Arc::new(MemoryBudget::new(usize::try_from(memory).unwrap_or(usize::MAX)));
-    let group_watch = watch_of(&report.group, &routes, &memory);
-    watch.add(Arc::clone(&group_watch));
+    let watch = watch_of(&report.group, &routes, &memory);
     let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), memory, Arc::clone(&session));
-    let group_session = Arc::clone(&session);
-    let (runtime, stop_budget) = (runtime.clone(), settings.shutdown_timeout);
-    let (thread_order, connect) = (Arc::clone(&order), Arc::clone(connect));
+    let (order, runtime, stop_budget) = (Arc::default(), runtime.clone(), settings.shutdown_timeout);
+    Prepared { config, topics, order, watch, open_lane, session, runtime, report, stop_budget, controllers }
+}
 
+/// Starts a group's thread.
+fn start_group(
+    connect: &Connect,
+    group: &settings::Group,
+    prepared: Prepared,
+    ended: mpsc::Sender<()>,
+) -> Result<RunningGroup, StartError> {
+    let (order, session, connect) = (Arc::clone(&prepared.order), Arc::clone(&prepared.session), Arc::clone(connect));
     // The client is made on the thread that polls it: its callbacks wake the thread that made it.
     let (told, hears) = mpsc::sync_channel(1);
     let thread = thread::Builder::new().name(format!("karafka {}", group.id)).spawn(move || {
-        let client = match connect(&client_config, topics) {
+        let client = match connect(&prepared.config, prepared.topics.clone()) {
             Ok(client) => client,
             Err(reason) => {
                 let _ = told.send(Err(reason));
@@ -236,16 +293,14 @@ fn start_group<S: Send + Sync + 'static>(
             }
         };
         let _ = told.send(Ok(()));
+        let report = &prepared.report;
         report.reporter.tell(&Event::Started { group: &report.group });
-        let order = thread_order;
-        let watch = group_watch;
-        let group = Group { client, open_lane, session, runtime, report, order, stop_budget, controllers, watch };
-        let end = group.run();
+        let end = prepared.with(client).run();
         let _ = ended.send(());
         end
     })?;
     match hears.recv() {
-        Ok(Ok(())) => Ok(RunningGroup { name: group.id.clone(), order, session: group_session, thread }),
+        Ok(Ok(())) => Ok(RunningGroup { name: group.id.clone(), order, session, thread }),
         Ok(Err(reason)) => Err(StartError::Group { group: group.id.clone(), reason }),
         Err(_) => Err(StartError::Group { group: group.id.clone(), reason: "its thread ended at once".to_owned() }),
     }
@@ -257,7 +312,7 @@ fn watch_of<S>(group: &Arc<str>, routes: &Routes<S>, memory: &Arc<MemoryBudget>)
         (topic.clone(), ConsumerWatch { controller: consumer.entry.controller, timeout, durations })
     });
     let consumers = consumers.collect();
-    Arc::new(GroupWatch::new(Arc::clone(group), Arc::clone(memory), consumers, Instant::now()))
+    Arc::new(GroupWatch::new(Arc::clone(group), Arc::clone(memory), consumers, clock::now()))
 }
 
 fn open_lane<S: Send + Sync + 'static>(

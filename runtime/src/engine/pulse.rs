@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::shared::NO_OFFSET;
+use super::{clock, shared::NO_OFFSET};
 
 /// The signs of life of one lane.
 #[derive(Debug)]
@@ -192,7 +192,7 @@ impl<'a> Beat<'a> {
     pub(crate) fn poll<F: Future>(&mut self, cx: &mut Context<'_>, attempt: Pin<&mut F>) -> Poll<F::Output> {
         let polled = self.pulse.during(self.offset, || attempt.poll(cx));
         if polled.is_pending() && self.ticket.is_none() {
-            let begun = Begun { offset: self.offset, attempt: self.attempt, at: Instant::now() };
+            let begun = Begun { offset: self.offset, attempt: self.attempt, at: clock::now() };
             self.ticket = Some(self.pulse.begin(begun));
         }
         polled

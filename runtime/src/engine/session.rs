@@ -19,7 +19,7 @@ use std::{
 /// `tests::what_stood_still_waits_for_an_answer`).
 #[derive(Debug)]
 pub(crate) struct Session {
-    origin: Duration,
+    origin: time::Moment,
     timeout: Duration,
     /// Until when it is alive, in milliseconds from `origin`.
     until: AtomicU64,
@@ -31,20 +31,20 @@ pub(crate) struct Session {
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     /// What the coarse clock said when the session was alive.
-    tick: Option<Tick>,
+    tick: Option<time::Tick>,
 }
 
 impl Session {
     /// A session that is alive from now on, for as long as a group waits for a sign of life.
     pub(crate) fn new(timeout: Duration) -> Self {
-        let session = Self { origin: since_boot(), timeout, until: AtomicU64::new(0), quiet: AtomicBool::new(false) };
+        let session = Self { origin: time::now(), timeout, until: AtomicU64::new(0), quiet: AtomicBool::new(false) };
         session.answered(session.now());
         session
     }
 
     /// The time as this session counts it: it goes on while the machine is suspended.
     pub(crate) fn now(&self) -> Duration {
-        since_boot().saturating_sub(self.origin)
+        time::since(self.origin)
     }
 
     /// Whether a record may start at `now`.
@@ -54,7 +54,7 @@ impl Session {
 
     /// Whether a record may start now, as far as time goes; for each start.
     pub(crate) fn lets_start(&self, gate: &mut Gate) -> bool {
-        let tick = tick();
+        let tick = time::tick();
         if gate.tick == Some(tick) {
             return true;
         }
@@ -92,33 +92,43 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What a cheap clock says: another tick means that some time has passed.
-type Tick = (i64, i64);
+/// The kernel's clocks.
+#[cfg(all(target_os = "linux", not(any(test, feature = "testing"))))]
+mod time {
+    use std::time::Duration;
 
-#[cfg(target_os = "linux")]
-fn tick() -> Tick {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-    (now.tv_sec, now.tv_nsec)
+    use rustix::time::{ClockId, clock_gettime};
+
+    pub(super) type Moment = Duration;
+
+    /// What a cheap clock says: another tick means that some time has passed.
+    pub(super) type Tick = (i64, i64);
+
+    pub(super) fn tick() -> Tick {
+        let now = clock_gettime(ClockId::MonotonicCoarse);
+        (now.tv_sec, now.tv_nsec)
+    }
+
+    /// Counts while the machine is suspended, too.
+    pub(super) fn now() -> Moment {
+        let now = clock_gettime(ClockId::Boottime);
+        Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+    }
+
+    pub(super) fn since(moment: Moment) -> Duration {
+        now().saturating_sub(moment)
+    }
 }
 
-/// Elsewhere than on Linux each look is a close one.
-#[cfg(not(target_os = "linux"))]
-fn tick() -> Tick {
-    let now = since_boot();
-    (now.as_secs() as i64, i64::from(now.subsec_nanos()))
-}
+/// Elsewhere than on Linux, and in tests, whose time may be a simulation's, each look is a close one.
+#[cfg(not(all(target_os = "linux", not(any(test, feature = "testing")))))]
+mod time {
+    use std::time::Instant;
 
-/// Counts while the machine is suspended, too.
-#[cfg(target_os = "linux")]
-fn since_boot() -> Duration {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
-}
+    pub(super) use super::super::clock::{now, now as tick, since};
 
-#[cfg(not(target_os = "linux"))]
-fn since_boot() -> Duration {
-    static ORIGIN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    ORIGIN.get_or_init(std::time::Instant::now).elapsed()
+    pub(super) type Moment = Instant;
+    pub(super) type Tick = Instant;
 }
 
 #[cfg(test)]
@@ -145,9 +155,9 @@ mod tests {
         let session = Session::new(Duration::from_secs(3_600));
         let mut gate = Gate::default();
         assert!(session.lets_start(&mut gate));
-        let before = tick();
+        let before = time::tick();
         session.until.store(0, Ordering::Release);
-        while tick() == before {
+        while time::tick() == before {
             std::thread::yield_now();
         }
         assert!(!session.lets_start(&mut gate) && !session.lets_start(&mut gate));

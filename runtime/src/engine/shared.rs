@@ -21,10 +21,25 @@ use crate::{
 /// What every context of an app reaches.
 pub(crate) struct AppShared<S> {
     pub(crate) state: S,
-    /// `None` in tests of a controller, which capture what it sends.
-    pub(crate) producer: Option<Producer>,
+    pub(crate) outlet: Outlet,
     /// A topic's name in Kafka by its key in the manifest.
     pub(crate) names: BTreeMap<&'static str, String>,
+    /// What the jitter of backoffs grows from: another number in each process, the same in each run of a simulation.
+    pub(crate) seed: u64,
+    /// Who plays along in a simulation.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) stage: Option<Arc<crate::testing::stage::Stage>>,
+}
+
+/// Where an app's records go.
+pub(crate) enum Outlet {
+    /// To Kafka.
+    Kafka(Producer),
+    /// To a Kafka in the process.
+    #[cfg(any(test, feature = "testing"))]
+    Source(crate::testing::source::Source),
+    /// Nowhere: the app sends nothing, or a test of a controller captures what it sends.
+    Nowhere,
 }
 
 impl<S> AppShared<S> {
@@ -54,9 +69,16 @@ impl<S> AppShared<S> {
         sent: Sent,
         outgoing: Outgoing,
     ) -> Result {
-        let Some(producer) = &self.producer else { return Err(crate::Error::new("the app has no producer")) };
-        let acknowledge = LaneAcknowledge { lane: Arc::clone(lane), sequence, sent };
-        Ok(producer.enqueue(outgoing, Box::new(acknowledge)).await?)
+        let acknowledge = || Box::new(LaneAcknowledge { lane: Arc::clone(lane), sequence, sent });
+        match &self.outlet {
+            Outlet::Kafka(producer) => Ok(producer.enqueue(outgoing, acknowledge()).await?),
+            #[cfg(any(test, feature = "testing"))]
+            Outlet::Source(source) => {
+                source.produce(outgoing, sent, acknowledge());
+                Ok(())
+            }
+            Outlet::Nowhere => Err(crate::Error::new("the app has no producer")),
+        }
     }
 }
 

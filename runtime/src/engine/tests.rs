@@ -1,4 +1,5 @@
-//! The engine on the real client and librdkafka's mock cluster, and in `source` on a group that does as a test says.
+//! The engine on the real client and librdkafka's mock cluster, and in `finished` on a Kafka in the process that
+//! does as a test says.
 
 mod finished;
 mod once;

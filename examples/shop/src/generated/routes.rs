@@ -97,7 +97,11 @@ pub static MANIFEST: Manifest = Manifest {
             parser: "json",
             interchanger: "json",
             emits: &["notices", "shipments"],
-            settings: &[],
+            settings: &[
+                ("dead_letter", "{topic}.dead"),
+                ("retry.attempts", "5"),
+                ("retry.backoff", "1s..30s"),
+            ],
         },
         ConsumerEntry {
             topic: "reservations",

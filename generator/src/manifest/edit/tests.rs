@@ -1,5 +1,4 @@
 //! What an edit changes, and what it leaves alone.
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use proptest::prelude::*;
 

@@ -1,7 +1,5 @@
 //! YAML in, a model or diagnostics out.
 
-#![allow(clippy::unwrap_used, reason = "a test may stop at what it did not expect")]
-
 mod random;
 mod refusals;
 mod resolved;

@@ -13,6 +13,7 @@ use crate::{
     engine::{
         attempt::{Attempt, Bounds, Parts, Unperformed, Work},
         backoff::after,
+        clock,
         counts::count,
         pulse::{Beat, Pulse},
         shared::{EmitScope, NO_OFFSET},
@@ -49,6 +50,8 @@ where
     P: Parser<MessageOf<W>>,
 {
     if let Some(work) = &job.work {
+        #[cfg(any(test, feature = "testing"))]
+        crate::testing::stage::call(&mut job.ctx, group, work.record());
         let ctx = &job.ctx;
         let mut beat = Beat::new(pulse, job.offset, ctx.attempt());
         let span = trace::span(work.record(), group, ctx.attempt(), ctx.trace.as_deref());
@@ -92,7 +95,7 @@ where
             job.ctx.trace = trace::of(work.record_mut());
         }
         let measured = self.report.wants_done() || (is_first && self.consumer.durations.is_some());
-        job.begun = measured.then(Instant::now);
+        job.begun = measured.then(clock::now);
         Some(job)
     }
 
@@ -160,7 +163,7 @@ where
     /// An attempt has ended.
     pub(super) fn ended(&mut self, mut job: Box<Job<W>>) {
         let (sequence, emitted) = (job.sequence, *job.ctx.emitted.get_mut());
-        let took = job.begun.map(|begun| begun.elapsed());
+        let took = job.begun.map(clock::since);
         if let (Some(took), Some(durations)) = (took, &self.consumer.durations) {
             durations.observe(took);
         }
@@ -193,7 +196,7 @@ where
             Unperformed::Deferred(wait) => {
                 self.report.deferred(work.record(), wait);
                 count(&self.shared.counts.deferred);
-                self.lane.deferred(sequence, self.started.elapsed() + wait);
+                self.lane.deferred(sequence, clock::since(self.started) + wait);
                 self.keep(sequence, job);
             }
             Unperformed::Failed(kind, error) => {
@@ -220,7 +223,7 @@ where
                     let step = if error.is_permanent() { u32::MAX } else { number };
                     let wait = after(self.consumer.backoff, step, self.jitter.next());
                     self.report.failed(work.record(), number, kind, &error, wait);
-                    self.lane.failed(sequence, self.started.elapsed() + wait);
+                    self.lane.failed(sequence, clock::since(self.started) + wait);
                     self.keep(sequence, job);
                     self.publish();
                 }

@@ -26,6 +26,7 @@ use super::{
     ahead::Ahead,
     attempt::{Bounds, Parts},
     backoff::Jitter,
+    clock,
     counts::count,
     histogram::Histogram,
     lane::Lane,
@@ -98,7 +99,7 @@ where
     // Whatever ends this task, the group's thread must not wait for it for ever.
     let _end = EndOnDrop(Arc::clone(&shared));
     let group = Arc::clone(&report.group);
-    let seed = assigned.partition.partition as u64 ^ u64::from(std::process::id()) << 32;
+    let seed = assigned.partition.partition as u64 ^ app.seed;
     let queue = match consumer.ahead {
         None => assigned.queue,
         Some(_) => Box::new(Ahead::new(assigned.queue, Arc::clone(&shared))),
@@ -114,7 +115,7 @@ where
         sends: !consumer.entry.emits.is_empty(),
         emits: BTreeMap::new(),
         resending: Vec::new(),
-        started: Instant::now(),
+        started: clock::now(),
         jitter: Jitter::new(seed),
         said_full: false,
         said_news: false,
@@ -210,7 +211,7 @@ where
                 break;
             }
             if self.lane.next_timer().is_some() {
-                self.lane.rested(self.started.elapsed());
+                self.lane.rested(clock::since(self.started));
             }
             if !self.lane.has_ready() && self.wants_more() {
                 self.deliver();
@@ -265,7 +266,7 @@ where
         self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
         let next_resend = self.resending.iter().map(|resend| resend.at).min();
         let moment = self.lane.next_timer().into_iter().chain(next_resend).min();
-        let rest = moment.map(|moment| moment.saturating_sub(self.started.elapsed()));
+        let rest = moment.map(|moment| moment.saturating_sub(clock::since(self.started)));
         let mut wake = pin!(self.shared.wake.notified());
         let mut timer = pin!(async {
             match rest {

@@ -6,7 +6,7 @@ use super::Driver;
 use crate::{
     Error, Parser, Record, Routed, Worker,
     dead_letter::{self, Cause},
-    engine::{backoff::after, shared::Sent, tracker::Sequence},
+    engine::{backoff::after, clock, shared::Sent, tracker::Sequence},
     producer::{Delivered, Outgoing},
     worker::MessageOf,
 };
@@ -59,7 +59,7 @@ where
         resend.failures += 1;
         let wait = after(self.consumer.backoff, resend.failures, self.jitter.next());
         self.report.send_failed(&self.partition, &resend.outgoing.topic, reason, wait);
-        resend.at = self.started.elapsed() + wait;
+        resend.at = clock::since(self.started) + wait;
         self.resending.push(resend);
     }
 
@@ -68,7 +68,7 @@ where
         if self.resending.is_empty() {
             return;
         }
-        let now = self.started.elapsed();
+        let now = clock::since(self.started);
         let due: Vec<_> = self.resending.extract_if(.., |resend| resend.at <= now).collect();
         for resend in due {
             let lane = Arc::clone(self.shared);

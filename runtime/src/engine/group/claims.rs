@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use super::{COMMIT_INTERVAL, Running};
-use crate::{client::Commit, engine::shared::Order};
+use crate::{
+    client::Commit,
+    engine::{clock, shared::Order},
+};
 
 impl Running {
     /// Commits at once what lanes ask for; after a refusal, an interval later.
@@ -29,7 +32,7 @@ impl Running {
 
     /// Kafka has not taken a commit: it is made again, but a lane that is about to end does not wait for that.
     pub(super) fn claims_refused(&mut self) {
-        self.next_claim = Instant::now() + COMMIT_INTERVAL;
+        self.next_claim = clock::now() + COMMIT_INTERVAL;
         for lane in self.lanes.values().filter(|lane| lane.shared.order() != Order::Run) {
             lane.shared.claim.refuse();
             lane.shared.wake.notify_one();

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{ASK_AHEAD, COMMIT_INTERVAL, Running};
 use crate::{
     client::{Commit, CommitError, TopicPartition},
-    engine::shared::Order,
+    engine::{clock, shared::Order},
 };
 
 impl Running {
@@ -52,7 +52,7 @@ impl Running {
             return;
         }
         self.connected();
-        self.group.watch.settled(Instant::now());
+        self.group.watch.settled(clock::now());
         // An answer that was under way before the process stood still says nothing of now.
         if self.in_doubt.is_some_and(|sent| self.ended > sent) {
             self.belongs();

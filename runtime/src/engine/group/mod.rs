@@ -20,6 +20,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use rebalance::{Assignment, Memory, Revocation};
 
 use super::{
+    clock,
     progress::Progress,
     report::Report,
     session::Session,
@@ -138,7 +139,7 @@ impl LaneHandle {
 }
 
 /// The state of a running group.
-struct Running {
+pub(crate) struct Running {
     group: Group,
     lanes: BTreeMap<TopicPartition, LaneHandle>,
     /// Lanes that are over or were given up, until they have ended.
@@ -173,7 +174,16 @@ struct Running {
 impl Group {
     /// Runs the group until it is told to stop, or its client gives up. Blocks the thread.
     pub(crate) fn run(self) -> GroupEnd {
-        let mut running = Running {
+        let mut running = self.begin();
+        while running.goes_on() {
+            running.turn();
+        }
+        running.stop()
+    }
+
+    /// The group before its first turn.
+    pub(crate) fn begin(self) -> Running {
+        Running {
             group: self,
             lanes: BTreeMap::new(),
             leaving: Vec::new(),
@@ -182,31 +192,32 @@ impl Group {
             memory: BTreeMap::new(),
             is_plain: false,
             moves: Vec::new(),
-            next_move: Instant::now(),
+            next_move: clock::now(),
             sent: 0,
             ended: 0,
             in_doubt: None,
-            next_ask: Instant::now() + COMMIT_INTERVAL - ASK_AHEAD,
-            next_commit: Instant::now() + COMMIT_INTERVAL,
-            next_claim: Instant::now(),
-            next_measure: Instant::now(),
+            next_ask: clock::now() + COMMIT_INTERVAL - ASK_AHEAD,
+            next_commit: clock::now() + COMMIT_INTERVAL,
+            next_claim: clock::now(),
+            next_measure: clock::now(),
             disconnected: false,
             warned: BTreeMap::new(),
             end: GroupEnd::default(),
-        };
-        while running.end.fatal.is_none() && !running.group.order.stops() {
-            running.turn();
         }
-        running.stop()
     }
 }
 
 impl Running {
+    /// Whether there is another turn to come: nobody has stopped the group, and its client has not given up.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.end.fatal.is_none() && !self.group.order.stops()
+    }
+
     /// Deals with everything that has happened, then sleeps until something else does.
-    fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         if !self.group.session.turn(self.group.session.now()) && self.in_doubt.is_none() {
             self.in_doubt = Some(self.sent);
-            self.next_commit = Instant::now();
+            self.next_commit = clock::now();
             self.group.report.stood_still();
         }
         while let Some(event) = self.group.client.poll() {
@@ -216,13 +227,13 @@ impl Running {
         self.go_on_with_moves();
         self.go_on_with_assignment();
         self.sweep();
-        let now = Instant::now();
+        let now = clock::now();
         self.go_on_with_claims(now);
         self.go_on_with_commits(now);
         self.measure(now);
         if self.end.fatal.is_none() {
             let next = self.next_commit.min(self.next_ask);
-            self.group.client.wait(IDLE.min(next.saturating_duration_since(Instant::now())));
+            self.group.client.wait(IDLE.min(next.saturating_duration_since(clock::now())));
         }
     }
 
@@ -231,7 +242,7 @@ impl Running {
             ClientEvent::Assign(partitions) => {
                 self.connected();
                 self.group.watch.set_phase(Phase::Rebalancing);
-                let now = Instant::now();
+                let now = clock::now();
                 self.assignment = Some(Assignment { partitions, when: now, until: now + DRAIN_BUDGET });
             }
             ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
@@ -263,7 +274,7 @@ impl Running {
 
     /// The client repeats an error with each of its own attempts; a person wants it now and then.
     fn warn_once(&mut self, error: String) {
-        let now = Instant::now();
+        let now = clock::now();
         let silent = self.warned.get(&error).is_some_and(|last| now - *last < WARN_AGAIN);
         if !silent {
             self.group.report.warn(&error);

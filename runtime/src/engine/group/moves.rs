@@ -3,10 +3,13 @@
 //! The lane does what it has and ends. What is done is committed, and the partition is assigned anew, so that where it
 //! goes on is found, written down and told as at a start.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Running;
-use crate::{client::TopicPartition, engine::shared::Order};
+use crate::{
+    client::TopicPartition,
+    engine::{clock, shared::Order},
+};
 
 /// How long after a move the next one may be: a position that is gone again must not make a hot loop.
 const MOVE_AGAIN: Duration = Duration::from_secs(1);
@@ -14,7 +17,7 @@ const MOVE_AGAIN: Duration = Duration::from_secs(1);
 impl Running {
     /// Moves partitions whose lanes have ended for it.
     pub(super) fn go_on_with_moves(&mut self) {
-        let now = Instant::now();
+        let now = clock::now();
         // While the group itself gives and takes, the client waits for other answers.
         if now < self.next_move || self.revocation.is_some() || self.assignment.is_some() || self.sent != self.ended {
             return;

@@ -11,6 +11,7 @@ use super::{DRAIN_BUDGET, LaneHandle, Running, stop::count};
 use crate::{
     client::{Assigned, TopicPartition, Wake},
     engine::{
+        clock,
         progress::Progress,
         shared::{LaneShared, NO_OFFSET, Order},
         watch::Phase,
@@ -46,7 +47,7 @@ pub(super) struct Revocation {
 
 impl Running {
     pub(super) fn go_on_with_assignment(&mut self) {
-        let now = Instant::now();
+        let now = clock::now();
         let Some(mut assignment) = self.assignment.take_if(|assignment| assignment.when <= now) else { return };
         let is_free = |partition| {
             let mut leaving = self.leaving.iter();
@@ -87,7 +88,7 @@ impl Running {
                 self.open_lane(assigned, shared);
             }
         }
-        self.next_measure = Instant::now();
+        self.next_measure = clock::now();
         Ok(())
     }
 
@@ -149,7 +150,7 @@ impl Running {
             }
         }
         let budget = if lost { Duration::ZERO } else { DRAIN_BUDGET };
-        self.revocation = Some(Revocation { partitions, until: Instant::now() + budget, lost });
+        self.revocation = Some(Revocation { partitions, until: clock::now() + budget, lost });
     }
 
     /// Lets revoked partitions go once their lanes have ended or the budget is used up.
@@ -160,7 +161,7 @@ impl Running {
             .iter()
             .all(|partition| self.lanes.get(partition).is_none_or(|lane| lane.shared.has_ended()));
         // A commit on its way is waited for: if it is refused, its offsets have to be committed below.
-        if !(all_ended && self.sent == self.ended) && Instant::now() < revocation.until {
+        if !(all_ended && self.sent == self.ended) && clock::now() < revocation.until {
             return;
         }
         let Some(Revocation { partitions, lost, .. }) = self.revocation.take() else { return };

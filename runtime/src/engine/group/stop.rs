@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::{GroupEnd, LaneHandle, Running};
 use crate::{
     client::ClientEvent,
-    engine::{shared::Order, watch::Phase},
+    engine::{clock, shared::Order, watch::Phase},
     events::Blocked,
 };
 
@@ -22,37 +22,51 @@ const COMMIT_AGAIN: Duration = Duration::from_millis(100);
 impl Running {
     /// Drains, commits, leaves.
     pub(super) fn stop(mut self) -> GroupEnd {
-        let until = Instant::now() + self.group.stop_budget;
+        let until = self.drain();
+        while self.drain_turn(until) {}
+        self.leave(until)
+    }
+
+    /// Lets nothing more start. Says until when what runs may finish.
+    pub(crate) fn drain(&mut self) -> Instant {
         self.group.watch.set_phase(Phase::Stopping);
         for lane in self.lanes.values() {
             lane.shared.give(Order::Drain);
         }
-        loop {
-            let all_ended = self.lanes.values().all(|lane| lane.shared.has_ended());
-            let all_left = self.leaving.iter().all(|(_, lane)| lane.task.is_finished());
-            let over = Instant::now() >= until || self.group.order.forces() || self.end.fatal.is_some();
-            if (all_ended && all_left && self.sent == self.ended) || over {
-                break;
-            }
-            self.group.watch.turned(Instant::now());
-            // Polling goes on: the group must not take the member for dead while it drains.
-            while let Some(event) = self.group.client.poll() {
-                match event {
-                    event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed { .. }) => self.hear(event),
-                    ClientEvent::Assign(_) | ClientEvent::Disconnected(_) | ClientEvent::Error(_) => {}
-                    ClientEvent::Fatal(error) => self.give_up(error),
-                }
-            }
-            self.go_on_with_revocation();
-            self.go_on_with_claims(Instant::now());
-            self.group.client.wait(Duration::from_millis(10));
+        clock::now() + self.group.stop_budget
+    }
+
+    /// A turn while lanes drain. Says whether there is another to come.
+    pub(crate) fn drain_turn(&mut self, until: Instant) -> bool {
+        let all_ended = self.lanes.values().all(|lane| lane.shared.has_ended());
+        let all_left = self.leaving.iter().all(|(_, lane)| lane.task.is_finished());
+        let over = clock::now() >= until || self.group.order.forces() || self.end.fatal.is_some();
+        if (all_ended && all_left && self.sent == self.ended) || over {
+            return false;
         }
+        self.group.watch.turned(clock::now());
+        // Polling goes on: the group must not take the member for dead while it drains.
+        while let Some(event) = self.group.client.poll() {
+            match event {
+                event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed { .. }) => self.hear(event),
+                ClientEvent::Assign(_) | ClientEvent::Disconnected(_) | ClientEvent::Error(_) => {}
+                ClientEvent::Fatal(error) => self.give_up(error),
+            }
+        }
+        self.go_on_with_revocation();
+        self.go_on_with_claims(clock::now());
+        self.group.client.wait(Duration::from_millis(10));
+        true
+    }
+
+    /// The last commits, and the end of whatever still runs.
+    pub(crate) fn leave(mut self, until: Instant) -> GroupEnd {
         if self.end.fatal.is_none() {
             let commits = self.uncommitted(|_| true);
-            let until = until.min(Instant::now() + COMMIT_PATIENCE);
+            let until = until.min(clock::now() + COMMIT_PATIENCE);
             // A refusal may pass, such as that of a coordinator that starts up.
             while let Err(error) = self.commit_and_wait(commits.clone()) {
-                if Instant::now() >= until || self.group.order.forces() {
+                if clock::now() >= until || self.group.order.forces() {
                     self.end.uncommitted = Some(error.reason);
                     break;
                 }
@@ -60,7 +74,7 @@ impl Running {
             }
         }
         let mut clean = true;
-        let now = Instant::now();
+        let now = clock::now();
         for (partition, mut lane) in self.lanes.into_iter().chain(self.leaving) {
             lane.look(now);
             // A group whose client gave up waits for nobody, so nobody was too slow.
@@ -80,6 +94,15 @@ impl Running {
         self.group.client.close(clean);
         self.group.watch.set_phase(Phase::Ended);
         self.end
+    }
+
+    /// Ends as a killed process does: no lane has another turn, and nothing is committed. Gives what is left of lanes.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn crash(self) -> Vec<JoinHandle<()>> {
+        let lanes = self.lanes.into_values().chain(self.leaving.into_iter().map(|(_, lane)| lane));
+        let tasks: Vec<_> = lanes.map(|lane| lane.task).collect();
+        tasks.iter().for_each(JoinHandle::abort);
+        tasks
     }
 }
 

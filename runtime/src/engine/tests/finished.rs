@@ -1,10 +1,121 @@
 //! What is finished is not done again: after a crash, after a lost assignment, beside commits of other programs.
 
-use super::{
-    stall::{Stall, once},
-    *,
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    client::{ClientEvent, CommitError, TopicPartition},
+    engine::{Connect, progress::Progress, start_on},
+    testing::source::{Origin, Source},
 };
-use crate::{client::CommitError, engine::progress::Progress};
+
+static KEYED: Manifest = Manifest {
+    settings: &[("kafka.consumer.session.timeout.ms", "400")],
+    groups: &[GroupEntry { name: "shop", settings: &[("ordering", "key")] }],
+    consumers: &[ConsumerEntry { emits: &[], ..PLAIN.consumers[0] }],
+    ..PLAIN
+};
+
+/// An app on a [`Source`] with one partition.
+struct Stall {
+    source: Source,
+    runtime: tokio::runtime::Runtime,
+    state: Arc<State>,
+    notes: Arc<Notes>,
+}
+
+impl Stall {
+    /// A partition with the records `0..count`, each with a key of its own.
+    fn with_records(count: u64) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
+        let stall = Self { source: Source::new(), runtime, state: Arc::default(), notes: Arc::default() };
+        stall.source.make("orders", 1);
+        (0..count).for_each(|number| stall.send(&format!("k{number}"), &number.to_string()));
+        stall
+    }
+
+    fn start(&self) -> Running {
+        let app = App::new(&KEYED)
+            .consumer::<OrdersWorker, crate::parser::Json, crate::interchanger::Json>(&KEYED.consumers[0]);
+        let flags = Flags { default_environment: Some("development"), ..Flags::default() };
+        let settings = Settings::read(&KEYED, &BTreeMap::new(), &flags).expect("settings");
+        let brokers = Brokers { address: String::new(), embedded: true };
+        let (state, notes) = (Arc::clone(&self.state), Arc::clone(&self.notes));
+        let source = self.source.clone();
+        let connect: Connect = Arc::new(move |_, topics| Ok(source.join_as_thread("shop", &topics)));
+        let handle = self.runtime.handle();
+        start_on(&connect, None, app.manifest, app.routes, &settings, &brokers, state, notes, handle)
+            .expect("it starts")
+    }
+
+    fn send(&self, key: &str, value: &str) {
+        let (topic, key, value) = ("orders".to_owned(), Some(key.into()), Some(value.into()));
+        self.source.append(Outgoing { topic, key, value, headers: Vec::new() }, None, Origin::Test);
+    }
+
+    fn commit(&self) -> Option<(i64, Option<String>)> {
+        self.source.commit("shop", &partition())
+    }
+
+    fn set_commit(&self, offset: i64, metadata: Option<&str>) {
+        self.source.set_commit("shop", partition(), offset, metadata.map(str::to_owned));
+    }
+
+    fn answer_commits(&self, refusal: Option<CommitError>) {
+        self.source.answer_commits("shop", refusal);
+    }
+
+    /// How often somebody has tried to commit.
+    fn commits(&self) -> u32 {
+        self.source.commits("shop")
+    }
+
+    /// The session is over, and the partition is somebody else's.
+    fn lose(&self) {
+        self.source.say("shop", ClientEvent::Revoke { partitions: vec![partition()], lost: true });
+    }
+
+    fn assign(&self) {
+        self.source.say("shop", ClientEvent::Assign(vec![partition()]));
+    }
+
+    /// How often each number was handled.
+    fn handled(&self) -> BTreeMap<u64, u32> {
+        let mut handled = BTreeMap::new();
+        for (_, number) in self.state.seen.lock().expect("no panic").iter() {
+            *handled.entry(*number).or_default() += 1;
+        }
+        handled
+    }
+
+    #[track_caller]
+    fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !done(self) {
+            let handled = self.handled();
+            let (commit, notes) = (self.commit(), self.notes.0.lock().expect("no panic").clone());
+            assert!(Instant::now() < end, "{what} did not come; {handled:?}; {commit:?}; {notes:#?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn fail(&self, number: u64, times: u32) {
+        self.state.fails.lock().expect("no panic").insert(number, times);
+    }
+
+    fn noted(&self, words: &str) -> usize {
+        self.notes.0.lock().expect("no panic").iter().filter(|note| note.contains(words)).count()
+    }
+}
+
+fn partition() -> TopicPartition {
+    TopicPartition { topic: "orders".into(), partition: 0 }
+}
+
+fn once(numbers: std::ops::Range<u64>) -> BTreeMap<u64, u32> {
+    numbers.map(|number| (number, 1)).collect()
+}
 
 /// If this fails, a crash under `ordering: key` repeats everything behind one slow key, or gives a poison record its
 /// attempts back.
@@ -15,7 +126,7 @@ fn a_crash_repeats_only_what_was_not_finished() {
     stall.fail(7, u32::MAX);
     let running = stall.start();
     stall.until("a commit that says all but two", |stall| {
-        let Some((offset, Some(metadata))) = stall.source.commit() else { return false };
+        let Some((offset, Some(metadata))) = stall.commit() else { return false };
         let mut progress = Progress::decode(metadata.as_bytes(), offset);
         offset == 3
             && progress.take_attempt(7) > 2
@@ -24,13 +135,13 @@ fn a_crash_repeats_only_what_was_not_finished() {
     });
     let first_attempts = stall.noted("attempt: 1,");
     // To Kafka the process is dead: nothing that it still says is heard.
-    stall.source.cut();
+    stall.source.cut("shop");
     running.join();
     stall.fail(3, 0);
     stall.fail(7, 0);
-    stall.source.send("k50", "50");
+    stall.send("k50", "50");
     let running = stall.start();
-    stall.until("the rest", |stall| stall.source.commit() == Some((51, None)));
+    stall.until("the rest", |stall| stall.commit() == Some((51, None)));
     running.join();
     assert_eq!(stall.handled(), once(0..51));
     assert_eq!(stall.noted("attempt: 1,"), first_attempts, "attempts go on where they were");
@@ -41,15 +152,15 @@ fn a_crash_repeats_only_what_was_not_finished() {
 fn a_lost_partition_that_comes_back_repeats_nothing() {
     let stall = Stall::with_records(50);
     stall.fail(3, u32::MAX);
-    stall.source.answer_commits(Some(CommitError { reason: "no coordinator".to_owned(), is_metadata: false }));
+    stall.answer_commits(Some(CommitError { reason: "no coordinator".to_owned(), is_metadata: false }));
     let running = stall.start();
-    stall.until("all but one", |stall| stall.handled().len() == 49 && stall.source.commits() > 0);
-    stall.source.lose();
+    stall.until("all but one", |stall| stall.handled().len() == 49 && stall.commits() > 0);
+    stall.lose();
     stall.until("the loss", |stall| stall.noted("Lost {") == 1);
     stall.fail(3, 0);
-    stall.source.answer_commits(None);
-    stall.source.assign();
-    stall.until("a commit of all", |stall| stall.source.commit() == Some((50, None)));
+    stall.answer_commits(None);
+    stall.assign();
+    stall.until("a commit of all", |stall| stall.commit() == Some((50, None)));
     let end = running.join();
     assert_eq!((stall.handled(), end.handled), (once(0..50), 50));
 }
@@ -60,17 +171,17 @@ fn a_lost_partition_that_comes_back_repeats_nothing() {
 fn a_long_outage_does_not_end_in_a_standstill() {
     let stall = Stall::with_records(2_000);
     stall.fail(3, u32::MAX);
-    stall.source.answer_commits(Some(CommitError { reason: "no coordinator".to_owned(), is_metadata: false }));
+    stall.answer_commits(Some(CommitError { reason: "no coordinator".to_owned(), is_metadata: false }));
     let running = stall.start();
-    stall.until("all but one", |stall| stall.handled().len() == 1_999 && stall.source.commits() > 0);
-    stall.source.lose();
+    stall.until("all but one", |stall| stall.handled().len() == 1_999 && stall.commits() > 0);
+    stall.lose();
     stall.until("the loss", |stall| stall.noted("Lost {") == 1);
-    stall.source.answer_commits(None);
-    stall.source.assign();
-    stall.source.send("k2000", "2000");
+    stall.answer_commits(None);
+    stall.assign();
+    stall.send("k2000", "2000");
     stall.until("what is behind them", |stall| stall.handled().len() == 2_000);
     stall.fail(3, 0);
-    stall.until("a commit of all", |stall| stall.source.commit() == Some((2_001, None)));
+    stall.until("a commit of all", |stall| stall.commit() == Some((2_001, None)));
     running.join();
     assert_eq!(stall.handled(), once(0..2_001));
 }
@@ -80,11 +191,11 @@ fn a_long_outage_does_not_end_in_a_standstill() {
 fn a_group_that_was_moved_back_starts_there() {
     let stall = Stall::with_records(20);
     let running = stall.start();
-    stall.until("all", |stall| stall.source.commit() == Some((20, None)));
-    stall.source.lose();
+    stall.until("all", |stall| stall.commit() == Some((20, None)));
+    stall.lose();
     stall.until("the loss", |stall| stall.noted("Lost {") == 1);
-    stall.source.set_commit(5, None);
-    stall.source.assign();
+    stall.set_commit(5, None);
+    stall.assign();
     stall.until("all again", |stall| stall.handled().values().sum::<u32>() == 35);
     running.join();
     assert!((5..20).all(|number| stall.handled()[&number] == 2));
@@ -95,9 +206,9 @@ fn a_group_that_was_moved_back_starts_there() {
 fn the_metadata_of_others_is_ignored() {
     for metadata in ["", "kafka-streams-2.3", "K1", "K1AAAAAAAAAAAA", "{\"host\":\"a\"}"] {
         let stall = Stall::with_records(6);
-        stall.source.set_commit(2, Some(metadata));
+        stall.set_commit(2, Some(metadata));
         let running = stall.start();
-        stall.until("all from 2", |stall| stall.source.commit() == Some((6, None)));
+        stall.until("all from 2", |stall| stall.commit() == Some((6, None)));
         running.join();
         assert_eq!(stall.handled(), once(2..6), "{metadata}");
     }
@@ -109,9 +220,9 @@ fn a_commit_does_not_fail_for_its_metadata() {
     let stall = Stall::with_records(20);
     stall.fail(9, u32::MAX);
     let refusal = CommitError { reason: "metadata too large".to_owned(), is_metadata: true };
-    stall.source.answer_commits(Some(refusal));
+    stall.answer_commits(Some(refusal));
     let running = stall.start();
-    stall.until("a commit", |stall| stall.source.commit() == Some((9, None)));
+    stall.until("a commit", |stall| stall.commit() == Some((9, None)));
     running.join();
 }
 
@@ -120,17 +231,17 @@ fn a_commit_does_not_fail_for_its_metadata() {
 fn a_process_that_stood_still_begins_nothing_before_the_group_has_answered() {
     let stall = Stall::with_records(1);
     let running = stall.start();
-    stall.until("a commit", |stall| stall.source.commit() == Some((1, None)));
-    stall.source.freeze(true);
+    stall.until("a commit", |stall| stall.commit() == Some((1, None)));
+    stall.source.freeze("shop", true);
     std::thread::sleep(Duration::from_millis(500));
-    stall.source.answer_commits(Some(CommitError { reason: "unknown member".to_owned(), is_metadata: false }));
-    stall.source.send("k1", "1");
-    let asked = stall.source.commits();
-    stall.source.freeze(false);
-    stall.until("questions", |stall| stall.source.commits() >= asked + 3);
+    stall.answer_commits(Some(CommitError { reason: "unknown member".to_owned(), is_metadata: false }));
+    stall.send("k1", "1");
+    let asked = stall.commits();
+    stall.source.freeze("shop", false);
+    stall.until("questions", |stall| stall.commits() >= asked + 3);
     assert_eq!(stall.handled(), once(0..1));
-    stall.source.answer_commits(None);
-    stall.until("the record", |stall| stall.source.commit() == Some((2, None)));
+    stall.answer_commits(None);
+    stall.until("the record", |stall| stall.commit() == Some((2, None)));
     running.join();
     assert!(stall.noted("stood still") > 0);
 }

@@ -46,7 +46,8 @@ impl Stall {
         let (state, notes) = (Arc::clone(&self.state), Arc::clone(&self.notes));
         let connect = self.source.connect();
         let handle = self.runtime.handle();
-        start_on(&connect, app.manifest, app.routes, &settings, &brokers, state, notes, handle).expect("it starts")
+        start_on(&connect, None, app.manifest, app.routes, &settings, &brokers, state, notes, handle)
+            .expect("it starts")
     }
 
     /// How often each number was handled.

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 use karafka_generator::{compile, source::Source};
 
 use super::*;

@@ -1,4 +1,4 @@
-//! Tests of an app without Kafka: hand a record to its consumer and see what came of it.
+//! One record, one attempt: hand it to its consumer and see what came of it.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use crate::{
     App, OwnedRecord,
     engine::{
         consumer::Consumer,
-        shared::{AppShared, EmitScope},
+        shared::{AppShared, EmitScope, Outlet},
     },
     manifest::{ConsumerEntry, Manifest},
     settings::{Flags, Settings, Tombstones},
@@ -48,7 +48,15 @@ impl<S: Send + Sync + 'static> Harness<S> {
         });
         let consumers = consumers.collect();
         let names = manifest.topics.iter().map(|topic| (topic.key, topic.key.to_owned())).collect();
-        Self { manifest, consumers, app: Arc::new(AppShared { state, producer: None, names }) }
+        let app = AppShared {
+            state,
+            outlet: Outlet::Nowhere,
+            names,
+            seed: 0,
+            #[cfg(any(test, feature = "testing"))]
+            stage: None,
+        };
+        Self { manifest, consumers, app: Arc::new(app) }
     }
 
     /// The app's state.

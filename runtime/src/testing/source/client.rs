@@ -1,0 +1,175 @@
+//! A member of a group of a [`Source`], as the engine sees it: the client, and the queues of its partitions.
+
+use std::{
+    collections::VecDeque,
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{Group, Inner, Source, Waits};
+use crate::{
+    Record,
+    client::{
+        Assigned, Client, ClientEvent, Commit, CommitError, Committed, Delivery, RecordQueue, TopicPartition, Wake,
+    },
+};
+
+/// A member, as long as no other has taken its place.
+pub(super) struct Member {
+    source: Source,
+    group: String,
+    number: u32,
+    waits: Waits,
+}
+
+/// A group that knows the member that has asked.
+struct Known<'a> {
+    inner: MutexGuard<'a, Inner>,
+    group: &'a str,
+}
+
+impl Known<'_> {
+    fn group(&mut self) -> &mut Group {
+        self.inner.group(self.group)
+    }
+}
+
+impl Member {
+    pub(super) fn new(source: Source, group: String, number: u32, waits: Waits) -> Self {
+        Self { source, group, number, waits }
+    }
+
+    /// The source, as long as the group knows this member.
+    fn known(&self) -> Option<Known<'_>> {
+        let mut known = Known { inner: self.source.lock(), group: &self.group };
+        let is_known = known.group().member == self.number;
+        is_known.then_some(known)
+    }
+
+    fn try_commit(&self, commits: &[Commit]) -> Result<(), CommitError> {
+        // A dead process hears nothing; what it does after its death must not matter.
+        let Some(mut known) = self.known() else { return Ok(()) };
+        let group = known.group();
+        group.asked += 1;
+        if let Some(refusal) = &group.refusal
+            && (!refusal.is_metadata || commits.iter().any(|commit| commit.metadata.is_some()))
+        {
+            return Err(refusal.clone());
+        }
+        for Commit { partition, offset, metadata } in commits {
+            group.commits.insert(partition.clone(), (*offset, metadata.clone()));
+        }
+        drop(known);
+        self.source.touch();
+        Ok(())
+    }
+}
+
+impl Client for Member {
+    fn poll(&mut self) -> Option<ClientEvent> {
+        self.known()?.group().events.pop_front()
+    }
+
+    fn wait(&mut self, at_most: Duration) {
+        match &self.waits {
+            #[cfg(test)]
+            Waits::Thread(_) => {
+                std::thread::park_timeout(at_most);
+                while self.known().is_some_and(|mut known| known.group().is_frozen) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            Waits::Task(asked) => *asked.lock().unwrap_or_else(PoisonError::into_inner) = at_most,
+        }
+    }
+
+    fn assign(
+        &mut self,
+        partitions: &[TopicPartition],
+        wake: &mut dyn FnMut(&TopicPartition) -> Wake,
+    ) -> Result<Vec<Assigned>, String> {
+        let Some(mut known) = self.known() else { return Err("the group does not know this member".to_owned()) };
+        let group = known.group();
+        let mut assigned = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            group.moving.remove(partition);
+            group.assigned.insert(partition.clone(), wake(partition));
+            let committed = group.commits.get(partition).map(|(offset, metadata)| {
+                let metadata = metadata.clone().unwrap_or_default().into_bytes();
+                Committed { offset: *offset, metadata }
+            });
+            // Nothing was there before the group, so every `start` is the beginning.
+            let start = committed.as_ref().map(|commit| commit.offset);
+            let (source, partition) = (self.source.clone(), partition.clone());
+            let queue = Queue { source, partition: partition.clone(), next: start.unwrap_or(0) };
+            assigned.push(Assigned { partition, start, committed, passed: None, queue: Box::new(queue) });
+        }
+        drop(known);
+        self.source.touch();
+        Ok(assigned)
+    }
+
+    fn unassign(&mut self, partitions: &[TopicPartition]) {
+        if let Some(mut known) = self.known() {
+            let group = known.group();
+            for partition in partitions {
+                group.moving.remove(partition);
+                group.assigned.remove(partition);
+            }
+        }
+        self.source.touch();
+    }
+
+    fn commit(&mut self, commits: &[Commit]) {
+        let offsets = commits.iter().map(|commit| (commit.partition.clone(), commit.offset)).collect();
+        let error = self.try_commit(commits).err();
+        if let Some(mut known) = self.known() {
+            known.group().events.push_back(ClientEvent::Committed { offsets, error });
+        }
+    }
+
+    fn commit_and_wait(&mut self, commits: &[Commit]) -> Result<(), CommitError> {
+        self.try_commit(commits)
+    }
+
+    fn high_watermark(&mut self, partition: &TopicPartition) -> Option<i64> {
+        Some(self.source.end(partition))
+    }
+
+    fn close(self: Box<Self>, _: bool) {
+        if let Some(mut known) = self.known() {
+            let group = known.group();
+            group.assigned.clear();
+            group.moving.clear();
+            group.events.clear();
+            group.waits = None;
+        }
+        self.source.touch();
+    }
+}
+
+struct Queue {
+    source: Source,
+    partition: TopicPartition,
+    next: i64,
+}
+
+impl RecordQueue for Queue {
+    fn drain(&mut self, into: &mut VecDeque<Delivery>, room: usize) {
+        let inner = self.source.lock();
+        let from = usize::try_from(self.next).unwrap_or(0);
+        let records = inner.log(&self.partition).get(from..).unwrap_or_default().iter().take(room);
+        let before = into.len();
+        into.extend(records.map(|kept| Delivery::Record(Record::from(kept.record.clone()))));
+        let drained = into.len() - before;
+        self.next += drained as i64;
+        drop(inner);
+        if drained > 0 {
+            self.source.touch();
+        }
+    }
+
+    fn position(&self) -> Option<i64> {
+        Some(self.next)
+    }
+}

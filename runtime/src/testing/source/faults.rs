@@ -1,0 +1,33 @@
+//! What the engine's own tests say to a group besides: members with threads, commits of others, refusals, frozen processes.
+
+use std::{collections::BTreeMap, thread};
+
+use super::{Source, Waits};
+use crate::client::{Client, CommitError, Positions, TopicPartition};
+
+impl Source {
+    /// A client that waits on the thread that calls this; it gets every partition of `topics`, in the place of any other.
+    pub(crate) fn join_as_thread(&self, group: &str, topics: &BTreeMap<String, Positions>) -> Box<dyn Client> {
+        self.join(group, topics, Waits::Thread(thread::current()))
+    }
+
+    /// What commits of the group are answered.
+    pub(crate) fn answer_commits(&self, group: &str, refusal: Option<CommitError>) {
+        self.lock().group(group).refusal = refusal;
+    }
+
+    /// Commits in the place of the group's member.
+    pub(crate) fn set_commit(&self, group: &str, partition: TopicPartition, offset: i64, metadata: Option<String>) {
+        self.lock().group(group).commits.insert(partition, (offset, metadata));
+    }
+
+    /// How often a member of the group has tried to commit.
+    pub(crate) fn commits(&self, group: &str) -> u32 {
+        self.lock().groups.get(group).map_or(0, |group| group.asked)
+    }
+
+    /// Lets the thread of the group's member stand still, or go on.
+    pub(crate) fn freeze(&self, group: &str, is_frozen: bool) {
+        self.lock().group(group).is_frozen = is_frozen;
+    }
+}
