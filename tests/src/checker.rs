@@ -99,7 +99,8 @@ pub struct Verdict {
     pub reordered: Vec<Place>,
     /// Begun while a record of its line was at work, in a process that was not gone.
     pub beside: Vec<Place>,
-    /// Begun by a process that had lost the partition: another had begun the same record, and went on after it.
+    /// Begun by a process that had lost the partition: another had taken over since its own first record of it, begins
+    /// the same record, and goes on after it.
     pub after_fencing: Vec<Place>,
     /// Copies in the dead letter topic beyond the first.
     pub dead_again: Vec<Place>,
@@ -141,24 +142,31 @@ fn judge_fates(run: &Run, dead: &BTreeSet<Place>, produced: &BTreeMap<Place, &Pr
 }
 
 fn judge_deliveries(run: &Run, verdict: &mut Verdict) {
-    let mut last_begin: BTreeMap<(u32, i32), usize> = BTreeMap::new();
-    for (index, event) in run.log.iter().enumerate().filter(|(_, event)| event.kind == Kind::Begun) {
-        last_begin.insert((event.process, event.place.0), index);
+    let begun = || run.log.iter().enumerate().filter(|(_, event)| event.kind == Kind::Begun);
+    // Where in the log a process has begun something of a partition, and who has begun a record at all.
+    let mut begins: BTreeMap<(u32, i32), Vec<usize>> = BTreeMap::new();
+    let mut begun_by: BTreeMap<Place, BTreeSet<u32>> = BTreeMap::new();
+    for (index, event) in begun() {
+        begins.entry((event.process, event.place.0)).or_default().push(index);
+        begun_by.entry(event.place).or_default().insert(event.process);
     }
-    // The processes that have begun a record, in order.
-    let mut begun_by: BTreeMap<Place, Vec<u32>> = BTreeMap::new();
-    for (index, event) in run.log.iter().enumerate().filter(|(_, event)| event.kind == Kind::Begun) {
-        let before = begun_by.entry(event.place).or_default();
-        if event.attempt == 1 && !before.is_empty() {
-            verdict.redelivered.push(event.place);
+    let begins = |process: u32, partition: i32| begins.get(&(process, partition)).map_or(&[][..], Vec::as_slice);
+    let mut delivered = BTreeSet::new();
+    for (index, event) in begun() {
+        let (place, partition) = (event.place, event.place.0);
+        if event.attempt == 1 && !delivered.insert(place) {
+            verdict.redelivered.push(place);
         }
-        let goes_on = |other: &u32| {
-            *other != event.process && last_begin.get(&(*other, event.place.0)).is_some_and(|last| *last > index)
+        let first = begins(event.process, partition).first().copied().unwrap_or(index);
+        let has_taken_over = |other: &u32| {
+            let theirs = begins(*other, partition);
+            let came_between = theirs.iter().any(|at| (first..index).contains(at));
+            came_between && theirs.last().is_some_and(|last| *last > index)
         };
-        if before.iter().any(goes_on) {
-            verdict.after_fencing.push(event.place);
+        let others = begun_by.get(&place).into_iter().flatten();
+        if others.filter(|other| **other != event.process).any(has_taken_over) {
+            verdict.after_fencing.push(place);
         }
-        before.push(event.process);
     }
 }
 

@@ -97,6 +97,10 @@ fn two_of_a_line_at_once_are_seen() {
 fn work_after_fencing_is_seen() {
     let frozen = [begun(0, 1), done(0, 1), begun(1, 2), done(1, 2), begun(1, 1), done(1, 1), begun(2, 2), done(2, 2)];
     assert_eq!(check(&run(3, &frozen, 3), Order::Partition).after_fencing, [(0, 1)]);
+    let ahead = [begun(0, 1), done(0, 1), begun(0, 2), begun(1, 1), done(1, 1), begun(1, 2), done(1, 2)];
+    assert_eq!(check(&run(2, &ahead, 2), Order::Partition).after_fencing, [(0, 1)], "ahead of the new owner");
+    let back_again = [begun(0, 1), begun(1, 1), begun(1, 2), done(1, 2), begun(2, 1), done(2, 1)];
+    assert_eq!(check(&run(3, &back_again, 3), Order::Partition).after_fencing, [], "it was given back");
     let taken_over = [begun(0, 1), begun(0, 2), done(0, 2), begun(1, 2), done(1, 2)];
     assert_eq!(check(&run(2, &taken_over, 2), Order::Partition).after_fencing, []);
 }

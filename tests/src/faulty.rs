@@ -31,6 +31,10 @@ pub enum Route {
     Buried,
     /// As `Keyed`, with `instance_id`.
     Named,
+    /// `ordering: key`, `delivery: at_most_once`.
+    Once,
+    /// As `Ordered`, with `lost_position: earliest`.
+    Following,
 }
 
 impl Route {
@@ -40,13 +44,15 @@ impl Route {
             Self::Keyed => "keyed",
             Self::Buried => "buried",
             Self::Named => "named",
+            Self::Once => "once",
+            Self::Following => "following",
         }
     }
 
     fn order(self) -> Order {
         match self {
-            Self::Ordered | Self::Buried => Order::Partition,
-            Self::Keyed | Self::Named => Order::Key,
+            Self::Ordered | Self::Buried | Self::Following => Order::Partition,
+            Self::Keyed | Self::Named | Self::Once => Order::Key,
         }
     }
 }
@@ -59,7 +65,7 @@ impl Route {
 pub fn build(release: bool) -> Result<Built> {
     let app = App::from_manifest("faulty", include_str!("../faulty_app/karafka.yml"))?;
     app.rewrite("src/state.rs", include_str!("../faulty_app/state.rs"))?;
-    for controller in ["Ordered", "Keyed", "Buried", "Named"] {
+    for controller in ["Ordered", "Keyed", "Buried", "Named", "Once", "Following"] {
         let topic = controller.to_lowercase();
         let text = include_str!("../faulty_app/controller.rs");
         let text = text.replace("{topic}", &topic).replace("{Controller}", &format!("{controller}Controller"));
@@ -283,7 +289,7 @@ impl<'a> Trial<'a> {
     pub fn judge(&mut self) -> Result<Verdict> {
         self.log.read()?;
         let dead = match self.route {
-            Route::Ordered => Vec::new(),
+            Route::Ordered | Route::Once | Route::Following => Vec::new(),
             _ => self.dead_letters()?.iter().map(source_of).collect::<Result<_>>()?,
         };
         let produced = self.kafka.records(&self.topic)?.into_iter().map(|found| Produced {

@@ -83,6 +83,7 @@ codes! {
     OWN_DEAD_LETTER = "own-dead-letter", Model, "A topic is its own dead letter topic, or dead letters go round in a circle.";
     TYPED_DEAD_LETTER = "typed-dead-letter", Model, "A dead letter topic holds the raw records of any source, and the manifest gives it a type.";
     MISSING_DEAD_LETTER = "missing-dead-letter", Model, "Attempts are limited, and there is no dead letter topic for what fails after the last one.";
+    BROKEN_PROMISE = "broken-promise", Model, "A group promises each record at most once, and a consumer in it would repeat or keep what fails.";
     LONGER_THAN_A_STOP = "longer-than-a-stop", Model, "A wait is longer than a stop of the app takes.";
     IDLE_ORDERING = "idle-ordering", Model, "Records may go at once, and only one does.";
     UNUSED_GROUP = "unused-group", Model, "No consumer is in the group that `groups` describes.";

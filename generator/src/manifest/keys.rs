@@ -186,7 +186,7 @@ const IN_PROCESS: &[Word] = &[
 const ORDERING: &[Word] = &[now("partition"), now("key"), now("none")];
 const DELIVERY: &[Word] = &[
     now("at_least_once"),
-    later("at_most_once", "records are handled at least once: take it out, and make `perform` bear a repeat"),
+    now("at_most_once"),
     later("exactly_once", "records are handled at least once: take it out, and make `perform` bear a repeat"),
 ];
 const LOST_POSITION: &[Word] = &[now("fail"), now("earliest"), now("latest")];
@@ -310,7 +310,14 @@ pub const KEYS: &[Key] = &[
         "100000",
         "How many records of a partition may lie between the oldest unfinished and the newest in flight.",
     ),
-    key(&[Group], "delivery", Takes::Choice(DELIVERY), "at_least_once", "What is promised of each record."),
+    key(
+        &[Group],
+        "delivery",
+        Takes::Choice(DELIVERY),
+        "at_most_once",
+        "What is promised of each record. `at_least_once` commits when it is done; `at_most_once` before it is begun, \
+         and what fails or cannot be parsed is then reported, and neither repeated nor kept.",
+    ),
     key(
         &[Topic],
         "name",

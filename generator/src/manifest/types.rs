@@ -58,8 +58,8 @@ pub struct Environment {
 pub struct Group {
     /// Its id.
     pub name: Text,
-    /// `concurrency`, `ordering`, `protocol`, `assignor`, `instance_id`, `memory`, `window`, `delivery`
-    /// (`at_least_once`): those that this version can do, checked, in the order of the file.
+    /// `concurrency`, `ordering`, `protocol`, `assignor`, `instance_id`, `memory`, `window`, `delivery`:
+    /// those that this version can do, checked, in the order of the file.
     pub settings: Vec<(Text, Text)>,
 }
 

@@ -7,7 +7,7 @@ use super::{
     collisions::{self, Named},
     controllers::{self, Handled},
     dead_letters::DeadLetters,
-    emits,
+    deliveries, emits,
     messages::Messages,
     report::Report,
     topics::Declared,
@@ -64,6 +64,7 @@ pub(super) fn resolve<'a>(
     for (role, constants) in &resolver.parts.named {
         collisions::check(*role, constants, messages, resolver.report);
     }
+    deliveries::check(&manifest.groups, &resolver.handled, &manifest.defaults, resolver.report);
     emits::check(declared, &resolver.handled, &manifest.defaults, resolver.report);
     resolver.finish()
 }

@@ -8,6 +8,7 @@ mod collisions;
 mod consumers;
 mod controllers;
 mod dead_letters;
+mod deliveries;
 mod emits;
 mod endless;
 mod lookup;

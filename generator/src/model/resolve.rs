@@ -16,9 +16,9 @@ use crate::{
     source::Source,
 };
 
-/// What a group says that the runtime reads; `delivery` can only say what is so anyway.
-const GROUP_SETTINGS: [&str; 7] =
-    ["assignor", "concurrency", "instance_id", "memory", "ordering", "protocol", "window"];
+/// What a group says that the runtime reads.
+const GROUP_SETTINGS: [&str; 8] =
+    ["assignor", "concurrency", "delivery", "instance_id", "memory", "ordering", "protocol", "window"];
 
 /// Resolves a manifest: fills in every default, derives every name, and checks everything together.
 ///

@@ -296,6 +296,11 @@ impl Client for KafkaClient {
         Ok(assigned)
     }
 
+    fn can_move(&self) -> bool {
+        // With an eager assignor there is only the whole assignment.
+        self.native.is_cooperative()
+    }
+
     fn unassign(&mut self, partitions: &[TopicPartition]) {
         if let Err(error) = self.native.unassign(&list_of(partitions)) {
             self.consumer.context().push(ClientEvent::Error(error));

@@ -126,6 +126,11 @@ pub(crate) trait Client: Send {
         wake: &mut dyn FnMut(&TopicPartition) -> Wake,
     ) -> Result<Vec<Assigned>, String>;
 
+    /// Whether a single partition can be let go and assigned anew while the group stays as it is.
+    fn can_move(&self) -> bool {
+        false
+    }
+
     /// Lets partitions go. Their queues are dropped before.
     fn unassign(&mut self, partitions: &[TopicPartition]);
 

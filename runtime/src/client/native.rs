@@ -373,7 +373,8 @@ impl Consumer {
         (code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
     }
 
-    fn is_cooperative(self) -> bool {
+    /// Whether partitions come and go one by one, as with `cooperative-sticky` and KIP-848.
+    pub(crate) fn is_cooperative(self) -> bool {
         // SAFETY: the consumer is live, and the answer is a static string or null.
         unsafe {
             let protocol = sys::rd_kafka_rebalance_protocol(self.0.as_ptr());

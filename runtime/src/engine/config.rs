@@ -55,10 +55,15 @@ pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers) ->
     config_of(&properties)
 }
 
-/// How long the group waits for a sign of life.
+/// For how long after its last turn a process may take itself for a member: the group waits for a session, but counts
+/// from the last heartbeat that it got, which may be an interval older than the turn.
 pub(crate) fn session_timeout(consumer: &ClientConfig) -> Duration {
-    let milliseconds = consumer.get("session.timeout.ms").and_then(|text| text.trim().parse().ok());
-    Duration::from_millis(milliseconds.unwrap_or(45_000))
+    let of = |name: &str, default: u64| {
+        Duration::from_millis(consumer.get(name).and_then(|text| text.trim().parse().ok()).unwrap_or(default))
+    };
+    let session = of("session.timeout.ms", 45_000);
+    // Commits are signs of life as well, so that a long interval does not count whole.
+    session.saturating_sub(of("heartbeat.interval.ms", 3_000)).max(session / 2)
 }
 
 /// Properties of the app's producer.

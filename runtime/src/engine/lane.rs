@@ -45,6 +45,8 @@ pub(crate) struct Lane {
     phase: Phase,
     /// Reading cannot go on: the position is lost.
     halted: bool,
+    /// Nothing more is read; the lane ends when what it has is done.
+    closed: bool,
     /// How many records may stand between the first unfinished one and the newest.
     window: u64,
     /// Where the partition is read from.
@@ -172,6 +174,7 @@ impl Lane {
             unacknowledged: 0,
             phase: Phase::Running,
             halted: false,
+            closed: false,
             window,
             from: start,
             earlier,
@@ -210,7 +213,7 @@ impl Lane {
 
     /// How many more records may be delivered: none while there is something to start.
     pub(crate) fn room(&self) -> usize {
-        if self.phase != Phase::Running || self.halted || !self.ready.is_empty() {
+        if self.phase != Phase::Running || self.halted || self.closed || !self.ready.is_empty() {
             return 0;
         }
         usize::try_from(self.window.saturating_sub(self.tracker.span())).unwrap_or(usize::MAX)
@@ -224,6 +227,11 @@ impl Lane {
     /// Whether a record is at work.
     pub(crate) fn is_working(&self) -> bool {
         self.running > 0
+    }
+
+    /// How many records are at work.
+    pub(crate) fn running(&self) -> usize {
+        self.running
     }
 
     /// Whether some line is taken.
@@ -325,6 +333,16 @@ impl Lane {
     /// Nothing more may start until the partition is assigned anew: where to read from is not known.
     pub(crate) fn halt(&mut self) {
         self.halted = true;
+    }
+
+    /// Nothing more is read; what was read goes on.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether nothing more is read.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Nothing more may start; what runs may finish.

@@ -1,7 +1,9 @@
 //! Consumes: a thread a group, a lane a partition, and nothing committed that is not done.
 
+mod ahead;
 pub(crate) mod attempt;
 pub(crate) mod backoff;
+mod claim;
 pub(crate) mod clock;
 mod config;
 pub(crate) mod consumer;
@@ -48,7 +50,7 @@ use crate::{
     events::{Blocked, Event, Listener},
     manifest::{ConsumerEntry, Manifest},
     producer::{Producer, SendError},
-    settings::{self, Settings},
+    settings::{self, Delivery, Settings},
 };
 
 /// Why an app did not start.
@@ -75,6 +77,7 @@ pub(crate) struct Running {
 struct RunningGroup {
     name: String,
     order: Arc<GroupOrder>,
+    session: Arc<Session>,
     thread: thread::JoinHandle<GroupEnd>,
 }
 
@@ -204,13 +207,15 @@ fn routes_of<S>(group: &settings::Group, settings: &Settings, consumers: &[Built
     for (entry, consumer) in consumers {
         let Some(found) = settings.consumer(entry) else { continue };
         if entry.group == group.name && found.selected {
+            let once = group.delivery == Delivery::AtMostOnce;
             let consumer_settings = Arc::new(ConsumerSettings {
                 entry,
                 tombstones: found.tombstones,
                 backoff: found.backoff,
-                bounds: Bounds { timeout: found.timeout, attempts: found.attempts },
+                bounds: Bounds { timeout: found.timeout, attempts: if once { Some(1) } else { found.attempts } },
                 dead_letter: found.dead_letter.clone(),
                 ordering: group.ordering,
+                ahead: once.then(|| group.concurrency.max(driver::DRAIN)),
                 window: group.window,
                 positions: Positions { start: found.start, lost: found.lost_position },
                 durations: settings.health.map(|_| Arc::default()),
@@ -276,7 +281,7 @@ fn start_group(
     prepared: Prepared,
     ended: mpsc::Sender<()>,
 ) -> Result<RunningGroup, StartError> {
-    let (order, connect) = (Arc::clone(&prepared.order), Arc::clone(connect));
+    let (order, session, connect) = (Arc::clone(&prepared.order), Arc::clone(&prepared.session), Arc::clone(connect));
     // The client is made on the thread that polls it: its callbacks wake the thread that made it.
     let (told, hears) = mpsc::sync_channel(1);
     let thread = thread::Builder::new().name(format!("karafka {}", group.id)).spawn(move || {
@@ -295,7 +300,7 @@ fn start_group(
         end
     })?;
     match hears.recv() {
-        Ok(Ok(())) => Ok(RunningGroup { name: group.id.clone(), order, thread }),
+        Ok(Ok(())) => Ok(RunningGroup { name: group.id.clone(), order, session, thread }),
         Ok(Err(reason)) => Err(StartError::Group { group: group.id.clone(), reason }),
         Err(_) => Err(StartError::Group { group: group.id.clone(), reason: "its thread ended at once".to_owned() }),
     }
@@ -354,6 +359,15 @@ impl Running {
         }
     }
 
+    /// Lets nothing new begin, while what runs ends and is committed and every partition is kept; or lets it again.
+    pub(crate) fn set_quiet(&self, quiet: bool) {
+        self.groups.iter().for_each(|group| group.session.set_quiet(quiet));
+        for group in self.watch.groups() {
+            group.set_quiet(quiet);
+            group.lanes().iter().for_each(|(_, _, lane)| lane.wake.notify_one());
+        }
+    }
+
     /// Tells every group to drain, commit and leave.
     pub(crate) fn stop(&self) {
         for group in &self.groups {
@@ -378,7 +392,7 @@ impl Running {
     pub(crate) fn join(self) -> End {
         self.stop();
         let mut end = End::default();
-        for RunningGroup { name, order: _, thread } in self.groups {
+        for RunningGroup { name, thread, .. } in self.groups {
             match thread.join() {
                 Ok(group) => {
                     end.handled += group.handled;

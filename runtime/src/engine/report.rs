@@ -113,6 +113,11 @@ impl Report {
         }
     }
 
+    /// Under `delivery: at_most_once`: the record is committed, and there is no other attempt.
+    pub(crate) fn not_repeated(&self, record: &Record, what: &str, error: &Error) {
+        self.tell(&Event::NotRepeated { place: record.into(), controller: self.controller(), what, error });
+    }
+
     /// The last attempt has failed, and the record goes to the dead letter topic.
     pub(crate) fn gave_up(&self, record: &Record, attempts: u32, error: &Error, dead_letter: Option<&str>) {
         let (place, controller) = (record.into(), self.controller());
@@ -149,10 +154,18 @@ impl Report {
         ));
     }
 
+    /// The position is chosen anew as soon as what was read is done; where that is comes as [`Event::Positioned`].
+    pub(crate) fn position_moves(&self, partition: &TopicPartition, reason: &str) {
+        self.warn(&format!(
+            "the offset to read {partition} from is gone, because retention has passed it ({reason}); it goes on as \
+             `lost_position` says when what was read is done"
+        ));
+    }
+
     /// `moves` says that the position is chosen anew when the partition is assigned again.
     pub(crate) fn position_lost(&self, partition: &TopicPartition, reason: &str, moves: bool) {
         let help = if moves {
-            "it goes on as `lost_position` says when the app starts again"
+            "it goes on as `lost_position` says when the partition is assigned again, as after a restart"
         } else {
             "move the group's offset with Kafka's own tools, or set `lost_position`, to go on"
         };

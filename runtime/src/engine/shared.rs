@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{counts::Counts, progress::Progress, pulse::Pulse, tracker::Sequence};
+use super::{claim::Claim, counts::Counts, progress::Progress, pulse::Pulse, tracker::Sequence};
 use crate::{
     OwnedRecord, Result,
     client::outgoing::Acknowledge,
@@ -184,6 +184,10 @@ pub(crate) struct LaneShared {
     pub(crate) wake: Notify,
     /// What may be committed, or [`NO_OFFSET`].
     committable: AtomicI64,
+    /// What the lane wants committed before it performs it.
+    pub(crate) claim: Claim,
+    /// Whether the partition can be read on from elsewhere in mid-run, and whether it is to.
+    moves: AtomicU8,
     ended: AtomicBool,
     /// The offset of the record at work, or [`NO_OFFSET`].
     at_work: AtomicI64,
@@ -198,6 +202,13 @@ pub(crate) struct LaneShared {
     group_thread: Thread,
 }
 
+/// A lost position is lost until the partition is assigned anew.
+const CANNOT_MOVE: u8 = 0;
+/// The group's thread can move the partition.
+const CAN_MOVE: u8 = 1;
+/// It is to do so when the lane has ended.
+const MOVES: u8 = 2;
+
 /// The lane has nothing new to say.
 const NO_NEWS: u8 = 0;
 /// The lane has something to say.
@@ -211,6 +222,8 @@ impl LaneShared {
             order: AtomicU8::new(Order::Run as u8),
             wake: Notify::new(),
             committable: AtomicI64::new(start.unwrap_or(NO_OFFSET)),
+            claim: Claim::default(),
+            moves: AtomicU8::new(CANNOT_MOVE),
             ended: AtomicBool::new(false),
             at_work: AtomicI64::new(NO_OFFSET),
             counts: Counts::default(),
@@ -239,6 +252,42 @@ impl LaneShared {
 
     pub(crate) fn publish(&self, committable: i64) {
         self.committable.store(committable, Ordering::Release);
+    }
+
+    /// As [`LaneShared::publish`], beside a group's thread that publishes as well: the higher one counts.
+    pub(crate) fn raise(&self, committable: i64) {
+        self.committable.fetch_max(committable, Ordering::AcqRel);
+    }
+
+    /// The group's thread can move the partition to another position.
+    pub(crate) fn let_move(&self) {
+        self.moves.store(CAN_MOVE, Ordering::Release);
+    }
+
+    /// The lane wants the partition moved when it has ended. Says whether that can be.
+    pub(crate) fn ask_to_move(&self) -> bool {
+        let asked = self.moves.compare_exchange(CAN_MOVE, MOVES, Ordering::AcqRel, Ordering::Acquire);
+        asked.is_ok() || self.is_moving()
+    }
+
+    /// Whether the partition is to move when the lane has ended.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.moves.load(Ordering::Acquire) == MOVES
+    }
+
+    /// Asks the group's thread to commit `offset` at once, before what is below it is begun.
+    pub(crate) fn ask_to_commit(&self, offset: i64) {
+        self.claim.ask(offset);
+        self.group_thread.unpark();
+    }
+
+    /// Kafka has a commit of `offset`; tells a lane that waits for it.
+    pub(crate) fn grant(&self, offset: i64) {
+        if self.claim.is_open() {
+            self.raise(offset);
+            self.claim.grant(offset);
+            self.wake.notify_one();
+        }
     }
 
     /// The offset that may be committed, if there is one.

@@ -3,7 +3,10 @@
 
 mod finished;
 mod instructions;
+mod once;
 mod positions;
+mod source;
+mod stall;
 
 use std::{
     collections::BTreeMap,

@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -59,6 +59,8 @@ pub(crate) struct GroupWatch {
     /// Milliseconds from `born` to when all that was done was last known to be committed.
     settled: AtomicU64,
     phase: AtomicU8,
+    /// Nothing new is begun, because a person wants it so.
+    quiet: AtomicBool,
     memory: Arc<MemoryBudget>,
     /// By the topic's name in Kafka.
     consumers: BTreeMap<String, ConsumerWatch>,
@@ -77,6 +79,8 @@ struct Lanes {
 pub(crate) struct GroupView {
     pub(crate) group: Arc<str>,
     pub(crate) phase: Phase,
+    /// Whether nothing new is begun, because a person wants it so.
+    pub(crate) quiet: bool,
     /// How long ago the group's thread was last seen to go round.
     pub(crate) poll_age: Duration,
     /// How long there has been something that is done and not committed; nothing if all is.
@@ -151,6 +155,7 @@ impl GroupWatch {
             turned: AtomicU64::new(0),
             settled: AtomicU64::new(0),
             phase: AtomicU8::new(Phase::Joining as u8),
+            quiet: AtomicBool::new(false),
             memory,
             consumers,
             lanes: Mutex::default(),
@@ -177,6 +182,11 @@ impl GroupWatch {
 
     pub(crate) fn set_phase(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Nothing new is begun, or it is again.
+    pub(crate) fn set_quiet(&self, quiet: bool) {
+        self.quiet.store(quiet, Ordering::Relaxed);
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -245,6 +255,7 @@ impl GroupWatch {
         GroupView {
             group: Arc::clone(&self.group),
             phase: self.phase(),
+            quiet: self.quiet.load(Ordering::Relaxed),
             poll_age: self.poll_age(now),
             commit_age: self.age(&self.settled, now),
             waiting_bytes: self.memory.used_of(),

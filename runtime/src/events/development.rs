@@ -125,6 +125,11 @@ impl Development {
                 let gave_up = paint.red(&format!("gave up after {attempts}"));
                 format!("{head}{gave_up}: {}\ngoes to {topic}", error.chain())
             }
+            Event::NotRepeated { place, controller, what, error } => {
+                let head = page.head(place, controller);
+                let what = paint.red(what);
+                format!("{head}{what}: {}\nnot repeated: delivery is at_most_once", error.chain())
+            }
             Event::TombstoneRefused { record, topic, dead_letter, .. } => {
                 let report = poison(record, topic, &paint.red("has no value (a tombstone)"), dead_letter);
                 format!(
@@ -170,6 +175,10 @@ impl Development {
                 )
             }
             Event::Fatal { group, reason } => paint.red(&format!("group {group} cannot go on: {reason}")),
+            Event::Quieted => {
+                paint.yellow("quiet: nothing new is begun, and partitions are kept\nSIGCONT (`fg`) goes on, SIGTERM stops")
+            }
+            Event::Resumed => "going on".to_owned(),
             Event::Stopping { .. } | Event::Stopped(_) => String::new(),
         }
     }

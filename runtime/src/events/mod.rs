@@ -180,6 +180,17 @@ pub enum Event<'a> {
         /// The dead letter topic's name in Kafka.
         topic: &'a str,
     },
+    /// A record was not handled, and will not be: `delivery: at_most_once` has committed it before.
+    NotRepeated {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// What happened: `failed`, `panicked`, `timed out`, `cannot be parsed`, `is a tombstone`.
+        what: &'a str,
+        /// Why.
+        error: &'a Error,
+    },
     /// A record has no value, and the manifest does not say what that means; its partition waits as for
     /// [`Event::Unparseable`].
     TombstoneRefused {
@@ -273,6 +284,10 @@ pub enum Event<'a> {
         /// librdkafka's words.
         reason: &'a str,
     },
+    /// Nothing new is begun from here on: what runs ends and is committed, and every partition is kept.
+    Quieted,
+    /// Records are begun again.
+    Resumed,
     /// A stop began: nothing more is fetched.
     Stopping {
         /// How long what was begun has to end.

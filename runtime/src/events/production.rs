@@ -117,6 +117,18 @@ impl Listener for Production {
                     "gave up; goes to the dead letter topic"
                 );
             }
+            Event::NotRepeated { place, controller, what, error } => {
+                let error_type = error.type_name();
+                about!(
+                    error,
+                    place,
+                    controller,
+                    what,
+                    error = error.chain(),
+                    error_type,
+                    "not repeated: delivery is at_most_once"
+                );
+            }
             Event::TombstoneRefused { record, controller, dead_letter, .. } => {
                 about!(error, Place::from(record), controller, dead_letter, "has no value");
             }
@@ -169,6 +181,8 @@ impl Listener for Production {
                 );
             }
             Event::Fatal { group, reason } => error!(target: TARGET, group, reason, "cannot go on"),
+            Event::Quieted => info!(target: TARGET, "quiet: nothing new is begun until SIGCONT"),
+            Event::Resumed => info!(target: TARGET, "records are begun again"),
             Event::Stopping { budget } => {
                 info!(target: TARGET, budget_ms = milliseconds(budget), "stopping");
             }

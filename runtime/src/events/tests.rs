@@ -65,6 +65,10 @@ fn tell_everything(listener: &dyn Listener) {
         message: "index out of bounds",
         next,
     });
+    let what = "timed out";
+    listener.on(&Event::NotRepeated { place: place("orders", 2, 5), controller, what, error: &error });
+    listener.on(&Event::Quieted);
+    listener.on(&Event::Resumed);
     let record = Record::from(OwnedRecord {
         topic: "orders".into(),
         partition: 1,

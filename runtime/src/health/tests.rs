@@ -53,6 +53,7 @@ fn group(lane: LaneView) -> GroupView {
     GroupView {
         group: "shop".into(),
         phase: Phase::Assigned,
+        quiet: false,
         poll_age: Duration::from_millis(40),
         commit_age: Duration::from_millis(150),
         waiting_bytes: (0, 1 << 20),

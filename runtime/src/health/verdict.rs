@@ -162,6 +162,9 @@ fn of_group(group: &GroupView, told: Option<&GroupTold>, reasons: &mut Vec<Reaso
     if let Some(reason) = told.and_then(|told| told.disconnected.as_deref()) {
         say(Weight::Passing, "disconnected", format!("group {name} reaches no broker, and goes on trying: {reason}"));
     }
+    if group.quiet {
+        say(Weight::Note, "quiet", format!("group {name} begins nothing new until SIGCONT, and keeps its partitions"));
+    }
     match group.phase {
         Phase::Joining => say(Weight::Passing, "joining", format!("group {name} waits for its first partitions")),
         Phase::Rebalancing => say(Weight::Passing, "rebalancing", format!("partitions of group {name} come or go")),
@@ -237,6 +240,7 @@ impl GroupState {
     fn of(view: &GroupView) -> Self {
         let state = match view.phase {
             Phase::Joining => "joining",
+            Phase::Assigned if view.quiet => "quiet",
             Phase::Assigned => "assigned",
             Phase::Rebalancing => "rebalancing",
             Phase::Stopping => "stopping",

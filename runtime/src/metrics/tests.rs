@@ -52,6 +52,7 @@ fn group(name: &str) -> GroupView {
     GroupView {
         group: name.into(),
         phase: Phase::Assigned,
+        quiet: false,
         poll_age: Duration::from_millis(40),
         commit_age: Duration::from_millis(150),
         waiting_bytes: (2_048, 1 << 20),

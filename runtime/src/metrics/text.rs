@@ -44,6 +44,8 @@ fn of_groups(page: &mut Page, groups: &[GroupView], told: &Told) {
     gauge("karafka_waiting_bytes", help, &|group| group.waiting_bytes.0 as f64);
     let help = "Bytes of records that may wait in the engine before nothing more is taken from the client.";
     gauge("karafka_waiting_bytes_limit", help, &|group| group.waiting_bytes.1 as f64);
+    let help = "1 while nothing new is begun: SIGTSTP quiets, SIGCONT goes on.";
+    gauge("karafka_quiet", help, &|group| f64::from(u8::from(group.quiet)));
 
     page.family("karafka_rebalances_total", "counter", "How often partitions came, went, or were lost.");
     for (group, told) in &told.groups {

@@ -23,6 +23,10 @@ Settings come from karafka.yml as it was compiled in, then from the environment,
   KARAFKA_OPTIONS_…         any librdkafka property: …_SECURITY_PROTOCOL is security.protocol
   KARAFKA_LOG               which logs are written, such as debug or karafka=debug,warn
 
+Signals of `server`:
+  TERM, INT   stop: what was begun may end; a second one forces it
+  TSTP        quiet: begin nothing new, keep the partitions (so Ctrl-Z does not suspend); CONT goes on
+
 Exit status of `server`:
   0 stopped cleanly   1 could not start or go on   2 the call is wrong, or the stop was forced"
 )]

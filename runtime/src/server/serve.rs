@@ -136,8 +136,14 @@ async fn until_signal<T>(future: impl Future<Output = T>, signals: &Signals) -> 
 
 /// From the first record to the last line.
 fn run(running: Running, settings: &Settings, listener: &Arc<dyn Listener>, signals: &Signals) -> Status {
-    while signals.wait(TICK).is_none() {
-        if running.wait(Duration::ZERO) {
+    let mut quiet = false;
+    loop {
+        if signals.is_quiet() != quiet {
+            quiet = !quiet;
+            running.set_quiet(quiet);
+            listener.on(if quiet { &Event::Quieted } else { &Event::Resumed });
+        }
+        if signals.wait(TICK).is_some() || running.wait(Duration::ZERO) {
             break;
         }
     }

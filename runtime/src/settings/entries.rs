@@ -19,6 +19,8 @@ pub struct Group {
     pub id: String,
     /// Which records wait for each other.
     pub ordering: Ordering,
+    /// What is promised of each record.
+    pub delivery: Delivery,
     /// Records of a partition between the first unfinished one and the newest.
     pub window: u64,
     /// How many performs run at once: a flag or variable, else the group's own number, else the process's.
@@ -123,6 +125,16 @@ pub enum Ordering {
     None,
 }
 
+/// What a group promises of each record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// It is handled, again if it has to be: the offset is committed behind it.
+    #[default]
+    AtLeastOnce,
+    /// It is handled once or not at all: the offset is committed before.
+    AtMostOnce,
+}
+
 /// The consumer group protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protocol {
@@ -185,7 +197,9 @@ pub(super) fn group(layers: &mut Layers<'_>, entry: &GroupEntry, shared: Option<
     let window = layers.entry(&key("window"), entry.settings, "window");
     let window = layers.read(window, parse::window, 100_000);
     let delivery = layers.entry(&key("delivery"), entry.settings, "delivery");
-    layers.read(delivery, |text| one_of(text, &[("at_least_once", ())], "`at_least_once` in this version"), ());
+    let deliveries = [("at_least_once", Delivery::AtLeastOnce), ("at_most_once", Delivery::AtMostOnce)];
+    let expected = "`at_least_once` or `at_most_once` in this version";
+    let delivery = layers.read(delivery, |text| one_of(text, &deliveries, expected), Delivery::default());
     let protocol = layers.entry(&key("protocol"), entry.settings, "protocol");
     let protocols = [("classic", Protocol::Classic), ("consumer", Protocol::Consumer)];
     let protocol = layers.read(protocol, |text| one_of(text, &protocols, "`classic` or `consumer`"), Protocol::Classic);
@@ -201,6 +215,7 @@ pub(super) fn group(layers: &mut Layers<'_>, entry: &GroupEntry, shared: Option<
         name: name.to_owned(),
         id,
         ordering,
+        delivery,
         window,
         concurrency: shared.or(own).unwrap_or(concurrency),
         protocol,

@@ -139,14 +139,21 @@ pub(super) fn row_18_two_with_one_name(bench: &Bench) -> Result<()> {
     let ended = first.wait(PATIENCE)?;
     trial.note_gone(id)?;
     trial.log.read()?;
-    let bound = begun_at_the_end(&trial, id) + CONCURRENCY;
+    let at_the_end = begun_at_the_end(&trial, id);
+    let bound = at_the_end + CONCURRENCY;
     let ended = ended.expect_code(1)?;
     let words = ended.text();
     ensure!(words.to_lowercase().contains("fenced"), "the first member does not say why it ended:\n{words}");
     trial.wait_done(3_000, &mut [&mut second], PATIENCE)?;
     trial.wait_committed(PATIENCE)?;
     trial.stop(second)?;
-    conclude(&mut trial, bound)?;
+    let verdict = conclude(&mut trial, bound)?;
+    let fenced = verdict.after_fencing.len();
+    println!(
+        "  the first member began {fenced} records beside the second; the bound is {at_the_end}, what it begins until its \
+         next commit is answered"
+    );
+    ensure!(fenced <= at_the_end, "{fenced} records were begun after the answer that it is fenced");
     Ok(())
 }
 
@@ -161,6 +168,7 @@ fn begun_at_the_end(trial: &Trial<'_>, process: u32) -> usize {
 /// If this fails, a process that stood still (a laptop's lid, a paused VM) goes on with what others have taken over.
 pub(super) fn row_21_frozen_past_the_session(bench: &Bench) -> Result<()> {
     const CONCURRENCY: usize = 8;
+    const PARTITIONS: usize = 4;
     let mut trial = trial(bench, "row-21", Route::Keyed, 4)?
         .with("FAULTY_PACE_MS", "5")
         .with("KARAFKA_CONCURRENCY", &CONCURRENCY.to_string());
@@ -174,6 +182,8 @@ pub(super) fn row_21_frozen_past_the_session(bench: &Bench) -> Result<()> {
     first.signal(Signal::STOP)?;
     let bound = trial.uncommitted()?;
     let before = trial.log.begun_by(ids[0]);
+    // What it was at stands still, and is not at work beside what others begin meanwhile.
+    trial.note_gone(ids[0])?;
     thread::sleep(Duration::from_secs(6));
     first.signal(Signal::CONT)?;
     trial.wait_done(12_000, &mut [&mut first, &mut second], PATIENCE)?;
@@ -182,6 +192,12 @@ pub(super) fn row_21_frozen_past_the_session(bench: &Bench) -> Result<()> {
     println!("  the frozen member began {again} records after it went on");
     trial.stop(first)?;
     trial.stop(second)?;
-    conclude(&mut trial, bound + CONCURRENCY)?;
+    let verdict = conclude(&mut trial, bound + CONCURRENCY)?;
+    // A lane may be frozen between its look at the clock and the start; nothing else may begin.
+    let fenced = verdict.after_fencing.len();
+    println!(
+        "  of these, {fenced} were somebody else's; the bound is {PARTITIONS}, one a lane that was about to start"
+    );
+    ensure!(fenced <= PARTITIONS, "{fenced} records were begun after the session was over");
     Ok(())
 }

@@ -5,6 +5,7 @@
 mod brokers;
 mod crash;
 mod members;
+mod modes;
 mod network;
 mod records;
 mod topics;
@@ -29,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) const CASES: &[Case] = &[
     Case { name: "row_1_kill_9_ten_times", run: crash::row_1_kill_9_ten_times },
+    Case { name: "row_1_kill_9_at_most_once", run: modes::row_1_kill_9_at_most_once },
     Case { name: "row_2_sigterm_amid_slow_handlers", run: members::row_2_sigterm_amid_slow_handlers },
     Case { name: "row_3_members_join_while_handlers_run", run: members::row_3_members_join_while_handlers_run },
     Case { name: "row_4_the_drain_does_not_fit", run: members::row_4_the_drain_does_not_fit },
@@ -44,6 +46,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "row_13_a_crash_after_a_dead_letter", run: crash::row_13_a_crash_after_a_dead_letter },
     Case { name: "row_14_transactions", run: topics::row_14_transactions },
     Case { name: "row_14_compaction", run: topics::row_14_compaction },
+    Case { name: "row_14_retention_passes_the_position", run: modes::row_14_retention_passes_the_position },
     Case { name: "row_15_panics_blocks_and_hangs", run: records::row_15_panics_blocks_and_hangs },
     Case { name: "row_16_everything_fails_for_a_while", run: records::row_16_everything_fails_for_a_while },
     Case { name: "row_17_partitions_are_added", run: topics::row_17_partitions_are_added },

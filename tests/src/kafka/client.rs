@@ -337,6 +337,20 @@ impl super::Kafka {
         create_topic_with(self.address(), name, partitions, config)
     }
 
+    /// Deletes every record of a partition that is below `offset`, as retention does.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka refuses.
+    pub fn delete_records_before(&self, topic: &str, partition: i32, offset: i64) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = quiet(self.address()).create()?;
+        let mut before = TopicPartitionList::new();
+        before.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+        let deleted = wait_for(admin.delete_records(&before, &patient()))??;
+        deleted.elements().iter().try_for_each(|element| element.error())?;
+        Ok(())
+    }
+
     /// Gives a topic more partitions.
     ///
     /// # Errors

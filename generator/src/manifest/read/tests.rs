@@ -145,7 +145,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("unknown-key defaults", "app: a\ndefaults: { controller: A }\n"),
     ("not-supported jobs", "app: a\njobs: { backend: redis, url: \"${REDIS_URL}\" }\n"),
     ("not-supported jobs word", "app: a\njobs: redis\n"),
-    ("not-supported delivery", "app: a\ngroups:\n  g: { delivery: exactly_once }\n  h: { delivery: at_most_once }\n"),
+    ("not-supported delivery", "app: a\ngroups:\n  g: { delivery: exactly_once }\n"),
     (
         "unknown-value start",
         "app: a\ndefaults: { start: latst }\ntopics:\n  a: { controller: A, start: yesterday }\n  b: { controller: B, start: 24h }\n  \

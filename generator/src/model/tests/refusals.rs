@@ -5,6 +5,18 @@ use crate::diagnostic::{Format, codes, render};
 
 /// Name, and a manifest with that mistake.
 const MISTAKES: &[(&str, &str)] = &[
+    (
+        "broken_promise",
+        "app: a\ngroups:\n  a: { delivery: at_most_once }\n  b: { delivery: at_least_once }\ntopics:\n  one:\n    consumers:\n      - { controller: AController, retry: { backoff: 1s..2s } }\n      - { controller: BController, group: b, retry: { backoff: 1s..2s } }\n",
+    ),
+    (
+        "broken_promise_dead_letter",
+        "app: a\ngroups:\n  a: { delivery: at_most_once }\ntopics:\n  one: { controller: AController, dead_letter: one.dead }\n",
+    ),
+    (
+        "broken_promise_defaults",
+        "app: a\ndefaults: { dead_letter: \"{topic}.dead\" }\ngroups:\n  a: { delivery: at_most_once }\ntopics:\n  one: { controller: AController }\n  two: { controller: BController }\n",
+    ),
     ("invalid_app", "app: MyApp\n"),
     ("invalid_app_crate", "app: test\n"),
     ("invalid_constant", "app: a\ntopics:\n  orders: { controller: ::Facts::EventsConsumer }\n"),

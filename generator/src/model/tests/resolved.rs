@@ -217,7 +217,7 @@ topics:
     let setting = |(key, value): &(String, String)| format!("{key}={value}");
     let group: Vec<_> = model.groups[0].settings.iter().map(setting).collect();
     let consumer: Vec<_> = model.consumers[0].settings.iter().map(setting).collect();
-    assert_eq!(group, ["ordering=none", "window=500"]);
+    assert_eq!(group, ["delivery=at_least_once", "ordering=none", "window=500"]);
     assert_eq!(consumer, ["dead_letter=dead", "retry.attempts=2", "retry.backoff=1s..2s", "timeout=5s"]);
 
     use karafka::settings::{Flags, Ordering, Settings};

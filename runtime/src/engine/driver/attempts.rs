@@ -111,8 +111,12 @@ where
             let refused = self.shared.pulse.during(offset, || self.parts.parse(record, &mut job.work).err());
             if let Some((record, error)) = refused {
                 self.jobs.push(job);
-                self.report.unparseable(&record, &error, self.consumer.dead_letter.as_deref());
-                self.give_up_unparsed(sequence, &record, "parse", &error);
+                if self.consumer.ahead.is_some() {
+                    self.pass_over(sequence, &record, "cannot be parsed", &error);
+                } else {
+                    self.report.unparseable(&record, &error, self.consumer.dead_letter.as_deref());
+                    self.give_up_unparsed(sequence, &record, "parse", &error);
+                }
                 return None;
             }
         } else if self.consumer.tombstones == Tombstones::Deliver {
@@ -135,6 +139,8 @@ where
         if self.consumer.tombstones == Tombstones::Skip {
             self.report.tombstone_skipped(record);
             self.finished(sequence, 0, &self.shared.counts.skipped);
+        } else if self.consumer.ahead.is_some() {
+            self.pass_over(sequence, record, "is a tombstone", &Error::new(TOMBSTONE_REFUSED));
         } else {
             let error = Error::new(TOMBSTONE_REFUSED);
             self.report.tombstone_refused(record, self.consumer.dead_letter.as_deref());
@@ -200,7 +206,10 @@ where
                     FailureKind::Panicked => &counts.panicked,
                     FailureKind::TimedOut => &counts.timed_out,
                 });
-                if self.consumer.dead_letter.is_some() && self.consumer.bounds.is_last(number, &error) {
+                if self.consumer.ahead.is_some() {
+                    self.not_repeated(sequence, work.record(), kind, &error, emitted);
+                    self.put_away(job);
+                } else if self.consumer.dead_letter.is_some() && self.consumer.bounds.is_last(number, &error) {
                     self.report.gave_up(work.record(), number, &error, self.consumer.dead_letter.as_deref());
                     let error_type = match kind {
                         FailureKind::Error => error.type_name(),

@@ -19,6 +19,9 @@ where
 {
     /// Whether to look for records to start: always in one line, which must be free; else while there is memory.
     pub(super) fn wants_more(&self) -> bool {
+        if self.room_ahead() == 0 && self.deliveries.is_empty() {
+            return false;
+        }
         match self.consumer.ordering {
             Ordering::Partition => !self.lane.is_busy(),
             Ordering::Key | Ordering::None => self.waiting.is_empty() || self.memory.has_room(),
@@ -32,14 +35,22 @@ where
             match self.deliveries.pop_front() {
                 Some(Delivery::Record(record)) => self.take_in(record),
                 Some(Delivery::PositionLost(reason)) => {
-                    let moves = self.consumer.positions.lost != LostPosition::Fail;
-                    self.report.position_lost(&self.partition, &reason, moves);
-                    self.shared.pulse.halt();
-                    self.lane.halt();
+                    let follows = self.consumer.positions.lost != LostPosition::Fail;
+                    if follows && self.shared.ask_to_move() {
+                        self.report.position_moves(&self.partition, &reason);
+                        self.lane.close();
+                        // If nothing is left to do, nothing else wakes the lane to end.
+                        self.shared.wake.notify_one();
+                    } else {
+                        self.report.position_lost(&self.partition, &reason, follows);
+                        self.shared.pulse.halt();
+                        self.lane.halt();
+                    }
                 }
                 Some(Delivery::Error(reason)) => self.report.partition_error(&self.partition, &reason),
                 None => {
-                    self.queue.drain(&mut self.deliveries, self.lane.room().min(DRAIN));
+                    let room = self.lane.room().min(DRAIN).min(self.room_ahead());
+                    self.queue.drain(&mut self.deliveries, room);
                     self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
                     if self.deliveries.is_empty() {
                         if let Some(position) = self.queue.position() {

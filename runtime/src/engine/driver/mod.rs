@@ -4,6 +4,7 @@
 
 mod attempts;
 mod deliver;
+mod once;
 mod sending;
 
 use std::{
@@ -22,6 +23,7 @@ pub(crate) use attempts::{TOMBSTONE_REFUSED, TOMBSTONE_SKIPPED};
 use sending::{Emitted, Resend};
 
 use super::{
+    ahead::Ahead,
     attempt::{Bounds, Parts},
     backoff::Jitter,
     clock,
@@ -31,8 +33,8 @@ use super::{
     pool::Pool,
     progress::Progress,
     report::Report,
-    session::Session,
-    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Order, Sent},
+    session::{Gate, Session},
+    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Sent},
     tracker::Sequence,
 };
 use crate::{
@@ -47,7 +49,7 @@ use crate::{
 const TURN: u32 = 64;
 /// How many deliveries are taken out of the client's queue at once: enough to make the call cheap, and few enough
 /// that what waits here does not count beside what waits there.
-const DRAIN: usize = 256;
+pub(super) const DRAIN: usize = 256;
 
 /// What a lane is made with.
 pub(crate) struct LaneParts<S> {
@@ -76,6 +78,8 @@ pub(crate) struct ConsumerSettings {
     /// The dead letter topic's name in Kafka.
     pub(crate) dead_letter: Option<String>,
     pub(crate) ordering: Ordering,
+    /// Under `delivery: at_most_once`, how many records of a partition may be committed and not done.
+    pub(crate) ahead: Option<usize>,
     pub(crate) window: u64,
     pub(crate) positions: Positions,
     /// How long performs take, if somebody wants to know.
@@ -96,10 +100,14 @@ where
     let _end = EndOnDrop(Arc::clone(&shared));
     let group = Arc::clone(&report.group);
     let seed = assigned.partition.partition as u64 ^ app.seed;
+    let queue = match consumer.ahead {
+        None => assigned.queue,
+        Some(_) => Box::new(Ahead::new(assigned.queue, Arc::clone(&shared))),
+    };
     Driver {
         lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window, earlier),
         partition: assigned.partition,
-        queue: assigned.queue,
+        queue,
         deliveries: VecDeque::with_capacity(DRAIN),
         next: None,
         waiting: BTreeMap::new(),
@@ -118,6 +126,7 @@ where
         shared: &shared,
         memory: &memory,
         session: &session,
+        gate: Gate::default(),
     }
     .run(&permits, |job| attempt(&parts, &shared.pulse, consumer.bounds, &group, job))
     .await;
@@ -160,6 +169,7 @@ struct Driver<'a, W: Worker, P, I> {
     shared: &'a Arc<LaneShared>,
     memory: &'a MemoryBudget,
     session: &'a Session,
+    gate: Gate,
 }
 
 enum Waiting<W: Worker> {
@@ -206,8 +216,8 @@ where
             if !self.lane.has_ready() && self.wants_more() {
                 self.deliver();
             }
-            // Looked at where the process may have stood still: after a wait, and once a turn.
-            let is_alive = turn > 0 || !self.lane.has_ready() || self.session.is_alive(self.session.now());
+            // The process may have stood still at any moment, so this is looked at before each start.
+            let is_alive = !self.lane.has_ready() || self.may_start();
             if self.lane.has_ready() && is_alive {
                 if permit.is_none() {
                     permit = permits.try_acquire().ok();
@@ -286,11 +296,7 @@ where
 
     /// Takes in orders and acknowledgements.
     fn hear(&mut self) {
-        match self.shared.order() {
-            Order::Run => {}
-            Order::Drain => self.lane.drain(),
-            Order::Lose => self.lane.lose(),
-        }
+        self.obey();
         for acknowledgement in self.shared.take_acknowledgements() {
             match acknowledgement {
                 Acknowledgement::Delivered { sequence, sent, delivered } => {
@@ -314,7 +320,11 @@ where
 
     fn publish(&mut self) {
         if let Some(offset) = self.lane.committable() {
-            self.shared.publish(offset);
+            match self.consumer.ahead {
+                None => self.shared.publish(offset),
+                // What is committed ahead is further on.
+                Some(_) => self.shared.raise(offset),
+            }
         }
         if self.lane.has_news() && !self.said_news {
             self.said_news = true;

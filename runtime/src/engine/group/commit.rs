@@ -42,6 +42,7 @@ impl Running {
         self.ended += 1;
         if let Some(error) = error {
             self.commit_failed(&error);
+            self.claims_refused();
             // The next round commits again what is still ours.
             for (partition, _) in offsets {
                 if let Some(lane) = self.lanes.get_mut(&partition) {

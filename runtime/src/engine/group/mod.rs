@@ -1,6 +1,8 @@
 //! Drives one consumer group: a thread that polls, hands over, commits, and never runs an app's code.
 
+mod claims;
 mod commit;
+mod moves;
 mod rebalance;
 mod stop;
 
@@ -125,6 +127,7 @@ impl LaneHandle {
     fn acknowledged(&mut self, offset: i64) {
         self.acknowledged = self.acknowledged.max(Some(offset));
         self.shared.pulse.set_committed(offset);
+        self.shared.grant(offset);
     }
 
     fn look(&mut self, now: Instant) {
@@ -148,6 +151,9 @@ pub(crate) struct Running {
     memory: BTreeMap<TopicPartition, Memory>,
     /// The broker has refused commits with metadata.
     is_plain: bool,
+    /// Partitions that are to be assigned anew, as their positions are lost; and not before when.
+    moves: Vec<TopicPartition>,
+    next_move: Instant,
     /// Commits in the background, and how many of them have ended.
     sent: u64,
     ended: u64,
@@ -155,6 +161,8 @@ pub(crate) struct Running {
     in_doubt: Option<u64>,
     next_ask: Instant,
     next_commit: Instant,
+    /// Until when lanes that ask for a commit wait, after a refusal.
+    next_claim: Instant,
     next_measure: Instant,
     /// No broker has answered since it was said.
     disconnected: bool,
@@ -183,11 +191,14 @@ impl Group {
             assignment: None,
             memory: BTreeMap::new(),
             is_plain: false,
+            moves: Vec::new(),
+            next_move: clock::now(),
             sent: 0,
             ended: 0,
             in_doubt: None,
             next_ask: clock::now() + COMMIT_INTERVAL - ASK_AHEAD,
             next_commit: clock::now() + COMMIT_INTERVAL,
+            next_claim: clock::now(),
             next_measure: clock::now(),
             disconnected: false,
             warned: BTreeMap::new(),
@@ -213,9 +224,11 @@ impl Running {
             self.hear(event);
         }
         self.go_on_with_revocation();
+        self.go_on_with_moves();
         self.go_on_with_assignment();
         self.sweep();
         let now = clock::now();
+        self.go_on_with_claims(now);
         self.go_on_with_commits(now);
         self.measure(now);
         if self.end.fatal.is_none() {
@@ -242,8 +255,15 @@ impl Running {
                 }
             }
             ClientEvent::Error(error) => self.warn_once(error),
-            ClientEvent::Fatal(error) => self.end.fatal = Some(error),
+            ClientEvent::Fatal(error) => self.give_up(error),
         }
+    }
+
+    /// The client has given up, such as one whose name another process has taken: its partitions may be somebody else's,
+    /// so that nothing may start from here on, whatever this turn still has to do.
+    fn give_up(&mut self, reason: String) {
+        self.lanes.values().for_each(|lane| lane.shared.give(Order::Lose));
+        self.end.fatal = Some(reason);
     }
 
     fn connected(&mut self) {
@@ -267,7 +287,7 @@ impl Running {
     fn look_at_lanes(&mut self, now: Instant) {
         for (partition, lane) in &mut self.lanes {
             lane.look(now);
-            if lane.shared.has_ended() && lane.shared.order() == Order::Run {
+            if lane.shared.has_ended() && lane.shared.order() == Order::Run && !lane.shared.is_moving() {
                 self.end.fatal = Some(format!("the lane of {partition} has ended by itself; this is a bug of karafka"));
             }
         }

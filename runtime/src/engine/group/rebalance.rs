@@ -58,25 +58,12 @@ impl Running {
             self.assignment = Some(assignment);
             return;
         }
-        let mut lanes = BTreeMap::new();
-        let mut make_wake = |partition: &TopicPartition| -> Wake {
-            let shared = Arc::new(LaneShared::new(None, thread::current()));
-            lanes.insert(partition.clone(), Arc::clone(&shared));
-            Arc::new(move || shared.wake.notify_one())
-        };
-        match self.group.client.assign(&assignment.partitions, &mut make_wake) {
-            Ok(assigned) => {
+        match self.take_up(&assignment.partitions) {
+            Ok(()) => {
                 self.belongs();
                 let (group, partitions) = (&self.group.report.group, &assignment.partitions);
                 self.group.report.reporter.tell(&Event::Assigned { group, partitions });
-                self.sweep();
-                for assigned in assigned {
-                    if let Some(shared) = lanes.remove(&assigned.partition) {
-                        self.open_lane(assigned, shared);
-                    }
-                }
                 self.group.watch.set_phase(Phase::Assigned);
-                self.next_measure = clock::now();
             }
             Err(error) => {
                 self.warn_once(format!("cannot start to read: {error}; trying again"));
@@ -84,6 +71,25 @@ impl Running {
                 self.assignment = Some(assignment);
             }
         }
+    }
+
+    /// Starts to read partitions, and opens their lanes.
+    pub(super) fn take_up(&mut self, partitions: &[TopicPartition]) -> Result<(), String> {
+        let mut lanes = BTreeMap::new();
+        let mut make_wake = |partition: &TopicPartition| -> Wake {
+            let shared = Arc::new(LaneShared::new(None, thread::current()));
+            lanes.insert(partition.clone(), Arc::clone(&shared));
+            Arc::new(move || shared.wake.notify_one())
+        };
+        let assigned = self.group.client.assign(partitions, &mut make_wake)?;
+        self.sweep();
+        for assigned in assigned {
+            if let Some(shared) = lanes.remove(&assigned.partition) {
+                self.open_lane(assigned, shared);
+            }
+        }
+        self.next_measure = clock::now();
+        Ok(())
     }
 
     fn open_lane(&mut self, assigned: Assigned, shared: Arc<LaneShared>) {
@@ -107,6 +113,9 @@ impl Running {
             earlier = Progress::default();
         }
         earlier.forget_before(start.unwrap_or(0));
+        if self.group.client.can_move() {
+            shared.let_move();
+        }
         if let Some(start) = start {
             shared.publish(start);
         }
@@ -126,10 +135,14 @@ impl Running {
         }
     }
 
-    pub(super) fn revoke(&mut self, partitions: Vec<TopicPartition>, lost: bool) {
+    pub(super) fn revoke(&mut self, mut partitions: Vec<TopicPartition>, lost: bool) {
         self.group.watch.set_phase(Phase::Rebalancing);
         // An assignment that was not yet taken up is void.
         self.assignment = None;
+        // What is between two positions is not assigned, and the client refuses to let go what it does not have.
+        let is_revoked = |partition: &mut TopicPartition| partitions.contains(partition);
+        let between: Vec<_> = self.moves.extract_if(.., is_revoked).collect();
+        partitions.retain(|partition| !between.contains(partition));
         let order = if lost { Order::Lose } else { Order::Drain };
         for partition in &partitions {
             if let Some(lane) = self.lanes.get(partition) {

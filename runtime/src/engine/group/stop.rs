@@ -50,10 +50,11 @@ impl Running {
             match event {
                 event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed { .. }) => self.hear(event),
                 ClientEvent::Assign(_) | ClientEvent::Disconnected(_) | ClientEvent::Error(_) => {}
-                ClientEvent::Fatal(error) => self.end.fatal = Some(error),
+                ClientEvent::Fatal(error) => self.give_up(error),
             }
         }
         self.go_on_with_revocation();
+        self.go_on_with_claims(clock::now());
         self.group.client.wait(Duration::from_millis(10));
         true
     }

@@ -1,6 +1,9 @@
 //! Where a group begins, and where it goes on when its position is gone.
 
-use super::*;
+use super::{
+    stall::{KEYED, Stall, once},
+    *,
+};
 
 static LATEST: Manifest = Manifest {
     consumers: &[ConsumerEntry { settings: &[("start", "latest"), ("tombstones", "skip")], ..PLAIN.consumers[0] }],
@@ -107,4 +110,50 @@ fn a_lost_position_goes_on_at_the_end_if_told_to() {
     shop.send_numbers(30..40);
     shop.until("the new ones", |shop| shop.seen().len() >= 10);
     assert_eq!(running.join().handled, 10);
+}
+
+static FOLLOWS: Manifest = Manifest {
+    consumers: &[ConsumerEntry {
+        settings: &[("retry.backoff", "20ms..100ms"), ("lost_position", "earliest")],
+        ..KEYED.consumers[0]
+    }],
+    ..KEYED
+};
+
+/// If this fails, retention that passes a slow consumer stops it until somebody starts it again, or it jumps in silence,
+/// or loses what it has read already.
+#[test]
+fn a_position_that_is_lost_in_mid_run_is_followed_at_once() {
+    let stall = Stall::with_records(10);
+    stall.fail(4, 8);
+    let running = stall.start_as(&FOLLOWS);
+    stall.until("all but one", |stall| stall.handled().len() == 9);
+    stall.source.forget_before(40);
+    (10..60).for_each(|number| stall.source.send(&format!("k{number}"), &number.to_string()));
+    stall.until("all that is there", |stall| stall.source.commit() == Some((60, None)));
+    // A second time, with nothing left to do.
+    stall.source.forget_before(80);
+    (60..100).for_each(|number| stall.source.send(&format!("k{number}"), &number.to_string()));
+    stall.until("all that is there then", |stall| stall.source.commit() == Some((100, None)));
+    running.join();
+    let parts = [once(0..10), once(40..60), once(80..100)];
+    let expected: BTreeMap<u64, u32> = parts.into_iter().flatten().collect();
+    assert_eq!(stall.handled(), expected, "what was read is done, and what is there");
+    assert_eq!(stall.noted("from: Some(10), to: 40, passed: 30"), 1);
+    assert_eq!(stall.noted("from: Some(60), to: 80, passed: 20"), 1);
+}
+
+/// If this fails, `lost_position: fail` moves by itself, or health does not say that a partition waits.
+#[test]
+fn a_position_that_is_lost_in_mid_run_halts_its_partition_by_default() {
+    let stall = Stall::with_records(2);
+    let running = stall.start();
+    stall.until("both", |stall| stall.source.commit() == Some((2, None)));
+    stall.source.forget_before(10);
+    (2..20).for_each(|number| stall.source.send(&format!("k{number}"), &number.to_string()));
+    stall.until("the report", |stall| stall.noted("the offset to read from is gone") == 1);
+    let view = running.watch().view(Instant::now());
+    assert!(view[0].lanes[0].halted);
+    running.join();
+    assert_eq!(stall.source.commit(), Some((2, None)));
 }

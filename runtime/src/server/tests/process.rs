@@ -226,6 +226,36 @@ fn a_second_signal_forces() {
     assert!(errors.contains("OrdersController on orders/0@0"), "{errors}");
 }
 
+/// If this fails, a person cannot quiet an app before a deployment: it begins records all the same, gives its partitions
+/// away, looks unwell, or never goes on.
+#[test]
+fn quiet_begins_nothing_and_goes_on() {
+    let mut app = Process::start("", &DEVELOPMENT);
+    app.wait_for("group shop has orders/0");
+    app.send("1");
+    app.wait_for("orders/0@0  OrdersController  done in");
+    // Twice is as good as once.
+    app.signal("-TSTP");
+    app.signal("-TSTP");
+    app.wait_for("quiet: nothing new is begun");
+    app.send("2");
+    let labels = r#"{group="shop",topic="orders",partition="0"}"#;
+    let metrics = app.ask_until("/metrics", &format!("karafka_partition_lag{labels} 1\n"));
+    assert!(metrics.contains("karafka_quiet{group=\"shop\"} 1\n"), "{metrics}");
+    let ready = app.ask("/ready");
+    assert!(ready.starts_with("HTTP/1.1 200 ") && ready.contains(r#""kind":"quiet""#), "{ready}");
+    app.signal("-CONT");
+    app.wait_for("orders/0@1  OrdersController  done in");
+    let output = app.text("output");
+    let (_, since) = output.split_once("quiet: nothing new is begun").unwrap();
+    let (meanwhile, _) = since.split_once("going on").unwrap();
+    assert!(!meanwhile.contains("done in") && !meanwhile.contains("gave back"), "{output}");
+    assert!(app.ask("/ready").contains(r#""status":"healthy","reasons":[]"#));
+    app.signal("-TSTP");
+    app.signal("-TERM");
+    assert_eq!(app.status(), Some(0), "{}", app.text("errors"));
+}
+
 /// If this fails, dashboards and probes see nothing of a running app, or not what is there.
 #[test]
 fn health_sees_what_happens() {

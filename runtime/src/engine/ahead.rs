@@ -1,0 +1,177 @@
+//! `delivery: at_most_once`: gives a lane its records when their commit is acknowledged, and not before.
+//!
+//! It stands between a partition's queue and its lane, so that the lane need not know of it: what a lane is given, it
+//! may start. What one drain of the queue gives is committed at once, so that it is not one commit a record.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{
+    claim::Answer,
+    shared::{LaneShared, Order},
+};
+use crate::client::{Delivery, RecordQueue};
+
+/// A partition's queue, with what was taken out of it and is not committed.
+///
+/// **Invariant:** a record comes out only after an offset behind it is acknowledged, and once (held by
+/// `tests::random_histories_perform_nothing_twice`).
+pub(crate) struct Ahead {
+    queue: Box<dyn RecordQueue>,
+    shared: Arc<LaneShared>,
+    held: VecDeque<Delivery>,
+}
+
+impl Ahead {
+    pub(crate) fn new(queue: Box<dyn RecordQueue>, shared: Arc<LaneShared>) -> Self {
+        Self { queue, shared, held: VecDeque::new() }
+    }
+}
+
+impl RecordQueue for Ahead {
+    fn drain(&mut self, into: &mut VecDeque<Delivery>, room: usize) {
+        if self.shared.claim.is_open() {
+            match self.shared.claim.answer() {
+                Answer::Open => {}
+                Answer::Granted => into.append(&mut self.held),
+                Answer::Refused => self.held.clear(),
+            }
+            return;
+        }
+        // A lane that drains finishes what is committed, and commits nothing more.
+        if self.shared.order() != Order::Run {
+            return;
+        }
+        self.queue.drain(&mut self.held, room);
+        let last = self.held.iter().rev().find_map(|delivery| match delivery {
+            Delivery::Record(record) => Some(record.offset()),
+            Delivery::PositionLost(_) | Delivery::Error(_) => None,
+        });
+        match last {
+            Some(last) => self.shared.ask_to_commit(last + 1),
+            None => into.append(&mut self.held),
+        }
+    }
+
+    fn position(&self) -> Option<i64> {
+        // The queue's own position is behind what is held.
+        if self.shared.claim.is_open() { None } else { self.queue.position() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{OwnedRecord, Record};
+
+    /// How many records a drain gives at most.
+    const BATCH: usize = 4;
+
+    struct Log {
+        next: i64,
+    }
+
+    impl RecordQueue for Log {
+        fn drain(&mut self, into: &mut VecDeque<Delivery>, room: usize) {
+            for offset in self.next..self.next + room as i64 {
+                into.push_back(Delivery::Record(Record::from(OwnedRecord { offset, ..OwnedRecord::default() })));
+                self.next = offset + 1;
+            }
+        }
+
+        fn position(&self) -> Option<i64> {
+            Some(self.next)
+        }
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        /// The lane looks into its queue, and performs what comes out.
+        Perform,
+        /// The group's thread commits, and is told how that went.
+        Commit(Outcome),
+        /// The lane is told to drain.
+        Drain,
+        /// The process dies, or loses the partition, and another takes over.
+        Crash,
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Outcome {
+        Taken,
+        Refused,
+        /// Kafka has taken it, and nobody was told.
+        TakenInSilence,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            6 => Just(Step::Perform),
+            4 => Just(Step::Commit(Outcome::Taken)),
+            1 => Just(Step::Commit(Outcome::Refused)),
+            1 => Just(Step::Commit(Outcome::TakenInSilence)),
+            1 => Just(Step::Drain),
+            1 => Just(Step::Crash),
+        ];
+        proptest::collection::vec(step, 1..120)
+    }
+
+    fn lane(committed: i64) -> (Arc<LaneShared>, Ahead) {
+        let shared = Arc::new(LaneShared::new(None, std::thread::current()));
+        shared.publish(committed);
+        let queue = Box::new(Log { next: committed });
+        (Arc::clone(&shared), Ahead::new(queue, shared))
+    }
+
+    proptest! {
+        /// If this fails, `delivery: at_most_once` handles a record twice, or loses more than what it had committed and
+        /// not begun when it crashed, or loses something in a clean stop.
+        #[test]
+        fn random_histories_perform_nothing_twice(steps in steps()) {
+            let mut committed = 0;
+            let mut performed: BTreeMap<i64, u32> = BTreeMap::new();
+            // Crashes, and answers that never came.
+            let mut faults = 0;
+            let (mut shared, mut ahead) = lane(committed);
+            let last = [Step::Drain, Step::Commit(Outcome::Taken), Step::Perform];
+            for step in steps.into_iter().chain(last) {
+                match step {
+                    Step::Perform => {
+                        let mut out = VecDeque::new();
+                        ahead.drain(&mut out, BATCH);
+                        for delivery in out {
+                            let Delivery::Record(record) = delivery else { continue };
+                            prop_assert!(record.offset() < committed, "begun before it was committed");
+                            *performed.entry(record.offset()).or_default() += 1;
+                        }
+                    }
+                    Step::Commit(outcome) => {
+                        let Some(offset) = shared.claim.to_commit() else { continue };
+                        if !matches!(outcome, Outcome::Refused) {
+                            prop_assert!(offset >= committed, "a commit goes back");
+                            committed = offset;
+                        }
+                        faults += usize::from(matches!(outcome, Outcome::TakenInSilence));
+                        match outcome {
+                            Outcome::Taken => shared.grant(offset),
+                            _ if shared.order() != Order::Run => shared.claim.refuse(),
+                            _ => {}
+                        }
+                    }
+                    Step::Drain => shared.give(Order::Drain),
+                    Step::Crash => {
+                        faults += 1;
+                        (shared, ahead) = lane(committed);
+                    }
+                }
+            }
+            prop_assert!(performed.values().all(|times| *times == 1), "{performed:?}");
+            prop_assert!(!shared.claim.is_open(), "a lane that drains would wait for ever");
+            let lost = (0..committed).filter(|offset| !performed.contains_key(offset)).count();
+            prop_assert!(lost <= faults * BATCH, "{lost} lost in {faults} faults");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What lanes want committed before they perform it: `delivery: at_most_once`.
+
+use std::time::Instant;
+
+use super::{COMMIT_INTERVAL, Running};
+use crate::{
+    client::Commit,
+    engine::{clock, shared::Order},
+};
+
+impl Running {
+    /// Commits at once what lanes ask for; after a refusal, an interval later.
+    pub(super) fn go_on_with_claims(&mut self, now: Instant) {
+        // One commit at a time, as for all others.
+        if self.sent != self.ended || now < self.next_claim {
+            return;
+        }
+        let mut commits = Vec::new();
+        for (partition, lane) in &mut self.lanes {
+            if lane.shared.order() == Order::Lose {
+                continue;
+            }
+            let Some(offset) = lane.shared.claim.to_commit() else { continue };
+            lane.committed = Some((offset, None));
+            commits.push(Commit { partition: partition.clone(), offset, metadata: None });
+        }
+        if !commits.is_empty() {
+            self.sent += 1;
+            self.group.client.commit(&commits);
+        }
+    }
+
+    /// Kafka has not taken a commit: it is made again, but a lane that is about to end does not wait for that.
+    pub(super) fn claims_refused(&mut self) {
+        self.next_claim = clock::now() + COMMIT_INTERVAL;
+        for lane in self.lanes.values().filter(|lane| lane.shared.order() != Order::Run) {
+            lane.shared.claim.refuse();
+            lane.shared.wake.notify_one();
+        }
+    }
+}
