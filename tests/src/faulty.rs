@@ -4,18 +4,19 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fs::{self, File, OpenOptions},
-    io::{Read, Seek, SeekFrom, Write},
+    fs::OpenOptions,
+    io::Write,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::{
     app::{App, Built},
     checker::{self, DeadLetter, Event, Kind, Order, Place, Produced, Run, Verdict},
+    growing::{self, Growing},
     kafka::{Found, Kafka, Producer},
     process::{Process, Signal},
 };
@@ -112,7 +113,7 @@ impl<'a> Trial<'a> {
             // As short as a busy machine bears, so that a trial of a crash takes seconds.
             ("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "3000"),
             ("FAULTY_TRIAL", name),
-            ("FAULTY_LOG", &log.path.to_string_lossy()),
+            ("FAULTY_LOG", &log.file.path().to_string_lossy()),
         ];
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let topic = format!("{name}-{}", route.key());
@@ -190,7 +191,7 @@ impl<'a> Trial<'a> {
     /// When the log cannot be written.
     pub fn note_gone(&self, process: u32) -> Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis();
-        let mut log = OpenOptions::new().create(true).append(true).open(&self.log.path)?;
+        let mut log = OpenOptions::new().create(true).append(true).open(self.log.file.path())?;
         Ok(log.write_all(format!("G 0 0 {process} 0 {now}\n").as_bytes())?)
     }
 
@@ -215,22 +216,10 @@ impl<'a> Trial<'a> {
         limit: Duration,
         wanted: impl Fn(&Log) -> bool,
     ) -> Result<()> {
-        let deadline = Instant::now() + limit;
-        loop {
+        growing::wait_until(what, processes, limit, || {
             self.log.read()?;
-            if wanted(&self.log) {
-                return Ok(());
-            }
-            let late = Instant::now() >= deadline;
-            for process in &mut *processes {
-                if late || !process.is_running()? {
-                    let state = if late { "is late" } else { "ended" };
-                    bail!("no {what}: {} done, and an app {state}:\n{}", self.log.done(), process.text());
-                }
-            }
-            ensure!(!late, "no {what}: {} done", self.log.done());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            Ok((wanted(&self.log), self.log.done()))
+        })
     }
 
     /// Waits until the group has no lag: every partition is committed up to its end.
@@ -264,6 +253,18 @@ impl<'a> Trial<'a> {
             self.log.events.iter().filter(|event| event.kind == Kind::Begun).map(|event| event.place).collect();
         let open = |place: &&Place| committed.get(&place.0).is_none_or(|next| place.1 >= *next);
         Ok(begun.iter().filter(open).count())
+    }
+
+    /// Judges what comes from here on by itself: the topic has been made anew, and its places are those of others now.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read.
+    pub fn begin_anew(&mut self) -> Result<()> {
+        self.log.read()?;
+        self.log.events.clear();
+        self.log.done.clear();
+        Ok(())
     }
 
     /// The letters in the dead letter topic.
@@ -322,8 +323,7 @@ pub fn send(producer: &Producer, topic: &str, partition: i32, key: &str, id: u64
 /// The log of a trial, read as it grows.
 #[derive(Debug)]
 pub struct Log {
-    path: PathBuf,
-    read_to: u64,
+    file: Growing,
     /// Every line so far.
     pub events: Vec<Event>,
     done: HashSet<Place>,
@@ -331,7 +331,7 @@ pub struct Log {
 
 impl Log {
     fn within(folder: &Path) -> Self {
-        Self { path: folder.join("log"), read_to: 0, events: Vec::new(), done: HashSet::new() }
+        Self { file: Growing::at(folder.join("log")), events: Vec::new(), done: HashSet::new() }
     }
 
     /// How many records are done.
@@ -358,23 +358,12 @@ impl Log {
     ///
     /// When a line is not one of the app's: a torn write would hide a lost record.
     pub fn read(&mut self) -> Result<()> {
-        if !fs::exists(&self.path)? {
-            return Ok(());
-        }
-        let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(self.read_to))?;
-        let mut grown = String::new();
-        file.read_to_string(&mut grown)?;
-        // A line that is being written is read the next time.
-        let whole = grown.rfind('\n').map_or(0, |end| end + 1);
-        for line in grown[..whole].lines() {
-            let event = event_of(line).with_context(|| format!("not a line of a log: `{line}`"))?;
+        for event in self.file.read(event_of)? {
             if event.kind == Kind::Done {
                 self.done.insert(event.place);
             }
             self.events.push(event);
         }
-        self.read_to += u64::try_from(whole)?;
         Ok(())
     }
 }

@@ -37,6 +37,8 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "row_7_a_frozen_broker", run: brokers::row_7_a_frozen_broker },
     Case { name: "row_7_a_frozen_broker_past_the_session", run: brokers::row_7_a_frozen_broker_past_the_session },
     Case { name: "row_7_a_killed_broker", run: brokers::row_7_a_killed_broker },
+    Case { name: "row_7_three_killed_brokers", run: brokers::row_7_three_killed_brokers },
+    Case { name: "row_9_the_coordinator_is_killed", run: brokers::row_9_the_coordinator_is_killed },
     Case { name: "row_10_latency_and_cut_connections", run: network::row_10_latency_and_cut_connections },
     Case { name: "row_11_poison_first_last_and_between", run: records::row_11_poison_first_last_and_between },
     Case { name: "row_11_nothing_but_poison", run: records::row_11_nothing_but_poison },
@@ -48,6 +50,8 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "row_16_everything_fails_for_a_while", run: records::row_16_everything_fails_for_a_while },
     Case { name: "row_17_partitions_are_added", run: topics::row_17_partitions_are_added },
     Case { name: "row_17_the_topic_comes_later", run: topics::row_17_the_topic_comes_later },
+    Case { name: "row_17_a_topic_is_made_anew", run: topics::row_17_a_topic_is_made_anew },
+    Case { name: "row_17_a_topic_is_made_anew_at_once", run: topics::row_17_a_topic_is_made_anew_at_once },
     Case { name: "row_18_two_with_one_name", run: members::row_18_two_with_one_name },
     Case { name: "row_21_frozen_past_the_session", run: members::row_21_frozen_past_the_session },
 ];
