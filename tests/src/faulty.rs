@@ -17,7 +17,7 @@ use crate::{
     app::{App, Built},
     checker::{self, DeadLetter, Event, Kind, Order, Place, Produced, Run, Verdict},
     growing::{self, Growing},
-    kafka::{Found, Kafka, Producer},
+    kafka::{Found, Kafka, Offsets, Producer},
     process::{Process, Signal},
 };
 
@@ -28,10 +28,12 @@ pub enum Route {
     Ordered,
     /// `ordering: key`, three attempts, then the dead letter topic.
     Keyed,
-    /// `ordering: partition`, three attempts, then the dead letter topic.
+    /// `ordering: partition`, three attempts, then the dead letter topic; `tombstones: skip`.
     Buried,
     /// As `Keyed`, with `instance_id`.
     Named,
+    /// `ordering: key`, tried for ever.
+    Patient,
 }
 
 impl Route {
@@ -41,13 +43,14 @@ impl Route {
             Self::Keyed => "keyed",
             Self::Buried => "buried",
             Self::Named => "named",
+            Self::Patient => "patient",
         }
     }
 
     fn order(self) -> Order {
         match self {
             Self::Ordered | Self::Buried => Order::Partition,
-            Self::Keyed | Self::Named => Order::Key,
+            Self::Keyed | Self::Named | Self::Patient => Order::Key,
         }
     }
 }
@@ -60,7 +63,7 @@ impl Route {
 pub fn build(release: bool) -> Result<Built> {
     let app = App::from_manifest("faulty", include_str!("../faulty_app/karafka.yml"))?;
     app.rewrite("src/state.rs", include_str!("../faulty_app/state.rs"))?;
-    for controller in ["Ordered", "Keyed", "Buried", "Named"] {
+    for controller in ["Ordered", "Keyed", "Buried", "Named", "Patient"] {
         let topic = controller.to_lowercase();
         let text = include_str!("../faulty_app/controller.rs");
         let text = text.replace("{topic}", &topic).replace("{Controller}", &format!("{controller}Controller"));
@@ -82,6 +85,8 @@ pub struct Trial<'a> {
     variables: BTreeMap<String, String>,
     /// What the processes have logged.
     pub log: Log,
+    /// What was seen of the group's offsets, in order.
+    commits: Vec<Place>,
     folder: TempDir,
 }
 
@@ -117,7 +122,7 @@ impl<'a> Trial<'a> {
         ];
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let topic = format!("{name}-{}", route.key());
-        Ok(Self { kafka, app, topic, route, variables, log, folder })
+        Ok(Self { kafka, app, topic, route, variables, log, commits: Vec::new(), folder })
     }
 
     /// The same, and its processes get this variable.
@@ -227,12 +232,12 @@ impl<'a> Trial<'a> {
     /// # Errors
     ///
     /// When that does not come within `limit`.
-    pub fn wait_committed(&self, limit: Duration) -> Result<()> {
+    pub fn wait_committed(&mut self, limit: Duration) -> Result<()> {
         let mut ends = self.kafka.ends(&self.topic)?;
         ends.retain(|_, end| *end > 0);
         let deadline = Instant::now() + limit;
         loop {
-            let committed = self.kafka.committed(self.group(), &self.topic)?;
+            let committed = self.committed()?;
             let behind = ends.iter().find(|(partition, end)| committed.get(partition).is_none_or(|next| next < end));
             let Some((partition, end)) = behind else { return Ok(()) };
             let at = committed.get(partition);
@@ -241,13 +246,24 @@ impl<'a> Trial<'a> {
         }
     }
 
+    /// What the group has committed now. No offset that was seen here may move back later.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka does not say.
+    pub fn committed(&mut self) -> Result<Offsets> {
+        let committed = self.kafka.committed(self.group(), &self.topic)?;
+        self.commits.extend(committed.iter().map(|(partition, next)| (*partition, *next)));
+        Ok(committed)
+    }
+
     /// What was begun and is not committed now: what a crash at this moment repeats at most.
     ///
     /// # Errors
     ///
     /// When Kafka or the log cannot be read.
     pub fn uncommitted(&mut self) -> Result<usize> {
-        let committed = self.kafka.committed(self.group(), &self.topic)?;
+        let committed = self.committed()?;
         self.log.read()?;
         let begun: HashSet<Place> =
             self.log.events.iter().filter(|event| event.kind == Kind::Begun).map(|event| event.place).collect();
@@ -264,6 +280,7 @@ impl<'a> Trial<'a> {
         self.log.read()?;
         self.log.events.clear();
         self.log.done.clear();
+        self.commits.clear();
         Ok(())
     }
 
@@ -284,18 +301,22 @@ impl<'a> Trial<'a> {
     pub fn judge(&mut self) -> Result<Verdict> {
         self.log.read()?;
         let dead = match self.route {
-            Route::Ordered => Vec::new(),
+            Route::Ordered | Route::Patient => Vec::new(),
             _ => self.dead_letters()?.iter().map(source_of).collect::<Result<_>>()?,
         };
-        let produced = self.kafka.records(&self.topic)?.into_iter().map(|found| Produced {
-            place: (found.partition, found.offset),
-            key: found.key.map(|key| String::from_utf8_lossy(&key).into_owned()),
-        });
+        let mut records = self.kafka.records(&self.topic)?;
+        if self.route == Route::Buried {
+            // What is skipped, nobody is to see: begun all the same, it would count as never produced.
+            records.retain(|found| found.value.is_some());
+        }
+        let produced =
+            records.into_iter().map(|found| Produced { place: (found.partition, found.offset), key: found.key });
         let run = Run {
             produced: produced.collect(),
             log: self.log.events.clone(),
             dead,
-            committed: self.kafka.committed(self.group(), &self.topic)?,
+            committed: self.committed()?,
+            commits: self.commits.clone(),
             ends: self.kafka.ends(&self.topic)?,
         };
         Ok(checker::check(&run, self.route.order()))

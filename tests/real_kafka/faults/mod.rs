@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub(crate) const CASES: &[Case] = &[
     Case { name: "row_1_kill_9_ten_times", run: crash::row_1_kill_9_ten_times },
     Case { name: "row_2_sigterm_amid_slow_handlers", run: members::row_2_sigterm_amid_slow_handlers },
+    Case { name: "row_2_rolling_sigterm_of_three_members", run: members::row_2_rolling_sigterm_of_three_members },
     Case { name: "row_3_members_join_while_handlers_run", run: members::row_3_members_join_while_handlers_run },
     Case { name: "row_4_the_drain_does_not_fit", run: members::row_4_the_drain_does_not_fit },
     Case { name: "row_5_members_come_and_go", run: members::row_5_members_come_and_go },
@@ -42,11 +43,20 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "row_10_latency_and_cut_connections", run: network::row_10_latency_and_cut_connections },
     Case { name: "row_11_poison_first_last_and_between", run: records::row_11_poison_first_last_and_between },
     Case { name: "row_11_nothing_but_poison", run: records::row_11_nothing_but_poison },
+    Case {
+        name: "row_11_tombstones_foreign_bytes_and_empty_keys",
+        run: records::row_11_tombstones_foreign_bytes_and_empty_keys,
+    },
     Case { name: "row_12_no_dead_letter_topic", run: brokers::row_12_no_dead_letter_topic },
     Case { name: "row_13_a_crash_after_a_dead_letter", run: crash::row_13_a_crash_after_a_dead_letter },
     Case { name: "row_14_transactions", run: topics::row_14_transactions },
     Case { name: "row_14_compaction", run: topics::row_14_compaction },
     Case { name: "row_15_panics_blocks_and_hangs", run: records::row_15_panics_blocks_and_hangs },
+    Case { name: "row_15_one_in_a_thousand_fails_for_ever", run: records::row_15_one_in_a_thousand_fails_for_ever },
+    Case {
+        name: "row_15_only_its_line_waits_for_what_fails_for_ever",
+        run: records::row_15_only_its_line_waits_for_what_fails_for_ever,
+    },
     Case { name: "row_16_everything_fails_for_a_while", run: records::row_16_everything_fails_for_a_while },
     Case { name: "row_17_partitions_are_added", run: topics::row_17_partitions_are_added },
     Case { name: "row_17_the_topic_comes_later", run: topics::row_17_the_topic_comes_later },

@@ -166,7 +166,17 @@ impl Producer {
     ///
     /// When the client refuses it for another reason than a full queue, for which it waits.
     pub fn send(&self, topic: &str, partition: i32, key: &str, value: &str) -> Result<()> {
-        let mut record = BaseRecord::to(topic).partition(partition).key(key).payload(value);
+        self.send_bytes(topic, partition, Some(key.as_bytes()), Some(value.as_bytes()))
+    }
+
+    /// The same with any bytes, or none: a record without a value is a tombstone.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Producer::send`].
+    pub fn send_bytes(&self, topic: &str, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<()> {
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic).partition(partition);
+        (record.key, record.payload) = (key, value);
         let deadline = Instant::now() + ANSWER;
         while let Err((error, back)) = self.inner.send(record) {
             let full = matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
