@@ -1,6 +1,6 @@
 //! What every case stands on: one Kafka, one built app, and a track (topic, group, ledger) of its own.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use karafka_tests::{
@@ -24,9 +24,9 @@ const STOP: Duration = Duration::from_secs(60);
 /// Kafka and the app.
 pub(crate) struct Bench {
     pub(crate) kafka: Kafka,
-    app: Built,
+    app: Arc<Built>,
     /// The app that does what its records tell it to.
-    pub(crate) faulty: Built,
+    pub(crate) faulty: Arc<Built>,
 }
 
 /// One case's topic, group and ledger.
@@ -44,7 +44,12 @@ impl Bench {
         let kafka = std::thread::spawn(Kafka::start);
         let (app, faulty) = (ledger_app()?, faulty::build(false)?);
         let kafka = kafka.join().map_err(|_| anyhow::anyhow!("starting Kafka panicked"))??;
-        Ok(Self { kafka, app, faulty })
+        Ok(Self { kafka, app: Arc::new(app), faulty: Arc::new(faulty) })
+    }
+
+    /// The same apps on a Kafka of three brokers, which lives as long as the value.
+    pub(crate) fn on_three_brokers(&self) -> Result<Self> {
+        Ok(Self { kafka: Kafka::start_three()?, app: Arc::clone(&self.app), faulty: Arc::clone(&self.faulty) })
     }
 
     /// A new topic of four partitions, with a group and a ledger of the same name.

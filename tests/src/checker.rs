@@ -19,8 +19,8 @@ pub type Place = (i32, i64);
 pub struct Produced {
     /// Where Kafka has put it.
     pub place: Place,
-    /// Its key.
-    pub key: Option<String>,
+    /// Its key, which need not be text.
+    pub key: Option<Vec<u8>>,
 }
 
 /// A line of the log.
@@ -78,6 +78,8 @@ pub struct Run {
     pub dead: Vec<DeadLetter>,
     /// The group's committed offsets.
     pub committed: BTreeMap<i32, i64>,
+    /// What was seen of them before, in order: partition and offset.
+    pub commits: Vec<Place>,
     /// The offset behind everything in each partition, markers of transactions counted in.
     pub ends: BTreeMap<i32, i64>,
 }
@@ -99,13 +101,19 @@ pub struct Verdict {
     pub reordered: Vec<Place>,
     /// Begun while a record of its line was at work, in a process that was not gone.
     pub beside: Vec<Place>,
+    /// Begun by a process that had begun a later record of the line before: it went back, as after a loss.
+    pub went_back: Vec<Place>,
     /// Begun by a process that had lost the partition: another had taken over since its own first record of it, begins
     /// the same record, and goes on after it.
     pub after_fencing: Vec<Place>,
+    /// Done by a process when another had begun the same record after it: nothing that is done late is committed.
+    pub done_late: Vec<Place>,
     /// Copies in the dead letter topic beyond the first.
     pub dead_again: Vec<Place>,
     /// Committed beyond what was produced: partition and offset.
     pub committed_beyond: Vec<Place>,
+    /// Committed after a higher offset had been: partition and offset.
+    pub committed_back: Vec<Place>,
 }
 
 /// Judges a run in which records wait for each other as `order` says.
@@ -116,6 +124,7 @@ pub fn check(run: &Run, order: Order) -> Verdict {
     verdict.dead_again = run.dead.iter().map(|letter| letter.source).filter(|source| !dead.insert(*source)).collect();
     let produced: BTreeMap<Place, &Produced> = run.produced.iter().map(|record| (record.place, record)).collect();
     judge_fates(run, &dead, &produced, &mut verdict);
+    judge_commits(run, &mut verdict);
     judge_deliveries(run, &mut verdict);
     judge_order(run, order, &dead, &produced, &mut verdict);
     verdict
@@ -137,8 +146,20 @@ fn judge_fates(run: &Run, dead: &BTreeSet<Place>, produced: &BTreeMap<Place, &Pr
             if committed { &mut verdict.lost } else { &mut verdict.unseen }.push(*place);
         }
     }
+}
+
+fn judge_commits(run: &Run, verdict: &mut Verdict) {
     let beyond = run.committed.iter().filter(|(partition, next)| run.ends.get(partition).is_none_or(|end| *next > end));
     verdict.committed_beyond = beyond.map(|(partition, next)| (*partition, *next)).collect();
+    let mut highest = BTreeMap::new();
+    let last = run.committed.iter().map(|(partition, next)| (*partition, *next));
+    for (partition, next) in run.commits.iter().copied().chain(last) {
+        let highest = highest.entry(partition).or_insert(next);
+        if next < *highest {
+            verdict.committed_back.push((partition, next));
+        }
+        *highest = next.max(*highest);
+    }
 }
 
 fn judge_deliveries(run: &Run, verdict: &mut Verdict) {
@@ -168,6 +189,19 @@ fn judge_deliveries(run: &Run, verdict: &mut Verdict) {
             verdict.after_fencing.push(place);
         }
     }
+    // Who has begun a record last.
+    let mut owner: BTreeMap<Place, u32> = BTreeMap::new();
+    for event in &run.log {
+        match event.kind {
+            Kind::Begun => {
+                owner.insert(event.place, event.process);
+            }
+            Kind::Done if owner.get(&event.place).is_some_and(|owner| *owner != event.process) => {
+                verdict.done_late.push(event.place);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A line's state while the log is read.
@@ -177,6 +211,8 @@ struct Line {
     open: BTreeSet<i64>,
     /// What is at work in it, and where.
     working: Vec<(Place, u32)>,
+    /// The latest record that each process has begun.
+    latest: BTreeMap<u32, i64>,
 }
 
 fn judge_order(
@@ -186,13 +222,13 @@ fn judge_order(
     produced: &BTreeMap<Place, &Produced>,
     verdict: &mut Verdict,
 ) {
-    let line_of = |place: &Place| -> Option<(i32, Option<&str>)> {
+    let line_of = |place: &Place| -> Option<(i32, Option<&[u8]>)> {
         match order {
             Order::Partition => Some((place.0, None)),
             Order::Key => Some((place.0, Some(produced.get(place)?.key.as_deref()?))),
         }
     };
-    let mut lines: BTreeMap<(i32, Option<&str>), Line> = BTreeMap::new();
+    let mut lines: BTreeMap<(i32, Option<&[u8]>), Line> = BTreeMap::new();
     for place in produced.keys().filter(|place| !dead.contains(*place)) {
         if let Some(line) = line_of(place) {
             lines.entry(line).or_default().open.insert(place.1);
@@ -211,6 +247,11 @@ fn judge_order(
         match event.kind {
             Kind::Begun => {
                 let first = begun.insert(event.place);
+                let latest = line.latest.entry(event.process).or_insert(event.place.1);
+                if event.place.1 < *latest {
+                    verdict.went_back.push(event.place);
+                }
+                *latest = event.place.1.max(*latest);
                 if first && line.open.first().is_some_and(|open| *open < event.place.1) {
                     verdict.reordered.push(event.place);
                 }
@@ -244,6 +285,7 @@ impl Verdict {
             ("handled and never produced", &self.phantoms),
             ("begun before an earlier one of their line was done", &self.reordered),
             ("committed beyond the end", &self.committed_beyond),
+            ("committed after a higher offset", &self.committed_back),
         ];
         let words: Vec<_> = wrongs
             .into_iter()
@@ -306,11 +348,14 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "lost {} / done again {} / delivered again {} / begun after fencing {} / beside another {} / dead again {}",
+            "lost {} / done again {} / delivered again {} / went back {} / begun after fencing {} / \
+             done after fencing {} / beside another {} / dead again {}",
             self.lost.len() + self.unseen.len(),
             self.repeated.len(),
             self.redelivered.len(),
+            self.went_back.len(),
             self.after_fencing.len(),
+            self.done_late.len(),
             self.beside.len(),
             self.dead_again.len()
         )

@@ -4,7 +4,7 @@ use super::*;
 
 /// Records `0..count` of partition 0, each with a key of two: even and odd.
 fn produced(count: i64) -> Vec<Produced> {
-    let key = |offset: i64| Some(if offset % 2 == 0 { "even" } else { "odd" }.to_owned());
+    let key = |offset: i64| Some(if offset % 2 == 0 { "even" } else { "odd" }.into());
     (0..count).map(|offset| Produced { place: (0, offset), key: key(offset) }).collect()
 }
 
@@ -24,9 +24,9 @@ fn run(count: i64, log: &[Event], committed: i64) -> Run {
     Run {
         produced: produced(count),
         log: log.to_vec(),
-        dead: Vec::new(),
         committed: BTreeMap::from([(0, committed)]),
         ends: BTreeMap::from([(0, count)]),
+        ..Run::default()
     }
 }
 
@@ -103,6 +103,49 @@ fn work_after_fencing_is_seen() {
     assert_eq!(check(&run(3, &back_again, 3), Order::Partition).after_fencing, [], "it was given back");
     let taken_over = [begun(0, 1), begun(0, 2), done(0, 2), begun(1, 2), done(1, 2)];
     assert_eq!(check(&run(2, &taken_over, 2), Order::Partition).after_fencing, []);
+}
+
+/// If this fails, what a process finishes when it has lost the record goes unseen, or a successor's own end counts.
+#[test]
+fn what_is_done_late_is_seen() {
+    let late = [begun(0, 1), begun(0, 2), done(0, 1), done(0, 2)];
+    assert_eq!(check(&run(1, &late, 1), Order::Partition).done_late, [(0, 0)]);
+    let handed_over = [begun(0, 1), done(0, 1), begun(1, 2), done(1, 2)];
+    assert_eq!(check(&run(2, &handed_over, 2), Order::Partition).done_late, []);
+}
+
+/// If this fails, a process that goes back in a line goes unseen, or a retry or another line is taken for that.
+#[test]
+fn a_process_that_goes_back_is_seen() {
+    let lost = [begun(0, 1), done(0, 1), begun(2, 1), done(2, 1), begun(0, 1), done(0, 1)];
+    for order in [Order::Partition, Order::Key] {
+        assert_eq!(check(&run(3, &lost, 1), order).went_back, [(0, 0)]);
+    }
+    let by_key = [begun(1, 1), done(1, 1), begun(0, 1), event(Kind::Failed, 0, 1), begun(0, 1), done(0, 1)];
+    assert_eq!(check(&run(2, &by_key, 2), Order::Key).went_back, []);
+    assert_eq!(check(&run(2, &by_key, 2), Order::Partition).went_back.len(), 2);
+}
+
+/// If this fails, a commit that takes the group back goes unseen: a crash then repeats what was committed before.
+#[test]
+fn a_commit_that_moves_back_is_seen() {
+    let log = [begun(0, 1), done(0, 1), begun(1, 1), done(1, 1)];
+    let mut run = run(2, &log, 1);
+    run.commits = vec![(0, 1), (1, 5), (0, 2)];
+    let verdict = check(&run, Order::Partition);
+    assert_eq!(verdict.committed_back, [(0, 1)]);
+    assert!(verdict.expect_nothing_lost().is_err());
+    run.committed = BTreeMap::from([(0, 2)]);
+    assert_eq!(check(&run, Order::Partition).committed_back, []);
+}
+
+/// If this fails, keys that are not text are taken for one, and their records for each other's.
+#[test]
+fn keys_are_bytes() {
+    let mut run = run(2, &[begun(1, 1), done(1, 1), begun(0, 1), done(0, 1)], 2);
+    run.produced[0].key = Some(vec![0xfe]);
+    run.produced[1].key = Some(vec![0xff]);
+    assert_eq!(check(&run, Order::Key), Verdict::default());
 }
 
 /// If this fails, a record of an aborted transaction is handled, or a commit past the end is made, and nobody sees it.

@@ -4,19 +4,20 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fs::{self, File, OpenOptions},
-    io::{Read, Seek, SeekFrom, Write},
+    fs::OpenOptions,
+    io::Write,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::{
     app::{App, Built},
     checker::{self, DeadLetter, Event, Kind, Order, Place, Produced, Run, Verdict},
-    kafka::{Found, Kafka, Producer},
+    growing::{self, Growing},
+    kafka::{Found, Kafka, Offsets, Producer},
     process::{Process, Signal},
 };
 
@@ -27,7 +28,7 @@ pub enum Route {
     Ordered,
     /// `ordering: key`, three attempts, then the dead letter topic.
     Keyed,
-    /// `ordering: partition`, three attempts, then the dead letter topic.
+    /// `ordering: partition`, three attempts, then the dead letter topic; `tombstones: skip`.
     Buried,
     /// As `Keyed`, with `instance_id`.
     Named,
@@ -35,6 +36,8 @@ pub enum Route {
     Once,
     /// As `Ordered`, with `lost_position: earliest`.
     Following,
+    /// `ordering: key`, tried for ever.
+    Patient,
 }
 
 impl Route {
@@ -46,13 +49,14 @@ impl Route {
             Self::Named => "named",
             Self::Once => "once",
             Self::Following => "following",
+            Self::Patient => "patient",
         }
     }
 
     fn order(self) -> Order {
         match self {
             Self::Ordered | Self::Buried | Self::Following => Order::Partition,
-            Self::Keyed | Self::Named | Self::Once => Order::Key,
+            Self::Keyed | Self::Named | Self::Once | Self::Patient => Order::Key,
         }
     }
 }
@@ -65,7 +69,7 @@ impl Route {
 pub fn build(release: bool) -> Result<Built> {
     let app = App::from_manifest("faulty", include_str!("../faulty_app/karafka.yml"))?;
     app.rewrite("src/state.rs", include_str!("../faulty_app/state.rs"))?;
-    for controller in ["Ordered", "Keyed", "Buried", "Named", "Once", "Following"] {
+    for controller in ["Ordered", "Keyed", "Buried", "Named", "Once", "Following", "Patient"] {
         let topic = controller.to_lowercase();
         let text = include_str!("../faulty_app/controller.rs");
         let text = text.replace("{topic}", &topic).replace("{Controller}", &format!("{controller}Controller"));
@@ -87,6 +91,8 @@ pub struct Trial<'a> {
     variables: BTreeMap<String, String>,
     /// What the processes have logged.
     pub log: Log,
+    /// What was seen of the group's offsets, in order.
+    commits: Vec<Place>,
     folder: TempDir,
 }
 
@@ -118,11 +124,11 @@ impl<'a> Trial<'a> {
             // As short as a busy machine bears, so that a trial of a crash takes seconds.
             ("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "3000"),
             ("FAULTY_TRIAL", name),
-            ("FAULTY_LOG", &log.path.to_string_lossy()),
+            ("FAULTY_LOG", &log.file.path().to_string_lossy()),
         ];
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let topic = format!("{name}-{}", route.key());
-        Ok(Self { kafka, app, topic, route, variables, log, folder })
+        Ok(Self { kafka, app, topic, route, variables, log, commits: Vec::new(), folder })
     }
 
     /// The same, and its processes get this variable.
@@ -196,7 +202,7 @@ impl<'a> Trial<'a> {
     /// When the log cannot be written.
     pub fn note_gone(&self, process: u32) -> Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis();
-        let mut log = OpenOptions::new().create(true).append(true).open(&self.log.path)?;
+        let mut log = OpenOptions::new().create(true).append(true).open(self.log.file.path())?;
         Ok(log.write_all(format!("G 0 0 {process} 0 {now}\n").as_bytes())?)
     }
 
@@ -221,22 +227,10 @@ impl<'a> Trial<'a> {
         limit: Duration,
         wanted: impl Fn(&Log) -> bool,
     ) -> Result<()> {
-        let deadline = Instant::now() + limit;
-        loop {
+        growing::wait_until(what, processes, limit, || {
             self.log.read()?;
-            if wanted(&self.log) {
-                return Ok(());
-            }
-            let late = Instant::now() >= deadline;
-            for process in &mut *processes {
-                if late || !process.is_running()? {
-                    let state = if late { "is late" } else { "ended" };
-                    bail!("no {what}: {} done, and an app {state}:\n{}", self.log.done(), process.text());
-                }
-            }
-            ensure!(!late, "no {what}: {} done", self.log.done());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            Ok((wanted(&self.log), self.log.done()))
+        })
     }
 
     /// Waits until the group has no lag: every partition is committed up to its end.
@@ -244,12 +238,12 @@ impl<'a> Trial<'a> {
     /// # Errors
     ///
     /// When that does not come within `limit`.
-    pub fn wait_committed(&self, limit: Duration) -> Result<()> {
+    pub fn wait_committed(&mut self, limit: Duration) -> Result<()> {
         let mut ends = self.kafka.ends(&self.topic)?;
         ends.retain(|_, end| *end > 0);
         let deadline = Instant::now() + limit;
         loop {
-            let committed = self.kafka.committed(self.group(), &self.topic)?;
+            let committed = self.committed()?;
             let behind = ends.iter().find(|(partition, end)| committed.get(partition).is_none_or(|next| next < end));
             let Some((partition, end)) = behind else { return Ok(()) };
             let at = committed.get(partition);
@@ -258,18 +252,42 @@ impl<'a> Trial<'a> {
         }
     }
 
+    /// What the group has committed now. No offset that was seen here may move back later.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka does not say.
+    pub fn committed(&mut self) -> Result<Offsets> {
+        let committed = self.kafka.committed(self.group(), &self.topic)?;
+        self.commits.extend(committed.iter().map(|(partition, next)| (*partition, *next)));
+        Ok(committed)
+    }
+
     /// What was begun and is not committed now: what a crash at this moment repeats at most.
     ///
     /// # Errors
     ///
     /// When Kafka or the log cannot be read.
     pub fn uncommitted(&mut self) -> Result<usize> {
-        let committed = self.kafka.committed(self.group(), &self.topic)?;
+        let committed = self.committed()?;
         self.log.read()?;
         let begun: HashSet<Place> =
             self.log.events.iter().filter(|event| event.kind == Kind::Begun).map(|event| event.place).collect();
         let open = |place: &&Place| committed.get(&place.0).is_none_or(|next| place.1 >= *next);
         Ok(begun.iter().filter(open).count())
+    }
+
+    /// Judges what comes from here on by itself: the topic has been made anew, and its places are those of others now.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read.
+    pub fn begin_anew(&mut self) -> Result<()> {
+        self.log.read()?;
+        self.log.events.clear();
+        self.log.done.clear();
+        self.commits.clear();
+        Ok(())
     }
 
     /// The letters in the dead letter topic.
@@ -289,18 +307,22 @@ impl<'a> Trial<'a> {
     pub fn judge(&mut self) -> Result<Verdict> {
         self.log.read()?;
         let dead = match self.route {
-            Route::Ordered | Route::Once | Route::Following => Vec::new(),
+            Route::Ordered | Route::Once | Route::Following | Route::Patient => Vec::new(),
             _ => self.dead_letters()?.iter().map(source_of).collect::<Result<_>>()?,
         };
-        let produced = self.kafka.records(&self.topic)?.into_iter().map(|found| Produced {
-            place: (found.partition, found.offset),
-            key: found.key.map(|key| String::from_utf8_lossy(&key).into_owned()),
-        });
+        let mut records = self.kafka.records(&self.topic)?;
+        if self.route == Route::Buried {
+            // What is skipped, nobody is to see: begun all the same, it would count as never produced.
+            records.retain(|found| found.value.is_some());
+        }
+        let produced =
+            records.into_iter().map(|found| Produced { place: (found.partition, found.offset), key: found.key });
         let run = Run {
             produced: produced.collect(),
             log: self.log.events.clone(),
             dead,
-            committed: self.kafka.committed(self.group(), &self.topic)?,
+            committed: self.committed()?,
+            commits: self.commits.clone(),
             ends: self.kafka.ends(&self.topic)?,
         };
         Ok(checker::check(&run, self.route.order()))
@@ -328,8 +350,7 @@ pub fn send(producer: &Producer, topic: &str, partition: i32, key: &str, id: u64
 /// The log of a trial, read as it grows.
 #[derive(Debug)]
 pub struct Log {
-    path: PathBuf,
-    read_to: u64,
+    file: Growing,
     /// Every line so far.
     pub events: Vec<Event>,
     done: HashSet<Place>,
@@ -337,7 +358,7 @@ pub struct Log {
 
 impl Log {
     fn within(folder: &Path) -> Self {
-        Self { path: folder.join("log"), read_to: 0, events: Vec::new(), done: HashSet::new() }
+        Self { file: Growing::at(folder.join("log")), events: Vec::new(), done: HashSet::new() }
     }
 
     /// How many records are done.
@@ -364,23 +385,12 @@ impl Log {
     ///
     /// When a line is not one of the app's: a torn write would hide a lost record.
     pub fn read(&mut self) -> Result<()> {
-        if !fs::exists(&self.path)? {
-            return Ok(());
-        }
-        let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(self.read_to))?;
-        let mut grown = String::new();
-        file.read_to_string(&mut grown)?;
-        // A line that is being written is read the next time.
-        let whole = grown.rfind('\n').map_or(0, |end| end + 1);
-        for line in grown[..whole].lines() {
-            let event = event_of(line).with_context(|| format!("not a line of a log: `{line}`"))?;
+        for event in self.file.read(event_of)? {
             if event.kind == Kind::Done {
                 self.done.insert(event.place);
             }
             self.events.push(event);
         }
-        self.read_to += u64::try_from(whole)?;
         Ok(())
     }
 }

@@ -4,21 +4,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::{Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
+    path::Path,
+    time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
-use crate::{kafka::Offsets, process::Process};
+use crate::{
+    growing::{self, Growing},
+    kafka::Offsets,
+    process::Process,
+};
 
 /// A file of handled records, read as it grows.
 #[derive(Debug)]
 pub struct Ledger {
-    path: PathBuf,
-    read_to: u64,
+    file: Growing,
     entries: Vec<Entry>,
 }
 
@@ -41,13 +42,13 @@ impl Ledger {
     /// A new ledger in `folder`; an app makes the file.
     #[must_use]
     pub fn within(folder: &Path) -> Self {
-        Self { path: folder.join("ledger"), read_to: 0, entries: Vec::new() }
+        Self { file: Growing::at(folder.join("ledger")), entries: Vec::new() }
     }
 
     /// Its file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Everything handled so far.
@@ -56,18 +57,7 @@ impl Ledger {
     ///
     /// When a line is not one of an app's: a torn write would hide a lost record.
     pub fn entries(&mut self) -> Result<&[Entry]> {
-        if self.path.exists() {
-            let mut file = File::open(&self.path)?;
-            file.seek(SeekFrom::Start(self.read_to))?;
-            let mut grown = String::new();
-            file.read_to_string(&mut grown)?;
-            // A line that is being written is read the next time.
-            let whole = grown.rfind('\n').map_or(0, |end| end + 1);
-            for line in grown[..whole].lines() {
-                self.entries.push(Entry::read(line).with_context(|| format!("not a line of a ledger: `{line}`"))?);
-            }
-            self.read_to += u64::try_from(whole)?;
-        }
+        self.entries.extend(self.file.read(Entry::read)?);
         Ok(&self.entries)
     }
 
@@ -92,23 +82,10 @@ impl Ledger {
         limit: Duration,
         wanted: impl Fn(&[Entry]) -> bool,
     ) -> Result<()> {
-        let deadline = Instant::now() + limit;
-        loop {
-            if wanted(self.entries()?) {
-                return Ok(());
-            }
-            let late = Instant::now() >= deadline;
-            for process in &mut *processes {
-                if late || !process.is_running()? {
-                    let state = if late { "is late" } else { "ended" };
-                    bail!("no {what}: {} handled, and an app {state}:\n{}", self.entries.len(), process.text());
-                }
-            }
-            if late {
-                bail!("no {what}: {} handled", self.entries.len());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        growing::wait_until(what, processes, limit, || {
+            let entries = self.entries()?;
+            Ok((wanted(entries), entries.len()))
+        })
     }
 }
 

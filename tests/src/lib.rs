@@ -9,6 +9,7 @@ pub mod checker;
 pub mod checkout;
 pub mod environment;
 pub mod faulty;
+pub mod growing;
 pub mod kafka;
 pub mod ledger;
 pub mod licences;

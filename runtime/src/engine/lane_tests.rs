@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine::histories::histories;
 
 #[derive(Debug, Clone)]
 enum Happening {
@@ -326,7 +327,7 @@ fn replay(start: i64, window: u64, history: Vec<Happening>) -> Result<(), TestCa
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(histories(1_000))]
 
     /// If this fails, some order of successes, failures, dead letters, acknowledgements and rebalances loses, repeats or
     /// reorders records of a key.

@@ -23,6 +23,8 @@ pub(crate) mod watch;
 pub(crate) mod watchdog;
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod tests;
 
 use std::{

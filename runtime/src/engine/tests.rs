@@ -66,6 +66,8 @@ struct State {
     panics: Mutex<BTreeMap<u64, u32>>,
     sleep: Mutex<Duration>,
     emits: AtomicBool,
+    /// While it is set, every attempt fails.
+    outage: AtomicBool,
     /// The `traceparent` of each attempt.
     traces: Mutex<Vec<Option<String>>>,
 }
@@ -111,7 +113,7 @@ impl Controller for OrdersController {
         if !sleep.is_zero() {
             tokio::time::sleep(sleep).await;
         }
-        if strike(&state.fails, number) {
+        if state.outage.load(Ordering::Relaxed) || strike(&state.fails, number) {
             return Err(Error::new("the shop is closed"));
         }
         assert!(!strike(&state.panics, number), "the shop is on fire");
@@ -218,6 +220,11 @@ impl Shop {
         let brokers = Brokers { address: self.address.clone(), embedded: true };
         let (state, notes) = (Arc::clone(&self.state), Arc::clone(&self.notes));
         start(app.manifest, app.routes, &settings, &brokers, state, notes, self.runtime.handle()).expect("it starts")
+    }
+
+    /// How many attempts have begun.
+    fn begun(&self) -> usize {
+        self.state.traces.lock().expect("no panic").len()
     }
 
     fn seen(&self) -> Vec<(i32, u64)> {
@@ -430,5 +437,5 @@ fn two_members_share_the_partitions_and_hand_them_over_without_repeats() {
     assert_eq!(numbers, (0..400).collect::<Vec<_>>());
 }
 
-#[path = "fault_tests.rs"]
+#[path = "fault_tests/mod.rs"]
 mod faults;

@@ -167,6 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::engine::histories::histories;
 
     /// If this fails, a commit moves past a record that was not handled, and a restart loses it.
     #[test]
@@ -212,7 +213,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(500))]
+        #![proptest_config(histories(500))]
 
         /// If this fails, some order of finishing records commits too much (loss) or too little (repeats).
         #[test]

@@ -1,6 +1,9 @@
 //! Brokers that are away, and that do not take dead letters.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
 use karafka_tests::{
@@ -8,7 +11,7 @@ use karafka_tests::{
     kafka::Producer,
 };
 
-use super::{PATIENCE, conclude, fill, send_one, trial};
+use super::{PATIENCE, conclude, fill, send_one, trial, while_records_come};
 use crate::bench::Bench;
 
 const AWAY: Duration = Duration::from_secs(15);
@@ -16,7 +19,7 @@ const AWAY: Duration = Duration::from_secs(15);
 /// If this fails, an outage of Kafka loses or repeats what was handled meanwhile.
 pub(super) fn row_7_a_frozen_broker(bench: &Bench) -> Result<()> {
     let trial = trial(bench, "row-7-frozen", Route::Ordered, 4)?.with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "45000");
-    outage(bench, trial, false, |bench| {
+    outage(bench, trial, AWAY, false, |bench| {
         bench.kafka.freeze()?;
         thread::sleep(AWAY);
         bench.kafka.thaw()
@@ -27,7 +30,7 @@ pub(super) fn row_7_a_frozen_broker(bench: &Bench) -> Result<()> {
 /// not committed when it began and what was handled meanwhile.
 pub(super) fn row_7_a_frozen_broker_past_the_session(bench: &Bench) -> Result<()> {
     let trial = trial(bench, "row-7-past", Route::Ordered, 4)?;
-    outage(bench, trial, true, |bench| {
+    outage(bench, trial, AWAY, true, |bench| {
         bench.kafka.freeze()?;
         thread::sleep(AWAY);
         bench.kafka.thaw()
@@ -37,11 +40,25 @@ pub(super) fn row_7_a_frozen_broker_past_the_session(bench: &Bench) -> Result<()
 /// If this fails, a restart of Kafka loses or repeats what was handled meanwhile.
 pub(super) fn row_7_a_killed_broker(bench: &Bench) -> Result<()> {
     let trial = trial(bench, "row-7-killed", Route::Ordered, 4)?.with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "45000");
-    outage(bench, trial, false, |bench| bench.kafka.kill_and_restart(Duration::from_secs(5)))
+    outage(bench, trial, AWAY, false, |bench| bench.kafka.kill_and_restart(Duration::from_secs(5)))
+}
+
+/// If this fails, the loss of a whole cluster for half a minute loses or repeats what was handled meanwhile.
+pub(super) fn row_7_three_killed_brokers(bench: &Bench) -> Result<()> {
+    let lasts = Duration::from_secs(30);
+    let bench = &bench.on_three_brokers()?;
+    let trial = trial(bench, "row-7-three", Route::Ordered, 4)?.with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "60000");
+    outage(bench, trial, lasts, false, |bench| bench.kafka.kill_and_restart(lasts))
 }
 
 /// `past_session` says that the group forgets its member meanwhile, and what is not committed may be done again.
-fn outage(bench: &Bench, trial: Trial<'_>, past_session: bool, away: impl FnOnce(&Bench) -> Result<()>) -> Result<()> {
+fn outage(
+    bench: &Bench,
+    trial: Trial<'_>,
+    lasts: Duration,
+    past_session: bool,
+    away: impl FnOnce(&Bench) -> Result<()>,
+) -> Result<()> {
     const RECORDS: usize = 20_000;
     let mut trial = trial.with("FAULTY_PACE_MS", "4");
     fill(bench, &trial, 4, 0..RECORDS as u64, |_| String::new())?;
@@ -57,7 +74,7 @@ fn outage(bench: &Bench, trial: Trial<'_>, past_session: bool, away: impl FnOnce
     trial.stop(process)?;
     println!("  {} records were done while Kafka was away, with {busy:.1?} of CPU", during - 1_000);
     // Handling 250 records a second in each of four lanes costs no more than this; a hot loop takes a whole core.
-    ensure!(busy < AWAY / 2, "{busy:?} of CPU while Kafka was away");
+    ensure!(busy < lasts / 2, "{busy:?} of CPU while Kafka was away");
     conclude(&mut trial, bound)?;
     Ok(())
 }
@@ -101,4 +118,60 @@ pub(super) fn row_12_no_dead_letter_topic(bench: &Bench) -> Result<()> {
     ensure!(letters.len() == 1, "one record had to die, and {} did", letters.len());
     conclude(&mut trial, 0)?;
     Ok(())
+}
+
+/// If this fails, the loss of the broker that coordinates a group, at which members commit and which they join, loses
+/// records, repeats what was committed, or leaves the group without a member.
+pub(super) fn row_9_the_coordinator_is_killed(bench: &Bench) -> Result<()> {
+    const CONCURRENCY: usize = 12;
+    let bench = &bench.on_three_brokers()?;
+    let mut trial = trial(bench, "row-9", Route::Keyed, 6)?
+        .with("FAULTY_PACE_MS", "10")
+        .with("KARAFKA_CONCURRENCY", &CONCURRENCY.to_string())
+        .with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "10000");
+    let mut members = vec![trial.start()?];
+    let mut bound = 0;
+    let sent = while_records_come(bench, &mut trial, 6, |trial| {
+        trial.wait_done(300, &mut [&mut members[0]], PATIENCE)?;
+        for _ in 0..3 {
+            let coordinator = bench.kafka.coordinator(trial.group())?;
+            bound += trial.uncommitted()?;
+            let newcomer = trial.start()?;
+            let id = newcomer.id();
+            members.push(newcomer);
+            bench.kafka.kill(coordinator)?;
+            let killed = Instant::now();
+            bound += uncommitted_at_the_next(trial)?;
+            let answered = killed.elapsed();
+            let mut all: Vec<_> = members.iter_mut().collect();
+            trial.wait_until("work of the newcomer", &mut all, PATIENCE, |log| log.begun_by(id) >= 50)?;
+            println!(
+                "  broker {} went: the next one answered after {answered:.1?}, and who joined meanwhile was at work \
+                 after {:.1?}",
+                coordinator + 1,
+                killed.elapsed()
+            );
+            bench.kafka.start_again(coordinator)?;
+        }
+        Ok(())
+    })?;
+    trial.wait_done(sent, &mut members.iter_mut().collect::<Vec<_>>(), PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    for member in members {
+        trial.stop(member)?;
+    }
+    conclude(&mut trial, bound)?.expect_nobody_beside()?;
+    Ok(())
+}
+
+/// What was begun and is not committed when the next coordinator answers.
+fn uncommitted_at_the_next(trial: &mut Trial<'_>) -> Result<usize> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match trial.uncommitted() {
+            Err(error) if Instant::now() >= deadline => return Err(error),
+            Err(_) => thread::sleep(Duration::from_millis(50)),
+            answer => return answer,
+        }
+    }
 }

@@ -25,7 +25,34 @@ pub(super) fn row_2_sigterm_amid_slow_handlers(bench: &Bench) -> Result<()> {
     let mut process = trial.start()?;
     trial.wait_done(1_000, &mut [&mut process], PATIENCE)?;
     trial.stop(process)?;
-    println!("  stops amid handlers of 200 ms took {took:.0?}");
+    // A handler, and half a second for everything else; printed, as a busy machine is no fault of the app.
+    println!("  stops amid handlers of 200 ms took {took:.0?}; the aim is 700 ms at most");
+    ensure!(took.iter().all(|took| *took < Duration::from_secs(5)), "stops took {took:.0?}");
+    conclude(&mut trial, 0)?.expect_nobody_beside()?;
+    Ok(())
+}
+
+/// If this fails, a rolling deployment repeats or loses messages.
+pub(super) fn row_2_rolling_sigterm_of_three_members(bench: &Bench) -> Result<()> {
+    let mut trial = trial(bench, "row-2-rolling", Route::Keyed, 6)?.with("FAULTY_PACE_MS", "10");
+    let mut members = Vec::new();
+    let sent = while_records_come(bench, &mut trial, 6, |trial| {
+        for _ in 0..3 {
+            members.push(trial.start()?);
+        }
+        for _ in 0..6 {
+            let newest = members.last().map_or(0, Process::id);
+            let mut all: Vec<_> = members.iter_mut().collect();
+            trial.wait_until("work of the newest member", &mut all, PATIENCE, |log| log.begun_by(newest) >= 50)?;
+            trial.stop(members.remove(0))?;
+            members.push(trial.start()?);
+        }
+        Ok(())
+    })?;
+    trial.wait_done(sent, &mut members.iter_mut().collect::<Vec<_>>(), PATIENCE)?;
+    for member in members {
+        trial.stop(member)?;
+    }
     conclude(&mut trial, 0)?.expect_nobody_beside()?;
     Ok(())
 }
@@ -119,7 +146,10 @@ pub(super) fn row_6_a_handler_beyond_the_poll_limit(bench: &Bench) -> Result<()>
     let mut process = trial.start()?;
     trial.wait_done(20, &mut [&mut process], PATIENCE)?;
     trial.wait_committed(PATIENCE)?;
+    let text = process.text();
+    ensure!(text.matches(r#""message":"assigned""#).count() == 1, "the member did not keep its partitions:\n{text}");
     trial.stop(process)?;
+    ensure!(trial.log.begun() == 20, "{} attempts at 20 records", trial.log.begun());
     conclude(&mut trial, 0)?;
     Ok(())
 }

@@ -53,6 +53,40 @@ pub(super) fn row_11_nothing_but_poison(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
+/// If this fails, a tombstone, a key that is empty or not text, or a value that is not text is lost or stops the app.
+pub(super) fn row_11_tombstones_foreign_bytes_and_empty_keys(bench: &Bench) -> Result<()> {
+    const RECORDS: usize = 400;
+    // Of twenty records two are tombstones, and two are not JSON.
+    const TOMBSTONES: usize = RECORDS / 10;
+    for (policy, route, dead) in [("fail", Route::Keyed, 2 * TOMBSTONES), ("skip", Route::Buried, TOMBSTONES)] {
+        let mut trial = trial(bench, &format!("row-11-{policy}"), route, 4)?;
+        let producer = Producer::new(bench.kafka.address())?;
+        for id in 0..RECORDS {
+            let value = format!(r#"{{"id":{id},"act":""}}"#);
+            let (key, value): (Option<&[u8]>, Option<&[u8]>) = match id % 20 {
+                3 => (Some(b"gone"), None),
+                4 => (None, None),
+                7 => (Some(b""), Some(value.as_bytes())),
+                8 => (None, Some(value.as_bytes())),
+                9 => (Some(b"\xff\xfe\x00"), Some(value.as_bytes())),
+                12 => (Some(b"\xff\xfe\x01"), Some(b"\xff\xfe\x00\x80")),
+                13 => (Some(b"empty"), Some(b"")),
+                _ => (Some(b"k"), Some(value.as_bytes())),
+            };
+            producer.send_bytes(trial.topic(), i32::try_from(id % 4)?, key, value)?;
+        }
+        producer.flush()?;
+        let mut process = trial.start()?;
+        trial.wait_done(RECORDS - 2 * TOMBSTONES, &mut [&mut process], PATIENCE)?;
+        trial.wait_committed(PATIENCE)?;
+        trial.stop(process)?;
+        same_bytes(bench, &trial, dead)?;
+        println!("  `tombstones: {policy}`: {dead} dead letters");
+        conclude(&mut trial, 0)?.expect_no_copies()?;
+    }
+    Ok(())
+}
+
 /// Each dead letter has the key and value of the record that it came from.
 fn same_bytes(bench: &Bench, trial: &Trial<'_>, count: usize) -> Result<()> {
     let letters = trial.dead_letters()?;
@@ -103,6 +137,49 @@ pub(super) fn row_15_panics_blocks_and_hangs(bench: &Bench) -> Result<()> {
     let kinds: Vec<_> = letters.iter().filter_map(|letter| letter.headers.get("karafka.error.type")).collect();
     ensure!(kinds == [b"timeout"], "only what hangs had to die, of its time-out: {kinds:?}");
     conclude(&mut trial, 0)?;
+    Ok(())
+}
+
+/// If this fails, one record in a thousand that fails for ever holds up the others, is lost, or costs repeats.
+pub(super) fn row_15_one_in_a_thousand_fails_for_ever(bench: &Bench) -> Result<()> {
+    const RECORDS: usize = 20_000;
+    const DEAD: usize = RECORDS / 1_000;
+    let mut trial = trial(bench, "row-15-thousandth", Route::Keyed, 4)?;
+    fill(bench, &trial, 4, 0..RECORDS as u64, |id| if id % 1_000 == 500 { "fail" } else { "" }.to_owned())?;
+    let mut process = trial.start()?;
+    trial.wait_done(RECORDS - DEAD, &mut [&mut process], PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    trial.stop(process)?;
+    let letters = trial.dead_letters()?.len();
+    ensure!(letters == DEAD, "{DEAD} records had to die, and {letters} did");
+    conclude(&mut trial, 0)?.expect_no_copies()?;
+    Ok(())
+}
+
+/// If this fails, a record that fails for ever where there is no dead letter topic holds up more than its key or its
+/// partition, is passed by what has to wait for it, or is lost.
+pub(super) fn row_15_only_its_line_waits_for_what_fails_for_ever(bench: &Bench) -> Result<()> {
+    const RECORDS: u64 = 4_000;
+    // Its key is `k5`, its partition 1.
+    const BAD: u64 = 97 * 10 + 5;
+    for (name, route) in [("row-15-partition", Route::Ordered), ("row-15-key", Route::Patient)] {
+        let mut trial = trial(bench, name, route, 4)?;
+        fill(bench, &trial, 4, 0..RECORDS, |id| if id == BAD { "fail" } else { "" }.to_owned())?;
+        let is_behind = |id: &u64| match route {
+            Route::Patient => id % 97 == BAD % 97,
+            _ => id % 97 % 4 == BAD % 97 % 4,
+        };
+        let waits = (BAD..RECORDS).filter(is_behind).count();
+        let mut process = trial.start()?;
+        trial.wait_done(usize::try_from(RECORDS)? - waits, &mut [&mut process], PATIENCE)?;
+        thread::sleep(Duration::from_secs(1));
+        trial.stop(process)?;
+        let mut verdict = trial.judge()?;
+        let waiting = std::mem::take(&mut verdict.unseen).len();
+        println!("  {name}: {waiting} of {RECORDS} wait; {verdict}; the bound of repeats is 0");
+        ensure!(waiting == waits, "{waits} records had to wait, and {waiting} do");
+        verdict.expect_nothing_lost()?.expect_repeats_within(0)?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use karafka_tests::{
     faulty::{Route, Trial},
     kafka::{Producer, Transaction},
+    process::Process,
 };
 
 use super::{PATIENCE, conclude, fill, send_one};
@@ -117,4 +118,55 @@ pub(super) fn row_17_the_topic_comes_later(bench: &Bench) -> Result<()> {
     trial.stop(process)?;
     conclude(&mut trial, 0)?;
     Ok(())
+}
+
+/// If this fails, an app whose topic was deleted and made anew stands still in silence, or skips what is in the new one.
+pub(super) fn row_17_a_topic_is_made_anew(bench: &Bench) -> Result<()> {
+    // As apps have it: the client looks at its topics each half minute.
+    let (mut trial, process) = made_anew(bench, "row-17-anew", Duration::from_secs(32))?;
+    let mut process = process;
+    let begun = Instant::now();
+    trial.wait_done(1_000, &mut [&mut process], PATIENCE)?;
+    let took = begun.elapsed();
+    println!("  what is in the new topic was handled {took:.1?} after it was filled");
+    ensure!(took < Duration::from_secs(60), "nobody noticed for {took:?}");
+    trial.wait_committed(PATIENCE)?;
+    trial.stop(process)?;
+    conclude(&mut trial, 0)?;
+    Ok(())
+}
+
+/// If this fails, the same happens to a topic that comes back before the client has missed it: its position is gone,
+/// which by default stops the partition, says so and shows in health; the next start begins with the new topic.
+pub(super) fn row_17_a_topic_is_made_anew_at_once(bench: &Bench) -> Result<()> {
+    let (mut trial, process) = made_anew(bench, "row-17-at-once", Duration::ZERO)?;
+    let (mut process, begun) = (process, Instant::now());
+    process.wait_for_line("a word of the lost position", Duration::from_secs(60), |line| {
+        line.contains(trial.topic()) && line.contains("the offset to read from is gone")
+    })?;
+    println!("  it was noticed {:.1?} after the topic was filled", begun.elapsed());
+    trial.log.read()?;
+    ensure!(trial.log.begun() == 0, "records of the new topic were handled from the old one's position on");
+    trial.stop(process)?;
+    let mut process = trial.start()?;
+    trial.wait_done(1_000, &mut [&mut process], PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    trial.stop(process)?;
+    conclude(&mut trial, 0)?;
+    Ok(())
+}
+
+/// An app that has handled 500 records of a topic, which was then deleted and, after a while, made anew with 1,000.
+fn made_anew<'a>(bench: &'a Bench, name: &str, away: Duration) -> Result<(Trial<'a>, Process)> {
+    let mut trial = super::trial(bench, name, Route::Ordered, 2)?;
+    fill(bench, &trial, 2, 0..500, |_| String::new())?;
+    let mut process = trial.start()?;
+    trial.wait_done(500, &mut [&mut process], PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    trial.begin_anew()?;
+    bench.kafka.delete_topic(trial.topic())?;
+    thread::sleep(away);
+    bench.kafka.create_topic(trial.topic(), 2)?;
+    fill(bench, &trial, 2, 0..1_000, |_| String::new())?;
+    Ok((trial, process))
 }

@@ -23,12 +23,14 @@ use rdkafka::{
 /// One answer of Kafka.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Whether a broker answers there.
-pub(super) fn answers(address: &str) -> bool {
+/// Whether so many brokers are there, with every record on each that is to have it.
+pub(super) fn all_answer(address: &str, brokers: usize) -> bool {
     let consumer: Result<BaseConsumer, _> = quiet(address).create();
-    consumer.is_ok_and(|consumer| {
-        let metadata = consumer.fetch_metadata(None, Duration::from_secs(2));
-        metadata.is_ok_and(|metadata| !metadata.brokers().is_empty())
+    let metadata = consumer.and_then(|consumer| consumer.fetch_metadata(None, Duration::from_secs(2)));
+    metadata.is_ok_and(|metadata| {
+        let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        metadata.brokers().len() == brokers
+            && partitions.all(|partition| partition.isr().len() == partition.replicas().len())
     })
 }
 
@@ -38,12 +40,12 @@ pub(super) fn answers(address: &str) -> bool {
 ///
 /// When Kafka refuses it or stays without a leader.
 pub fn create_topic(address: &str, name: &str, partitions: i32) -> Result<()> {
-    create_topic_with(address, name, partitions, &[])
+    create_topic_with(address, name, partitions, 1, &[])
 }
 
-fn create_topic_with(address: &str, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<()> {
+fn create_topic_with(address: &str, name: &str, partitions: i32, replicas: i32, config: &[(&str, &str)]) -> Result<()> {
     let admin: AdminClient<DefaultClientContext> = quiet(address).create()?;
-    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replicas));
     for (key, value) in config {
         topic = topic.set(key, value);
     }
@@ -164,7 +166,17 @@ impl Producer {
     ///
     /// When the client refuses it for another reason than a full queue, for which it waits.
     pub fn send(&self, topic: &str, partition: i32, key: &str, value: &str) -> Result<()> {
-        let mut record = BaseRecord::to(topic).partition(partition).key(key).payload(value);
+        self.send_bytes(topic, partition, Some(key.as_bytes()), Some(value.as_bytes()))
+    }
+
+    /// The same with any bytes, or none: a record without a value is a tombstone.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Producer::send`].
+    pub fn send_bytes(&self, topic: &str, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<()> {
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic).partition(partition);
+        (record.key, record.payload) = (key, value);
         let deadline = Instant::now() + ANSWER;
         while let Err((error, back)) = self.inner.send(record) {
             let full = matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
@@ -328,13 +340,47 @@ impl super::Kafka {
         Ok(all)
     }
 
+    /// The broker that coordinates this group now, by its place.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka does not say, or nobody does.
+    pub fn coordinator(&self, group: &str) -> Result<usize> {
+        let consumer: BaseConsumer = quiet(self.address()).create()?;
+        let metadata = consumer.fetch_metadata(Some("__consumer_offsets"), ANSWER)?;
+        let number = i32::try_from(super::broker::offsets_partition(group))?;
+        let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        let leader = partitions.find(|partition| partition.id() == number).map(|partition| partition.leader());
+        let leader = leader.filter(|id| *id > 0).with_context(|| format!("nobody coordinates `{group}`"))?;
+        Ok(usize::try_from(leader - 1)?)
+    }
+
+    /// Makes a topic, on three brokers if there are so many.
+    ///
+    /// # Errors
+    ///
+    /// As for [`create_topic`].
+    pub fn create_topic(&self, name: &str, partitions: i32) -> Result<()> {
+        self.create_topic_with(name, partitions, &[])
+    }
+
+    /// Deletes a topic here.
+    ///
+    /// # Errors
+    ///
+    /// As for [`delete_topic`].
+    pub fn delete_topic(&self, name: &str) -> Result<()> {
+        delete_topic(self.address(), name)
+    }
+
     /// Makes a topic with settings of its own, such as `cleanup.policy`.
     ///
     /// # Errors
     ///
     /// As for [`create_topic`].
     pub fn create_topic_with(&self, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<()> {
-        create_topic_with(self.address(), name, partitions, config)
+        let replicas = i32::try_from(self.brokers.len().min(3))?;
+        create_topic_with(self.address(), name, partitions, replicas, config)
     }
 
     /// Deletes every record of a partition that is below `offset`, as retention does.

@@ -1,5 +1,6 @@
-//! A real Apache Kafka (KRaft, one broker and controller in one process) on free loopback ports.
+//! A real Apache Kafka (KRaft, brokers that are controllers as well) on free loopback ports.
 
+mod broker;
 mod client;
 mod jars;
 
@@ -7,24 +8,15 @@ pub use client::{Found, Offsets, Producer, Transaction, count, create_topic, del
 pub use jars::VERSION;
 
 use std::{
-    fs,
-    net::{SocketAddr, TcpListener},
     path::Path,
-    process::Command,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::{
-    process::{self, Process, Signal},
-    proxy::Proxy,
-};
-
-/// Any base64 uuid; the cluster lives as long as one test run.
-const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
+use self::broker::Broker;
+use crate::{process::Signal, proxy::Proxy};
 
 /// How long formatting, and then starting, may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,25 +24,37 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A running Kafka; stopped, and its data deleted, when dropped.
 #[derive(Debug)]
 pub struct Kafka {
-    // Stopped before its data goes.
-    server: Mutex<Process>,
+    // Stopped before their data goes.
+    brokers: Vec<Broker>,
     address: String,
-    proxy: Proxy,
-    data: TempDir,
+    _data: TempDir,
 }
 
 impl Kafka {
-    /// Starts a Kafka and waits until it answers.
+    /// Starts a Kafka of one broker and waits until it answers.
     ///
     /// # Errors
     ///
     /// When Java or Maven is missing, or Kafka does not come up; its own words are in the error.
     pub fn start() -> Result<Self> {
+        Self::start_with(1)
+    }
+
+    /// The same of three brokers, with each record on all of them and acknowledged by two.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Kafka::start`].
+    pub fn start_three() -> Result<Self> {
+        Self::start_with(3)
+    }
+
+    fn start_with(count: usize) -> Result<Self> {
         let jars = jars::folder()?;
         // A port that was free can be taken before Kafka gets it, so a failed start is tried again.
         let mut last = None;
         for _ in 0..3 {
-            match Self::start_once(&jars) {
+            match Self::start_once(&jars, count) {
                 Ok(kafka) => return Ok(kafka),
                 Err(error) if format!("{error:?}").contains("Address already in use") => last = Some(error),
                 Err(error) => return Err(error),
@@ -59,161 +63,97 @@ impl Kafka {
         Err(last.unwrap_or_else(|| anyhow::anyhow!("Kafka was not tried"))).context("found no free port for Kafka")
     }
 
-    fn start_once(jars: &Path) -> Result<Self> {
+    fn start_once(jars: &Path, count: usize) -> Result<Self> {
         let data = tempfile::tempdir()?;
-        let [broker, behind_proxy, controller] = free_ports()?;
-        let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], behind_proxy)))?;
-        let ports = Ports { broker, behind_proxy, controller, proxy: proxy.address().port() };
-        let properties = data.path().join("server.properties");
-        fs::write(&properties, server_properties(&ports, &data.path().join("log")))?;
-
-        let mut format = java(jars, &["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]);
-        process::run(format.arg(&properties), PATIENCE)
-            .context(
-                "Kafka needs Java 17 or later (Debian: apt-get install openjdk-17-jre-headless) as `java` on PATH",
-            )?
-            .expect_code(0)
-            .context("Kafka's storage could not be formatted")?;
-
-        let server = Process::start(java(jars, &["kafka.Kafka"]).arg(&properties))?;
-        let kafka = Self { server: Mutex::new(server), address: format!("127.0.0.1:{broker}"), proxy, data };
+        let brokers = broker::start_all(jars, data.path(), count)?;
+        let address = brokers.iter().map(|broker| broker.address.as_str()).collect::<Vec<_>>().join(",");
+        let kafka = Self { brokers, address, _data: data };
         kafka.wait_until_ready()?;
         Ok(kafka)
     }
 
-    /// `host:port` of the broker.
+    /// `host:port` of each broker, as `bootstrap.servers` takes them.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Makes a topic here.
-    ///
-    /// # Errors
-    ///
-    /// As for [`create_topic`].
-    pub fn create_topic(&self, name: &str, partitions: i32) -> Result<()> {
-        create_topic(&self.address, name, partitions)
-    }
-
     /// The network between clients of [`Kafka::far_address`] and the broker.
     #[must_use]
     pub fn network(&self) -> &Proxy {
-        &self.proxy
+        &self.brokers[0].proxy
     }
 
-    /// `host:port` of the same broker behind the proxy, for everything that a client does.
+    /// `host:port` of the only broker behind the proxy, for everything that a client does.
     #[must_use]
     pub fn far_address(&self) -> String {
-        self.proxy.address().to_string()
+        self.network().address().to_string()
     }
 
-    /// Freezes the broker: connections stay, nothing answers.
+    /// Freezes every broker: connections stay, nothing answers.
     ///
     /// # Errors
     ///
-    /// When it has ended.
+    /// When one has ended.
     pub fn freeze(&self) -> Result<()> {
-        self.server().signal(Signal::STOP)
+        self.brokers.iter().try_for_each(|broker| broker.signal(Signal::STOP))
     }
 
-    /// Lets a frozen broker go on.
+    /// Lets frozen brokers go on.
     ///
     /// # Errors
     ///
-    /// When it has ended.
+    /// When one has ended.
     pub fn thaw(&self) -> Result<()> {
-        self.server().signal(Signal::CONT)
+        self.brokers.iter().try_for_each(|broker| broker.signal(Signal::CONT))
     }
 
-    /// Kills the broker, leaves it away for `pause`, and starts it again on the same ports and data.
+    /// Kills the brokers, leaves them away for `pause`, and starts them again on the same ports and data.
     ///
     /// # Errors
     ///
-    /// When it does not come up again.
+    /// When they do not come up again.
     pub fn kill_and_restart(&self, pause: Duration) -> Result<()> {
+        (0..self.brokers.len()).try_for_each(|place| self.kill(place))?;
+        std::thread::sleep(pause);
         let jars = jars::folder()?;
-        {
-            let mut server = self.server();
-            server.signal(Signal::KILL)?;
-            while server.is_running()? {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            std::thread::sleep(pause);
-            *server = Process::start(java(&jars, &["kafka.Kafka"]).arg(self.data.path().join("server.properties")))?;
-        }
+        self.brokers.iter().try_for_each(|broker| broker.start_again(&jars))?;
         self.wait_until_ready()
     }
 
-    fn server(&self) -> MutexGuard<'_, Process> {
-        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Kills one broker with `kill -9`.
+    ///
+    /// # Errors
+    ///
+    /// When it had ended before.
+    pub fn kill(&self, place: usize) -> Result<()> {
+        self.brokers[place].kill()
+    }
+
+    /// Starts a killed broker again, and waits until all brokers hold everything.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come up.
+    pub fn start_again(&self, place: usize) -> Result<()> {
+        self.brokers[place].start_again(&jars::folder()?)?;
+        self.wait_until_ready()
     }
 
     fn wait_until_ready(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            if !self.server().is_running()? {
-                bail!("Kafka ended while it started:\n{}", self.server().text());
+            for broker in &self.brokers {
+                if !broker.is_running()? {
+                    bail!("Kafka ended while it started:\n{}", broker.text());
+                }
             }
-            if client::answers(&self.address) {
+            if client::all_answer(&self.address, self.brokers.len()) {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        bail!("Kafka did not answer on {} within {PATIENCE:?}:\n{}", self.address, self.server().text())
+        let texts: Vec<_> = self.brokers.iter().map(Broker::text).collect();
+        bail!("Kafka did not answer on {} within {PATIENCE:?}:\n{}", self.address, texts.join("\n"))
     }
-}
-
-fn java(jars: &Path, args: &[&str]) -> Command {
-    let mut java = Command::new("java");
-    java.args(["-Xms256m", "-Xmx1g", "-Dorg.apache.logging.log4j.level=WARN", "-cp"]).arg(jars.join("*")).args(args);
-    java
-}
-
-/// The ports of one broker.
-struct Ports {
-    broker: u16,
-    /// Where the broker listens for the proxy.
-    behind_proxy: u16,
-    controller: u16,
-    proxy: u16,
-}
-
-/// Free ports; all are held until all are known, so that they differ.
-fn free_ports() -> Result<[u16; 3]> {
-    let listeners =
-        [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
-    let mut ports = [0; 3];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
-        *port = listener.local_addr()?.port();
-    }
-    Ok(ports)
-}
-
-fn server_properties(ports: &Ports, log: &Path) -> String {
-    let Ports { broker, behind_proxy, controller, proxy } = ports;
-    format!(
-        "process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{broker},FAR://127.0.0.1:{behind_proxy},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker},FAR://127.0.0.1:{proxy}
-inter.broker.listener.name=PLAINTEXT
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FAR:PLAINTEXT
-log.dirs={}
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-log.cleaner.backoff.ms=200
-auto.create.topics.enable=false
-",
-        log.display()
-    )
 }

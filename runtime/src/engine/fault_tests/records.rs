@@ -1,0 +1,98 @@
+//! Records that cannot be handled, and dead letters that Kafka does not take.
+
+use super::*;
+
+/// If this fails, a dead letter that Kafka does not take is dropped, or its record counts as done without it.
+#[test]
+fn row_12_a_dead_letter_that_kafka_refuses_is_sent_again() {
+    let brokers = Brokers3::start();
+    let shop = brokers.shop(&BURYING);
+    shop.send(Some("poison"), Some("not json"));
+    shop.send_numbers(0..50);
+    // Not one that the client itself tries again.
+    let refusals = vec![Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 3];
+    brokers.cluster().request_errors(RDKafkaApiKey::Produce, &refusals);
+    let running = shop.start();
+    shop.until("the last commit", Shop::is_committed_to_the_end);
+    let end = running.join();
+    assert_eq!((end.dead, shop.handled(), shop.repeats()), (1, 50, 0), "{:#?}", shop.other_notes());
+    assert!(shop.noted("sent again") > 0, "{:#?}", shop.other_notes());
+}
+
+/// If this fails, a dead letter waits until the partition has no more work: it holds the commit back for that long,
+/// and a crash repeats everything since.
+#[test]
+fn row_13_a_dead_letter_does_not_wait_for_the_end_of_the_work() {
+    const RECORDS: u64 = 30_000;
+    let brokers = Brokers3::start();
+    let shop = brokers.shop(&BURYING);
+    shop.send(Some("poison"), Some("not json"));
+    shop.runtime.block_on(async {
+        let sent = (0..RECORDS).map(|number| {
+            let key = Some(format!("k{}", number % 1_000).into_bytes());
+            let value = Some(number.to_string().into_bytes());
+            let (producer, topic) = (shop.producer.clone(), "orders".to_owned());
+            async move { producer.send(Outgoing { topic, key, value, headers: Vec::new() }).await }
+        });
+        for sent in sent.map(|sent| shop.runtime.spawn(sent)).collect::<Vec<_>>() {
+            sent.await.expect("no panic").expect("acknowledged");
+        }
+    });
+    let running = shop.start();
+    let mut consumer = ClientConfig::new();
+    consumer.set("bootstrap.servers", &shop.address).set("log_level", "2");
+    let consumer: BaseConsumer = consumer.create().expect("a consumer");
+    let handled_before = loop {
+        let (_, end) = consumer.fetch_watermarks("orders.dead", 0, Duration::from_secs(10)).expect("watermarks");
+        if end > 0 {
+            break shop.seen().len();
+        }
+        assert!(shop.seen().len() < RECORDS as usize, "all the others came first");
+    };
+    shop.until("all", |shop| shop.handled() == RECORDS as usize);
+    running.join();
+    assert!(handled_before < RECORDS as usize, "{handled_before} records were handled before it was sent");
+}
+
+/// Lets everything fail for a while; gives the shop when all is handled, with the attempts and how long that took.
+fn handle_after_an_outage(app: &'static Manifest) -> (Shop, usize, Duration) {
+    let brokers = Brokers3::start();
+    let shop = brokers.shop(app);
+    shop.state.outage.store(true, Ordering::Relaxed);
+    shop.send_numbers(0..140);
+    let running = shop.start();
+    shop.until("a failure", |shop| shop.noted("Failed {") > 0);
+    let begun = Instant::now();
+    thread::sleep(Duration::from_secs(3));
+    let (attempts, took) = (shop.begun(), begun.elapsed());
+    assert_eq!(shop.handled(), 0);
+    shop.state.outage.store(false, Ordering::Relaxed);
+    shop.until("all", |shop| shop.handled() == 140);
+    shop.until("the last commit", Shop::is_committed_to_the_end);
+    let end = running.join();
+    assert_eq!((end.handled, shop.repeats(), end.dead), (140, 0, 0), "{end:?}");
+    (shop, attempts, took)
+}
+
+/// Attempts that one record may take in this time: 10, 20 and 40 ms at least, and then 50 each.
+fn most_attempts(took: Duration) -> usize {
+    4 + usize::try_from(took.as_millis()).expect("seconds") / 50
+}
+
+/// If this fails, an outage of what handlers call spins the CPU, or loses the order of a partition.
+#[test]
+fn row_16_everything_fails_for_a_while() {
+    let (shop, attempts, took) = handle_after_an_outage(&MANIFEST);
+    assert!(shop.is_in_order());
+    // Each partition waits for one record.
+    assert!((2..=2 * most_attempts(took)).contains(&attempts), "{attempts} attempts in {took:?}");
+}
+
+/// If this fails, the same happens by key, or the others of a key are tried beside its first.
+#[test]
+fn row_16_everything_fails_for_a_while_by_key() {
+    let (shop, attempts, took) = handle_after_an_outage(&KEYED);
+    assert!(shop.is_in_order_by_key());
+    // Each of the seven keys does.
+    assert!((7..=7 * most_attempts(took)).contains(&attempts), "{attempts} attempts in {took:?}");
+}
