@@ -2,6 +2,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod backoff;
+pub(crate) mod batch;
 pub(crate) mod clock;
 mod config;
 pub(crate) mod consumer;
@@ -212,6 +213,7 @@ fn routes_of<S>(group: &settings::Group, settings: &Settings, consumers: &[Built
                 dead_letter: found.dead_letter.clone(),
                 ordering: group.ordering,
                 window: group.window,
+                batch: found.batch,
                 positions: Positions { start: found.start, lost: found.lost_position },
                 durations: settings.health.map(|_| Arc::default()),
             });

@@ -69,7 +69,7 @@ where
         self.waiting.insert(sequence, Waiting::Record(record));
     }
 
-    fn line_of(&self, record: &Record) -> Line {
+    pub(super) fn line_of(&self, record: &Record) -> Line {
         match self.consumer.ordering {
             Ordering::Partition => Some(0),
             // Two keys that meet in a hash share a line, which costs time and nothing else.
