@@ -77,6 +77,8 @@ codes! {
     OVERSIZED_MESSAGE = "oversized-message", Model, "A message requires more than JSON readers and Rust's stack take.";
     PARSER_MISMATCH = "parser-mismatch", Model, "The parser does not make the message that the topic names.";
     MIXED_MESSAGES = "mixed-messages", Model, "A controller gets messages of more than one type.";
+    MIXED_BATCHES = "mixed-batches", Model, "A controller gets batches from one topic and single messages from another.";
+    TOMBSTONES_IN_BATCHES = "tombstones-in-batches", Model, "Records without a value are to be delivered, and `batch` holds messages only.";
     DUPLICATE_CONSUMER = "duplicate-consumer", Model, "A topic has two consumers in one group.";
     SHARED_WORKER = "shared-worker", Model, "One worker would serve two controllers.";
     UNWRITABLE_TOPIC = "unwritable-topic", Model, "It is not known how to write the topic that `emits` names.";

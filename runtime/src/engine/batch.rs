@@ -3,8 +3,9 @@
 //! Two pure state machines beside the lane, for consumers with `batch:`. To such a lane a record is at work from the
 //! moment that it is gathered, and in no line: the order is kept here. A batch holds whole runs of lines: of each line
 //! that it holds, consecutive records from the first on. Until it has ended, nobody else gets any of that line; and a
-//! record that has failed, or whose dead letter is on its way, holds back those behind it in its line, so that it comes
-//! first in the line's next batch.
+//! record that has failed, or whose dead letter is on its way, holds back those behind it in its line. What has been in a
+//! batch before comes again without newer records, and before them; its last attempt is made alone, so that one bad
+//! record takes no other to the dead letter topic.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -20,14 +21,16 @@ use super::{
 ///
 /// **Invariants** (held by `tests::random_histories_keep_the_order`): a batch takes of a line what stands first in it,
 /// in order; nothing of a line is taken while something of it is at work, rests, or is on its way to the dead letter
-/// topic; what is free is taken, oldest first.
+/// topic; what is free is taken, oldest first; new records and those that come again are never in one batch.
 #[derive(Debug)]
 pub(crate) struct Gatherer {
     size: usize,
     lines: HashMap<u64, Members, BuildHasherDefault<AlreadyHashed>>,
     /// The first record of each line that has some to be taken, and records that stand in no line.
     free: BTreeMap<Sequence, Line>,
-    /// How many records could be taken now; of each line no more than a batch holds.
+    /// The same of records that come again, and whether that first one wants to be alone.
+    again: BTreeMap<Sequence, (Line, bool)>,
+    /// How many new records could be taken now; of each line no more than a batch holds.
     available: usize,
     /// How many records wait to be taken, whether they could be now or not.
     waiting: usize,
@@ -44,6 +47,10 @@ struct Members {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Waiting,
+    /// It was in a batch before.
+    Again,
+    /// It was in a batch before, and shares the next one with nobody.
+    Alone,
     /// In a batch that is at work.
     AtWork,
     /// It rests, its dead letter is on its way, or it waits for a person.
@@ -64,10 +71,16 @@ impl Members {
 impl Gatherer {
     /// For batches of up to `size` records.
     pub(crate) fn new(size: usize) -> Self {
-        Self { size, lines: HashMap::default(), free: BTreeMap::new(), available: 0, waiting: 0 }
+        let (free, again) = (BTreeMap::new(), BTreeMap::new());
+        Self { size, lines: HashMap::default(), free, again, available: 0, waiting: 0 }
     }
 
-    /// How many records could be taken now; not counted beyond what a batch takes of one line.
+    /// Whether a record that was in a batch before could be taken now.
+    pub(crate) fn has_again(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// How many new records could be taken now; not counted beyond what a batch takes of one line.
     pub(crate) fn available(&self) -> usize {
         self.available
     }
@@ -87,7 +100,8 @@ impl Gatherer {
         };
         let members = self.lines.entry(line).or_default();
         members.all.push_back((sequence, Standing::Waiting));
-        if members.run + 1 == members.all.len() && members.run < self.size {
+        let is_new = |(_, standing): &(Sequence, Standing)| *standing == Standing::Waiting;
+        if members.run + 1 == members.all.len() && members.run < self.size && members.all.front().is_some_and(is_new) {
             members.run += 1;
             self.available += 1;
             if members.run == 1 {
@@ -99,24 +113,41 @@ impl Gatherer {
     /// Takes what the next batch holds, in the order of delivery; nothing if nothing is free.
     pub(crate) fn take(&mut self) -> Vec<Sequence> {
         let mut taken = Vec::with_capacity(self.available.min(self.size));
-        while taken.len() < self.size
-            && let Some((first, line)) = self.free.pop_first()
-        {
-            let Some(members) = line.and_then(|line| self.lines.get_mut(&line)) else {
-                self.available -= 1;
-                taken.push(first);
-                continue;
-            };
-            self.available -= members.run;
-            let run = std::mem::take(&mut members.run).min(self.size - taken.len());
-            for (sequence, standing) in members.all.iter_mut().take(run) {
-                *standing = Standing::AtWork;
-                taken.push(*sequence);
+        if self.again.is_empty() {
+            while taken.len() < self.size
+                && let Some((first, line)) = self.free.pop_first()
+            {
+                self.available -= self.take_run(first, line, &mut taken);
+            }
+        } else {
+            while taken.len() < self.size
+                && let Some((&first, &(line, is_alone))) = self.again.first_key_value()
+                && (taken.is_empty() || !is_alone)
+            {
+                self.again.remove(&first);
+                self.take_run(first, line, &mut taken);
+                if is_alone {
+                    break;
+                }
             }
         }
         self.waiting -= taken.len();
         taken.sort_unstable();
         taken
+    }
+
+    /// Takes of a line, or a record without one, as much as the batch has room for. Says how much there was.
+    fn take_run(&mut self, first: Sequence, line: Line, taken: &mut Vec<Sequence>) -> usize {
+        let Some(members) = line.and_then(|line| self.lines.get_mut(&line)) else {
+            taken.push(first);
+            return 1;
+        };
+        let run = std::mem::take(&mut members.run);
+        for (sequence, standing) in members.all.iter_mut().take(run.min(self.size - taken.len())) {
+            *standing = Standing::AtWork;
+            taken.push(*sequence);
+        }
+        run
     }
 
     /// A taken record will be tried again, or waits for its dead letter or a person; it holds its line back.
@@ -126,17 +157,17 @@ impl Gatherer {
         }
     }
 
-    /// A record that was taken or has rested can be taken again.
-    pub(crate) fn wait(&mut self, sequence: Sequence, line: Line) {
+    /// A record that was taken or has rested can be taken again, with others that were or alone.
+    pub(crate) fn wait(&mut self, sequence: Sequence, line: Line, alone: bool) {
         match line {
             None => {
-                self.free.insert(sequence, None);
-                self.available += 1;
+                self.again.insert(sequence, (None, alone));
                 self.waiting += 1;
             }
             Some(of) => {
+                let standing = if alone { Standing::Alone } else { Standing::Again };
                 if let Some(members) = self.lines.get_mut(&of)
-                    && members.set(sequence, Standing::Waiting).is_some()
+                    && members.set(sequence, standing).is_some()
                 {
                     self.waiting += 1;
                 }
@@ -158,27 +189,37 @@ impl Gatherer {
     pub(crate) fn look_at(&mut self, line: Line) {
         let Some(line) = line else { return };
         let Some(members) = self.lines.get_mut(&line) else { return };
-        let waiting = |(_, standing): &&(Sequence, Standing)| *standing == Standing::Waiting;
-        let run = members.all.iter().take(self.size).take_while(waiting).count();
-        self.available = self.available - members.run + run;
-        members.run = run;
-        match members.all.front() {
-            None => {
-                self.lines.remove(&line);
+        let Some(&(first, standing)) = members.all.front() else {
+            self.lines.remove(&line);
+            return;
+        };
+        let run = members.all.iter().take(self.size).take_while(|(_, other)| *other == standing).count();
+        match standing {
+            Standing::AtWork | Standing::Blocked => members.run = 0,
+            Standing::Waiting => {
+                // It counts already if nothing has changed at its front.
+                let known = if self.free.insert(first, Some(line)).is_some() { members.run } else { 0 };
+                self.available = self.available - known + run;
+                members.run = run;
             }
-            Some((first, _)) if run > 0 => {
-                self.free.insert(*first, Some(line));
+            Standing::Again => {
+                self.again.insert(first, (Some(line), false));
+                members.run = run;
             }
-            Some(_) => {}
+            Standing::Alone => {
+                self.again.insert(first, (Some(line), true));
+                members.run = 1;
+            }
         }
     }
 
     /// Nothing will be taken any more. Gives the records that waited for it.
     pub(crate) fn close(&mut self) -> Vec<Sequence> {
-        let loose = self.free.iter().filter(|(_, line)| line.is_none()).map(|(sequence, _)| *sequence);
+        let new = self.free.iter().filter(|(_, line)| line.is_none()).map(|(sequence, _)| *sequence);
+        let again = self.again.iter().filter(|(_, (line, _))| line.is_none()).map(|(sequence, _)| *sequence);
         let members = self.lines.values().flat_map(|members| &members.all);
-        let waiting = members.filter(|(_, standing)| *standing == Standing::Waiting).map(|(sequence, _)| *sequence);
-        let left = loose.chain(waiting).collect();
+        let waiting = members.filter(|(_, standing)| !matches!(standing, Standing::AtWork | Standing::Blocked));
+        let left = new.chain(again).chain(waiting.map(|(sequence, _)| *sequence)).collect();
         *self = Self::new(self.size);
         left
     }

@@ -18,6 +18,7 @@ enum Happening {
     /// A record that was held back can be taken again.
     Rested {
         nth: usize,
+        alone: bool,
     },
     /// A record that was held back is in the dead letter topic.
     Buried {
@@ -32,7 +33,7 @@ fn happenings(lines: u64) -> impl Strategy<Value = Vec<Happening>> {
         12 => Just(Happening::Take),
         12 => (0usize..4, prop::collection::vec(prop::bool::weighted(0.7), 8))
             .prop_map(|(nth, done)| Happening::End { nth, done }),
-        10 => (0usize..8).prop_map(|nth| Happening::Rested { nth }),
+        10 => (0usize..8, prop::bool::weighted(0.2)).prop_map(|(nth, alone)| Happening::Rested { nth, alone }),
         3 => (0usize..8).prop_map(|nth| Happening::Buried { nth }),
     ];
     prop::collection::vec(happening, 1..200)
@@ -46,25 +47,42 @@ struct Notebook {
 }
 
 impl Notebook {
-    /// What may be taken of each line, and each record without one, by the first of it.
-    fn runs(&self, size: usize) -> BTreeMap<Sequence, Vec<Sequence>> {
+    /// What of this standing may be taken of each line, and each record without one, by the first of it.
+    fn runs(&self, size: usize, wanted: Standing) -> BTreeMap<Sequence, Vec<Sequence>> {
         let mut lines: BTreeMap<u64, Vec<(Sequence, Standing)>> = BTreeMap::new();
         let mut runs = BTreeMap::new();
         for (&sequence, &(line, standing)) in &self.records {
             match line {
                 Some(line) => lines.entry(line).or_default().push((sequence, standing)),
-                None if standing == Standing::Waiting => drop(runs.insert(sequence, vec![sequence])),
+                None if standing == wanted => drop(runs.insert(sequence, vec![sequence])),
                 None => {}
             }
         }
         for members in lines.into_values() {
-            let run = members.into_iter().take(size).take_while(|(_, standing)| *standing == Standing::Waiting);
+            let size = if wanted == Standing::Alone { 1 } else { size };
+            let run = members.into_iter().take(size).take_while(|(_, standing)| *standing == wanted);
             let run: Vec<_> = run.map(|(sequence, _)| sequence).collect();
             if let Some(first) = run.first() {
                 runs.insert(*first, run);
             }
         }
         runs
+    }
+
+    /// The next batch: one record that wants to be alone, or others that come again up to such a one, or new ones.
+    fn next_batch(&self, size: usize) -> Vec<Sequence> {
+        let first_alone = self.runs(size, Standing::Alone).keys().next().copied();
+        let again = self.runs(size, Standing::Again);
+        let mut batch: Vec<_> = match (first_alone, again.keys().next()) {
+            (Some(alone), again) if again.is_none_or(|first| alone < *first) => vec![alone],
+            (None, None) => self.runs(size, Standing::Waiting).into_values().flatten().take(size).collect(),
+            (alone, _) => {
+                let before = again.into_iter().take_while(|(first, _)| alone.is_none_or(|alone| *first < alone));
+                before.flat_map(|(_, run)| run).take(size).collect()
+            }
+        };
+        batch.sort_unstable();
+        batch
     }
 
     fn blocked(&self, nth: usize) -> Option<(Sequence, Line)> {
@@ -88,8 +106,7 @@ fn replay(size: usize, history: Vec<Happening>) -> Result<(), TestCaseError> {
                 next += 1;
             }
             Happening::Take => {
-                let mut expected: Vec<_> = notebook.runs(size).into_values().flatten().take(size).collect();
-                expected.sort_unstable();
+                let expected = notebook.next_batch(size);
                 let taken = gatherer.take();
                 prop_assert_eq!(&taken, &expected, "not what is free, from the oldest on");
                 taken.iter().for_each(|sequence| notebook.set(*sequence, Standing::AtWork));
@@ -115,10 +132,10 @@ fn replay(size: usize, history: Vec<Happening>) -> Result<(), TestCaseError> {
                 }
                 lines.into_iter().for_each(|line| gatherer.look_at(line));
             }
-            Happening::Rested { nth } => {
+            Happening::Rested { nth, alone } => {
                 let Some((sequence, line)) = notebook.blocked(nth) else { continue };
-                gatherer.wait(sequence, line);
-                notebook.set(sequence, Standing::Waiting);
+                gatherer.wait(sequence, line, alone);
+                notebook.set(sequence, if alone { Standing::Alone } else { Standing::Again });
             }
             Happening::Buried { nth } => {
                 let Some((sequence, line)) = notebook.blocked(nth) else { continue };
@@ -127,8 +144,10 @@ fn replay(size: usize, history: Vec<Happening>) -> Result<(), TestCaseError> {
                 notebook.records.remove(&sequence);
             }
         }
-        prop_assert_eq!(gatherer.available(), notebook.runs(size).values().map(Vec::len).sum::<usize>());
-        let waiting = notebook.records.iter().filter(|(_, (_, standing))| *standing == Standing::Waiting);
+        let new = notebook.runs(size, Standing::Waiting);
+        prop_assert_eq!(gatherer.available(), new.values().map(Vec::len).sum::<usize>());
+        let at_rest = |standing: Standing| matches!(standing, Standing::AtWork | Standing::Blocked);
+        let waiting = notebook.records.iter().filter(|(_, (_, standing))| !at_rest(*standing));
         let mut waiting: Vec<_> = waiting.map(|(sequence, _)| *sequence).collect();
         prop_assert_eq!(gatherer.waiting(), waiting.len());
         if next % 50 == 49 {

@@ -279,7 +279,7 @@ pub(super) fn consumer(
     let size = layers.entry(&key("batch.size"), entry.settings, "batch.size");
     let size = layers.read_optional(size, parse::batch_size);
     let wait = layers.entry(&key("batch.wait"), entry.settings, "batch.wait");
-    let wait = layers.read_optional(wait, parse::duration);
+    let wait = layers.read_optional(wait, parse::timeout);
     let default = Batch::default();
     let batch = (size.is_some() || wait.is_some())
         .then(|| Batch { size: size.unwrap_or(default.size), wait: wait.unwrap_or(default.wait) });

@@ -155,7 +155,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("not-supported header", "app: a\nmessages:\n  A: { id: u8 }\n  E: { one_of: { a: A }, by: header:type }\n"),
     (
         "not-supported topic",
-        "app: a\ntopics:\n  orders: { controller: A, queue: critical, batch: { size: 5 }, replication: 3, settings: {} }\n",
+        "app: a\ntopics:\n  orders: { controller: A, queue: critical, replication: 3, settings: {} }\n",
     ),
     ("missing-key app", "topics:\n  orders: { controller: A }\n"),
     ("missing-key controller", "app: a\ntopics:\n  orders:\n    parser: bytes\n    group: g\n"),

@@ -119,6 +119,18 @@ const MISTAKES: &[(&str, &str)] = &[
         "app: a\nmessages:\n  Order: { id: u8 }\ntopics:\n  one: { message: Order, controller: OrdersController }\n  two: { controller: OrdersController }\n",
     ),
     (
+        "mixed_batches",
+        "app: a\ntopics:\n  orders: { controller: OrdersController }\n  clicks: { controller: OrdersController, batch: { size: 10 } }\n",
+    ),
+    (
+        "tombstones_in_batches",
+        "app: a\ntopics:\n  orders: { controller: OrdersController, batch: {}, tombstones: deliver }\n",
+    ),
+    (
+        "tombstones_in_batches_defaults",
+        "app: a\ndefaults: { tombstones: deliver }\ntopics:\n  orders: { controller: OrdersController, batch: {} }\n",
+    ),
+    (
         "duplicate_consumer",
         "app: a\ntopics:\n  clicks:\n    consumers:\n      - { controller: CountController }\n      - { controller: AuditController }\n",
     ),
@@ -179,6 +191,10 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "longer_than_a_stop_backoff",
         "app: a\ndefaults: { retry: { backoff: 1s..5m } }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "longer_than_a_stop_batch",
+        "app: a\ntopics:\n  orders: { controller: OrdersController, batch: { size: 10, wait: 1m } }\n",
     ),
     (
         "idle_ordering",

@@ -66,6 +66,15 @@ enum Stage<T> {
     Message(Box<Message<T>>),
 }
 
+/// What the records of a batch that has ended share: what failed together comes again together.
+#[derive(Clone, Copy)]
+struct End {
+    at: Duration,
+    /// Of the jitter.
+    random: f64,
+    took: Option<Duration>,
+}
+
 /// What a lane has come to wait for.
 enum Woken<'a, E> {
     Permit(Option<SemaphorePermit<'a>>),
@@ -199,11 +208,15 @@ where
     /// When the next batch is to begin: at once if it is full or cannot become so, else when the first of its records
     /// has waited for as long as it may. `None` while there is nothing to take.
     fn due(&mut self) -> Option<Duration> {
+        let now = self.driver.started.elapsed();
+        if self.gatherer.has_again() {
+            // It has waited already, and nothing new may join it.
+            return Some(now);
+        }
         if self.gatherer.available() == 0 {
             self.since = None;
             return None;
         }
-        let now = self.driver.started.elapsed();
         let since = *self.since.get_or_insert(now);
         let is_full = self.gatherer.available() >= self.size || !self.has_room();
         Some(if is_full { now } else { since + self.wait })
@@ -271,7 +284,8 @@ where
         while let Some((sequence, attempt)) = driver.lane.start() {
             if let Some(gathered) = self.gathered.get_mut(&sequence) {
                 gathered.attempt = attempt;
-                self.gatherer.wait(sequence, gathered.line);
+                let alone = attempt > 1 && driver.consumer.bounds.attempts.is_some_and(|attempts| attempt >= attempts);
+                self.gatherer.wait(sequence, gathered.line, alone && driver.consumer.dead_letter.is_some());
             }
         }
     }
@@ -322,7 +336,7 @@ where
             // Behind a record that went another way.
             if line.is_some() && held.contains(&line) {
                 self.gathered.insert(sequence, Gathered { stage, line, attempt, debts });
-                self.gatherer.wait(sequence, line);
+                self.gatherer.wait(sequence, line, false);
                 continue;
             }
             lines.push(line);
@@ -401,12 +415,13 @@ where
         if let (Some(took), Some(durations)) = (took, &self.driver.consumer.durations) {
             durations.observe(took);
         }
+        let end = End { at: self.driver.started.elapsed(), random: self.driver.jitter.next(), took };
         let mut lines: Vec<Line> = items.iter().map(|item| item.line).collect();
         for ((mut item, message), outcome) in items.into_iter().zip(messages).zip(outcomes) {
             if owes {
                 item.debts.push(id);
             }
-            self.settle(item, message, outcome, took);
+            self.settle(item, message, outcome, end);
         }
         lines.sort_unstable();
         lines.dedup();
@@ -415,12 +430,12 @@ where
         self.say_at_work();
     }
 
-    fn settle(&mut self, item: Item, message: Message<MessageOf<W>>, outcome: Outcome, took: Option<Duration>) {
+    fn settle(&mut self, item: Item, message: Message<MessageOf<W>>, outcome: Outcome, end: End) {
         let driver = &mut self.driver;
         let shared = driver.shared;
         match outcome {
             Outcome::Done => {
-                if let Some(took) = took
+                if let Some(took) = end.took
                     && driver.report.wants_done()
                 {
                     driver.report.done(&driver.partition, message.offset(), took, &[]);
@@ -431,14 +446,14 @@ where
                 driver.report.skipped(&message, &reason);
                 self.finished(&item, &shared.counts.skipped);
             }
-            Outcome::Left => self.put_off(item, message, Duration::ZERO),
+            Outcome::Left => self.put_off(item, message, end.at),
             Outcome::Not(Unperformed::Deferred(wait)) => {
                 driver.report.deferred(&message, wait);
                 count(&shared.counts.deferred);
-                self.put_off(item, message, wait);
+                self.put_off(item, message, end.at + wait);
             }
-            Outcome::Not(Unperformed::Failed(kind, error)) => self.failed(item, message, kind, &error),
-            Outcome::Together(kind, error) => self.failed(item, message, kind, &error),
+            Outcome::Not(Unperformed::Failed(kind, error)) => self.failed(item, message, kind, &error, end),
+            Outcome::Together(kind, error) => self.failed(item, message, kind, &error, end),
         }
     }
 
@@ -449,13 +464,20 @@ where
         self.gatherer.leave(item.sequence, item.line);
     }
 
-    fn put_off(&mut self, item: Item, message: Message<MessageOf<W>>, wait: Duration) {
-        self.driver.lane.deferred(item.sequence, self.driver.started.elapsed() + wait);
+    fn put_off(&mut self, item: Item, message: Message<MessageOf<W>>, until: Duration) {
+        self.driver.lane.deferred(item.sequence, until);
         self.gatherer.block(item.sequence, item.line);
         self.keep(item, message);
     }
 
-    fn failed(&mut self, item: Item, message: Message<MessageOf<W>>, kind: FailureKind, error: &Error) {
+    fn failed(
+        &mut self,
+        item: Item,
+        message: Message<MessageOf<W>>,
+        kind: FailureKind,
+        error: &Error,
+        end: End,
+    ) {
         let driver = &mut self.driver;
         let counts = &driver.shared.counts;
         count(match kind {
@@ -478,9 +500,9 @@ where
         }
         count(&counts.retried);
         let step = if error.is_permanent() { u32::MAX } else { item.attempt };
-        let wait = after(driver.consumer.backoff, step, driver.jitter.next());
+        let wait = after(driver.consumer.backoff, step, end.random);
         driver.report.failed(&message, item.attempt, kind, error, wait);
-        driver.lane.failed(item.sequence, driver.started.elapsed() + wait);
+        driver.lane.failed(item.sequence, end.at + wait);
         self.keep(item, message);
     }
 
