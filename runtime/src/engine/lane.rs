@@ -249,6 +249,11 @@ impl Lane {
         Some((sequence, attempt))
     }
 
+    /// Whether records may still start.
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Running && !self.halted
+    }
+
     /// Whether nothing is left to do or to wait for with this record.
     pub(crate) fn is_finished(&self, sequence: Sequence) -> bool {
         let Some(place) = sequence.checked_sub(self.base) else { return true };

@@ -27,7 +27,7 @@ use crate::{
         counts::count,
         lane::Line,
         pool::Pool,
-        shared::{EmitScope, NO_OFFSET, Order},
+        shared::{EmitScope, NO_OFFSET},
         tracker::Sequence,
     },
     settings::{self, LostPosition, Ordering},
@@ -122,7 +122,7 @@ where
                 })
                 .await;
             }
-            if self.driver.shared.order() != Order::Run {
+            if !self.driver.lane.is_open() {
                 self.leave();
             }
             if self.driver.lane.is_over() {
