@@ -47,11 +47,7 @@ pub trait BatchController: Routed {
     /// # Errors
     ///
     /// Whatever kept the messages from being handled that were not reported one by one.
-    fn perform_batch(
-        &self,
-        batch: &Batch<Self::Message>,
-        ctx: &Context<Self>,
-    ) -> impl Future<Output = Result> + Send;
+    fn perform_batch(&self, batch: &Batch<Self::Message>, ctx: &Context<Self>) -> impl Future<Output = Result> + Send;
 
     /// Decides of each message, before the batch is performed, whether it is wanted. Accepts by default.
     ///

@@ -44,8 +44,8 @@ pub use worker::{Failure, FailureKind, Worker};
 /// What an app's own files need; `use crate::generated::prelude::*` brings it in.
 pub mod prelude {
     pub use crate::{
-        Admission, Batch, BatchController, Context, Controller, Error, Failure, FromState, Interchanger, Key, Message, Parser, Record, Result,
-        Worker,
+        Admission, Batch, BatchController, Context, Controller, Error, Failure, FromState, Interchanger, Key, Message,
+        Parser, Record, Result, Worker,
         types::{Bytes, Date, Decimal, Json, Time, Timestamp, Uuid},
     };
 }

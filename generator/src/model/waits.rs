@@ -19,7 +19,8 @@ pub(super) fn check(manifest: &Manifest, report: &mut Report<'_>) {
         if let Some(text) = &batch.wait
             && parse::duration(&text.value).is_ok_and(|wait| wait > STOP)
         {
-            let words = format!("a record may wait {} for its batch to fill, and a stop does not wait so long", text.value);
+            let words =
+                format!("a record may wait {} for its batch to fill, and a stop does not wait so long", text.value);
             let help = "what has not begun when the app stops is handled after the start: write `30s` or less to give it \
                         a chance before";
             warn(text, words, help, report);

@@ -154,7 +154,8 @@ fn replay(size: usize, history: Vec<Happening>) -> Result<(), TestCaseError> {
             let mut other = Gatherer::new(size);
             std::mem::swap(&mut gatherer, &mut other);
             let mut left = other.close();
-            (left.sort_unstable(), waiting.sort_unstable());
+            left.sort_unstable();
+            waiting.sort_unstable();
             prop_assert_eq!(left, waiting, "a stop forgets records, and waits for them for ever");
             return Ok(());
         }

@@ -181,7 +181,8 @@ where
                     Err(verdict) => Some(verdict),
                 });
             }
-            let (_, outcomes) = self.0.attempt_batch(Batch::new(messages), |_| (None, 1), &ctx, Bounds::default()).await;
+            let (_, outcomes) =
+                self.0.attempt_batch(Batch::new(messages), |_| (None, 1), &ctx, Bounds::default()).await;
             let mut outcomes = outcomes.into_iter().map(|outcome| match outcome {
                 Outcome::Done | Outcome::Left => Verdict::Done,
                 Outcome::Not(why) => Verdict::of(why),

@@ -133,9 +133,8 @@ impl<S: Send + Sync + 'static> Harness<S> {
     pub async fn consume_batch_in(&self, group: &str, topic: &str, records: Vec<OwnedRecord>) -> BatchOutcome {
         let consumer = self.consumers.iter().find(|(entry, ..)| entry.topic == topic && entry.group == group);
         let records = (0..).zip(records).map(|(offset, record)| OwnedRecord { offset, ..record }.into()).collect();
-        let batch = consumer.and_then(|(_, tombstones, consumer)| {
-            consumer.batch_once(Arc::clone(&self.app), records, *tombstones)
-        });
+        let batch = consumer
+            .and_then(|(_, tombstones, consumer)| consumer.batch_once(Arc::clone(&self.app), records, *tombstones));
         let Some(batch) = batch else {
             let entries = self.manifest.consumers.iter().filter(|entry| takes_batches(entry));
             let keys: Vec<_> = entries.map(|entry| entry.topic).collect();

@@ -30,7 +30,7 @@ use crate::{
         shared::{EmitScope, NO_OFFSET},
         tracker::Sequence,
     },
-    settings::{self, LostPosition, Ordering},
+    settings::{self, LostPosition, Ordering, Tombstones},
     worker::{FailureKind, MessageOf},
 };
 
@@ -48,6 +48,8 @@ pub(super) struct BatchDriver<'a, W: Worker, P, I> {
     dying: BTreeMap<Sequence, Line>,
     /// Since when there has been a record to take.
     since: Option<Duration>,
+    /// Contexts to be used again.
+    contexts: Vec<Context<W::Controller>>,
     /// The first offset of each batch at work.
     at_work: BTreeMap<BatchId, i64>,
 }
@@ -100,6 +102,7 @@ where
             fresh: BTreeSet::new(),
             dying: BTreeMap::new(),
             since: None,
+            contexts: Vec::new(),
             at_work: BTreeMap::new(),
         }
     }
@@ -361,7 +364,7 @@ where
         }
         let driver = &mut self.driver;
         let id = driver.debts.begin();
-        let mut ctx = driver.contexts.pop().unwrap_or_else(|| {
+        let mut ctx = self.contexts.pop().unwrap_or_else(|| {
             Context::new(Arc::clone(driver.app), EmitScope::Lane { lane: Arc::clone(driver.shared), sequence: id })
         });
         ctx.attempt = items.iter().map(|item| item.attempt).max().unwrap_or(1);
@@ -386,14 +389,23 @@ where
         record: Record,
         held: &mut Vec<Line>,
     ) -> Option<Message<MessageOf<W>>> {
-        match self.driver.prepare(sequence, record) {
-            Some(Work::Message(message)) => return Some(message),
-            // `tombstones: deliver` is refused beside `batch`.
-            Some(Work::Tombstone(record)) => {
-                let error = Error::new(TOMBSTONE_IN_BATCH);
-                self.driver.give_up_unparsed(sequence, &record, "tombstone", &error);
+        let driver = &mut self.driver;
+        if record.value().is_some() {
+            let mut place = None;
+            let parts = driver.parts;
+            let refused = driver.shared.pulse.during(record.offset(), || parts.parse(record, &mut place).err());
+            if let Some(Work::Message(message)) = place {
+                return Some(message);
             }
-            None => {}
+            if let Some((record, error)) = refused {
+                driver.report.unparseable(&record, &error, driver.consumer.dead_letter.as_deref());
+                driver.give_up_unparsed(sequence, &record, "parse", &error);
+            }
+        } else if driver.consumer.tombstones == Tombstones::Deliver {
+            // `karafka check` refuses it beside `batch`.
+            driver.give_up_unparsed(sequence, &record, "tombstone", &Error::new(TOMBSTONE_IN_BATCH));
+        } else {
+            driver.end_tombstone(sequence, &record);
         }
         if self.driver.lane.is_finished(sequence) {
             self.gatherer.leave(sequence, line);
@@ -410,7 +422,7 @@ where
         let Ended { id, items, messages, outcomes, mut ctx, begun } = ended;
         self.at_work.remove(&id);
         let owes = self.driver.debts.end(id, *ctx.emitted.get_mut());
-        self.driver.contexts.push(ctx);
+        self.contexts.push(ctx);
         let took = begun.map(|begun| begun.elapsed());
         if let (Some(took), Some(durations)) = (took, &self.driver.consumer.durations) {
             durations.observe(took);
@@ -470,14 +482,7 @@ where
         self.keep(item, message);
     }
 
-    fn failed(
-        &mut self,
-        item: Item,
-        message: Message<MessageOf<W>>,
-        kind: FailureKind,
-        error: &Error,
-        end: End,
-    ) {
+    fn failed(&mut self, item: Item, message: Message<MessageOf<W>>, kind: FailureKind, error: &Error, end: End) {
         let driver = &mut self.driver;
         let counts = &driver.shared.counts;
         count(match kind {

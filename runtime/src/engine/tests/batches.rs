@@ -14,12 +14,7 @@ static FULL: Manifest = Manifest {
     consumers: &[ConsumerEntry {
         controller: "AuditController",
         worker: "AuditWorker",
-        settings: &[
-            ("batch.size", "10"),
-            ("batch.wait", "1h"),
-            ("retry.backoff", "10ms..40ms"),
-            ("timeout", "150ms"),
-        ],
+        settings: &[("batch.size", "10"), ("batch.wait", "1h"), ("retry.backoff", "10ms..40ms"), ("timeout", "150ms")],
         ..PLAIN.consumers[0]
     }],
     ..PLAIN
@@ -28,7 +23,12 @@ static FULL: Manifest = Manifest {
 /// In one line, with batches that do not wait long.
 static QUICK: Manifest = Manifest {
     consumers: &[ConsumerEntry {
-        settings: &[("batch.size", "10"), ("batch.wait", "20ms"), ("retry.backoff", "10ms..40ms"), ("timeout", "150ms")],
+        settings: &[
+            ("batch.size", "10"),
+            ("batch.wait", "20ms"),
+            ("retry.backoff", "10ms..40ms"),
+            ("timeout", "150ms"),
+        ],
         ..FULL.consumers[0]
     }],
     ..FULL
@@ -156,6 +156,14 @@ impl Worker for AuditWorker {
     }
 }
 
+fn parts(manifest: &'static Manifest, address: &str) -> (App<Arc<Audit>>, Settings, Brokers) {
+    let app = App::new(manifest)
+        .batch_consumer::<AuditWorker, crate::parser::Json, crate::interchanger::Json>(&manifest.consumers[0]);
+    let flags = Flags { default_environment: Some("development"), ..Flags::default() };
+    let settings = Settings::read(manifest, &BTreeMap::new(), &flags).expect("settings");
+    (app, settings, Brokers { address: address.to_owned(), embedded: true })
+}
+
 /// An app with batches, on a [`Source`] or on somebody's brokers.
 struct Office {
     source: Source,
@@ -183,24 +191,16 @@ impl Office {
     }
 
     fn start(&self, manifest: &'static Manifest) -> Running {
-        self.start_with(manifest, &self.source.connect(), String::new())
+        let (app, settings, brokers) = parts(manifest, "");
+        let (audit, notes) = (Arc::clone(&self.audit), Arc::clone(&self.notes));
+        let (connect, handle) = (self.source.connect(), self.runtime.handle());
+        start_on(&connect, app.manifest, app.routes, &settings, &brokers, audit, notes, handle).expect("it starts")
     }
 
     fn start_on_kafka(&self, manifest: &'static Manifest, address: &str) -> Running {
-        let connect: super::super::Connect =
-            Arc::new(|config, topics| Ok(Box::new(crate::client::KafkaClient::join(config, topics)?)));
-        self.start_with(manifest, &connect, address.to_owned())
-    }
-
-    fn start_with(&self, manifest: &'static Manifest, connect: &super::super::Connect, address: String) -> Running {
-        let app = App::new(manifest)
-            .batch_consumer::<AuditWorker, crate::parser::Json, crate::interchanger::Json>(&manifest.consumers[0]);
-        let flags = Flags { default_environment: Some("development"), ..Flags::default() };
-        let settings = Settings::read(manifest, &BTreeMap::new(), &flags).expect("settings");
-        let brokers = Brokers { address, embedded: true };
+        let (app, settings, brokers) = parts(manifest, address);
         let (audit, notes) = (Arc::clone(&self.audit), Arc::clone(&self.notes));
-        let handle = self.runtime.handle();
-        start_on(connect, app.manifest, app.routes, &settings, &brokers, audit, notes, handle).expect("it starts")
+        start(app.manifest, app.routes, &settings, &brokers, audit, notes, self.runtime.handle()).expect("it starts")
     }
 
     fn strike(&self, number: u64, strike: Strike, times: u32) {
