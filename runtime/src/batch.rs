@@ -16,7 +16,7 @@ use crate::{
 ///
 /// ```
 /// # use karafka::{Batch, BatchController, Context, Result, Routed};
-/// # struct Table;
+/// # pub struct Table;
 /// # impl Table { async fn insert(&self, _rows: Vec<&String>) -> Result { Ok(()) } }
 /// # #[derive(Default)] pub struct AuditController;
 /// # impl Routed for AuditController { type State = Table; type Message = String; const NAME: &'static str = "AuditController"; }

@@ -169,10 +169,12 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("conflicting-keys one_of", "app: a\nmessages:\n  A: { id: u8 }\n  E: { one_of: { a: A }, by: type, id: u8 }\n"),
     (
-        "unknown-value batch",
-        "app: a\ndefaults: { batch: {} }\ntopics:\n  a: { controller: A, batch: 500 }\n  b: { controller: B, batch: { size: 0, wait: 5 } }\n  \
-         c: { controller: C, batch: { sise: 5, wait: 0s } }\n",
+        "unknown-key batch",
+        "app: a\ndefaults: { batch: {} }\ntopics:\n  a: { controller: A, batch: { sise: 5 } }\n",
     ),
+    ("wrong-kind batch", "app: a\ntopics:\n  a: { controller: A, batch: 500 }\n"),
+    ("invalid-number batch", "app: a\ntopics:\n  a: { controller: A, batch: { size: 0 } }\n"),
+    ("invalid-duration batch", "app: a\ntopics:\n  a: { controller: A, batch: { wait: 0s } }\n"),
     ("wrong-kind manifest", "- app\n- topics\n"),
     ("wrong-kind section", "app: a\ntopics: [orders, clicks]\n"),
     ("wrong-kind topic", "app: a\ntopics:\n  orders: OrdersController\n"),
