@@ -168,10 +168,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "app: a\ntopics:\n  orders:\n    controller: A\n    consumers:\n      - { controller: B }\n",
     ),
     ("conflicting-keys one_of", "app: a\nmessages:\n  A: { id: u8 }\n  E: { one_of: { a: A }, by: type, id: u8 }\n"),
-    (
-        "unknown-key batch",
-        "app: a\ndefaults: { batch: {} }\ntopics:\n  a: { controller: A, batch: { sise: 5 } }\n",
-    ),
+    ("unknown-key batch", "app: a\ndefaults: { batch: {} }\ntopics:\n  a: { controller: A, batch: { sise: 5 } }\n"),
     ("wrong-kind batch", "app: a\ntopics:\n  a: { controller: A, batch: 500 }\n"),
     ("invalid-number batch", "app: a\ntopics:\n  a: { controller: A, batch: { size: 0 } }\n"),
     ("invalid-duration batch", "app: a\ntopics:\n  a: { controller: A, batch: { wait: 0s } }\n"),

@@ -8,7 +8,7 @@ use std::{
     pin::pin,
     sync::{Arc, atomic::AtomicU64},
     task::Poll,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -24,6 +24,7 @@ use crate::{
         attempt::{Unperformed, Work},
         backoff::after,
         batch::{BatchId, Gatherer},
+        clock,
         counts::count,
         lane::Line,
         pool::Pool,
@@ -136,7 +137,7 @@ where
             self.take_in_rested();
             self.gather();
             let due = self.due();
-            let is_due = due.is_some_and(|due| due <= self.driver.started.elapsed());
+            let is_due = due.is_some_and(|due| due <= clock::since(self.driver.started));
             // Looked at before each batch: the process may have stood still.
             let is_alive = !is_due || self.driver.session.is_alive(self.driver.session.now());
             if is_due && is_alive {
@@ -186,7 +187,7 @@ where
         driver.shared.pulse.set_waiting(self.gathered.len() + driver.deliveries.len());
         let next_resend = driver.resending.iter().map(|resend| resend.at).min();
         let moment = driver.lane.next_timer().into_iter().chain(next_resend).chain(due).min();
-        let rest = moment.map(|moment| moment.saturating_sub(driver.started.elapsed()));
+        let rest = moment.map(|moment| moment.saturating_sub(clock::since(driver.started)));
         let mut wake = pin!(driver.shared.wake.notified());
         let mut timer = pin!(async {
             match rest {
@@ -211,7 +212,7 @@ where
     /// When the next batch is to begin: at once if it is full or cannot become so, else when the first of its records
     /// has waited for as long as it may. `None` while there is nothing to take.
     fn due(&mut self) -> Option<Duration> {
-        let now = self.driver.started.elapsed();
+        let now = clock::since(self.driver.started);
         if self.gatherer.has_again() {
             // It has waited already, and nothing new may join it.
             return Some(now);
@@ -283,7 +284,7 @@ where
         if driver.lane.next_timer().is_none() {
             return;
         }
-        driver.lane.rested(driver.started.elapsed());
+        driver.lane.rested(clock::since(driver.started));
         while let Some((sequence, attempt)) = driver.lane.start() {
             if let Some(gathered) = self.gathered.get_mut(&sequence) {
                 gathered.attempt = attempt;
@@ -375,7 +376,7 @@ where
         self.at_work.insert(id, messages.first().map_or(NO_OFFSET, |message| message.offset()));
         let attempts = items.iter().map(|item| item.attempt).collect();
         let measured = driver.report.wants_done() || driver.consumer.durations.is_some();
-        let begun = measured.then(Instant::now);
+        let begun = measured.then(clock::now);
         self.say_at_work();
         Some(Job { id, items, batch: Batch::of(messages, attempts), ctx, begun })
     }
@@ -423,11 +424,11 @@ where
         self.at_work.remove(&id);
         let owes = self.driver.debts.end(id, *ctx.emitted.get_mut());
         self.contexts.push(ctx);
-        let took = begun.map(|begun| begun.elapsed());
+        let took = begun.map(clock::since);
         if let (Some(took), Some(durations)) = (took, &self.driver.consumer.durations) {
             durations.observe(took);
         }
-        let end = End { at: self.driver.started.elapsed(), random: self.driver.jitter.next(), took };
+        let end = End { at: clock::since(self.driver.started), random: self.driver.jitter.next(), took };
         let mut lines: Vec<Line> = items.iter().map(|item| item.line).collect();
         for ((mut item, message), outcome) in items.into_iter().zip(messages).zip(outcomes) {
             if owes {

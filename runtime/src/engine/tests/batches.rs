@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{source::Source, *};
+use super::*;
 use crate::{
     Admission, Batch, BatchController,
-    engine::{progress::Progress, start_on},
+    client::{ClientEvent, CommitError, TopicPartition},
+    engine::{Connect, progress::Progress, start_on},
+    testing::source::{Origin, Source},
 };
 
 /// In one line, with batches that are started when they are full.
@@ -164,9 +166,59 @@ fn parts(manifest: &'static Manifest, address: &str) -> (App<Arc<Audit>>, Settin
     (app, settings, Brokers { address: address.to_owned(), embedded: true })
 }
 
+/// The only partition of a [`Source`].
+struct Partition(Source);
+
+impl Partition {
+    fn new() -> Self {
+        let source = Source::new();
+        source.make("orders", 1);
+        Self(source)
+    }
+
+    fn connect(&self) -> Connect {
+        let source = self.0.clone();
+        Arc::new(move |_, topics| Ok(source.join_as_thread("shop", &topics)))
+    }
+
+    fn send(&self, key: &str, value: &str) {
+        let (topic, key, value) = ("orders".to_owned(), Some(key.into()), Some(value.into()));
+        self.0.append(Outgoing { topic, key, value, headers: Vec::new() }, None, Origin::Test);
+    }
+
+    fn commit(&self) -> Option<(i64, Option<String>)> {
+        self.0.commit("shop", &partition())
+    }
+
+    fn commits(&self) -> u32 {
+        self.0.commits("shop")
+    }
+
+    fn answer_commits(&self, refusal: Option<CommitError>) {
+        self.0.answer_commits("shop", refusal);
+    }
+
+    fn lose(&self) {
+        self.0.say("shop", ClientEvent::Revoke { partitions: vec![partition()], lost: true });
+    }
+
+    fn assign(&self) {
+        self.0.say("shop", ClientEvent::Assign(vec![partition()]));
+    }
+
+    /// The member is dead to Kafka from here on, whatever it still says.
+    fn cut(&self) {
+        self.0.cut("shop");
+    }
+}
+
+fn partition() -> TopicPartition {
+    TopicPartition { topic: "orders".into(), partition: 0 }
+}
+
 /// An app with batches, on a [`Source`] or on somebody's brokers.
 struct Office {
-    source: Source,
+    source: Partition,
     runtime: tokio::runtime::Runtime,
     audit: Arc<Audit>,
     notes: Arc<Notes>,
@@ -176,7 +228,7 @@ impl Office {
     fn open() -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
-        Self { source: Source::default(), runtime, audit: Arc::default(), notes: Arc::default() }
+        Self { source: Partition::new(), runtime, audit: Arc::default(), notes: Arc::default() }
     }
 
     /// A partition with the records `0..count` of seven keys.
@@ -194,7 +246,8 @@ impl Office {
         let (app, settings, brokers) = parts(manifest, "");
         let (audit, notes) = (Arc::clone(&self.audit), Arc::clone(&self.notes));
         let (connect, handle) = (self.source.connect(), self.runtime.handle());
-        start_on(&connect, app.manifest, app.routes, &settings, &brokers, audit, notes, handle).expect("it starts")
+        start_on(&connect, None, app.manifest, app.routes, &settings, &brokers, audit, notes, handle)
+            .expect("it starts")
     }
 
     fn start_on_kafka(&self, manifest: &'static Manifest, address: &str) -> Running {
@@ -381,7 +434,7 @@ fn keys_keep_their_order_whatever_fails() {
 fn a_lost_partition_that_comes_back_repeats_nothing() {
     let office = Office::with_records(50);
     office.strike(3, Strike::Fail, u32::MAX);
-    let refusal = crate::client::CommitError { reason: "no coordinator".to_owned(), is_metadata: false };
+    let refusal = CommitError { reason: "no coordinator".to_owned(), is_metadata: false };
     office.source.answer_commits(Some(refusal));
     let running = office.start(&KEYED);
     // Number 3 holds back the six behind it that have its key, but for those that were in its first batch.
