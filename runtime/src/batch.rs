@@ -171,6 +171,11 @@ impl<T> Batch<T> {
         }
     }
 
+    fn is_open(&self, place: usize) -> bool {
+        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(reports.get(place), Some(Report::Open))
+    }
+
     /// From here on it holds only the messages of which nothing is known.
     pub(crate) fn close_admission(&self) {
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,6 +201,10 @@ pub(crate) async fn admit<C: BatchController>(
         let of = line(place);
         if of.is_some_and(|line| held.contains(&line)) {
             batch.set(place, Report::Left);
+            continue;
+        }
+        if !batch.is_open(place) {
+            held.extend(of);
             continue;
         }
         let report = match guarded(controller.before_enqueue(message, ctx), None).await {

@@ -78,6 +78,8 @@ where
     W::Controller: BatchController,
     P: Parser<MessageOf<W>>,
 {
+    #[cfg(any(test, feature = "testing"))]
+    let job = played(job, group);
     let Job { id, items, batch, ctx, begun } = job;
     let (messages, outcomes) = {
         let first = batch.messages().first();
@@ -135,6 +137,19 @@ where
         ctx: &Context<W::Controller>,
     ) -> Result {
         admit(&self.controller, batch, ctx, |place| known(place).0).await;
+        #[cfg(any(test, feature = "testing"))]
+        crate::testing::stage::act(ctx).await?;
         if batch.is_empty() { Ok(()) } else { self.worker.perform_batch(&self.controller, batch, ctx).await }
     }
+}
+
+/// Lets a simulation's script decide on each record.
+#[cfg(any(test, feature = "testing"))]
+fn played<W: Worker>(mut job: Job<W>, group: &str) -> Job<W> {
+    for (place, (message, item)) in job.batch.messages().iter().zip(&job.items).enumerate() {
+        if let Some(error) = crate::testing::stage::call_in_batch(&mut job.ctx, group, message, item.attempt) {
+            job.batch.set(place, Report::Not(Unperformed::Failed(FailureKind::Error, error)));
+        }
+    }
+    job
 }
