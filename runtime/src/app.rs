@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    FromState, Interchanger, Parser, Routed, Worker,
-    engine::consumer::{Route, TypedConsumer},
+    BatchController, Controller, FromState, Interchanger, Parser, Routed, Worker,
+    engine::consumer::{BatchConsumer, Route, TypedConsumer},
     manifest::{ConsumerEntry, Manifest},
     worker::MessageOf,
 };
@@ -27,11 +27,24 @@ impl<S: Send + Sync + 'static> App<S> {
     pub fn consumer<W, P, I>(mut self, entry: &'static ConsumerEntry) -> Self
     where
         W: Worker + FromState<S>,
-        W::Controller: Routed<State = S> + FromState<S>,
+        W::Controller: Routed<State = S> + Controller + FromState<S>,
         P: Parser<MessageOf<W>> + FromState<S>,
         I: Interchanger<MessageOf<W>> + FromState<S>,
     {
         self.routes.push(Route { entry, build: |state| Arc::new(TypedConsumer::<W, P, I>::from_state(state)) });
+        self
+    }
+
+    /// As [`App::consumer`], for one with `batch:`.
+    #[must_use]
+    pub fn batch_consumer<W, P, I>(mut self, entry: &'static ConsumerEntry) -> Self
+    where
+        W: Worker + FromState<S>,
+        W::Controller: Routed<State = S> + BatchController + FromState<S>,
+        P: Parser<MessageOf<W>> + FromState<S>,
+        I: Interchanger<MessageOf<W>> + FromState<S>,
+    {
+        self.routes.push(Route { entry, build: |state| Arc::new(BatchConsumer::<W, P, I>::from_state(state)) });
         self
     }
 }

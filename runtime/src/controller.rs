@@ -32,6 +32,12 @@ pub trait Routed: Send + Sync + Sized + 'static {
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `perform`",
+    label = "this controller gets messages one by one",
+    note = "write `impl Controller for …` with `perform`; with `batch:` under all of its topics in karafka.yml it is \
+            `impl BatchController for …` with `perform_batch`"
+)]
 pub trait Controller: Routed {
     /// Handles one message. The offset moves on only after `Ok`; an error or a panic is retried in place.
     ///

@@ -1,6 +1,7 @@
 //! The runtime of generated karafka apps: consumes Kafka, loses nothing, stops cleanly.
 
 pub mod app;
+mod batch;
 pub mod broker;
 mod client;
 mod context;
@@ -29,6 +30,7 @@ pub mod types;
 mod worker;
 
 pub use app::App;
+pub use batch::{Batch, BatchController, Messages};
 pub use context::Context;
 pub use controller::{Admission, Controller, FromState, Routed};
 pub use error::{Error, Result};
@@ -42,8 +44,8 @@ pub use worker::{Failure, FailureKind, Worker};
 /// What an app's own files need; `use crate::generated::prelude::*` brings it in.
 pub mod prelude {
     pub use crate::{
-        Admission, Context, Controller, Error, Failure, FromState, Interchanger, Key, Message, Parser, Record, Result,
-        Worker,
+        Admission, Batch, BatchController, Context, Controller, Error, Failure, FromState, Interchanger, Key, Message,
+        Parser, Record, Result, Worker,
         types::{Bytes, Date, Decimal, Json, Time, Timestamp, Uuid},
     };
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::{Context, Controller, Error, Message, Result, Routed};
+use crate::{Batch, BatchController, Context, Controller, Error, Message, Result, Routed};
 
 /// What the worker `W` performs, parsed.
 pub(crate) type MessageOf<W> = <<W as Worker>::Controller as Routed>::Message;
@@ -11,8 +11,8 @@ pub(crate) type MessageOf<W> = <<W as Worker>::Controller as Routed>::Message;
 ///
 /// A worker of your own can wrap every attempt (hold a permit, open a span) and hear of failures.
 pub trait Worker: Send + Sync + 'static {
-    /// The controller whose messages it performs.
-    type Controller: Controller;
+    /// The controller whose messages it performs: a [`Controller`] or a [`BatchController`].
+    type Controller: Routed;
     /// The constant in the manifest, such as `Workers::DetailsWorker`.
     const NAME: &'static str;
 
@@ -29,11 +29,31 @@ pub trait Worker: Send + Sync + 'static {
     ) -> impl Future<Output = Result> + Send
     where
         Self: Sized,
+        Self::Controller: Controller,
     {
         controller.perform(message, ctx)
     }
 
-    /// Called after each attempt that failed, before the backoff. `message` is `None` for a tombstone.
+    /// Performs one attempt at a batch. Calls [`BatchController::perform_batch`] by default.
+    ///
+    /// # Errors
+    ///
+    /// See [`BatchController::perform_batch`].
+    fn perform_batch(
+        &self,
+        controller: &Self::Controller,
+        batch: &Batch<MessageOf<Self>>,
+        ctx: &Context<Self::Controller>,
+    ) -> impl Future<Output = Result> + Send
+    where
+        Self: Sized,
+        Self::Controller: BatchController,
+    {
+        controller.perform_batch(batch, ctx)
+    }
+
+    /// Called after each attempt that failed, before the backoff. `message` is `None` for a tombstone. Of a batch it is called
+    /// for each message that failed, with that one's attempt.
     ///
     /// Nothing depends on it: a panic in here is logged and forgotten.
     fn after_failure(

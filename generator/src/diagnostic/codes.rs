@@ -77,13 +77,15 @@ codes! {
     OVERSIZED_MESSAGE = "oversized-message", Model, "A message requires more than JSON readers and Rust's stack take.";
     PARSER_MISMATCH = "parser-mismatch", Model, "The parser does not make the message that the topic names.";
     MIXED_MESSAGES = "mixed-messages", Model, "A controller gets messages of more than one type.";
+    MIXED_BATCHES = "mixed-batches", Model, "A controller gets batches from one topic and single messages from another.";
+    TOMBSTONES_IN_BATCHES = "tombstones-in-batches", Model, "Records without a value are to be delivered, and `batch` holds messages only.";
     DUPLICATE_CONSUMER = "duplicate-consumer", Model, "A topic has two consumers in one group.";
     SHARED_WORKER = "shared-worker", Model, "One worker would serve two controllers.";
     UNWRITABLE_TOPIC = "unwritable-topic", Model, "It is not known how to write the topic that `emits` names.";
     OWN_DEAD_LETTER = "own-dead-letter", Model, "A topic is its own dead letter topic, or dead letters go round in a circle.";
     TYPED_DEAD_LETTER = "typed-dead-letter", Model, "A dead letter topic holds the raw records of any source, and the manifest gives it a type.";
     MISSING_DEAD_LETTER = "missing-dead-letter", Model, "Attempts are limited, and there is no dead letter topic for what fails after the last one.";
-    BROKEN_PROMISE = "broken-promise", Model, "A group promises each record at most once, and a consumer in it would repeat or keep what fails.";
+    BROKEN_PROMISE = "broken-promise", Model, "A group promises each record at most once, and a consumer in it would repeat or keep what fails, or gather what is committed.";
     LONGER_THAN_A_STOP = "longer-than-a-stop", Model, "A wait is longer than a stop of the app takes.";
     IDLE_ORDERING = "idle-ordering", Model, "Records may go at once, and only one does.";
     UNUSED_GROUP = "unused-group", Model, "No consumer is in the group that `groups` describes.";

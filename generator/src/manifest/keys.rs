@@ -178,6 +178,8 @@ const PARTITIONS: RangeInclusive<u64> = 1..=100_000;
 const WINDOW: RangeInclusive<u64> = 1..=10_000_000;
 /// The first one counts.
 const ATTEMPTS: RangeInclusive<u64> = 1..=1_000_000;
+/// More than this is no batch but the whole partition.
+const BATCH: RangeInclusive<u64> = 1..=100_000;
 
 const IN_PROCESS: &[Word] = &[
     now("in_process"),
@@ -395,12 +397,13 @@ pub const KEYS: &[Key] = &[
         "The job queue, when jobs run on Redis.",
         "jobs run in this process, which has no queues: take it out",
     ),
-    not_yet(
-        CONSUMERS,
+    key(
+        // Not in `defaults`: it says which method a controller has.
+        &[Topic, Consumer],
         "batch",
+        Takes::Keys(Batch),
         "{ size: 500, wait: 200ms }",
-        "Hands over several records at once.",
-        "each record is handled by itself: take it out",
+        "Hands several records of a partition at once to the controller, which has `perform_batch` instead of `perform`.",
     ),
     key(&[Topic], "partitions", Takes::Number(PARTITIONS), "12", "How many partitions the topic has."),
     not_yet(
@@ -438,13 +441,13 @@ pub const KEYS: &[Key] = &[
         "5",
         "How often a record is tried before it goes to the dead letter topic, the first time counted.",
     ),
-    not_yet(&[Batch], "size", "500", "How many records at most.", "each record is handled by itself: take `batch` out"),
-    not_yet(
+    key(&[Batch], "size", Takes::Number(BATCH), "500", "How many records a batch holds at most; 100 by default."),
+    key(
         &[Batch],
         "wait",
+        Takes::Duration,
         "200ms",
-        "How long to wait for them at most.",
-        "each record is handled by itself: take `batch` out",
+        "How long the first record of a batch waits for others at most; 200ms by default.",
     ),
 ];
 

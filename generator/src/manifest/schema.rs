@@ -249,7 +249,8 @@ mod tests {
                 }
                 Section::Topic | Section::Consumer => format!("app: a\ntopics:\n  t:\n    controller: A\n    {line}"),
                 Section::Retry => format!("app: a\ndefaults:\n  retry:\n    {line}"),
-                Section::Environment | Section::Defaults | Section::Batch => continue,
+                Section::Batch => format!("app: a\ntopics:\n  t:\n    controller: A\n    batch:\n      {line}"),
+                Section::Environment | Section::Defaults => continue,
             };
             let (_, diagnostics) = read(&Source::new("karafka.yml", text.as_str()));
             assert_eq!(diagnostics, [], "{text}");

@@ -101,8 +101,21 @@ pub struct Consumer {
     pub worker: Option<Text>,
     /// `emits:`, keys of topics.
     pub emits: Vec<Text>,
+    /// `batch:`
+    pub batch: Option<Batch>,
     /// The rest.
     pub settings: ConsumerSettings,
+}
+
+/// `batch: { size: 500, wait: 200ms }`
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The key.
+    pub span: Span,
+    /// `size:`, a number or `${…}`
+    pub size: Option<Text>,
+    /// `wait:`, a duration or `${…}`
+    pub wait: Option<Text>,
 }
 
 /// One entry of `topics:`.

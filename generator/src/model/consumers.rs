@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Consumer, Controller, Part, PartRef, Payload, Setting, Worker,
+    Consumer, Controller, Part, PartRef, Payload, Setting, Worker, batches,
     collisions::{self, Named},
     controllers::{self, Handled},
     dead_letters::DeadLetters,
@@ -161,7 +161,8 @@ impl<'a> Resolver<'_, 'a, '_> {
                 parser,
                 interchanger,
                 emits: Vec::new(),
-                settings: self.settings(at, settings, messages),
+                takes_batches: consumer.batch.is_some(),
+                settings: self.settings(at, consumer, messages),
             };
             self.handled.push((resolved, consumer, payload));
         }
@@ -250,8 +251,13 @@ impl<'a> Resolver<'_, 'a, '_> {
     }
 
     /// In alphabetical order.
-    fn settings(&mut self, at: usize, own: &'a ConsumerSettings, messages: &Messages<'_>) -> Vec<Setting> {
+    fn settings(&mut self, at: usize, consumer: &'a manifest::Consumer, messages: &Messages<'_>) -> Vec<Setting> {
+        let own = &consumer.settings;
         let mut settings = self.dead_letters.settings(at, own, messages, self.report);
+        if let Some(batch) = &consumer.batch {
+            settings.extend(batches::settings(batch));
+            batches::check_tombstones(batch, own, self.defaults, self.report);
+        }
         let others = [
             ("lost_position", own.lost_position.as_ref().or(self.defaults.lost_position.as_ref())),
             ("retry.backoff", own.backoff.as_ref().or(self.defaults.backoff.as_ref())),
@@ -272,6 +278,7 @@ impl<'a> Resolver<'_, 'a, '_> {
             let worker = workers.entry(consumer.worker.clone()).or_insert_with(|| Worker {
                 constant: consumer.worker.clone(),
                 controller: consumer.controller.clone(),
+                takes_batches: consumer.takes_batches,
                 named: false,
             });
             worker.named |= written.worker.is_some();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Consumer, Controller, Payload, Setting, report::Report};
+use super::{Consumer, Controller, Payload, Setting, batches, report::Report};
 use crate::{
     diagnostic::{Diagnostic, codes},
     manifest,
@@ -28,6 +28,7 @@ pub(super) fn gather(consumers: &mut [Handled<'_>], report: &mut Report<'_>) -> 
                 topics: Vec::new(),
                 emits: Vec::new(),
                 delivers_tombstones: false,
+                takes_batches: consumer.takes_batches,
             };
             (controller, at)
         });
@@ -37,6 +38,10 @@ pub(super) fn gather(consumers: &mut [Handled<'_>], report: &mut Report<'_>) -> 
                 (consumer, payload, written.controller.span),
                 (&first.0, &first.2, first.1.controller.span),
             ));
+        }
+        if controller.takes_batches != consumer.takes_batches {
+            let first = &consumers[*first];
+            report.add(batches::mixed((consumer, written.controller.span), (&first.0, first.1.controller.span)));
         }
         controller.topics.push(consumer.topic.clone());
         controller.emits.extend(written.emits.iter().map(|emitted| emitted.value.clone()));

@@ -8,7 +8,7 @@ use crate::{
     manifest::{ConsumerSettings, Group, Text},
 };
 
-/// Reports retries and dead letter topics in groups with `delivery: at_most_once`: what has failed is committed already,
+/// Reports retries, dead letter topics and batches in groups with `delivery: at_most_once`: what has failed is committed already,
 /// so that it can be neither repeated nor kept.
 pub(super) fn check(groups: &[Group], handled: &[Handled<'_>], defaults: &ConsumerSettings, report: &mut Report<'_>) {
     // What `defaults` says counts once.
@@ -18,6 +18,16 @@ pub(super) fn check(groups: &[Group], handled: &[Handled<'_>], defaults: &Consum
         let Some(delivery) = delivery.filter(|delivery| delivery.value == "at_most_once") else { continue };
         for (consumer, written, _) in handled.iter().filter(|(consumer, ..)| consumer.group == group.name.value) {
             let own = &written.settings;
+            if let Some(batch) = &written.batch {
+                let words = format!(
+                    "`{}` is consumed at most once, and in batches: what was gathered when a process stops is committed \
+                     already, and would be lost",
+                    consumer.topic
+                );
+                let diagnostic = Diagnostic::error(codes::BROKEN_PROMISE, batch.span, words);
+                let help = "take `batch` out, or take `delivery` out of the group";
+                report.add(diagnostic.related(delivery.span, "the promise").help(help));
+            }
             let places: [(&str, &str, [Option<&Text>; 2]); 3] = [
                 ("retry.backoff", "retry", [own.backoff.as_ref(), defaults.backoff.as_ref()]),
                 ("retry.attempts", "retry", [own.attempts.as_ref(), defaults.attempts.as_ref()]),

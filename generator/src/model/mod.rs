@@ -3,6 +3,7 @@
 //! **Invariant:** there is a model exactly when there is no error; templates, `flow` and the lock file never meet a
 //! name that is unknown or two that meet (held by `tests::a_manifest_gives_a_model_or_says_why_not`).
 
+mod batches;
 mod circles;
 mod collisions;
 mod consumers;

@@ -89,6 +89,8 @@ pub struct Controller {
     pub emits: Vec<String>,
     /// Whether any of its consumers says `tombstones: deliver`.
     pub delivers_tombstones: bool,
+    /// Whether its consumers say `batch`: all of them, or none.
+    pub takes_batches: bool,
 }
 
 /// A worker.
@@ -98,6 +100,8 @@ pub struct Worker {
     pub constant: Constant,
     /// The constant of its controller.
     pub controller: Constant,
+    /// Whether the controller takes batches.
+    pub takes_batches: bool,
     /// Whether the manifest names it: then its file is owned, else it is generated.
     pub named: bool,
 }
@@ -137,7 +141,9 @@ pub struct Consumer {
     pub interchanger: PartRef,
     /// Keys of the topics that it may send to, in alphabetical order.
     pub emits: Vec<String>,
-    /// `dead_letter`, `lost_position`, `retry.attempts`, `retry.backoff`, `start`, `timeout`, `tombstones`, as far as the
+    /// Whether it says `batch`.
+    pub takes_batches: bool,
+    /// `batch.size`, `batch.wait`, `dead_letter`, `lost_position`, `retry.attempts`, `retry.backoff`, `start`, `timeout`, `tombstones`, as far as the
     /// manifest or its defaults name them. A dead letter topic is its name in Kafka as written; `{topic}` is left in it.
     pub settings: Vec<Setting>,
 }

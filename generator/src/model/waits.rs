@@ -13,8 +13,19 @@ use crate::{
 /// How long a stop takes at most, where nobody says otherwise.
 const STOP: Duration = Duration::from_secs(30);
 
-/// Warns of each timeout and backoff that is longer than a stop; `${…}` are not known yet.
+/// Warns of each batch's wait, timeout and backoff that is longer than a stop; `${…}` are not known yet.
 pub(super) fn check(manifest: &Manifest, report: &mut Report<'_>) {
+    for batch in manifest.topics.iter().flat_map(|topic| &topic.consumers).filter_map(|one| one.batch.as_ref()) {
+        if let Some(text) = &batch.wait
+            && parse::duration(&text.value).is_ok_and(|wait| wait > STOP)
+        {
+            let words =
+                format!("a record may wait {} for its batch to fill, and a stop does not wait so long", text.value);
+            let help = "what has not begun when the app stops is handled after the start: write `30s` or less to give it \
+                        a chance before";
+            warn(text, words, help, report);
+        }
+    }
     let consumers = manifest.topics.iter().flat_map(|topic| &topic.consumers).map(|consumer| &consumer.settings);
     for ConsumerSettings { timeout, backoff, .. } in consumers.chain([&manifest.defaults]) {
         if let Some(text) = timeout

@@ -45,6 +45,8 @@ const KEYWORDS: &[&str] = &[
 /// What `karafka::prelude` exports; a test compares it with the runtime's source.
 const RUNTIME: &[&str] = &[
     "Admission",
+    "Batch",
+    "BatchController",
     "Bytes",
     "Context",
     "Controller",

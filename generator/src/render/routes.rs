@@ -49,6 +49,7 @@ struct ConsumerView<'m> {
     parser: &'m str,
     interchanger: &'m str,
     emits: String,
+    takes_batches: bool,
     settings: String,
     worker_path: String,
     parser_path: String,
@@ -116,6 +117,7 @@ fn consumer(consumer: &Consumer, worker_is_named: bool) -> ConsumerView<'_> {
         parser: written(&consumer.parser),
         interchanger: written(&consumer.interchanger),
         emits: list(consumer.emits.iter().map(|topic| literal(topic)), 12),
+        takes_batches: consumer.takes_batches,
         settings: pairs(&consumer.settings, 12),
         worker_path: if worker_is_named {
             consumer.worker.rust_path()

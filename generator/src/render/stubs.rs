@@ -25,19 +25,26 @@ pub(super) fn controller(templates: &Templates, model: &Model, controller: &Cont
         emits: Option<String>,
         first_emit: Option<&'m str>,
         delivers_tombstones: bool,
+        takes_batches: bool,
     }
-    let message = format!("message: &Message<{}>", type_in_prelude(&controller.payload));
+    let message = type_in_prelude(&controller.payload);
+    let (name, message) = if controller.takes_batches {
+        ("async fn perform_batch", format!("batch: &Batch<{message}>"))
+    } else {
+        ("async fn perform", format!("message: &Message<{message}>"))
+    };
     let first_emit = controller.emits.first();
     let view = View {
         topics: codes(controller.topics.iter().map(String::as_str)),
         type_name: controller.constant.type_name(),
-        perform: layout::method("async fn perform", &["&self", &message, "_ctx: &Context<Self>"], "Result"),
+        perform: layout::method(name, &["&self", &message, "_ctx: &Context<Self>"], "Result"),
         emits: first_emit.map(|_| codes(controller.emits.iter().map(String::as_str))),
         first_emit: first_emit
             .and_then(|key| model.topics.binary_search_by(|topic| topic.key.cmp(key)).ok())
             .and_then(|at| model.topics.get(at))
             .map(|topic| topic.rust_name.as_str()),
         delivers_tombstones: controller.delivers_tombstones,
+        takes_batches: controller.takes_batches,
     };
     templates.fill("src/controllers/controller.rs", &view)
 }
@@ -49,12 +56,14 @@ pub(super) fn worker(templates: &Templates, worker: &Worker) -> String {
         name: &'m str,
         controller: &'m str,
         controller_path: String,
+        takes_batches: bool,
     }
     let view = View {
         type_name: worker.constant.type_name(),
         name: worker.constant.as_str(),
         controller: worker.controller.as_str(),
         controller_path: worker.controller.rust_path(),
+        takes_batches: worker.takes_batches,
     };
     templates.fill("src/workers/worker.rs", &view)
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    Admission, Context, Controller, Error, Failure, Message, Parser, Record, Result, Routed, Worker,
+    Admission, Context, Controller, Error, Failure, Message, Parser, Record, Result, Worker,
     worker::{FailureKind, MessageOf},
 };
 
@@ -58,6 +58,7 @@ impl<T> Work<T> {
 pub(crate) type Attempt = Result<(), Unperformed>;
 
 /// Why a message was not performed.
+#[derive(Debug)]
 pub(crate) enum Unperformed {
     Skipped(Cow<'static, str>),
     Deferred(Duration),
@@ -100,6 +101,31 @@ where
         }
     }
 
+    /// A hook that panics changes nothing: what it was told of has happened already.
+    pub(crate) async fn call_hooks(
+        &self,
+        failure: &Failure<'_>,
+        message: Option<&Message<MessageOf<W>>>,
+        ctx: &Context<W::Controller>,
+    ) {
+        let hooks = async {
+            self.worker.after_failure(failure, message, ctx).await;
+            if failure.is_last {
+                self.worker.gave_up(failure, message, ctx).await;
+            }
+        };
+        if let Err(words) = (CatchPanic { future: pin!(hooks) }).await {
+            tracing::error!(worker = W::NAME, "a hook panicked: {words}");
+        }
+    }
+}
+
+impl<W, P, I> Parts<W, P, I>
+where
+    W: Worker,
+    W::Controller: Controller,
+    P: Parser<MessageOf<W>>,
+{
     /// Makes one attempt, and calls the worker's hooks if it fails.
     pub(crate) async fn attempt(
         &self,
@@ -115,7 +141,7 @@ where
             let last = bounds.is_last(ctx.attempt(), error);
             let failure = Failure { kind: *kind, error, attempt: ctx.attempt(), is_last: last };
             // In a place of their own, so that an attempt that goes well is small.
-            Box::pin(self.call_hooks(&failure, work, ctx)).await;
+            Box::pin(self.call_hooks(&failure, work.message(), ctx)).await;
         }
         attempt
     }
@@ -142,22 +168,6 @@ where
         crate::testing::stage::act(ctx).await?;
         self.controller.perform_tombstone(record.key(), ctx).await?;
         Ok(Ok(()))
-    }
-
-    /// A hook that panics changes nothing: what it was told of has happened already.
-    async fn call_hooks(&self, failure: &Failure<'_>, work: &Work<MessageOf<W>>, ctx: &Context<W::Controller>)
-    where
-        W::Controller: Routed,
-    {
-        let hooks = async {
-            self.worker.after_failure(failure, work.message(), ctx).await;
-            if failure.is_last {
-                self.worker.gave_up(failure, work.message(), ctx).await;
-            }
-        };
-        if let Err(words) = (CatchPanic { future: pin!(hooks) }).await {
-            tracing::error!(worker = W::NAME, "a hook panicked: {words}");
-        }
     }
 }
 

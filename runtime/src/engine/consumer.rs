@@ -6,11 +6,11 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{
     attempt::{Bounds, Parts, Unperformed, Work},
-    driver::{self, LaneParts},
+    driver::{self, LaneParts, Outcome},
     shared::{AppShared, EmitScope},
 };
 use crate::{
-    Context, Error, FromState, Parser, Record, Routed, Worker,
+    Batch, BatchController, Context, Controller, Error, FromState, Parser, Record, Routed, Worker,
     manifest::ConsumerEntry,
     settings::Tombstones,
     trace,
@@ -52,6 +52,16 @@ pub(crate) trait Consumer<S>: Send + Sync {
     /// Starts the lane of a partition as a task.
     fn open(&self, lane: LaneParts<S>, runtime: &Handle) -> JoinHandle<()>;
 
+    /// Attempts these records as one batch, and keeps what it emits; for tests of a controller. `None` without `batch:`.
+    fn batch_once<'a>(
+        &'a self,
+        _app: Arc<AppShared<S>>,
+        _records: Vec<Record>,
+        _tombstones: Tombstones,
+    ) -> Option<OnceBatch<'a>> {
+        None
+    }
+
     /// Attempts one record once, and keeps what it emits; for tests of a controller.
     fn once<'a>(
         &'a self,
@@ -61,10 +71,16 @@ pub(crate) trait Consumer<S>: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = (Verdict, EmitScope)> + Send + 'a>>;
 }
 
+/// How each record of a batch ended, and what the batch sent.
+pub(crate) type OnceBatch<'a> = Pin<Box<dyn Future<Output = (Vec<Verdict>, EmitScope)> + Send + 'a>>;
+
 /// A consumer with its types.
 pub(crate) struct TypedConsumer<W: Worker, P, I>(Arc<Parts<W, P, I>>);
 
-impl<S, W, P, I> FromState<S> for TypedConsumer<W, P, I>
+/// A consumer with its types, whose controller takes batches.
+pub(crate) struct BatchConsumer<W: Worker, P, I>(Arc<Parts<W, P, I>>);
+
+impl<S, W, P, I> FromState<S> for Parts<W, P, I>
 where
     W: Worker + FromState<S>,
     W::Controller: FromState<S>,
@@ -72,12 +88,30 @@ where
     I: FromState<S>,
 {
     fn from_state(state: &S) -> Self {
-        Self(Arc::new(Parts {
+        Self {
             worker: W::from_state(state),
             controller: W::Controller::from_state(state),
             parser: P::from_state(state),
             _interchanger: I::from_state(state),
-        }))
+        }
+    }
+}
+
+impl<S, W: Worker, P, I> FromState<S> for TypedConsumer<W, P, I>
+where
+    Parts<W, P, I>: FromState<S>,
+{
+    fn from_state(state: &S) -> Self {
+        Self(Arc::new(Parts::from_state(state)))
+    }
+}
+
+impl<S, W: Worker, P, I> FromState<S> for BatchConsumer<W, P, I>
+where
+    Parts<W, P, I>: FromState<S>,
+{
+    fn from_state(state: &S) -> Self {
+        Self(Arc::new(Parts::from_state(state)))
     }
 }
 
@@ -85,7 +119,7 @@ impl<S, W, P, I> Consumer<S> for TypedConsumer<W, P, I>
 where
     S: Send + Sync + 'static,
     W: Worker,
-    W::Controller: Routed<State = S>,
+    W::Controller: Routed<State = S> + Controller,
     P: Parser<MessageOf<W>>,
     I: Send + Sync + 'static,
 {
@@ -102,32 +136,108 @@ where
         Box::pin(async move {
             let mut ctx: Context<W::Controller> = Context::new(app, EmitScope::Captured(Default::default()));
             ctx.trace = trace::of(&mut record);
-            let mut work = None;
-            if record.value().is_some() {
-                if let Err((_, error)) = self.0.parse(record, &mut work) {
-                    return (Verdict::Unparseable(error), ctx.scope);
-                }
-            } else {
-                match tombstones {
-                    Tombstones::Deliver => work = Some(Work::Tombstone(record)),
-                    Tombstones::Skip => {
-                        return (Verdict::Skipped(driver::TOMBSTONE_SKIPPED.to_owned()), ctx.scope);
-                    }
-                    Tombstones::Fail => {
-                        let error = Error::new(driver::TOMBSTONE_REFUSED);
-                        return (Verdict::Unparseable(error), ctx.scope);
-                    }
-                }
-            }
-            let Some(work) = work else { return (Verdict::Done, ctx.scope) };
+            let work = match self.0.prepare_once(record, tombstones) {
+                Ok(work) => work,
+                Err(verdict) => return (verdict, ctx.scope),
+            };
             let verdict = match self.0.attempt(&work, &ctx, Bounds::default()).await {
                 Ok(()) => Verdict::Done,
-                Err(Unperformed::Skipped(reason)) => Verdict::Skipped(reason.into_owned()),
-                Err(Unperformed::Deferred(wait)) => Verdict::Deferred(wait),
-                Err(Unperformed::Failed(FailureKind::Panicked, error)) => Verdict::Panicked(error.to_string()),
-                Err(Unperformed::Failed(_, error)) => Verdict::Failed(error),
+                Err(why) => Verdict::of(why),
             };
             (verdict, ctx.scope)
         })
+    }
+}
+
+impl<S, W, P, I> Consumer<S> for BatchConsumer<W, P, I>
+where
+    S: Send + Sync + 'static,
+    W: Worker,
+    W::Controller: Routed<State = S> + BatchController,
+    P: Parser<MessageOf<W>>,
+    I: Send + Sync + 'static,
+{
+    fn open(&self, lane: LaneParts<S>, runtime: &Handle) -> JoinHandle<()> {
+        runtime.spawn(driver::run_batches(Arc::clone(&self.0), lane))
+    }
+
+    fn batch_once<'a>(
+        &'a self,
+        app: Arc<AppShared<S>>,
+        records: Vec<Record>,
+        tombstones: Tombstones,
+    ) -> Option<OnceBatch<'a>> {
+        Some(Box::pin(async move {
+            let ctx: Context<W::Controller> = Context::new(app, EmitScope::Captured(Default::default()));
+            let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(records.len());
+            let mut messages = Vec::with_capacity(records.len());
+            for record in records {
+                verdicts.push(match self.0.prepare_once(record, tombstones) {
+                    Ok(Work::Message(message)) => {
+                        messages.push(message);
+                        None
+                    }
+                    Ok(Work::Tombstone(_)) => Some(Verdict::Unparseable(Error::new(driver::TOMBSTONE_IN_BATCH))),
+                    Err(verdict) => Some(verdict),
+                });
+            }
+            let (_, outcomes) =
+                self.0.attempt_batch(Batch::new(messages), |_| (None, 1), &ctx, Bounds::default()).await;
+            let mut outcomes = outcomes.into_iter().map(|outcome| match outcome {
+                Outcome::Done | Outcome::Left => Verdict::Done,
+                Outcome::Not(why) => Verdict::of(why),
+                Outcome::Together(FailureKind::Panicked, error) => Verdict::Panicked(error.to_string()),
+                Outcome::Together(_, error) => Verdict::Failed(Error::new(error)),
+            });
+            let verdicts = verdicts.into_iter().filter_map(|known| known.or_else(|| outcomes.next())).collect();
+            (verdicts, ctx.scope)
+        }))
+    }
+
+    fn once<'a>(
+        &'a self,
+        app: Arc<AppShared<S>>,
+        record: Record,
+        tombstones: Tombstones,
+    ) -> Pin<Box<dyn Future<Output = (Verdict, EmitScope)> + Send + 'a>> {
+        Box::pin(async move {
+            let scope = EmitScope::Captured(Default::default());
+            let Some(batch) = self.batch_once(app, vec![record], tombstones) else { return (Verdict::Done, scope) };
+            let (mut verdicts, scope) = batch.await;
+            (verdicts.pop().unwrap_or(Verdict::Done), scope)
+        })
+    }
+}
+
+impl Verdict {
+    fn of(why: Unperformed) -> Self {
+        match why {
+            Unperformed::Skipped(reason) => Self::Skipped(reason.into_owned()),
+            Unperformed::Deferred(wait) => Self::Deferred(wait),
+            Unperformed::Failed(FailureKind::Panicked, error) => Self::Panicked(error.to_string()),
+            Unperformed::Failed(_, error) => Self::Failed(error),
+        }
+    }
+}
+
+impl<W, P, I> Parts<W, P, I>
+where
+    W: Worker,
+    P: Parser<MessageOf<W>>,
+{
+    /// What is attempted of a record in a test, or how it ends without.
+    fn prepare_once(&self, record: Record, tombstones: Tombstones) -> Result<Work<MessageOf<W>>, Verdict> {
+        if record.value().is_some() {
+            let mut work = None;
+            return match (self.parse(record, &mut work), work) {
+                (Err((_, error)), _) => Err(Verdict::Unparseable(error)),
+                (Ok(()), work) => work.ok_or(Verdict::Done),
+            };
+        }
+        match tombstones {
+            Tombstones::Deliver => Ok(Work::Tombstone(record)),
+            Tombstones::Skip => Err(Verdict::Skipped(driver::TOMBSTONE_SKIPPED.to_owned())),
+            Tombstones::Fail => Err(Verdict::Unparseable(Error::new(driver::TOMBSTONE_REFUSED))),
+        }
     }
 }

@@ -142,7 +142,7 @@ impl Lines {
 
 /// Keys come as hashes.
 #[derive(Default)]
-struct AlreadyHashed(u64);
+pub(super) struct AlreadyHashed(u64);
 
 impl Hasher for AlreadyHashed {
     fn finish(&self) -> u64 {
@@ -255,6 +255,18 @@ impl Lane {
         let attempt = entry.attempt;
         self.running += 1;
         Some((sequence, attempt))
+    }
+
+    /// Whether records may still start.
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Running && !self.halted
+    }
+
+    /// Whether nothing is left to do or to wait for with this record.
+    pub(crate) fn is_finished(&self, sequence: Sequence) -> bool {
+        let Some(place) = sequence.checked_sub(self.base) else { return true };
+        let entry = usize::try_from(place).ok().and_then(|place| self.entries.get(place));
+        entry.is_some_and(|entry| entry.state == State::Finished)
     }
 
     /// When the next record has rested enough.

@@ -3,6 +3,7 @@
 mod ahead;
 pub(crate) mod attempt;
 pub(crate) mod backoff;
+pub(crate) mod batch;
 mod claim;
 pub(crate) mod clock;
 mod config;
@@ -219,6 +220,7 @@ fn routes_of<S>(group: &settings::Group, settings: &Settings, consumers: &[Built
                 ordering: group.ordering,
                 ahead: once.then(|| group.concurrency.max(driver::DRAIN)),
                 window: group.window,
+                batch: found.batch,
                 positions: Positions { start: found.start, lost: found.lost_position },
                 durations: settings.health.map(|_| Arc::default()),
             });

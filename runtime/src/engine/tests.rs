@@ -1,6 +1,7 @@
 //! The engine on the real client and librdkafka's mock cluster, and in `finished` on a Kafka in the process that
 //! does as a test says.
 
+mod batches;
 mod finished;
 mod instructions;
 mod once;

@@ -67,12 +67,29 @@ pub struct Consumer {
     pub timeout: Option<Duration>,
     /// The dead letter topic's name in Kafka.
     pub dead_letter: Option<String>,
+    /// How many records are handled at once; `None`: one.
+    pub batch: Option<Batch>,
     /// Where a group without an offset begins.
     pub start: Start,
     /// What happens when retention has passed the group's offset.
     pub lost_position: LostPosition,
     /// Whether the flags leave it in.
     pub selected: bool,
+}
+
+/// What a batch waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// How many records it holds at most.
+    pub size: usize,
+    /// How long the first of them waits for others.
+    pub wait: Duration,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { size: 100, wait: Duration::from_millis(200) }
+    }
 }
 
 /// What happens to a record without a value.
@@ -249,7 +266,17 @@ pub(super) fn consumer(
         format!("topics.{}.consumers.{}", entry.topic, entry.group)
     };
     let key = |setting: &str| format!("{prefix}.{setting}");
-    let known = ["tombstones", "retry.backoff", "retry.attempts", "timeout", "dead_letter", "start", "lost_position"];
+    let known = [
+        "tombstones",
+        "retry.backoff",
+        "retry.attempts",
+        "timeout",
+        "dead_letter",
+        "start",
+        "lost_position",
+        "batch.size",
+        "batch.wait",
+    ];
     refuse_unknown(layers, entry.settings.iter().map(|(name, _)| *name), &known, key);
     let tombstones = layers.entry(&key("tombstones"), entry.settings, "tombstones");
     let words = [("deliver", Tombstones::Deliver), ("skip", Tombstones::Skip), ("fail", Tombstones::Fail)];
@@ -264,6 +291,13 @@ pub(super) fn consumer(
     let dead_letter = layers.entry(&key("dead_letter"), entry.settings, "dead_letter");
     let dead_letter =
         layers.read_optional(dead_letter, |text| parse::topic_name(&text.replace("{topic}", kafka_topic)));
+    let size = layers.entry(&key("batch.size"), entry.settings, "batch.size");
+    let size = layers.read_optional(size, parse::batch_size);
+    let wait = layers.entry(&key("batch.wait"), entry.settings, "batch.wait");
+    let wait = layers.read_optional(wait, parse::timeout);
+    let default = Batch::default();
+    let batch = (size.is_some() || wait.is_some())
+        .then(|| Batch { size: size.unwrap_or(default.size), wait: wait.unwrap_or(default.wait) });
     let start = layers.entry(&key("start"), entry.settings, "start");
     let start = layers.read(start, parse::start, Start::Earliest);
     let lost = layers.entry(&key("lost_position"), entry.settings, "lost_position");
@@ -278,6 +312,7 @@ pub(super) fn consumer(
         attempts: attempts.or(dead_letter.is_some().then_some(ATTEMPTS)),
         timeout,
         dead_letter,
+        batch,
         start,
         lost_position,
         selected: true,

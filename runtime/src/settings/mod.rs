@@ -16,7 +16,9 @@ use std::{
     time::Duration,
 };
 
-pub use entries::{Assignor, Consumer, Delivery, Group, LostPosition, Ordering, Protocol, Start, Tombstones, Topic};
+pub use entries::{
+    Assignor, Batch, Consumer, Delivery, Group, LostPosition, Ordering, Protocol, Start, Tombstones, Topic,
+};
 pub use error::SettingError;
 pub use expand::ExpandError;
 use layers::Layers;

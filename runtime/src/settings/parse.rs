@@ -51,6 +51,18 @@ pub fn attempts(text: &str) -> Result<u32, Expected> {
         .ok_or("a whole number from 1, such as `5`; the first attempt counts")
 }
 
+/// How many records a batch holds at most: 1 to 100,000.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn batch_size(text: &str) -> Result<usize, Expected> {
+    whole_number(text)
+        .filter(|number| (1..=100_000).contains(number))
+        .map(|number| number as usize)
+        .ok_or("a whole number from 1 to 100000, such as `500`")
+}
+
 /// Records between the first unfinished one and the newest of a partition: 1 to 10,000,000.
 ///
 /// # Errors

@@ -102,6 +102,47 @@ impl<S: Send + Sync + 'static> Harness<S> {
         let (verdict, scope) = consumer.once(Arc::clone(&self.app), record.into(), *tombstones).await;
         Outcome::new(verdict, scope)
     }
+
+    /// Hands records with these values to the consumer of `topic` as one batch, and attempts it once.
+    ///
+    /// # Panics
+    ///
+    /// When nobody consumes `topic` in batches, or when several groups do: say which with
+    /// [`Harness::consume_batch_in`].
+    pub async fn consume_batch<V>(&self, topic: &str, values: impl IntoIterator<Item = V>) -> BatchOutcome
+    where
+        V: AsRef<[u8]>,
+    {
+        let of_topic = self.consumers.iter().filter(|(entry, ..)| entry.topic == topic);
+        let mut groups = of_topic.filter(|(entry, ..)| takes_batches(entry)).map(|(entry, ..)| entry.group);
+        let group = groups.next();
+        assert!(groups.next().is_none(), "several groups consume `{topic}`: name one with `consume_batch_in`");
+        let record = |value: V| {
+            let value = Some(value.as_ref().to_vec());
+            OwnedRecord { topic: topic.into(), value, ..OwnedRecord::default() }
+        };
+        self.consume_batch_in(group.unwrap_or_default(), topic, values.into_iter().map(record).collect()).await
+    }
+
+    /// Hands records as one batch to the consumer of `topic` in `group`, as the manifest writes it. Their offsets become
+    /// their places.
+    ///
+    /// # Panics
+    ///
+    /// When that group does not consume `topic` in batches.
+    pub async fn consume_batch_in(&self, group: &str, topic: &str, records: Vec<OwnedRecord>) -> BatchOutcome {
+        let consumer = self.consumers.iter().find(|(entry, ..)| entry.topic == topic && entry.group == group);
+        let records = (0..).zip(records).map(|(offset, record)| OwnedRecord { offset, ..record }.into()).collect();
+        let batch = consumer
+            .and_then(|(_, tombstones, consumer)| consumer.batch_once(Arc::clone(&self.app), records, *tombstones));
+        let Some(batch) = batch else {
+            let entries = self.manifest.consumers.iter().filter(|entry| takes_batches(entry));
+            let keys: Vec<_> = entries.map(|entry| entry.topic).collect();
+            panic!("nobody consumes `{topic}` in batches; karafka.yml has `batch` for {}", keys.join(", "));
+        };
+        let (verdicts, scope) = batch.await;
+        BatchOutcome { verdicts, emitted: captured(scope) }
+    }
 }
 
 /// What came of a record.
@@ -114,11 +155,7 @@ pub struct Outcome {
 
 impl Outcome {
     fn new(verdict: Verdict, scope: EmitScope) -> Self {
-        let emitted = match scope {
-            EmitScope::Captured(captured) => captured.into_inner().unwrap_or_else(PoisonError::into_inner),
-            EmitScope::Lane { .. } => Vec::new(),
-        };
-        Self { verdict, emitted }
+        Self { verdict, emitted: captured(scope) }
     }
 
     /// Whether the record was performed.
@@ -136,13 +173,61 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.verdict {
-            Verdict::Done => f.write_str("done"),
-            Verdict::Skipped(reason) => write!(f, "skipped: {reason}"),
-            Verdict::Deferred(wait) => write!(f, "deferred for {wait:?}"),
-            Verdict::Failed(error) => write!(f, "failed: {error}"),
-            Verdict::Panicked(words) => write!(f, "panicked: {words}"),
-            Verdict::Unparseable(error) => write!(f, "cannot be parsed: {error}"),
+        self.verdict.fmt(f)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("done"),
+            Self::Skipped(reason) => write!(f, "skipped: {reason}"),
+            Self::Deferred(wait) => write!(f, "deferred for {wait:?}"),
+            Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Panicked(words) => write!(f, "panicked: {words}"),
+            Self::Unparseable(error) => write!(f, "cannot be parsed: {error}"),
         }
     }
+}
+
+/// What came of a batch.
+#[derive(Debug)]
+pub struct BatchOutcome {
+    /// How each of its records ended, in their order.
+    pub verdicts: Vec<Verdict>,
+    emitted: Vec<(&'static str, OwnedRecord)>,
+}
+
+impl BatchOutcome {
+    /// Whether every record was performed.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.verdicts.iter().all(|verdict| matches!(verdict, Verdict::Done))
+    }
+
+    /// What was sent to `topic`, a key of the manifest, in order.
+    #[must_use]
+    pub fn emitted(&self, topic: &str) -> Vec<&OwnedRecord> {
+        self.emitted.iter().filter(|(key, _)| *key == topic).map(|(_, record)| record).collect()
+    }
+}
+
+impl fmt::Display for BatchOutcome {
+    /// A line for each record that was not performed, or `done`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let others = self.verdicts.iter().enumerate().filter(|(_, verdict)| !matches!(verdict, Verdict::Done));
+        let lines: Vec<_> = others.map(|(place, verdict)| format!("{place}: {verdict}")).collect();
+        if lines.is_empty() { f.write_str("done") } else { f.write_str(&lines.join("\n")) }
+    }
+}
+
+fn captured(scope: EmitScope) -> Vec<(&'static str, OwnedRecord)> {
+    match scope {
+        EmitScope::Captured(captured) => captured.into_inner().unwrap_or_else(PoisonError::into_inner),
+        EmitScope::Lane { .. } => Vec::new(),
+    }
+}
+
+fn takes_batches(entry: &ConsumerEntry) -> bool {
+    entry.settings.iter().any(|(key, _)| key.starts_with("batch."))
 }

@@ -275,6 +275,31 @@ pub(crate) fn call<C: Routed>(ctx: &mut Context<C>, group: &str, record: &Record
     }
 }
 
+/// As [`call`], for a record of a batch: gives why it fails, where the script says so; what else the script says happens
+/// to the whole batch.
+pub(crate) fn call_in_batch<C: Routed>(
+    ctx: &mut Context<C>,
+    group: &str,
+    record: &Record,
+    attempt: u32,
+) -> Option<Error> {
+    let of_batch = ctx.act.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+    let attempt = std::mem::replace(&mut ctx.attempt, attempt);
+    call(ctx, group, record);
+    ctx.attempt = attempt;
+    let act = ctx.act.get_mut().unwrap_or_else(PoisonError::into_inner);
+    let own = act.take();
+    *act = of_batch;
+    match own {
+        None | Some(Act::Perform) => None,
+        Some(Act::Fail(error)) => Some(error),
+        other => {
+            *act = act.take().or(other);
+            None
+        }
+    }
+}
+
 /// Does what the script says, before the controller performs.
 pub(crate) async fn act<C: Routed>(ctx: &Context<C>) -> Result {
     let act = ctx.act.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -62,7 +62,9 @@ fn every_value_arrives() {
     assert_eq!(consumer.settings.timeout.as_ref().unwrap().value, "30s");
     assert_eq!(consumer.settings.dead_letter.as_ref().unwrap().value, "new_videos.dead");
     assert_eq!(manifest.topics[2].consumers.len(), 0);
-    assert_eq!(manifest.topics[5].consumers.len(), 2);
+    assert_eq!(manifest.topics[5].consumers.len(), 3);
+    let batch = manifest.topics[5].consumers[2].batch.as_ref().unwrap();
+    assert_eq!((&*batch.size.as_ref().unwrap().value, &*batch.wait.as_ref().unwrap().value), ("500", "200ms"));
     assert_eq!(manifest.topics[5].consumers[1].settings.group.as_ref().unwrap().value, "audit");
 }
 
@@ -139,7 +141,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("unknown-key near", "app: a\ntopics:\n  orders:\n    contoller: Videos::DetailsController\n"),
     ("unknown-key elsewhere", "app: a\ntopics:\n  orders: { controller: A, ordering: partition }\n"),
     ("unknown-key far", "app: a\ngroups:\n  g: { colour: red }\n"),
-    ("unknown-key not yet", "app: a\ntopics:\n  orders: { controller: A, bach: x }\n"),
+    ("unknown-key not yet", "app: a\ntopics:\n  orders: { controller: A, replicaton: x }\n"),
     ("unknown-key environment", "app: a\nenvironments:\n  production: { topics: {} }\n"),
     ("unknown-key homoglyph", "app: a\ntopics:\n  orders: { \u{441}ontroller: A }\n"),
     ("unknown-key defaults", "app: a\ndefaults: { controller: A }\n"),
@@ -155,7 +157,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("not-supported header", "app: a\nmessages:\n  A: { id: u8 }\n  E: { one_of: { a: A }, by: header:type }\n"),
     (
         "not-supported topic",
-        "app: a\ntopics:\n  orders: { controller: A, queue: critical, batch: { size: 5 }, replication: 3, settings: {} }\n",
+        "app: a\ntopics:\n  orders: { controller: A, queue: critical, replication: 3, settings: {} }\n",
     ),
     ("missing-key app", "topics:\n  orders: { controller: A }\n"),
     ("missing-key controller", "app: a\ntopics:\n  orders:\n    parser: bytes\n    group: g\n"),
@@ -166,6 +168,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "app: a\ntopics:\n  orders:\n    controller: A\n    consumers:\n      - { controller: B }\n",
     ),
     ("conflicting-keys one_of", "app: a\nmessages:\n  A: { id: u8 }\n  E: { one_of: { a: A }, by: type, id: u8 }\n"),
+    ("unknown-key batch", "app: a\ndefaults: { batch: {} }\ntopics:\n  a: { controller: A, batch: { sise: 5 } }\n"),
+    ("wrong-kind batch", "app: a\ntopics:\n  a: { controller: A, batch: 500 }\n"),
+    ("invalid-number batch", "app: a\ntopics:\n  a: { controller: A, batch: { size: 0 } }\n"),
+    ("invalid-duration batch", "app: a\ntopics:\n  a: { controller: A, batch: { wait: 0s } }\n"),
     ("wrong-kind manifest", "- app\n- topics\n"),
     ("wrong-kind section", "app: a\ntopics: [orders, clicks]\n"),
     ("wrong-kind topic", "app: a\ntopics:\n  orders: OrdersController\n"),

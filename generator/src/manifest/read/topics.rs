@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     super::{
         keys::{Key, Section, Takes},
-        types::{Consumer, ConsumerSettings, Text, Topic},
+        types::{Batch, Consumer, ConsumerSettings, Text, Topic},
         values::{self, Variables},
         yaml::{Entry, Node, Value},
     },
@@ -22,6 +22,7 @@ struct Draft {
     controller: Option<Text>,
     worker: Option<Text>,
     emits: Vec<Text>,
+    batch: Option<Batch>,
     settings: ConsumerSettings,
     /// Whether `controller:` is there, right or wrong.
     has_controller: bool,
@@ -32,8 +33,8 @@ struct Draft {
 impl Draft {
     /// The consumer, if its controller can be read.
     fn finish(self, span: Span) -> Option<Consumer> {
-        let Self { controller, worker, emits, settings, .. } = self;
-        controller.map(|controller| Consumer { span, controller, worker, emits, settings })
+        let Self { controller, worker, emits, batch, settings, .. } = self;
+        controller.map(|controller| Consumer { span, controller, worker, emits, batch, settings })
     }
 }
 
@@ -165,6 +166,7 @@ impl Reader<'_> {
             }
             "worker" => draft.worker = self.value(key, entry),
             "emits" => draft.emits = self.emits(key, entry),
+            "batch" => draft.batch = self.batch(key, entry),
             "group" => settings.group = self.value(key, entry),
             "parser" => settings.parser = self.value(key, entry),
             "interchanger" => settings.interchanger = self.value(key, entry),
@@ -200,6 +202,22 @@ impl Reader<'_> {
                 _ => {}
             }
         }
+    }
+
+    fn batch(&mut self, key: &'static Key, entry: &Entry) -> Option<Batch> {
+        if !entry.value.is_null() && entry.value.entries().is_none() {
+            self.wrong_kind(key, &entry.value);
+            return None;
+        }
+        let mut batch = Batch { span: entry.key.span, size: None, wait: None };
+        for (key, entry) in self.keys(Section::Batch, &entry.value) {
+            match key.name {
+                "size" => batch.size = self.value(key, entry),
+                "wait" => batch.wait = self.value(key, entry),
+                _ => {}
+            }
+        }
+        Some(batch)
     }
 
     /// `jobs: in_process`, and the root's form where a consumer has it.

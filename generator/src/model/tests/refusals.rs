@@ -17,6 +17,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "broken_promise_defaults",
         "app: a\ndefaults: { dead_letter: \"{topic}.dead\" }\ngroups:\n  a: { delivery: at_most_once }\ntopics:\n  one: { controller: AController }\n  two: { controller: BController }\n",
     ),
+    (
+        "broken_promise_batch",
+        "app: a\ngroups:\n  a: { delivery: at_most_once }\ntopics:\n  one: { controller: AController, batch: { size: 10 } }\n",
+    ),
     ("invalid_app", "app: MyApp\n"),
     ("invalid_app_crate", "app: test\n"),
     ("invalid_constant", "app: a\ntopics:\n  orders: { controller: ::Facts::EventsConsumer }\n"),
@@ -131,6 +135,18 @@ const MISTAKES: &[(&str, &str)] = &[
         "app: a\nmessages:\n  Order: { id: u8 }\ntopics:\n  one: { message: Order, controller: OrdersController }\n  two: { controller: OrdersController }\n",
     ),
     (
+        "mixed_batches",
+        "app: a\ntopics:\n  orders: { controller: OrdersController }\n  clicks: { controller: OrdersController, batch: { size: 10 } }\n",
+    ),
+    (
+        "tombstones_in_batches",
+        "app: a\ntopics:\n  orders: { controller: OrdersController, batch: {}, tombstones: deliver }\n",
+    ),
+    (
+        "tombstones_in_batches_defaults",
+        "app: a\ndefaults: { tombstones: deliver }\ntopics:\n  orders: { controller: OrdersController, batch: {} }\n",
+    ),
+    (
         "duplicate_consumer",
         "app: a\ntopics:\n  clicks:\n    consumers:\n      - { controller: CountController }\n      - { controller: AuditController }\n",
     ),
@@ -191,6 +207,10 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "longer_than_a_stop_backoff",
         "app: a\ndefaults: { retry: { backoff: 1s..5m } }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "longer_than_a_stop_batch",
+        "app: a\ntopics:\n  orders: { controller: OrdersController, batch: { size: 10, wait: 1m } }\n",
     ),
     (
         "idle_ordering",

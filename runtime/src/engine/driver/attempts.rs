@@ -9,7 +9,7 @@ use std::{
 
 use super::{Driver, Waiting};
 use crate::{
-    Context, Error, Parser, Record, Routed, Worker,
+    Context, Controller, Error, Parser, Record, Routed, Worker,
     engine::{
         attempt::{Attempt, Bounds, Parts, Unperformed, Work},
         backoff::after,
@@ -47,6 +47,7 @@ pub(super) async fn attempt<W, P, I>(
 ) -> Box<Job<W>>
 where
     W: Worker,
+    W::Controller: Controller,
     P: Parser<MessageOf<W>>,
 {
     if let Some(work) = &job.work {
@@ -135,7 +136,7 @@ where
     }
 
     /// A tombstone that is not delivered.
-    fn end_tombstone(&mut self, sequence: Sequence, record: &Record) {
+    pub(super) fn end_tombstone(&mut self, sequence: Sequence, record: &Record) {
         if self.consumer.tombstones == Tombstones::Skip {
             self.report.tombstone_skipped(record);
             self.finished(sequence, 0, &self.shared.counts.skipped);
@@ -150,7 +151,7 @@ where
 
     /// What cannot be parsed goes to the dead letter topic; without one, its line waits until a person has changed
     /// something and the app starts again.
-    fn give_up_unparsed(&mut self, sequence: Sequence, record: &Record, error_type: &str, error: &Error) {
+    pub(super) fn give_up_unparsed(&mut self, sequence: Sequence, record: &Record, error_type: &str, error: &Error) {
         count(&self.shared.counts.unparseable);
         if self.consumer.dead_letter.is_some() {
             self.bury(sequence, record, error_type, error, 0, 0);

@@ -34,19 +34,7 @@ where
         while self.lane.room() > 0 && self.wants_more() {
             match self.deliveries.pop_front() {
                 Some(Delivery::Record(record)) => self.take_in(record),
-                Some(Delivery::PositionLost(reason)) => {
-                    let follows = self.consumer.positions.lost != LostPosition::Fail;
-                    if follows && self.shared.ask_to_move() {
-                        self.report.position_moves(&self.partition, &reason);
-                        self.lane.close();
-                        // If nothing is left to do, nothing else wakes the lane to end.
-                        self.shared.wake.notify_one();
-                    } else {
-                        self.report.position_lost(&self.partition, &reason, follows);
-                        self.shared.pulse.halt();
-                        self.lane.halt();
-                    }
-                }
+                Some(Delivery::PositionLost(reason)) => self.lose_position(&reason),
                 Some(Delivery::Error(reason)) => self.report.partition_error(&self.partition, &reason),
                 None => {
                     let room = self.lane.room().min(DRAIN).min(self.room_ahead());
@@ -61,6 +49,21 @@ where
                     }
                 }
             }
+        }
+    }
+
+    /// Where to read on is not known any more: goes where `lost_position` says, or stands still until a person has.
+    pub(super) fn lose_position(&mut self, reason: &str) {
+        let follows = self.consumer.positions.lost != LostPosition::Fail;
+        if follows && self.shared.ask_to_move() {
+            self.report.position_moves(&self.partition, reason);
+            self.lane.close();
+            // If nothing is left to do, nothing else wakes the lane to end.
+            self.shared.wake.notify_one();
+        } else {
+            self.report.position_lost(&self.partition, reason, follows);
+            self.shared.pulse.halt();
+            self.lane.halt();
         }
     }
 
@@ -80,7 +83,7 @@ where
         self.waiting.insert(sequence, Waiting::Record(record));
     }
 
-    fn line_of(&self, record: &Record) -> Line {
+    pub(super) fn line_of(&self, record: &Record) -> Line {
         match self.consumer.ordering {
             Ordering::Partition => Some(0),
             // Two keys that meet in a hash share a line, which costs time and nothing else.

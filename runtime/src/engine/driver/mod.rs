@@ -3,6 +3,8 @@
 //! A lane is one task. Attempts are polled in place; those that wait are kept beside each other in the same task.
 
 mod attempts;
+mod batch;
+mod batch_attempt;
 mod deliver;
 mod once;
 mod sending;
@@ -20,12 +22,16 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use attempts::{Job, attempt};
 pub(crate) use attempts::{TOMBSTONE_REFUSED, TOMBSTONE_SKIPPED};
+use batch::BatchDriver;
+pub(crate) use batch::TOMBSTONE_IN_BATCH;
+pub(crate) use batch_attempt::Outcome;
 use sending::{Emitted, Resend};
 
 use super::{
     ahead::Ahead,
     attempt::{Bounds, Parts},
     backoff::Jitter,
+    batch::Debts,
     clock,
     counts::count,
     histogram::Histogram,
@@ -38,10 +44,10 @@ use super::{
     tracker::Sequence,
 };
 use crate::{
-    Parser, Record, Routed, Worker,
+    BatchController, Controller, Parser, Record, Routed, Worker,
     client::{Assigned, Delivery, Positions, RecordQueue, TopicPartition},
     manifest::ConsumerEntry,
-    settings::{Backoff, Ordering, Tombstones},
+    settings::{self, Backoff, Ordering, Tombstones},
     worker::MessageOf,
 };
 
@@ -82,6 +88,8 @@ pub(crate) struct ConsumerSettings {
     pub(crate) ahead: Option<usize>,
     pub(crate) window: u64,
     pub(crate) positions: Positions,
+    /// `None`: each record is handled by itself.
+    pub(crate) batch: Option<settings::Batch>,
     /// How long performs take, if somebody wants to know.
     pub(crate) durations: Option<Arc<Histogram>>,
 }
@@ -91,45 +99,60 @@ pub(crate) async fn run<W, P, I, S>(parts: Arc<Parts<W, P, I>>, lane: LaneParts<
 where
     S: Send + Sync + 'static,
     W: Worker,
-    W::Controller: Routed<State = S>,
+    W::Controller: Routed<State = S> + Controller,
     P: Parser<MessageOf<W>>,
     I: Send + Sync + 'static,
 {
-    let LaneParts { app, assigned, earlier, shared, consumer, permits, memory, session, report } = lane;
     // Whatever ends this task, the group's thread must not wait for it for ever.
-    let _end = EndOnDrop(Arc::clone(&shared));
-    let group = Arc::clone(&report.group);
-    let seed = assigned.partition.partition as u64 ^ app.seed;
-    let queue = match consumer.ahead {
-        None => assigned.queue,
-        Some(_) => Box::new(Ahead::new(assigned.queue, Arc::clone(&shared))),
-    };
-    Driver {
-        lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window, earlier),
-        partition: assigned.partition,
-        queue,
-        deliveries: VecDeque::with_capacity(DRAIN),
-        next: None,
-        waiting: BTreeMap::new(),
-        jobs: Vec::new(),
-        sends: !consumer.entry.emits.is_empty(),
-        emits: BTreeMap::new(),
-        resending: Vec::new(),
-        started: clock::now(),
-        jitter: Jitter::new(seed),
-        said_full: false,
-        said_news: false,
-        app: &app,
-        parts: &parts,
-        consumer: &consumer,
-        report,
-        shared: &shared,
-        memory: &memory,
-        session: &session,
-        gate: Gate::default(),
+    let _end = EndOnDrop(Arc::clone(&lane.shared));
+    let kept = Kept::of(&lane);
+    let Kept { app, shared, consumer, permits, memory, session, group } = &kept;
+    Driver::new(lane, app, &parts, consumer, shared, memory, session)
+        .run(permits, |job| attempt(&parts, &shared.pulse, consumer.bounds, group, job))
+        .await;
+}
+
+/// As [`run`], for a controller of batches.
+pub(crate) async fn run_batches<W, P, I, S>(parts: Arc<Parts<W, P, I>>, lane: LaneParts<S>)
+where
+    S: Send + Sync + 'static,
+    W: Worker,
+    W::Controller: Routed<State = S> + BatchController,
+    P: Parser<MessageOf<W>>,
+    I: Send + Sync + 'static,
+{
+    let _end = EndOnDrop(Arc::clone(&lane.shared));
+    let kept = Kept::of(&lane);
+    let Kept { app, shared, consumer, permits, memory, session, group } = &kept;
+    let driver = Driver::new(lane, app, &parts, consumer, shared, memory, session);
+    BatchDriver::new(driver, consumer.batch.unwrap_or_default())
+        .run(permits, |job| batch_attempt::attempt(&parts, &shared.pulse, consumer.bounds, group, job))
+        .await;
+}
+
+/// What a driver and its attempts borrow.
+struct Kept<S> {
+    app: Arc<AppShared<S>>,
+    shared: Arc<LaneShared>,
+    consumer: Arc<ConsumerSettings>,
+    permits: Arc<Semaphore>,
+    memory: Arc<MemoryBudget>,
+    session: Arc<Session>,
+    group: Arc<str>,
+}
+
+impl<S> Kept<S> {
+    fn of(lane: &LaneParts<S>) -> Self {
+        Self {
+            app: Arc::clone(&lane.app),
+            shared: Arc::clone(&lane.shared),
+            consumer: Arc::clone(&lane.consumer),
+            permits: Arc::clone(&lane.permits),
+            memory: Arc::clone(&lane.memory),
+            session: Arc::clone(&lane.session),
+            group: Arc::clone(&lane.report.group),
+        }
     }
-    .run(&permits, |job| attempt(&parts, &shared.pulse, consumer.bounds, &group, job))
-    .await;
 }
 
 struct EndOnDrop(Arc<LaneShared>);
@@ -155,6 +178,8 @@ struct Driver<'a, W: Worker, P, I> {
     sends: bool,
     /// Where emits of performed records went, for the log; empty unless somebody listens.
     emits: BTreeMap<Sequence, Emitted>,
+    /// What batches have sent; empty without `batch:`.
+    debts: Debts,
     /// Records that Kafka did not take, to be sent again.
     resending: Vec<Resend>,
     started: Instant,
@@ -187,6 +212,48 @@ where
     P: Parser<MessageOf<W>>,
     I: Send + Sync + 'static,
 {
+    fn new(
+        lane: LaneParts<S>,
+        app: &'a Arc<AppShared<S>>,
+        parts: &'a Parts<W, P, I>,
+        consumer: &'a ConsumerSettings,
+        shared: &'a Arc<LaneShared>,
+        memory: &'a MemoryBudget,
+        session: &'a Session,
+    ) -> Self {
+        let LaneParts { assigned, earlier, report, .. } = lane;
+        let seed = assigned.partition.partition as u64 ^ app.seed;
+        let queue = match consumer.ahead {
+            None => assigned.queue,
+            Some(_) => Box::new(Ahead::new(assigned.queue, Arc::clone(shared))),
+        };
+        Self {
+            lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window, earlier),
+            partition: assigned.partition,
+            queue,
+            deliveries: VecDeque::with_capacity(DRAIN),
+            next: None,
+            waiting: BTreeMap::new(),
+            jobs: Vec::new(),
+            sends: !consumer.entry.emits.is_empty(),
+            emits: BTreeMap::new(),
+            debts: Debts::default(),
+            resending: Vec::new(),
+            started: clock::now(),
+            jitter: Jitter::new(seed),
+            said_full: false,
+            said_news: false,
+            app,
+            parts,
+            consumer,
+            report,
+            shared,
+            memory,
+            session,
+            gate: Gate::default(),
+        }
+    }
+
     async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Box<Job<W>>) -> F)
     where
         F: Future<Output = Box<Job<W>>>,
@@ -300,7 +367,12 @@ where
         for acknowledgement in self.shared.take_acknowledgements() {
             match acknowledgement {
                 Acknowledgement::Delivered { sequence, sent, delivered } => {
-                    self.lane.acknowledged(sequence);
+                    if Debts::is_batch(sequence) {
+                        let paid = self.debts.acknowledged(sequence);
+                        paid.into_iter().for_each(|record| self.lane.acknowledged(record));
+                    } else {
+                        self.lane.acknowledged(sequence);
+                    }
                     match sent {
                         Sent::Emit(topic) => self.log_emit(sequence, topic, delivered),
                         Sent::DeadLetter => count(&self.shared.counts.dead),

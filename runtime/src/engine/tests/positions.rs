@@ -157,3 +157,16 @@ fn a_position_that_is_lost_in_mid_run_halts_its_partition_by_default() {
     running.join();
     assert_eq!(stall.source.commit(), Some((2, None)));
 }
+
+/// If this fails, a process that comes back under its `instance_id` with other topics ends at once, again and again.
+#[test]
+fn a_partition_that_nobody_here_consumes_keeps_no_other_back() {
+    let stall = Stall::with_records(3);
+    let running = stall.start();
+    stall.source.give_foreign();
+    stall.until("the word of it", |stall| stall.noted("strangers/0 was assigned, and nobody here consumes it") == 1);
+    stall.source.send("k3", "3");
+    stall.until("all records", |stall| stall.handled() == once(0..4));
+    let end = running.join();
+    assert!(end.fatal.is_empty(), "{:?}", end.fatal);
+}

@@ -72,6 +72,11 @@ impl Source {
         inner.thread.iter().for_each(Thread::unpark);
     }
 
+    /// The group gives a partition of a topic that the app does not consume.
+    pub(super) fn give_foreign(&self) {
+        self.say(ClientEvent::Assign(vec![TopicPartition { topic: "strangers".into(), partition: 0 }]));
+    }
+
     /// The session is over, and the partition is somebody else's.
     pub(super) fn lose(&self) {
         self.say(ClientEvent::Revoke { partitions: vec![partition()], lost: true });
@@ -145,8 +150,14 @@ impl Client for Member {
         partitions: &[TopicPartition],
         wake: &mut dyn FnMut(&TopicPartition) -> Wake,
     ) -> Result<Vec<Assigned>, String> {
-        assert_eq!(partitions, [partition()]);
         let Some(mut inner) = self.group() else { return Err("dead".to_owned()) };
+        if partitions != [partition()] {
+            let [partition] = partitions else { return Err("one at a time".to_owned()) };
+            let _never = wake(partition);
+            let queue = Box::new(Queue { source: Source::default(), next: 0, is_lost: false });
+            let partition = partition.clone();
+            return Ok(vec![Assigned { partition, start: Some(0), committed: None, passed: None, queue }]);
+        }
         inner.wake = Some(wake(&partition()));
         let committed = inner.commit.clone().map(|(offset, metadata)| {
             let metadata = metadata.unwrap_or_default().into_bytes();

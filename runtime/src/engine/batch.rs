@@ -1,0 +1,312 @@
+//! Which records of a partition may be performed together, which of them wait, and what a batch owes to Kafka.
+//!
+//! Two pure state machines beside the lane, for consumers with `batch:`. To such a lane a record is at work from the
+//! moment that it is gathered, and in no line: the order is kept here. A batch holds whole runs of lines: of each line
+//! that it holds, consecutive records from the first on. Until it has ended, nobody else gets any of that line; and a
+//! record that has failed, or whose dead letter is on its way, holds back those behind it in its line. What has been in a
+//! batch before comes again without newer records, and before them; its last attempt is made alone, so that one bad
+//! record takes no other to the dead letter topic.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    hash::BuildHasherDefault,
+};
+
+use super::{
+    lane::{AlreadyHashed, Line},
+    tracker::Sequence,
+};
+
+/// Gathers records for batches.
+///
+/// **Invariants** (held by `tests::random_histories_keep_the_order`): a batch takes of a line what stands first in it,
+/// in order; nothing of a line is taken while something of it is at work, rests, or is on its way to the dead letter
+/// topic; what is free is taken, oldest first; new records and those that come again are never in one batch.
+#[derive(Debug)]
+pub(crate) struct Gatherer {
+    size: usize,
+    lines: HashMap<u64, Members, BuildHasherDefault<AlreadyHashed>>,
+    /// The first record of each line that has some to be taken, and records that stand in no line.
+    free: BTreeMap<Sequence, Line>,
+    /// The same of records that come again, and whether that first one wants to be alone.
+    again: BTreeMap<Sequence, (Line, bool)>,
+    /// How many new records could be taken now; of each line no more than a batch holds.
+    available: usize,
+    /// How many records wait to be taken, whether they could be now or not.
+    waiting: usize,
+}
+
+/// The records of a line that are not finished, in order.
+#[derive(Debug, Default)]
+struct Members {
+    all: VecDeque<(Sequence, Standing)>,
+    /// How many from the first on could be taken now, up to the size of a batch.
+    run: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Waiting,
+    /// It was in a batch before.
+    Again,
+    /// It was in a batch before, and shares the next one with nobody.
+    Alone,
+    /// In a batch that is at work.
+    AtWork,
+    /// It rests, its dead letter is on its way, or it waits for a person.
+    Blocked,
+}
+
+impl Members {
+    fn set(&mut self, sequence: Sequence, standing: Standing) -> Option<Standing> {
+        let at = self.place(sequence)?;
+        self.all.get_mut(at).map(|(_, known)| std::mem::replace(known, standing))
+    }
+
+    fn place(&self, sequence: Sequence) -> Option<usize> {
+        self.all.binary_search_by_key(&sequence, |(member, _)| *member).ok()
+    }
+}
+
+impl Gatherer {
+    /// For batches of up to `size` records.
+    pub(crate) fn new(size: usize) -> Self {
+        let (free, again) = (BTreeMap::new(), BTreeMap::new());
+        Self { size, lines: HashMap::default(), free, again, available: 0, waiting: 0 }
+    }
+
+    /// Whether a record that was in a batch before could be taken now.
+    pub(crate) fn has_again(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// How many new records could be taken now; not counted beyond what a batch takes of one line.
+    pub(crate) fn available(&self) -> usize {
+        self.available
+    }
+
+    /// How many records wait to be taken.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// A new record, behind all others of its line.
+    pub(crate) fn enter(&mut self, sequence: Sequence, line: Line) {
+        self.waiting += 1;
+        let Some(line) = line else {
+            self.free.insert(sequence, None);
+            self.available += 1;
+            return;
+        };
+        let members = self.lines.entry(line).or_default();
+        members.all.push_back((sequence, Standing::Waiting));
+        let is_new = |(_, standing): &(Sequence, Standing)| *standing == Standing::Waiting;
+        if members.run + 1 == members.all.len() && members.run < self.size && members.all.front().is_some_and(is_new) {
+            members.run += 1;
+            self.available += 1;
+            if members.run == 1 {
+                self.free.insert(sequence, Some(line));
+            }
+        }
+    }
+
+    /// Takes what the next batch holds, in the order of delivery; nothing if nothing is free.
+    pub(crate) fn take(&mut self) -> Vec<Sequence> {
+        let mut taken = Vec::with_capacity(self.available.min(self.size));
+        if self.again.is_empty() {
+            while taken.len() < self.size
+                && let Some((first, line)) = self.free.pop_first()
+            {
+                self.available -= self.take_run(first, line, &mut taken);
+            }
+        } else {
+            while taken.len() < self.size
+                && let Some((&first, &(line, is_alone))) = self.again.first_key_value()
+                && (taken.is_empty() || !is_alone)
+            {
+                self.again.remove(&first);
+                self.take_run(first, line, &mut taken);
+                if is_alone {
+                    break;
+                }
+            }
+        }
+        self.waiting -= taken.len();
+        taken.sort_unstable();
+        taken
+    }
+
+    /// Takes of a line, or a record without one, as much as the batch has room for. Says how much there was.
+    fn take_run(&mut self, first: Sequence, line: Line, taken: &mut Vec<Sequence>) -> usize {
+        let Some(members) = line.and_then(|line| self.lines.get_mut(&line)) else {
+            taken.push(first);
+            return 1;
+        };
+        let run = std::mem::take(&mut members.run);
+        for (sequence, standing) in members.all.iter_mut().take(run.min(self.size - taken.len())) {
+            *standing = Standing::AtWork;
+            taken.push(*sequence);
+        }
+        run
+    }
+
+    /// A taken record will be tried again, or waits for its dead letter or a person; it holds its line back.
+    pub(crate) fn block(&mut self, sequence: Sequence, line: Line) {
+        if let Some(members) = line.and_then(|line| self.lines.get_mut(&line)) {
+            members.set(sequence, Standing::Blocked);
+        }
+    }
+
+    /// A record that was taken or has rested can be taken again, with others that were or alone.
+    pub(crate) fn wait(&mut self, sequence: Sequence, line: Line, alone: bool) {
+        match line {
+            None => {
+                self.again.insert(sequence, (None, alone));
+                self.waiting += 1;
+            }
+            Some(of) => {
+                let standing = if alone { Standing::Alone } else { Standing::Again };
+                if let Some(members) = self.lines.get_mut(&of)
+                    && members.set(sequence, standing).is_some()
+                {
+                    self.waiting += 1;
+                }
+                self.look_at(line);
+            }
+        }
+    }
+
+    /// A record leaves its line: nobody has to wait for it any more.
+    pub(crate) fn leave(&mut self, sequence: Sequence, line: Line) {
+        if let Some(members) = line.and_then(|line| self.lines.get_mut(&line))
+            && let Some(at) = members.place(sequence)
+        {
+            members.all.remove(at);
+        }
+    }
+
+    /// Something has changed in a line: counts again what may be taken of it.
+    pub(crate) fn look_at(&mut self, line: Line) {
+        let Some(line) = line else { return };
+        let Some(members) = self.lines.get_mut(&line) else { return };
+        let Some(&(first, standing)) = members.all.front() else {
+            self.lines.remove(&line);
+            return;
+        };
+        let run = members.all.iter().take(self.size).take_while(|(_, other)| *other == standing).count();
+        match standing {
+            Standing::AtWork | Standing::Blocked => members.run = 0,
+            Standing::Waiting => {
+                // It counts already if nothing has changed at its front.
+                let known = if self.free.insert(first, Some(line)).is_some() { members.run } else { 0 };
+                self.available = self.available - known + run;
+                members.run = run;
+            }
+            Standing::Again => {
+                self.again.insert(first, (Some(line), false));
+                members.run = run;
+            }
+            Standing::Alone => {
+                self.again.insert(first, (Some(line), true));
+                members.run = 1;
+            }
+        }
+    }
+
+    /// Nothing will be taken any more. Gives the records that waited for it.
+    pub(crate) fn close(&mut self) -> Vec<Sequence> {
+        let new = self.free.iter().filter(|(_, line)| line.is_none()).map(|(sequence, _)| *sequence);
+        let again = self.again.iter().filter(|(_, (line, _))| line.is_none()).map(|(sequence, _)| *sequence);
+        let members = self.lines.values().flat_map(|members| &members.all);
+        let waiting = members.filter(|(_, standing)| !matches!(standing, Standing::AtWork | Standing::Blocked));
+        let left = new.chain(again).chain(waiting.map(|(sequence, _)| *sequence)).collect();
+        *self = Self::new(self.size);
+        left
+    }
+}
+
+/// The number of a batch of a lane. None of them is the sequence number of a record.
+pub(crate) type BatchId = u64;
+
+/// The first number of a batch.
+const FIRST: BatchId = 1 << 63;
+
+/// What batches have sent and Kafka has not acknowledged, and which records must not count as done before.
+#[derive(Debug)]
+pub(crate) struct Debts {
+    next: BatchId,
+    open: BTreeMap<BatchId, Debt>,
+}
+
+#[derive(Debug, Default)]
+struct Debt {
+    /// Emits on their way; negative while acknowledgements are ahead of what the batch has reported.
+    missing: i64,
+    has_ended: bool,
+    /// Records that are done but for this.
+    owing: Vec<Sequence>,
+}
+
+impl Default for Debts {
+    fn default() -> Self {
+        Self { next: FIRST, open: BTreeMap::new() }
+    }
+}
+
+impl Debts {
+    /// Whether what was sent under this number is a batch's, not a record's.
+    pub(crate) fn is_batch(sequence: Sequence) -> bool {
+        sequence >= FIRST
+    }
+
+    /// A number for a batch that begins.
+    pub(crate) fn begin(&mut self) -> BatchId {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// A batch has ended, and has sent this much. Says whether something of it is not acknowledged.
+    pub(crate) fn end(&mut self, batch: BatchId, sent: u32) -> bool {
+        if sent == 0 && !self.open.contains_key(&batch) {
+            return false;
+        }
+        let debt = self.open.entry(batch).or_default();
+        debt.missing += i64::from(sent);
+        debt.has_ended = true;
+        if debt.missing == 0 {
+            self.open.remove(&batch);
+        }
+        self.is_open(batch)
+    }
+
+    /// Whether Kafka has something of this batch still to acknowledge.
+    pub(crate) fn is_open(&self, batch: BatchId) -> bool {
+        self.open.contains_key(&batch)
+    }
+
+    /// A record is done but for what these batches have sent: says for how many of them it has to wait.
+    pub(crate) fn owe(&mut self, sequence: Sequence, batches: &[BatchId]) -> u32 {
+        let mut open = 0;
+        for batch in batches {
+            if let Some(debt) = self.open.get_mut(batch) {
+                debt.owing.push(sequence);
+                open += 1;
+            }
+        }
+        open
+    }
+
+    /// Kafka has acknowledged something of a batch. Gives the records that need not wait for the batch any more.
+    pub(crate) fn acknowledged(&mut self, batch: BatchId) -> Vec<Sequence> {
+        let debt = self.open.entry(batch).or_default();
+        debt.missing -= 1;
+        if debt.has_ended && debt.missing == 0 {
+            return self.open.remove(&batch).map(|debt| debt.owing).unwrap_or_default();
+        }
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

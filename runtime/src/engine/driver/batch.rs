@@ -1,0 +1,539 @@
+//! Drives the lane of a consumer with `batch:`: gathers records, attempts them together, settles each by itself.
+//!
+//! A lane that stops does not wait for a batch to fill: what has been gathered and not begun is left where it is.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{Arc, atomic::AtomicU64},
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{
+    DRAIN, Driver,
+    batch_attempt::{Ended, Item, Job, Outcome},
+};
+use crate::{
+    Batch, Context, Error, Message, Parser, Record, Routed, Worker,
+    client::Delivery,
+    engine::{
+        attempt::{Unperformed, Work},
+        backoff::after,
+        batch::{BatchId, Gatherer},
+        clock,
+        counts::count,
+        lane::Line,
+        pool::Pool,
+        shared::{EmitScope, NO_OFFSET},
+        tracker::Sequence,
+    },
+    settings::{self, Ordering, Tombstones},
+    worker::{FailureKind, MessageOf},
+};
+
+/// A driver whose controller takes batches.
+pub(super) struct BatchDriver<'a, W: Worker, P, I> {
+    driver: Driver<'a, W, P, I>,
+    wait: Duration,
+    size: usize,
+    gatherer: Gatherer,
+    /// Records that are not at work, by their sequence numbers.
+    gathered: BTreeMap<Sequence, Gathered<MessageOf<W>>>,
+    /// Of these, the ones that are still borrowed from their fetch and do not count as waiting.
+    fresh: BTreeSet<Sequence>,
+    /// Records whose dead letter is on its way.
+    dying: BTreeMap<Sequence, Line>,
+    /// Since when there has been a record to take.
+    since: Option<Duration>,
+    /// Contexts to be used again.
+    contexts: Vec<Context<W::Controller>>,
+    /// The first offset of each batch at work.
+    at_work: BTreeMap<BatchId, i64>,
+}
+
+struct Gathered<T> {
+    stage: Stage<T>,
+    line: Line,
+    attempt: u32,
+    /// Batches that it was in and that have sent something, as far as is known.
+    debts: Vec<BatchId>,
+}
+
+enum Stage<T> {
+    Record(Record),
+    /// Parsed, and tried before.
+    Message(Box<Message<T>>),
+}
+
+/// What the records of a batch that has ended share: what failed together comes again together.
+#[derive(Clone, Copy)]
+struct End {
+    at: Duration,
+    /// Of the jitter.
+    random: f64,
+    took: Option<Duration>,
+}
+
+/// What a lane has come to wait for.
+enum Woken<'a, E> {
+    Permit(Option<SemaphorePermit<'a>>),
+    Ended(E),
+    Other,
+}
+
+impl<'a, W, P, I, S> BatchDriver<'a, W, P, I>
+where
+    S: Send + Sync + 'static,
+    W: Worker,
+    W::Controller: Routed<State = S>,
+    P: Parser<MessageOf<W>>,
+    I: Send + Sync + 'static,
+{
+    pub(super) fn new(driver: Driver<'a, W, P, I>, batch: settings::Batch) -> Self {
+        Self {
+            driver,
+            wait: batch.wait,
+            size: batch.size,
+            gatherer: Gatherer::new(batch.size),
+            gathered: BTreeMap::new(),
+            fresh: BTreeSet::new(),
+            dying: BTreeMap::new(),
+            since: None,
+            contexts: Vec::new(),
+            at_work: BTreeMap::new(),
+        }
+    }
+
+    pub(super) async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Job<W>) -> F)
+    where
+        F: Future<Output = Ended<W>>,
+    {
+        let mut pool: Pool<F, Option<SemaphorePermit<'a>>> = Pool::new();
+        let mut permit: Option<SemaphorePermit<'a>> = None;
+        loop {
+            self.driver.hear();
+            self.look_after_the_dying();
+            if pool.len() > 0 {
+                poll_fn(|cx| {
+                    while let Poll::Ready((ended, _permit)) = pool.poll_next(cx) {
+                        self.ended(ended);
+                    }
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            if !self.driver.lane.is_open() {
+                self.leave();
+            }
+            if self.driver.lane.is_over() {
+                // The last word, for the last commit, and for this process if the partition comes back to it.
+                self.driver.shared.tell(self.driver.lane.progress());
+                break;
+            }
+            self.take_in_rested();
+            self.gather();
+            let due = self.due();
+            let is_due = due.is_some_and(|due| due <= clock::since(self.driver.started));
+            // Looked at before each batch: the process may have stood still.
+            let is_alive = !is_due || self.driver.may_start();
+            if is_due && is_alive {
+                if permit.is_none() {
+                    permit = permits.try_acquire().ok();
+                }
+                if permit.is_some() {
+                    let mut job = self.start();
+                    // A batch that waits takes the permit along.
+                    let ended = poll_fn(|cx| {
+                        Poll::Ready(job.take().and_then(|job| pool.start(cx, attempt(job), || permit.take())))
+                    });
+                    if let Some(ended) = ended.await {
+                        self.ended(ended);
+                    }
+                    drop(permit.take());
+                    self.driver.resend().await;
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            }
+            drop(permit.take());
+            if !is_alive {
+                // So that there is something to ask the group with.
+                self.driver.publish();
+            }
+            self.driver.resend().await;
+            self.own();
+            match self.wait(&mut pool, permits, is_due && is_alive, due.filter(|_| !is_due)).await {
+                Woken::Permit(acquired) => permit = acquired,
+                Woken::Ended(ended) => self.ended(ended),
+                Woken::Other => {}
+            }
+        }
+    }
+
+    /// Waits until something has happened, or `due` has come.
+    async fn wait<F: Future<Output = Ended<W>>>(
+        &mut self,
+        pool: &mut Pool<F, Option<SemaphorePermit<'a>>>,
+        permits: &'a Semaphore,
+        wants_permit: bool,
+        due: Option<Duration>,
+    ) -> Woken<'a, Ended<W>> {
+        let driver = &mut self.driver;
+        driver.tell_if_full();
+        driver.shared.pulse.set_waiting(self.gathered.len() + driver.deliveries.len());
+        let next_resend = driver.resending.iter().map(|resend| resend.at).min();
+        let moment = driver.lane.next_timer().into_iter().chain(next_resend).chain(due).min();
+        let rest = moment.map(|moment| moment.saturating_sub(clock::since(driver.started)));
+        let mut wake = pin!(driver.shared.wake.notified());
+        let mut timer = pin!(async {
+            match rest {
+                Some(rest) => tokio::time::sleep(rest).await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut acquire =
+            pin!(async { if wants_permit { permits.acquire().await.ok() } else { std::future::pending().await } });
+        poll_fn(|cx| {
+            if let Poll::Ready((ended, _permit)) = pool.poll_next(cx) {
+                return Poll::Ready(Woken::Ended(ended));
+            }
+            if wake.as_mut().poll(cx).is_ready() || timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Woken::Other);
+            }
+            acquire.as_mut().poll(cx).map(Woken::Permit)
+        })
+        .await
+    }
+
+    /// When the next batch is to begin: at once if it is full or cannot become so, else when the first of its records
+    /// has waited for as long as it may. `None` while there is nothing to take.
+    fn due(&mut self) -> Option<Duration> {
+        let now = clock::since(self.driver.started);
+        if self.gatherer.has_again() {
+            // It has waited already, and nothing new may join it.
+            return Some(now);
+        }
+        if self.gatherer.available() == 0 {
+            self.since = None;
+            return None;
+        }
+        let since = *self.since.get_or_insert(now);
+        let is_full = self.gatherer.available() >= self.size || !self.has_room();
+        Some(if is_full { now } else { since + self.wait })
+    }
+
+    fn has_room(&self) -> bool {
+        self.driver.lane.room() > 0 && (self.gatherer.waiting() == 0 || self.driver.memory.has_room())
+    }
+
+    /// Whether to look for more records: in one line no more than the next batch holds, else while there is memory.
+    fn wants_more(&self) -> bool {
+        let found = match self.driver.consumer.ordering {
+            Ordering::Partition => self.gatherer.waiting(),
+            Ordering::Key | Ordering::None => self.gatherer.available(),
+        };
+        found < self.size && self.has_room()
+    }
+
+    fn gather(&mut self) {
+        while self.wants_more() {
+            let driver = &mut self.driver;
+            match driver.deliveries.pop_front() {
+                Some(Delivery::Record(record)) => self.take_in(record),
+                Some(Delivery::PositionLost(reason)) => {
+                    driver.lose_position(&reason);
+                }
+                Some(Delivery::Error(reason)) => driver.report.partition_error(&driver.partition, &reason),
+                None => {
+                    driver.queue.drain(&mut driver.deliveries, driver.lane.room().min(DRAIN));
+                    if driver.deliveries.is_empty() {
+                        if let Some(position) = driver.queue.position() {
+                            driver.lane.reached(position);
+                            driver.publish();
+                        }
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_in(&mut self, record: Record) {
+        let line = self.driver.line_of(&record);
+        // The lane's own lines stay empty: the order is the gatherer's.
+        let Some((sequence, _)) = self.driver.lane.deliver(record.offset(), None) else {
+            // Finished before the partition came here, or came back.
+            self.driver.publish();
+            return;
+        };
+        let attempt = self.driver.lane.start().map_or(1, |(_, attempt)| attempt);
+        self.gatherer.enter(sequence, line);
+        self.fresh.insert(sequence);
+        self.gathered.insert(sequence, Gathered { stage: Stage::Record(record), line, attempt, debts: Vec::new() });
+    }
+
+    fn take_in_rested(&mut self) {
+        let driver = &mut self.driver;
+        if driver.lane.next_timer().is_none() {
+            return;
+        }
+        driver.lane.rested(clock::since(driver.started));
+        while let Some((sequence, attempt)) = driver.lane.start() {
+            if let Some(gathered) = self.gathered.get_mut(&sequence) {
+                gathered.attempt = attempt;
+                let alone = attempt > 1 && driver.consumer.bounds.attempts.is_some_and(|attempts| attempt >= attempts);
+                self.gatherer.wait(sequence, gathered.line, alone && driver.consumer.dead_letter.is_some());
+            }
+        }
+    }
+
+    /// A borrowed record pins the whole fetch that it came in: what is to wait gets bytes of its own.
+    fn own(&mut self) {
+        for sequence in std::mem::take(&mut self.fresh) {
+            if let Some(Gathered { stage: Stage::Record(record), .. }) = self.gathered.get_mut(&sequence) {
+                record.detach();
+                self.driver.memory.take(record.size());
+            }
+        }
+    }
+
+    /// Nothing more begins: what was gathered is left to whoever comes next.
+    fn leave(&mut self) {
+        for sequence in self.gatherer.close() {
+            self.driver.lane.deferred(sequence, Duration::MAX);
+        }
+    }
+
+    /// Lines whose dead letter Kafka has go on.
+    fn look_after_the_dying(&mut self) {
+        if self.dying.is_empty() {
+            return;
+        }
+        let (lane, gatherer) = (&self.driver.lane, &mut self.gatherer);
+        self.dying.retain(|sequence, line| {
+            let is_dying = !lane.is_finished(*sequence);
+            if !is_dying {
+                gatherer.leave(*sequence, *line);
+                gatherer.look_at(*line);
+            }
+            is_dying
+        });
+    }
+
+    /// Starts a batch of what is free. `None` if nothing of it can be attempted.
+    fn start(&mut self) -> Option<Job<W>> {
+        let taken = self.gatherer.take();
+        let mut items = Vec::with_capacity(taken.len());
+        let mut messages = Vec::with_capacity(taken.len());
+        let mut lines = Vec::new();
+        let mut held = Vec::new();
+        for sequence in taken {
+            let Some(gathered) = self.gathered.remove(&sequence) else { continue };
+            let Gathered { stage, line, attempt, debts } = gathered;
+            // Behind a record that went another way.
+            if line.is_some() && held.contains(&line) {
+                self.gathered.insert(sequence, Gathered { stage, line, attempt, debts });
+                self.gatherer.wait(sequence, line, false);
+                continue;
+            }
+            lines.push(line);
+            let message = match stage {
+                Stage::Message(message) => Some(*message),
+                Stage::Record(record) => {
+                    if !self.fresh.remove(&sequence) {
+                        self.driver.memory.give_back(record.size());
+                    }
+                    self.prepare(sequence, line, record, &mut held)
+                }
+            };
+            if let Some(message) = message {
+                items.push(Item { sequence, line, attempt, debts });
+                messages.push(message);
+            }
+        }
+        if messages.is_empty() {
+            lines.into_iter().for_each(|line| self.gatherer.look_at(line));
+            self.driver.publish();
+            return None;
+        }
+        let driver = &mut self.driver;
+        let id = driver.debts.begin();
+        let mut ctx = self.contexts.pop().unwrap_or_else(|| {
+            Context::new(Arc::clone(driver.app), EmitScope::Lane { lane: Arc::clone(driver.shared), sequence: id })
+        });
+        ctx.attempt = items.iter().map(|item| item.attempt).max().unwrap_or(1);
+        *ctx.emitted.get_mut() = 0;
+        if let EmitScope::Lane { sequence: current, .. } = &mut ctx.scope {
+            *current = id;
+        }
+        self.at_work.insert(id, messages.first().map_or(NO_OFFSET, |message| message.offset()));
+        let attempts = items.iter().map(|item| item.attempt).collect();
+        let measured = driver.report.wants_done() || driver.consumer.durations.is_some();
+        let begun = measured.then(clock::now);
+        self.say_at_work();
+        Some(Job { id, items, batch: Batch::of(messages, attempts), ctx, begun })
+    }
+
+    /// Parses a record. `None` if it ends here; where its line has to wait for that, it is put among those that are
+    /// held.
+    fn prepare(
+        &mut self,
+        sequence: Sequence,
+        line: Line,
+        record: Record,
+        held: &mut Vec<Line>,
+    ) -> Option<Message<MessageOf<W>>> {
+        let driver = &mut self.driver;
+        if record.value().is_some() {
+            let mut place = None;
+            let parts = driver.parts;
+            let refused = driver.shared.pulse.during(record.offset(), || parts.parse(record, &mut place).err());
+            if let Some(Work::Message(message)) = place {
+                return Some(message);
+            }
+            if let Some((record, error)) = refused {
+                driver.report.unparseable(&record, &error, driver.consumer.dead_letter.as_deref());
+                driver.give_up_unparsed(sequence, &record, "parse", &error);
+            }
+        } else if driver.consumer.tombstones == Tombstones::Deliver {
+            // `karafka check` refuses it beside `batch`.
+            driver.give_up_unparsed(sequence, &record, "tombstone", &Error::new(TOMBSTONE_IN_BATCH));
+        } else {
+            driver.end_tombstone(sequence, &record);
+        }
+        if self.driver.lane.is_finished(sequence) {
+            self.gatherer.leave(sequence, line);
+        } else {
+            self.gatherer.block(sequence, line);
+            self.dying.insert(sequence, line);
+            held.push(line);
+        }
+        None
+    }
+
+    /// A batch has ended: each of its records goes its own way.
+    fn ended(&mut self, ended: Ended<W>) {
+        let Ended { id, items, messages, outcomes, mut ctx, begun } = ended;
+        self.at_work.remove(&id);
+        let owes = self.driver.debts.end(id, *ctx.emitted.get_mut());
+        self.contexts.push(ctx);
+        let took = begun.map(clock::since);
+        if let (Some(took), Some(durations)) = (took, &self.driver.consumer.durations) {
+            durations.observe(took);
+        }
+        let end = End { at: clock::since(self.driver.started), random: self.driver.jitter.next(), took };
+        let mut lines: Vec<Line> = items.iter().map(|item| item.line).collect();
+        for ((mut item, message), outcome) in items.into_iter().zip(messages).zip(outcomes) {
+            if owes {
+                item.debts.push(id);
+            }
+            self.settle(item, message, outcome, end);
+        }
+        lines.sort_unstable();
+        lines.dedup();
+        lines.into_iter().for_each(|line| self.gatherer.look_at(line));
+        self.driver.publish();
+        self.say_at_work();
+    }
+
+    fn settle(&mut self, item: Item, message: Message<MessageOf<W>>, outcome: Outcome, end: End) {
+        let driver = &mut self.driver;
+        let shared = driver.shared;
+        match outcome {
+            Outcome::Done => {
+                if let Some(took) = end.took
+                    && driver.report.wants_done()
+                {
+                    driver.report.done(&driver.partition, message.offset(), took, &[]);
+                }
+                self.finished(&item, &shared.counts.done);
+            }
+            Outcome::Not(Unperformed::Skipped(reason)) => {
+                driver.report.skipped(&message, &reason);
+                self.finished(&item, &shared.counts.skipped);
+            }
+            Outcome::Left => self.put_off(item, message, end.at),
+            Outcome::Not(Unperformed::Deferred(wait)) => {
+                driver.report.deferred(&message, wait);
+                count(&shared.counts.deferred);
+                self.put_off(item, message, end.at + wait);
+            }
+            Outcome::Not(Unperformed::Failed(kind, error)) => self.failed(item, message, kind, &error, end),
+            Outcome::Together(kind, error) => self.failed(item, message, kind, &error, end),
+        }
+    }
+
+    fn finished(&mut self, item: &Item, counter: &AtomicU64) {
+        let open = self.driver.debts.owe(item.sequence, &item.debts);
+        self.driver.lane.performed(item.sequence, open);
+        count(counter);
+        self.gatherer.leave(item.sequence, item.line);
+    }
+
+    fn put_off(&mut self, item: Item, message: Message<MessageOf<W>>, until: Duration) {
+        self.driver.lane.deferred(item.sequence, until);
+        self.gatherer.block(item.sequence, item.line);
+        self.keep(item, message);
+    }
+
+    fn failed(&mut self, item: Item, message: Message<MessageOf<W>>, kind: FailureKind, error: &Error, end: End) {
+        let driver = &mut self.driver;
+        let counts = &driver.shared.counts;
+        count(match kind {
+            FailureKind::Error => &counts.failed,
+            FailureKind::Panicked => &counts.panicked,
+            FailureKind::TimedOut => &counts.timed_out,
+        });
+        self.gatherer.block(item.sequence, item.line);
+        if driver.consumer.dead_letter.is_some() && driver.consumer.bounds.is_last(item.attempt, error) {
+            driver.report.gave_up(&message, item.attempt, error, driver.consumer.dead_letter.as_deref());
+            let error_type = match kind {
+                FailureKind::Error => error.type_name(),
+                FailureKind::Panicked => "panic",
+                FailureKind::TimedOut => "timeout",
+            };
+            let open = driver.debts.owe(item.sequence, &item.debts);
+            driver.bury(item.sequence, &message, error_type, error, item.attempt, open);
+            self.dying.insert(item.sequence, item.line);
+            return;
+        }
+        count(&counts.retried);
+        let step = if error.is_permanent() { u32::MAX } else { item.attempt };
+        let wait = after(driver.consumer.backoff, step, end.random);
+        driver.report.failed(&message, item.attempt, kind, error, wait);
+        driver.lane.failed(item.sequence, end.at + wait);
+        self.keep(item, message);
+    }
+
+    fn keep(&mut self, item: Item, mut message: Message<MessageOf<W>>) {
+        let Item { sequence, line, attempt, mut debts } = item;
+        debts.retain(|batch| self.driver.debts.is_open(*batch));
+        message.record.detach();
+        self.gathered.insert(sequence, Gathered { stage: Stage::Message(Box::new(message)), line, attempt, debts });
+    }
+
+    /// Shows the oldest record of the batches at work.
+    fn say_at_work(&self) {
+        self.driver.shared.set_at_work(self.at_work.values().min().copied().unwrap_or(NO_OFFSET));
+    }
+}
+
+impl<W: Worker, P, I> Drop for BatchDriver<'_, W, P, I> {
+    /// What waits no more needs no memory.
+    fn drop(&mut self) {
+        for (sequence, gathered) in &self.gathered {
+            if let Stage::Record(record) = &gathered.stage
+                && !self.fresh.contains(sequence)
+            {
+                self.driver.memory.give_back(record.size());
+            }
+        }
+    }
+}
+
+/// Why a tombstone is refused that `tombstones: deliver` would hand over.
+pub(crate) const TOMBSTONE_IN_BATCH: &str = "the record has no value (a tombstone), and a batch holds messages";

@@ -1,0 +1,155 @@
+//! One attempt at a batch: admitted, performed, with panics caught and a bound on its time.
+
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Instant};
+
+use crate::{
+    Batch, Context, Error, Failure, Message, Parser, Result, Worker,
+    batch::{BatchController, Report, admit},
+    engine::{
+        attempt::{Bounds, Parts, Unperformed, guarded},
+        batch::BatchId,
+        lane::Line,
+        pulse::{Beat, Pulse},
+        shared::NO_OFFSET,
+        tracker::Sequence,
+    },
+    trace,
+    worker::{FailureKind, MessageOf},
+};
+
+/// A batch with everything that an attempt needs.
+pub(super) struct Job<W: Worker> {
+    pub(super) id: BatchId,
+    /// One for each message, in the same order.
+    pub(super) items: Vec<Item>,
+    pub(super) batch: Batch<MessageOf<W>>,
+    pub(super) ctx: Context<W::Controller>,
+    pub(super) begun: Option<Instant>,
+}
+
+/// What the lane knows of a record in a batch.
+pub(super) struct Item {
+    pub(super) sequence: Sequence,
+    pub(super) line: Line,
+    pub(super) attempt: u32,
+    pub(super) debts: Vec<BatchId>,
+}
+
+/// An attempt that has ended.
+pub(super) struct Ended<W: Worker> {
+    pub(super) id: BatchId,
+    pub(super) items: Vec<Item>,
+    pub(super) messages: Vec<Message<MessageOf<W>>>,
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) ctx: Context<W::Controller>,
+    pub(super) begun: Option<Instant>,
+}
+
+/// What became of one record.
+pub(crate) enum Outcome {
+    Done,
+    Not(Unperformed),
+    /// It failed with others, for one reason.
+    Together(FailureKind, Arc<Error>),
+    /// It was not attempted: one before it was put off or has failed.
+    Left,
+}
+
+impl Outcome {
+    fn failure(&self) -> Option<(FailureKind, &Error)> {
+        match self {
+            Self::Not(Unperformed::Failed(kind, error)) => Some((*kind, error)),
+            Self::Together(kind, error) => Some((*kind, error)),
+            Self::Done | Self::Left | Self::Not(_) => None,
+        }
+    }
+}
+
+/// Makes one attempt, in its span and under the eyes of the watchdog.
+pub(super) async fn attempt<W, P, I>(
+    parts: &Parts<W, P, I>,
+    pulse: &Pulse,
+    bounds: Bounds,
+    group: &str,
+    job: Job<W>,
+) -> Ended<W>
+where
+    W: Worker,
+    W::Controller: BatchController,
+    P: Parser<MessageOf<W>>,
+{
+    #[cfg(any(test, feature = "testing"))]
+    let job = played(job, group);
+    let Job { id, items, batch, ctx, begun } = job;
+    let (messages, outcomes) = {
+        let first = batch.messages().first();
+        let mut beat = Beat::new(pulse, first.map_or(NO_OFFSET, |first| first.offset()), ctx.attempt());
+        let span = first.map_or_else(tracing::Span::none, |first| trace::span(first, group, ctx.attempt(), None));
+        let tried = |place: usize| items.get(place).map_or((None, 1), |item| (item.line, item.attempt));
+        let mut attempt = pin!(parts.attempt_batch(batch, tried, &ctx, bounds));
+        poll_fn(|cx| span.in_scope(|| beat.poll(cx, attempt.as_mut()))).await
+    };
+    Ended { id, items, messages, outcomes, ctx, begun }
+}
+
+impl<W, P, I> Parts<W, P, I>
+where
+    W: Worker,
+    W::Controller: BatchController,
+    P: Parser<MessageOf<W>>,
+{
+    /// Makes one attempt, and calls the worker's hooks for each message that failed. `known` gives a message's line,
+    /// and which attempt at it this is.
+    pub(crate) async fn attempt_batch(
+        &self,
+        batch: Batch<MessageOf<W>>,
+        known: impl Fn(usize) -> (Line, u32),
+        ctx: &Context<W::Controller>,
+        bounds: Bounds,
+    ) -> (Vec<Message<MessageOf<W>>>, Vec<Outcome>) {
+        let performed = guarded(self.admit_and_perform_batch(&batch, &known, ctx), bounds.timeout).await;
+        let rest = performed.map_err(|(kind, error)| (kind, Arc::new(error)));
+        let (messages, reports) = batch.into_parts();
+        let outcome = |report| match report {
+            Report::Done => Outcome::Done,
+            Report::Not(why) => Outcome::Not(why),
+            Report::Left => Outcome::Left,
+            Report::Open => match &rest {
+                Ok(()) => Outcome::Done,
+                Err((kind, error)) => Outcome::Together(*kind, Arc::clone(error)),
+            },
+        };
+        let outcomes: Vec<_> = reports.into_iter().map(outcome).collect();
+        for (place, (message, outcome)) in messages.iter().zip(&outcomes).enumerate() {
+            if let Some((kind, error)) = outcome.failure() {
+                let attempt = known(place).1;
+                let failure = Failure { kind, error, attempt, is_last: bounds.is_last(attempt, error) };
+                self.call_hooks(&failure, Some(message), ctx).await;
+            }
+        }
+        (messages, outcomes)
+    }
+
+    async fn admit_and_perform_batch(
+        &self,
+        batch: &Batch<MessageOf<W>>,
+        known: &impl Fn(usize) -> (Line, u32),
+        ctx: &Context<W::Controller>,
+    ) -> Result {
+        admit(&self.controller, batch, ctx, |place| known(place).0).await;
+        #[cfg(any(test, feature = "testing"))]
+        crate::testing::stage::act(ctx).await?;
+        if batch.is_empty() { Ok(()) } else { self.worker.perform_batch(&self.controller, batch, ctx).await }
+    }
+}
+
+/// Lets a simulation's script decide on each record.
+#[cfg(any(test, feature = "testing"))]
+fn played<W: Worker>(mut job: Job<W>, group: &str) -> Job<W> {
+    for (place, (message, item)) in job.batch.messages().iter().zip(&job.items).enumerate() {
+        if let Some(error) = crate::testing::stage::call_in_batch(&mut job.ctx, group, message, item.attempt) {
+            job.batch.set(place, Report::Not(Unperformed::Failed(FailureKind::Error, error)));
+        }
+    }
+    job
+}
