@@ -151,17 +151,28 @@ impl MemoryBudget {
         self.used.load(Ordering::Relaxed) < self.limit
     }
 
-    pub(crate) fn take(&self, bytes: usize) {
+    /// Counts bytes as waiting, until what is returned is dropped.
+    pub(crate) fn reserve(&self, bytes: usize) -> Reservation<'_> {
         self.used.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn give_back(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        Reservation { budget: self, bytes }
     }
 
     /// How many bytes wait, and how many may.
     pub(crate) fn used_of(&self) -> (usize, usize) {
         (self.used.load(Ordering::Relaxed), self.limit)
+    }
+}
+
+/// Bytes of a [`MemoryBudget`], for as long as their record waits, however it ends.
+#[must_use]
+pub(crate) struct Reservation<'a> {
+    budget: &'a MemoryBudget,
+    bytes: usize,
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

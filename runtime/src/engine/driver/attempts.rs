@@ -81,10 +81,7 @@ where
             Some((_, record)) => self.prepare(sequence, record)?,
             None => match self.waiting.remove(&sequence)? {
                 Waiting::Job(job) => job,
-                Waiting::Record(record) => {
-                    self.memory.give_back(record.size());
-                    self.prepare(sequence, record)?
-                }
+                Waiting::Record(record, _reserved) => self.prepare(sequence, record)?,
             },
         };
         self.shared.set_at_work(self.lane.committable().unwrap_or(NO_OFFSET));

@@ -28,7 +28,7 @@ use crate::{
         counts::count,
         lane::Line,
         pool::Pool,
-        shared::{EmitScope, NO_OFFSET},
+        shared::{EmitScope, NO_OFFSET, Reservation},
         tracker::Sequence,
     },
     settings::{self, Ordering, Tombstones},
@@ -42,7 +42,7 @@ pub(super) struct BatchDriver<'a, W: Worker, P, I> {
     size: usize,
     gatherer: Gatherer,
     /// Records that are not at work, by their sequence numbers.
-    gathered: BTreeMap<Sequence, Gathered<MessageOf<W>>>,
+    gathered: BTreeMap<Sequence, Gathered<'a, MessageOf<W>>>,
     /// Of these, the ones that are still borrowed from their fetch and do not count as waiting.
     fresh: BTreeSet<Sequence>,
     /// Records whose dead letter is on its way.
@@ -55,8 +55,10 @@ pub(super) struct BatchDriver<'a, W: Worker, P, I> {
     at_work: BTreeMap<BatchId, i64>,
 }
 
-struct Gathered<T> {
+struct Gathered<'a, T> {
     stage: Stage<T>,
+    /// Of a record that waits with bytes of its own.
+    reserved: Option<Reservation<'a>>,
     line: Line,
     attempt: u32,
     /// Batches that it was in and that have sent something, as far as is known.
@@ -273,7 +275,10 @@ where
         let attempt = self.driver.lane.start().map_or(1, |(_, attempt)| attempt);
         self.gatherer.enter(sequence, line);
         self.fresh.insert(sequence);
-        self.gathered.insert(sequence, Gathered { stage: Stage::Record(record), line, attempt, debts: Vec::new() });
+        self.gathered.insert(
+            sequence,
+            Gathered { stage: Stage::Record(record), reserved: None, line, attempt, debts: Vec::new() },
+        );
     }
 
     fn take_in_rested(&mut self) {
@@ -294,9 +299,9 @@ where
     /// A borrowed record pins the whole fetch that it came in: what is to wait gets bytes of its own.
     fn own(&mut self) {
         for sequence in std::mem::take(&mut self.fresh) {
-            if let Some(Gathered { stage: Stage::Record(record), .. }) = self.gathered.get_mut(&sequence) {
+            if let Some(Gathered { stage: Stage::Record(record), reserved, .. }) = self.gathered.get_mut(&sequence) {
                 record.detach();
-                self.driver.memory.take(record.size());
+                *reserved = Some(self.driver.memory.reserve(record.size()));
             }
         }
     }
@@ -333,20 +338,19 @@ where
         let mut held = Vec::new();
         for sequence in taken {
             let Some(gathered) = self.gathered.remove(&sequence) else { continue };
-            let Gathered { stage, line, attempt, debts } = gathered;
+            let line = gathered.line;
             // Behind a record that went another way.
             if line.is_some() && held.contains(&line) {
-                self.gathered.insert(sequence, Gathered { stage, line, attempt, debts });
+                self.gathered.insert(sequence, gathered);
                 self.gatherer.wait(sequence, line, false);
                 continue;
             }
+            let Gathered { stage, attempt, debts, .. } = gathered;
             lines.push(line);
             let message = match stage {
                 Stage::Message(message) => Some(*message),
                 Stage::Record(record) => {
-                    if !self.fresh.remove(&sequence) {
-                        self.driver.memory.give_back(record.size());
-                    }
+                    self.fresh.remove(&sequence);
                     self.prepare(sequence, line, record, &mut held)
                 }
             };
@@ -513,25 +517,15 @@ where
         let Item { sequence, line, attempt, mut debts } = item;
         debts.retain(|batch| self.driver.debts.is_open(*batch));
         message.record.detach();
-        self.gathered.insert(sequence, Gathered { stage: Stage::Message(Box::new(message)), line, attempt, debts });
+        self.gathered.insert(
+            sequence,
+            Gathered { stage: Stage::Message(Box::new(message)), reserved: None, line, attempt, debts },
+        );
     }
 
     /// Shows the oldest record of the batches at work.
     fn say_at_work(&self) {
         self.driver.shared.set_at_work(self.at_work.values().min().copied().unwrap_or(NO_OFFSET));
-    }
-}
-
-impl<W: Worker, P, I> Drop for BatchDriver<'_, W, P, I> {
-    /// What waits no more needs no memory.
-    fn drop(&mut self) {
-        for (sequence, gathered) in &self.gathered {
-            if let Stage::Record(record) = &gathered.stage
-                && !self.fresh.contains(sequence)
-            {
-                self.driver.memory.give_back(record.size());
-            }
-        }
     }
 }
 

@@ -79,8 +79,8 @@ where
         }
         // A borrowed record pins the whole fetch that it came in: one that waits gets bytes of its own.
         record.detach();
-        self.memory.take(record.size());
-        self.waiting.insert(sequence, Waiting::Record(record));
+        let reserved = self.memory.reserve(record.size());
+        self.waiting.insert(sequence, Waiting::Record(record, reserved));
     }
 
     pub(super) fn line_of(&self, record: &Record) -> Line {

@@ -40,7 +40,7 @@ use super::{
     progress::Progress,
     report::Report,
     session::{Gate, Session},
-    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Sent},
+    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Reservation, Sent},
     tracker::Sequence,
 };
 use crate::{
@@ -171,7 +171,7 @@ struct Driver<'a, W: Worker, P, I> {
     /// A record that was delivered and may start at once.
     next: Option<(Sequence, Record)>,
     /// Other records that were delivered and are not at work, by their sequence numbers.
-    waiting: BTreeMap<Sequence, Waiting<W>>,
+    waiting: BTreeMap<Sequence, Waiting<'a, W>>,
     /// Places for records at work, to be used again.
     jobs: Vec<Box<Job<W>>>,
     /// Whether the controller has anything to send to.
@@ -197,9 +197,9 @@ struct Driver<'a, W: Worker, P, I> {
     gate: Gate,
 }
 
-enum Waiting<W: Worker> {
+enum Waiting<'a, W: Worker> {
     /// Not yet parsed.
-    Record(Record),
+    Record(Record, Reservation<'a>),
     /// Parsed, and tried before: with what it has sent so far.
     Job(Box<Job<W>>),
 }

@@ -266,3 +266,17 @@ fn finished_records_and_attempts_survive_a_restart_through_kafka() {
     assert_eq!(running.join().handled, 2);
     assert_eq!(shop.noted("attempt: 1,"), first_attempts);
 }
+
+/// If this fails, each rebalance leaves less memory for records that wait, until only one at a time is looked at.
+#[test]
+fn what_waits_in_a_lane_that_is_lost_needs_no_memory() {
+    let stall = Stall::with_records(0);
+    (0..50).for_each(|number| stall.send("the same key", &number.to_string()));
+    stall.fail(0, u32::MAX);
+    let running = stall.start();
+    let waiting = || running.watch().view(Instant::now()).iter().map(|group| group.waiting_bytes.0).sum::<usize>();
+    stall.until("a line of records", |_| waiting() > 0);
+    stall.lose();
+    stall.until("the end of the lane", |stall| stall.noted("Lost {") == 1 && waiting() == 0);
+    running.join();
+}
