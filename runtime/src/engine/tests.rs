@@ -6,7 +6,6 @@ mod finished;
 mod instructions;
 mod once;
 mod positions;
-mod source;
 mod stall;
 
 use std::{

@@ -47,6 +47,8 @@ struct Inner {
     keyless: BTreeMap<String, usize>,
     /// The app was killed: nothing that is left of it is heard.
     is_down: bool,
+    /// Where logs begin, since retention has passed what was before.
+    begins: BTreeMap<TopicPartition, i64>,
 }
 
 /// A record of a topic, and where it came from.
@@ -101,7 +103,8 @@ impl Source {
     pub(crate) fn new() -> Self {
         let now = clock::now();
         let (topics, groups, keyless) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let inner = Inner { born: now, active: now, topics, groups, keyless, is_down: false };
+        let begins = BTreeMap::new();
+        let inner = Inner { born: now, active: now, topics, groups, keyless, is_down: false, begins };
         Self(Arc::new(Shared { inner: Mutex::new(inner), activity: Notify::new() }))
     }
 
@@ -296,6 +299,10 @@ impl Inner {
     fn log(&self, partition: &TopicPartition) -> &[Kept] {
         let logs = self.topics.get(&*partition.topic);
         logs.and_then(|logs| logs.get(partition.partition as usize)).map_or(&[], Vec::as_slice)
+    }
+
+    fn begin(&self, partition: &TopicPartition) -> i64 {
+        self.begins.get(partition).copied().unwrap_or_default()
     }
 
     fn end(&self, partition: &TopicPartition) -> i64 {

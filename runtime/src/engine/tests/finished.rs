@@ -1,121 +1,10 @@
 //! What is finished is not done again: after a crash, after a lost assignment, beside commits of other programs.
 
-use std::collections::BTreeMap;
-
-use super::*;
-use crate::{
-    client::{ClientEvent, CommitError, TopicPartition},
-    engine::{Connect, progress::Progress, start_on},
-    testing::source::{Origin, Source},
+use super::{
+    stall::{Stall, once},
+    *,
 };
-
-static KEYED: Manifest = Manifest {
-    settings: &[("kafka.consumer.session.timeout.ms", "400")],
-    groups: &[GroupEntry { name: "shop", settings: &[("ordering", "key")] }],
-    consumers: &[ConsumerEntry { emits: &[], ..PLAIN.consumers[0] }],
-    ..PLAIN
-};
-
-/// An app on a [`Source`] with one partition.
-struct Stall {
-    source: Source,
-    runtime: tokio::runtime::Runtime,
-    state: Arc<State>,
-    notes: Arc<Notes>,
-}
-
-impl Stall {
-    /// A partition with the records `0..count`, each with a key of its own.
-    fn with_records(count: u64) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
-        let stall = Self { source: Source::new(), runtime, state: Arc::default(), notes: Arc::default() };
-        stall.source.make("orders", 1);
-        (0..count).for_each(|number| stall.send(&format!("k{number}"), &number.to_string()));
-        stall
-    }
-
-    fn start(&self) -> Running {
-        let app = App::new(&KEYED)
-            .consumer::<OrdersWorker, crate::parser::Json, crate::interchanger::Json>(&KEYED.consumers[0]);
-        let flags = Flags { default_environment: Some("development"), ..Flags::default() };
-        let settings = Settings::read(&KEYED, &BTreeMap::new(), &flags).expect("settings");
-        let brokers = Brokers { address: String::new(), embedded: true };
-        let (state, notes) = (Arc::clone(&self.state), Arc::clone(&self.notes));
-        let source = self.source.clone();
-        let connect: Connect = Arc::new(move |_, topics| Ok(source.join_as_thread("shop", &topics)));
-        let handle = self.runtime.handle();
-        start_on(&connect, None, app.manifest, app.routes, &settings, &brokers, state, notes, handle)
-            .expect("it starts")
-    }
-
-    fn send(&self, key: &str, value: &str) {
-        let (topic, key, value) = ("orders".to_owned(), Some(key.into()), Some(value.into()));
-        self.source.append(Outgoing { topic, key, value, headers: Vec::new() }, None, Origin::Test);
-    }
-
-    fn commit(&self) -> Option<(i64, Option<String>)> {
-        self.source.commit("shop", &partition())
-    }
-
-    fn set_commit(&self, offset: i64, metadata: Option<&str>) {
-        self.source.set_commit("shop", partition(), offset, metadata.map(str::to_owned));
-    }
-
-    fn answer_commits(&self, refusal: Option<CommitError>) {
-        self.source.answer_commits("shop", refusal);
-    }
-
-    /// How often somebody has tried to commit.
-    fn commits(&self) -> u32 {
-        self.source.commits("shop")
-    }
-
-    /// The session is over, and the partition is somebody else's.
-    fn lose(&self) {
-        self.source.say("shop", ClientEvent::Revoke { partitions: vec![partition()], lost: true });
-    }
-
-    fn assign(&self) {
-        self.source.say("shop", ClientEvent::Assign(vec![partition()]));
-    }
-
-    /// How often each number was handled.
-    fn handled(&self) -> BTreeMap<u64, u32> {
-        let mut handled = BTreeMap::new();
-        for (_, number) in self.state.seen.lock().expect("no panic").iter() {
-            *handled.entry(*number).or_default() += 1;
-        }
-        handled
-    }
-
-    #[track_caller]
-    fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
-        let end = Instant::now() + Duration::from_secs(20);
-        while !done(self) {
-            let handled = self.handled();
-            let (commit, notes) = (self.commit(), self.notes.0.lock().expect("no panic").clone());
-            assert!(Instant::now() < end, "{what} did not come; {handled:?}; {commit:?}; {notes:#?}");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    fn fail(&self, number: u64, times: u32) {
-        self.state.fails.lock().expect("no panic").insert(number, times);
-    }
-
-    fn noted(&self, words: &str) -> usize {
-        self.notes.0.lock().expect("no panic").iter().filter(|note| note.contains(words)).count()
-    }
-}
-
-fn partition() -> TopicPartition {
-    TopicPartition { topic: "orders".into(), partition: 0 }
-}
-
-fn once(numbers: std::ops::Range<u64>) -> BTreeMap<u64, u32> {
-    numbers.map(|number| (number, 1)).collect()
-}
+use crate::{client::CommitError, engine::progress::Progress};
 
 /// If this fails, a crash under `ordering: key` repeats everything behind one slow key, or gives a poison record its
 /// attempts back.
@@ -135,7 +24,7 @@ fn a_crash_repeats_only_what_was_not_finished() {
     });
     let first_attempts = stall.noted("attempt: 1,");
     // To Kafka the process is dead: nothing that it still says is heard.
-    stall.source.cut("shop");
+    stall.cut();
     running.join();
     stall.fail(3, 0);
     stall.fail(7, 0);
@@ -232,12 +121,12 @@ fn a_process_that_stood_still_begins_nothing_before_the_group_has_answered() {
     let stall = Stall::with_records(1);
     let running = stall.start();
     stall.until("a commit", |stall| stall.commit() == Some((1, None)));
-    stall.source.freeze("shop", true);
+    stall.freeze(true);
     std::thread::sleep(Duration::from_millis(500));
     stall.answer_commits(Some(CommitError { reason: "unknown member".to_owned(), is_metadata: false }));
     stall.send("k1", "1");
     let asked = stall.commits();
-    stall.source.freeze("shop", false);
+    stall.freeze(false);
     stall.until("questions", |stall| stall.commits() >= asked + 3);
     assert_eq!(stall.handled(), once(0..1));
     stall.answer_commits(None);

@@ -26,16 +26,16 @@ fn unavailable() -> Option<CommitError> {
 #[test]
 fn nothing_begins_before_its_commit_is_acknowledged() {
     let stall = Stall::with_records(600);
-    stall.source.answer_commits(unavailable());
+    stall.answer_commits(unavailable());
     let running = stall.start_as(&ONCE);
-    stall.until("refused commits", |stall| stall.source.commits() >= 3);
+    stall.until("refused commits", |stall| stall.commits() >= 3);
     assert_eq!(stall.handled(), once(0..0));
-    stall.source.answer_commits(None);
+    stall.answer_commits(None);
     stall.until("all", |stall| stall.handled().len() == 600);
-    let commits = stall.source.commits();
+    let commits = stall.commits();
     assert!(commits < 100, "{commits} commits for 600 records");
     assert_eq!(running.join().handled, 600);
-    assert_eq!((stall.handled(), stall.source.commit()), (once(0..600), Some((600, None))));
+    assert_eq!((stall.handled(), stall.commit()), (once(0..600), Some((600, None))));
 }
 
 /// If this fails, a failure, a panic or what cannot be parsed is tried again, or holds others back, or goes by in
@@ -45,18 +45,18 @@ fn what_fails_is_reported_and_not_repeated() {
     let stall = Stall::with_records(10);
     stall.fail(3, u32::MAX);
     stall.state.panics.lock().expect("no panic").insert(5, u32::MAX);
-    stall.source.send("k10", "not json");
-    stall.source.send("k11", "11");
+    stall.send("k10", "not json");
+    stall.send("k11", "11");
     let running = stall.start_as(&ONCE);
     stall.until("all that can be", |stall| stall.handled().len() == 9);
-    stall.until("the commit", |stall| stall.source.commit() == Some((12, None)));
+    stall.until("the commit", |stall| stall.commit() == Some((12, None)));
     let end = running.join();
     assert_eq!((end.handled, end.failed), (9, 3));
     for what in ["failed", "panicked", "cannot be parsed"] {
         assert_eq!(stall.noted(&format!("what: \"{what}\"")), 1, "{what}");
     }
     let running = stall.start_as(&ONCE);
-    stall.source.send("k12", "12");
+    stall.send("k12", "12");
     stall.until("what came since", |stall| stall.handled().contains_key(&12));
     running.join();
     assert!(stall.handled().values().all(|times| *times == 1), "{:?}", stall.handled());
@@ -71,7 +71,7 @@ fn a_stop_performs_what_is_committed() {
     let running = stall.start_as(&ONCE_IN_ORDER);
     stall.until("a start", |stall| stall.handled().len() >= 3);
     let end = running.join();
-    let (committed, _) = stall.source.commit().expect("a commit");
+    let (committed, _) = stall.commit().expect("a commit");
     assert_eq!(stall.handled(), once(0..u64::try_from(committed).expect("an offset")));
     assert_eq!((end.handled, end.blocked.len()), (u64::try_from(committed).expect("an offset"), 0));
 }
@@ -80,11 +80,11 @@ fn a_stop_performs_what_is_committed() {
 #[test]
 fn a_stop_does_not_wait_for_a_commit_that_is_refused() {
     let stall = Stall::with_records(20);
-    stall.source.answer_commits(unavailable());
+    stall.answer_commits(unavailable());
     let running = stall.start_as(&ONCE);
-    stall.until("refused commits", |stall| stall.source.commits() >= 2);
+    stall.until("refused commits", |stall| stall.commits() >= 2);
     assert_eq!(running.join().handled, 0);
-    stall.source.answer_commits(None);
+    stall.answer_commits(None);
     let running = stall.start_as(&ONCE);
     stall.until("all", |stall| stall.handled().len() == 20);
     running.join();
@@ -99,9 +99,9 @@ fn a_crash_repeats_nothing_and_loses_what_was_committed_ahead() {
     let running = stall.start_as(&ONCE_IN_ORDER);
     stall.until("a start", |stall| stall.handled().len() >= 3);
     // To Kafka the process is dead. What it has committed it goes on with, and nothing else.
-    stall.source.lose();
+    stall.lose();
     stall.until("the loss", |stall| stall.noted("Lost {") == 1);
-    stall.source.cut();
+    stall.cut();
     running.join();
     *stall.state.sleep.lock().expect("no panic") = Duration::ZERO;
     let running = stall.start_as(&ONCE_IN_ORDER);

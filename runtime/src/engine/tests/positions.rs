@@ -128,13 +128,13 @@ fn a_position_that_is_lost_in_mid_run_is_followed_at_once() {
     stall.fail(4, 8);
     let running = stall.start_as(&FOLLOWS);
     stall.until("all but one", |stall| stall.handled().len() == 9);
-    stall.source.forget_before(40);
-    (10..60).for_each(|number| stall.source.send(&format!("k{number}"), &number.to_string()));
-    stall.until("all that is there", |stall| stall.source.commit() == Some((60, None)));
+    stall.forget_before(40);
+    (10..60).for_each(|number| stall.send(&format!("k{number}"), &number.to_string()));
+    stall.until("all that is there", |stall| stall.commit() == Some((60, None)));
     // A second time, with nothing left to do.
-    stall.source.forget_before(80);
-    (60..100).for_each(|number| stall.source.send(&format!("k{number}"), &number.to_string()));
-    stall.until("all that is there then", |stall| stall.source.commit() == Some((100, None)));
+    stall.forget_before(80);
+    (60..100).for_each(|number| stall.send(&format!("k{number}"), &number.to_string()));
+    stall.until("all that is there then", |stall| stall.commit() == Some((100, None)));
     running.join();
     let parts = [once(0..10), once(40..60), once(80..100)];
     let expected: BTreeMap<u64, u32> = parts.into_iter().flatten().collect();
@@ -148,14 +148,14 @@ fn a_position_that_is_lost_in_mid_run_is_followed_at_once() {
 fn a_position_that_is_lost_in_mid_run_halts_its_partition_by_default() {
     let stall = Stall::with_records(2);
     let running = stall.start();
-    stall.until("both", |stall| stall.source.commit() == Some((2, None)));
-    stall.source.forget_before(10);
-    (2..20).for_each(|number| stall.source.send(&format!("k{number}"), &number.to_string()));
+    stall.until("both", |stall| stall.commit() == Some((2, None)));
+    stall.forget_before(10);
+    (2..20).for_each(|number| stall.send(&format!("k{number}"), &number.to_string()));
     stall.until("the report", |stall| stall.noted("the offset to read from is gone") == 1);
     let view = running.watch().view(Instant::now());
     assert!(view[0].lanes[0].halted);
     running.join();
-    assert_eq!(stall.source.commit(), Some((2, None)));
+    assert_eq!(stall.commit(), Some((2, None)));
 }
 
 /// If this fails, a process that comes back under its `instance_id` with other topics ends at once, again and again.
@@ -163,9 +163,9 @@ fn a_position_that_is_lost_in_mid_run_halts_its_partition_by_default() {
 fn a_partition_that_nobody_here_consumes_keeps_no_other_back() {
     let stall = Stall::with_records(3);
     let running = stall.start();
-    stall.source.give_foreign();
+    stall.give_foreign();
     stall.until("the word of it", |stall| stall.noted("strangers/0 was assigned, and nobody here consumes it") == 1);
-    stall.source.send("k3", "3");
+    stall.send("k3", "3");
     stall.until("all records", |stall| stall.handled() == once(0..4));
     let end = running.join();
     assert!(end.fatal.is_empty(), "{:?}", end.fatal);

@@ -1,9 +1,13 @@
-//! An app on a [`Source`], with what its tests ask of it.
+//! An app on a Kafka in the process, with what its tests ask of it.
 
 use std::collections::BTreeMap;
 
-use super::{source::Source, *};
-use crate::engine::start_on;
+use super::*;
+use crate::{
+    client::{ClientEvent, CommitError, TopicPartition},
+    engine::{Connect, start_on},
+    testing::source::{Origin, Source},
+};
 
 /// Keys, and a session that is soon over.
 pub(super) static KEYED: Manifest = Manifest {
@@ -13,12 +17,12 @@ pub(super) static KEYED: Manifest = Manifest {
     ..PLAIN
 };
 
-/// An app on a [`Source`].
+/// An app on a [`Source`] with one partition.
 pub(super) struct Stall {
-    pub(super) source: Source,
+    source: Source,
     runtime: tokio::runtime::Runtime,
     pub(super) state: Arc<State>,
-    pub(super) notes: Arc<Notes>,
+    notes: Arc<Notes>,
 }
 
 impl Stall {
@@ -26,8 +30,9 @@ impl Stall {
     pub(super) fn with_records(count: u64) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
-        let stall = Self { source: Source::default(), runtime, state: Arc::default(), notes: Arc::default() };
-        (0..count).for_each(|number| stall.source.send(&format!("k{number}"), &number.to_string()));
+        let stall = Self { source: Source::new(), runtime, state: Arc::default(), notes: Arc::default() };
+        stall.source.make("orders", 1);
+        (0..count).for_each(|number| stall.send(&format!("k{number}"), &number.to_string()));
         stall
     }
 
@@ -44,10 +49,63 @@ impl Stall {
         let settings = Settings::read(manifest, &BTreeMap::new(), &flags).expect("settings");
         let brokers = Brokers { address: String::new(), embedded: true };
         let (state, notes) = (Arc::clone(&self.state), Arc::clone(&self.notes));
-        let connect = self.source.connect();
+        let source = self.source.clone();
+        let connect: Connect = Arc::new(move |_, topics| Ok(source.join_as_thread("shop", &topics)));
         let handle = self.runtime.handle();
         start_on(&connect, None, app.manifest, app.routes, &settings, &brokers, state, notes, handle)
             .expect("it starts")
+    }
+
+    pub(super) fn send(&self, key: &str, value: &str) {
+        let (topic, key, value) = ("orders".to_owned(), Some(key.into()), Some(value.into()));
+        self.source.append(Outgoing { topic, key, value, headers: Vec::new() }, None, Origin::Test);
+    }
+
+    pub(super) fn commit(&self) -> Option<(i64, Option<String>)> {
+        self.source.commit("shop", &partition())
+    }
+
+    pub(super) fn set_commit(&self, offset: i64, metadata: Option<&str>) {
+        self.source.set_commit("shop", partition(), offset, metadata.map(str::to_owned));
+    }
+
+    pub(super) fn answer_commits(&self, refusal: Option<CommitError>) {
+        self.source.answer_commits("shop", refusal);
+    }
+
+    /// How often somebody has tried to commit.
+    pub(super) fn commits(&self) -> u32 {
+        self.source.commits("shop")
+    }
+
+    /// The session is over, and the partition is somebody else's.
+    pub(super) fn lose(&self) {
+        self.source.say("shop", ClientEvent::Revoke { partitions: vec![partition()], lost: true });
+    }
+
+    pub(super) fn assign(&self) {
+        self.source.say("shop", ClientEvent::Assign(vec![partition()]));
+    }
+
+    /// The group gives a partition of a topic that the app does not consume.
+    pub(super) fn give_foreign(&self) {
+        let partitions = vec![TopicPartition { topic: "strangers".into(), partition: 0 }];
+        self.source.say("shop", ClientEvent::Assign(partitions));
+    }
+
+    /// The member is dead to Kafka from here on, whatever it still says.
+    pub(super) fn cut(&self) {
+        self.source.cut("shop");
+    }
+
+    /// Lets the group's thread stand still, or go on.
+    pub(super) fn freeze(&self, is_frozen: bool) {
+        self.source.freeze("shop", is_frozen);
+    }
+
+    /// Retention passes everything before `begin`.
+    pub(super) fn forget_before(&self, begin: i64) {
+        self.source.forget_before(partition(), begin);
     }
 
     /// How often each number was handled.
@@ -64,7 +122,7 @@ impl Stall {
         let end = Instant::now() + Duration::from_secs(20);
         while !done(self) {
             let handled = self.handled();
-            let (commit, notes) = (self.source.commit(), self.notes.0.lock().expect("no panic").clone());
+            let (commit, notes) = (self.commit(), self.notes.0.lock().expect("no panic").clone());
             assert!(Instant::now() < end, "{what} did not come; {handled:?}; {commit:?}; {notes:#?}");
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -77,6 +135,10 @@ impl Stall {
     pub(super) fn noted(&self, words: &str) -> usize {
         self.notes.0.lock().expect("no panic").iter().filter(|note| note.contains(words)).count()
     }
+}
+
+fn partition() -> TopicPartition {
+    TopicPartition { topic: "orders".into(), partition: 0 }
 }
 
 pub(super) fn once(numbers: std::ops::Range<u64>) -> BTreeMap<u64, u32> {

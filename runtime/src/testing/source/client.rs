@@ -89,9 +89,10 @@ impl Client for Member {
         wake: &mut dyn FnMut(&TopicPartition) -> Wake,
     ) -> Result<Vec<Assigned>, String> {
         let Some(mut known) = self.known() else { return Err("the group does not know this member".to_owned()) };
-        let group = known.group();
         let mut assigned = Vec::with_capacity(partitions.len());
         for partition in partitions {
+            let begin = known.inner.begin(partition);
+            let group = known.group();
             group.moving.remove(partition);
             group.assigned.insert(partition.clone(), wake(partition));
             let committed = group.commits.get(partition).map(|(offset, metadata)| {
@@ -99,14 +100,20 @@ impl Client for Member {
                 Committed { offset: *offset, metadata }
             });
             // Nothing was there before the group, so every `start` is the beginning.
-            let start = committed.as_ref().map(|commit| commit.offset);
+            let offset = committed.as_ref().map(|commit| commit.offset);
+            let start = offset.map(|offset| offset.max(begin));
+            let passed = offset.map(|offset| begin - offset).filter(|passed| *passed > 0);
             let (source, partition) = (self.source.clone(), partition.clone());
-            let queue = Queue { source, partition: partition.clone(), next: start.unwrap_or(0) };
-            assigned.push(Assigned { partition, start, committed, passed: None, queue: Box::new(queue) });
+            let queue = Queue { source, partition: partition.clone(), next: start.unwrap_or(begin), is_lost: false };
+            assigned.push(Assigned { partition, start, committed, passed, queue: Box::new(queue) });
         }
         drop(known);
         self.source.touch();
         Ok(assigned)
+    }
+
+    fn can_move(&self) -> bool {
+        true
     }
 
     fn unassign(&mut self, partitions: &[TopicPartition]) {
@@ -152,11 +159,19 @@ struct Queue {
     source: Source,
     partition: TopicPartition,
     next: i64,
+    /// Retention has passed `next`, and that has been said.
+    is_lost: bool,
 }
 
 impl RecordQueue for Queue {
     fn drain(&mut self, into: &mut VecDeque<Delivery>, room: usize) {
         let inner = self.source.lock();
+        if self.next < inner.begin(&self.partition) {
+            if !std::mem::replace(&mut self.is_lost, true) {
+                into.push_back(Delivery::PositionLost("offset out of range".to_owned()));
+            }
+            return;
+        }
         let from = usize::try_from(self.next).unwrap_or(0);
         let records = inner.log(&self.partition).get(from..).unwrap_or_default().iter().take(room);
         let before = into.len();

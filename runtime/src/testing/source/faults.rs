@@ -26,6 +26,11 @@ impl Source {
         self.lock().groups.get(group).map_or(0, |group| group.asked)
     }
 
+    /// Retention passes everything before `begin`.
+    pub(crate) fn forget_before(&self, partition: TopicPartition, begin: i64) {
+        self.lock().begins.insert(partition, begin);
+    }
+
     /// Lets the thread of the group's member stand still, or go on.
     pub(crate) fn freeze(&self, group: &str, is_frozen: bool) {
         self.lock().group(group).is_frozen = is_frozen;
