@@ -56,10 +56,18 @@ impl<F: Future, T> Pool<F, T> {
         self.waiting.len()
     }
 
-    /// Polls `future` once. Gives its output if it is ready; otherwise keeps it, with `luggage`.
-    pub(crate) fn start(&mut self, cx: &mut Context<'_>, future: F, luggage: impl FnOnce() -> T) -> Option<F::Output> {
+    /// Polls a future once. Gives its output if it is ready; otherwise keeps it, with `luggage`.
+    ///
+    /// The future is made where it is kept, as far as the compiler can: they are large to move about.
+    #[inline]
+    pub(crate) fn start(
+        &mut self,
+        cx: &mut Context<'_>,
+        make: impl FnOnce() -> F,
+        luggage: impl FnOnce() -> T,
+    ) -> Option<F::Output> {
         let mut place = self.spare.pop().unwrap_or_else(|| Box::pin(None));
-        place.set(Some(future));
+        place.set(Some(make()));
         match place.as_mut().as_pin_mut()?.poll(cx) {
             Poll::Ready(output) => {
                 place.set(None);
@@ -112,9 +120,9 @@ mod tests {
             }
             wait
         };
-        assert_eq!(pool.start(&mut cx, attempt(false), || "permit"), Some(false));
+        assert_eq!(pool.start(&mut cx, || attempt(false), || "permit"), Some(false));
         assert_eq!((pool.len(), pool.spare.len()), (0, 1));
-        assert_eq!(pool.start(&mut cx, attempt(true), || "permit"), None);
+        assert_eq!(pool.start(&mut cx, || attempt(true), || "permit"), None);
         assert_eq!((pool.len(), pool.spare.len()), (1, 0));
         let ended = std::future::poll_fn(|cx| pool.poll_next(cx)).await;
         assert_eq!(ended, (true, Some("permit")));

@@ -150,7 +150,7 @@ where
                     let mut job = self.start();
                     // A batch that waits takes the permit along.
                     let ended = poll_fn(|cx| {
-                        Poll::Ready(job.take().and_then(|job| pool.start(cx, attempt(job), || permit.take())))
+                        Poll::Ready(job.take().and_then(|job| pool.start(cx, || attempt(job), || permit.take())))
                     });
                     if let Some(ended) = ended.await {
                         self.ended(ended);

@@ -294,7 +294,7 @@ where
                     let mut job = self.start(turn == 0);
                     // An attempt that waits takes the permit along.
                     let ended = std::future::poll_fn(|cx| {
-                        Poll::Ready(job.take().and_then(|job| pool.start(cx, attempt(job), || permit.take())))
+                        Poll::Ready(job.take().and_then(|job| pool.start(cx, || attempt(job), || permit.take())))
                     });
                     if let Some(ended) = ended.await {
                         self.ended(ended);
