@@ -357,8 +357,10 @@ impl LaneShared {
 
     fn acknowledge(&self, acknowledgement: Acknowledgement) {
         self.acknowledgements.lock().unwrap_or_else(PoisonError::into_inner).push(acknowledgement);
-        self.has_acknowledgements.store(true, Ordering::Release);
-        self.wake.notify_one();
+        // They come by the hundred, and the first one has woken the lane.
+        if !self.has_acknowledgements.swap(true, Ordering::AcqRel) {
+            self.wake.notify_one();
+        }
     }
 
     /// Takes what has been acknowledged since the last call; costs one load when that is nothing.
