@@ -172,6 +172,11 @@ fn judge_deliveries(run: &Run, verdict: &mut Verdict) {
         begun_by.entry(event.place).or_default().insert(event.process);
     }
     let begins = |process: u32, partition: i32| begins.get(&(process, partition)).map_or(&[][..], Vec::as_slice);
+    // What a process did before it went, or was frozen, takes nothing over: its partitions were free then.
+    let gone = |process: u32, index: usize| {
+        let mut before = run.log[..index].iter();
+        before.rposition(|event| event.kind == Kind::Gone && event.process == process)
+    };
     let mut delivered = BTreeSet::new();
     for (index, event) in begun() {
         let (place, partition) = (event.place, event.place.0);
@@ -181,7 +186,8 @@ fn judge_deliveries(run: &Run, verdict: &mut Verdict) {
         let first = begins(event.process, partition).first().copied().unwrap_or(index);
         let has_taken_over = |other: &u32| {
             let theirs = begins(*other, partition);
-            let came_between = theirs.iter().any(|at| (first..index).contains(at));
+            let since = gone(*other, index).map_or(first, |gone| gone.max(first));
+            let came_between = theirs.iter().any(|at| (since..index).contains(at));
             came_between && theirs.last().is_some_and(|last| *last > index)
         };
         let others = begun_by.get(&place).into_iter().flatten();

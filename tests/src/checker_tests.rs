@@ -103,6 +103,10 @@ fn work_after_fencing_is_seen() {
     assert_eq!(check(&run(3, &back_again, 3), Order::Partition).after_fencing, [], "it was given back");
     let taken_over = [begun(0, 1), begun(0, 2), done(0, 2), begun(1, 2), done(1, 2)];
     assert_eq!(check(&run(2, &taken_over, 2), Order::Partition).after_fencing, []);
+    let had_it_before = [begun(0, 2), done(0, 2), begun(1, 1), done(1, 1), event(Kind::Gone, 1, 1)];
+    let redone = [begun(1, 2), done(1, 2), begun(2, 1), done(2, 1)];
+    let log = [&had_it_before[..], &redone[..]].concat();
+    assert_eq!(check(&run(3, &log, 3), Order::Partition).after_fencing, [], "from one that was frozen");
 }
 
 /// If this fails, what a process finishes when it has lost the record goes unseen, or a successor's own end counts.
