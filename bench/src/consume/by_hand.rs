@@ -22,7 +22,8 @@ pub(crate) enum Settings {
 }
 
 /// What karafka's engine sets for a group with one topic and the default `memory`.
-pub(crate) const TUNED: [(&str, &str); 2] = [("fetch.queue.backoff.ms", "5"), ("queued.max.messages.kbytes", "16384")];
+pub(crate) const TUNED: [(&str, &str); 3] =
+    [("fetch.queue.backoff.ms", "5"), ("fetch.wait.max.ms", "20"), ("queued.max.messages.kbytes", "16384")];
 
 /// Consumes until the probe has seen everything.
 pub(crate) fn run(settings: Settings) -> Result<()> {

@@ -20,6 +20,9 @@ pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers) ->
     // A partition whose queue was full is fetched again after this time: librdkafka waits for a second by default, and
     // the consumer idles meanwhile.
     set("fetch.queue.backoff.ms", "5");
+    // librdkafka asks a broker one thing at a time: while it waits for news of partitions that have none, those whose
+    // queues run empty are not fetched for. By default that is half a second, and a busy partition idles beside quiet ones.
+    set("fetch.wait.max.ms", "20");
     // A new topic, or one that was made anew, is noticed within this time: librdkafka's default is five minutes.
     set("topic.metadata.refresh.interval.ms", "30000");
     // A connection that is cut again and again is made again within this time. librdkafka's own ten seconds, and half

@@ -25,6 +25,7 @@ fn variable(name: &str) -> String {
         .commit(Commit::Tracked)
         .start(StartOffset::Earliest)
         .config("fetch.queue.backoff.ms", "5")
+        .config("fetch.wait.max.ms", "20")
         .config("queued.max.messages.kbytes", "16384")
 )]
 async fn handle(event: &Event) -> HandlerOutcome {
