@@ -140,8 +140,14 @@ fn run(running: Running, settings: &Settings, listener: &Arc<dyn Listener>, sign
     loop {
         if signals.is_quiet() != quiet {
             quiet = !quiet;
-            running.set_quiet(quiet);
-            listener.on(if quiet { &Event::Quieted } else { &Event::Resumed });
+            // Said when it holds, and before it does not hold any more.
+            if quiet {
+                running.set_quiet(true);
+                listener.on(&Event::Quieted);
+            } else {
+                listener.on(&Event::Resumed);
+                running.set_quiet(false);
+            }
         }
         if signals.wait(TICK).is_some() || running.wait(Duration::ZERO) {
             break;
