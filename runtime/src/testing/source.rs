@@ -21,6 +21,7 @@ use crate::{
     client::{Client, ClientEvent, CommitError, Positions, TopicPartition, Wake, outgoing::Acknowledge},
     engine::{clock, shared::Sent},
     producer::{Delivered, Outgoing},
+    topic,
 };
 
 /// The time of the first moment of a simulation, in milliseconds since 1970: 2026-01-01T00:00:00Z.
@@ -79,7 +80,7 @@ struct Group {
     /// Members are numbered; only the newest one is heard.
     member: u32,
     events: VecDeque<ClientEvent>,
-    /// Partitions that the member was given or asked to give back, as long as it has not answered.
+    /// Partitions that the member has been told it is given or asked to give back, as long as it has not answered.
     moving: BTreeSet<TopicPartition>,
     /// What the member reads, and how it is woken.
     assigned: BTreeMap<TopicPartition, Wake>,
@@ -130,7 +131,7 @@ impl Source {
         let Outgoing { topic, key, value, headers } = outgoing;
         let logs = topics.entry(topic.clone()).or_insert_with(|| vec![Vec::new()]);
         let partition = partition.unwrap_or_else(|| match &key {
-            Some(key) => usize::try_from(hash(key) % logs.len() as u64).unwrap_or(0),
+            Some(key) => usize::try_from(topic::hash(key) % logs.len() as u64).unwrap_or(0),
             None => {
                 let count = keyless.entry(topic.clone()).or_default();
                 *count += 1;
@@ -186,7 +187,7 @@ impl Source {
         let member = inner.group(group);
         member.member += 1;
         member.assigned.clear();
-        member.moving = partitions.iter().cloned().collect();
+        member.moving.clear();
         member.events = VecDeque::from([ClientEvent::Assign(partitions)]);
         member.waits = Some(waits.clone());
         Box::new(Member::new(self.clone(), group.to_owned(), member.member, waits))
@@ -226,9 +227,6 @@ impl Source {
     pub(crate) fn say(&self, group: &str, event: ClientEvent) {
         let mut inner = self.lock();
         let group = inner.group(group);
-        if let ClientEvent::Assign(partitions) | ClientEvent::Revoke { partitions, .. } = &event {
-            group.moving.extend(partitions.iter().cloned());
-        }
         group.events.push_back(event);
         #[cfg(test)]
         if let Some(Waits::Thread(thread)) = &group.waits {
@@ -285,6 +283,23 @@ impl Source {
     }
 }
 
+impl Group {
+    /// The next event that the member may hear. The group gives and takes one thing at a time, as Kafka's does, and
+    /// waits for the answer; only that a partition is lost is said at once.
+    fn next_event(&mut self) -> Option<ClientEvent> {
+        let waits = !self.moving.is_empty();
+        let is_held_back = |event: &ClientEvent| {
+            waits && matches!(event, ClientEvent::Assign(_) | ClientEvent::Revoke { lost: false, .. })
+        };
+        let next = self.events.iter().position(|event| !is_held_back(event))?;
+        let event = self.events.remove(next)?;
+        if let ClientEvent::Assign(partitions) | ClientEvent::Revoke { partitions, .. } = &event {
+            self.moving = partitions.iter().cloned().collect();
+        }
+        Some(event)
+    }
+}
+
 impl Inner {
     fn group(&mut self, name: &str) -> &mut Group {
         self.groups.entry(name.to_owned()).or_default()
@@ -308,9 +323,4 @@ impl Inner {
     fn end(&self, partition: &TopicPartition) -> i64 {
         self.log(partition).len() as i64
     }
-}
-
-/// FNV-1a: the same key always belongs to the same partition.
-fn hash(key: &[u8]) -> u64 {
-    key.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }

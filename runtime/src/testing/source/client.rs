@@ -67,7 +67,7 @@ impl Member {
 
 impl Client for Member {
     fn poll(&mut self) -> Option<ClientEvent> {
-        self.known()?.group().events.pop_front()
+        self.known()?.group().next_event()
     }
 
     fn wait(&mut self, at_most: Duration) {
@@ -186,5 +186,35 @@ impl RecordQueue for Queue {
 
     fn position(&self) -> Option<i64> {
         Some(self.next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use super::*;
+    use crate::client::Positions;
+
+    /// If this fails, a group gives a second time before its member has taken the first, as Kafka never does, and the
+    /// engine forgets one of them.
+    #[test]
+    fn a_group_gives_one_thing_at_a_time() {
+        let source = Source::new();
+        source.make("orders", 1);
+        let topics = BTreeMap::from([("orders".to_owned(), Positions::default())]);
+        let mut member = source.join("shop", &topics, Waits::Task(Arc::default()));
+        let partition = |topic: &str| TopicPartition { topic: topic.into(), partition: 0 };
+        source.say("shop", ClientEvent::Assign(vec![partition("strangers")]));
+        let told = |event| match event {
+            Some(ClientEvent::Assign(partitions)) => partitions,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(member.poll()), [partition("orders")]);
+        assert!(member.poll().is_none(), "it has not answered");
+        member.assign(&[partition("orders")], &mut |_| Arc::new(|| ())).expect("assigned");
+        assert_eq!(told(member.poll()), [partition("strangers")]);
+        source.say("shop", ClientEvent::Revoke { partitions: vec![partition("orders")], lost: true });
+        assert!(matches!(member.poll(), Some(ClientEvent::Revoke { lost: true, .. })), "what is lost is said at once");
     }
 }
