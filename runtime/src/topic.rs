@@ -73,3 +73,8 @@ pub fn key_bytes<T: Serialize>(field: &T) -> Option<Vec<u8>> {
         other => Some(other.to_string().into_bytes()),
     }
 }
+
+/// A number for a key, always the same one. FNV-1a: keys are short, and nobody gains by making two of them meet.
+pub(crate) fn hash(key: &[u8]) -> u64 {
+    key.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+}

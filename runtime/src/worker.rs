@@ -108,3 +108,14 @@ pub enum FailureKind {
     /// The attempt took longer than the manifest's `timeout`, and was dropped where it waited.
     TimedOut,
 }
+
+impl FailureKind {
+    /// What a dead letter calls a failure of this kind.
+    pub(crate) fn error_type(self, error: &Error) -> &str {
+        match self {
+            Self::Error => error.type_name(),
+            Self::Panicked => "panic",
+            Self::TimedOut => "timeout",
+        }
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::worker::FailureKind;
+
 /// Counters of one lane. Its own task is the only one that adds; anybody may read.
 ///
 /// Each attempt is counted in one of them, so that sums of them never go back.
@@ -47,6 +49,15 @@ pub(crate) fn count(counter: &AtomicU64) {
 }
 
 impl Counts {
+    /// The counter of attempts that failed in this way.
+    pub(crate) fn of(&self, kind: FailureKind) -> &AtomicU64 {
+        match kind {
+            FailureKind::Error => &self.failed,
+            FailureKind::Panicked => &self.panicked,
+            FailureKind::TimedOut => &self.timed_out,
+        }
+    }
+
     pub(crate) fn read(&self) -> Counted {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counted {

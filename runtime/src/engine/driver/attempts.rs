@@ -21,7 +21,7 @@ use crate::{
     },
     settings::Tombstones,
     trace,
-    worker::{FailureKind, MessageOf},
+    worker::MessageOf,
 };
 
 /// A record at work with everything that its attempts need. It stays where it is from the first attempt to the last,
@@ -199,22 +199,13 @@ where
             }
             Unperformed::Failed(kind, error) => {
                 let (counts, number) = (&self.shared.counts, job.ctx.attempt);
-                count(match kind {
-                    FailureKind::Error => &counts.failed,
-                    FailureKind::Panicked => &counts.panicked,
-                    FailureKind::TimedOut => &counts.timed_out,
-                });
+                count(counts.of(kind));
                 if self.consumer.ahead.is_some() {
                     self.not_repeated(sequence, work.record(), kind, &error, emitted);
                     self.put_away(job);
                 } else if self.consumer.dead_letter.is_some() && self.consumer.bounds.is_last(number, &error) {
                     self.report.gave_up(work.record(), number, &error, self.consumer.dead_letter.as_deref());
-                    let error_type = match kind {
-                        FailureKind::Error => error.type_name(),
-                        FailureKind::Panicked => "panic",
-                        FailureKind::TimedOut => "timeout",
-                    };
-                    self.bury(sequence, work.record(), error_type, &error, number, emitted);
+                    self.bury(sequence, work.record(), kind.error_type(&error), &error, number, emitted);
                     self.put_away(job);
                 } else {
                     count(&counts.retried);

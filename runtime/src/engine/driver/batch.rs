@@ -487,21 +487,12 @@ where
     fn failed(&mut self, item: Item, message: Message<MessageOf<W>>, kind: FailureKind, error: &Error, end: End) {
         let driver = &mut self.driver;
         let counts = &driver.shared.counts;
-        count(match kind {
-            FailureKind::Error => &counts.failed,
-            FailureKind::Panicked => &counts.panicked,
-            FailureKind::TimedOut => &counts.timed_out,
-        });
+        count(counts.of(kind));
         self.gatherer.block(item.sequence, item.line);
         if driver.consumer.dead_letter.is_some() && driver.consumer.bounds.is_last(item.attempt, error) {
             driver.report.gave_up(&message, item.attempt, error, driver.consumer.dead_letter.as_deref());
-            let error_type = match kind {
-                FailureKind::Error => error.type_name(),
-                FailureKind::Panicked => "panic",
-                FailureKind::TimedOut => "timeout",
-            };
             let open = driver.debts.owe(item.sequence, &item.debts);
-            driver.bury(item.sequence, &message, error_type, error, item.attempt, open);
+            driver.bury(item.sequence, &message, kind.error_type(error), error, item.attempt, open);
             self.dying.insert(item.sequence, item.line);
             return;
         }

@@ -6,6 +6,7 @@ use crate::{
     client::Delivery,
     engine::lane::Line,
     settings::{LostPosition, Ordering},
+    topic,
     worker::MessageOf,
 };
 
@@ -87,13 +88,8 @@ where
         match self.consumer.ordering {
             Ordering::Partition => Some(0),
             // Two keys that meet in a hash share a line, which costs time and nothing else.
-            Ordering::Key => record.key().map(hash),
+            Ordering::Key => record.key().map(topic::hash),
             Ordering::None => None,
         }
     }
-}
-
-/// FNV-1a: keys are short, and nobody gains by making two of them meet.
-fn hash(key: &[u8]) -> u64 {
-    key.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
