@@ -3,7 +3,7 @@
 //! An attempt that is ready at once costs neither a task nor an allocation: its memory is used again by the next.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -51,16 +51,37 @@ impl<F: Future, T> Pool<F, T> {
         Self { waiting: FuturesUnordered::new(), spare: Vec::new() }
     }
 
+    /// Starts an attempt and polls it once. Gives its output if it is ready; otherwise keeps it, with `luggage`.
+    #[inline]
+    pub(crate) async fn begin(&mut self, make: impl FnOnce() -> F, luggage: impl FnOnce() -> T) -> Option<F::Output> {
+        let mut begins = Some((make, luggage));
+        poll_fn(|cx| Poll::Ready(begins.take().and_then(|(make, luggage)| self.start(cx, make, luggage)))).await
+    }
+
+    /// An attempt that has ended by now, if there is one. Drops its luggage.
+    #[inline]
+    pub(crate) async fn next_ended(&mut self) -> Option<F::Output> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        poll_fn(|cx| {
+            Poll::Ready(match self.poll_next(cx) {
+                Poll::Ready((ended, _luggage)) => Some(ended),
+                Poll::Pending => None,
+            })
+        })
+        .await
+    }
+
     /// How many attempts wait for something.
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Polls a future once. Gives its output if it is ready; otherwise keeps it, with `luggage`.
-    ///
     /// The future is made where it is kept, as far as the compiler can: they are large to move about.
     #[inline]
-    pub(crate) fn start(
+    fn start(
         &mut self,
         cx: &mut Context<'_>,
         make: impl FnOnce() -> F,

@@ -4,17 +4,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future::{Future, poll_fn},
-    pin::pin,
+    future::Future,
     sync::{Arc, atomic::AtomicU64},
-    task::Poll,
     time::Duration,
 };
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
-    DRAIN, Driver,
+    DRAIN, Driver, Woken,
     batch_attempt::{Ended, Item, Job, Outcome},
 };
 use crate::{
@@ -80,13 +78,6 @@ struct End {
     took: Option<Duration>,
 }
 
-/// What a lane has come to wait for.
-enum Woken<'a, E> {
-    Permit(Option<SemaphorePermit<'a>>),
-    Ended(E),
-    Other,
-}
-
 impl<'a, W, P, I, S> BatchDriver<'a, W, P, I>
 where
     S: Send + Sync + 'static,
@@ -119,14 +110,8 @@ where
         loop {
             self.driver.hear();
             self.look_after_the_dying();
-            if pool.len() > 0 {
-                poll_fn(|cx| {
-                    while let Poll::Ready((ended, _permit)) = pool.poll_next(cx) {
-                        self.ended(ended);
-                    }
-                    Poll::Ready(())
-                })
-                .await;
+            while let Some(ended) = pool.next_ended().await {
+                self.ended(ended);
             }
             if !self.driver.lane.is_open() {
                 self.leave();
@@ -147,12 +132,10 @@ where
                     permit = permits.try_acquire().ok();
                 }
                 if permit.is_some() {
-                    let mut job = self.start();
                     // A batch that waits takes the permit along.
-                    let ended = poll_fn(|cx| {
-                        Poll::Ready(job.take().and_then(|job| pool.start(cx, || attempt(job), || permit.take())))
-                    });
-                    if let Some(ended) = ended.await {
+                    if let Some(job) = self.start()
+                        && let Some(ended) = pool.begin(|| attempt(job), || permit.take()).await
+                    {
                         self.ended(ended);
                     }
                     drop(permit.take());
@@ -168,47 +151,13 @@ where
             }
             self.driver.resend().await;
             self.own();
-            match self.wait(&mut pool, permits, is_due && is_alive, due.filter(|_| !is_due)).await {
+            let (wants_permit, due, waiting) = (is_due && is_alive, due.filter(|_| !is_due), self.gathered.len());
+            match self.driver.wait(&mut pool, permits, wants_permit, due, waiting).await {
                 Woken::Permit(acquired) => permit = acquired,
                 Woken::Ended(ended) => self.ended(ended),
                 Woken::Other => {}
             }
         }
-    }
-
-    /// Waits until something has happened, or `due` has come.
-    async fn wait<F: Future<Output = Ended<W>>>(
-        &mut self,
-        pool: &mut Pool<F, Option<SemaphorePermit<'a>>>,
-        permits: &'a Semaphore,
-        wants_permit: bool,
-        due: Option<Duration>,
-    ) -> Woken<'a, Ended<W>> {
-        let driver = &mut self.driver;
-        driver.tell_if_full();
-        driver.shared.pulse.set_waiting(self.gathered.len() + driver.deliveries.len());
-        let next_resend = driver.resending.iter().map(|resend| resend.at).min();
-        let moment = driver.lane.next_timer().into_iter().chain(next_resend).chain(due).min();
-        let rest = moment.map(|moment| moment.saturating_sub(clock::since(driver.started)));
-        let mut wake = pin!(driver.shared.wake.notified());
-        let mut timer = pin!(async {
-            match rest {
-                Some(rest) => tokio::time::sleep(rest).await,
-                None => std::future::pending().await,
-            }
-        });
-        let mut acquire =
-            pin!(async { if wants_permit { permits.acquire().await.ok() } else { std::future::pending().await } });
-        poll_fn(|cx| {
-            if let Poll::Ready((ended, _permit)) = pool.poll_next(cx) {
-                return Poll::Ready(Woken::Ended(ended));
-            }
-            if wake.as_mut().poll(cx).is_ready() || timer.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Woken::Other);
-            }
-            acquire.as_mut().poll(cx).map(Woken::Permit)
-        })
-        .await
     }
 
     /// When the next batch is to begin: at once if it is full or cannot become so, else when the first of its records

@@ -11,7 +11,7 @@ mod sending;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
     task::Poll,
@@ -204,6 +204,13 @@ enum Waiting<'a, W: Worker> {
     Job(Box<Job<W>>),
 }
 
+/// What a lane has come to wait for.
+enum Woken<'a, E> {
+    Permit(Option<SemaphorePermit<'a>>),
+    Ended(E),
+    Other,
+}
+
 impl<'a, W, P, I, S> Driver<'a, W, P, I>
 where
     S: Send + Sync + 'static,
@@ -263,14 +270,8 @@ where
         let mut turn = 0;
         loop {
             self.hear();
-            if pool.len() > 0 {
-                std::future::poll_fn(|cx| {
-                    while let Poll::Ready((ended, _permit)) = pool.poll_next(cx) {
-                        self.ended(ended);
-                    }
-                    Poll::Ready(())
-                })
-                .await;
+            while let Some(ended) = pool.next_ended().await {
+                self.ended(ended);
             }
             if self.lane.is_over() {
                 // The last word, for the last commit, and for this process if the partition comes back to it.
@@ -291,12 +292,10 @@ where
                     turn = 0;
                 }
                 if permit.is_some() {
-                    let mut job = self.start(turn == 0);
                     // An attempt that waits takes the permit along.
-                    let ended = std::future::poll_fn(|cx| {
-                        Poll::Ready(job.take().and_then(|job| pool.start(cx, || attempt(job), || permit.take())))
-                    });
-                    if let Some(ended) = ended.await {
+                    if let Some(job) = self.start(turn == 0)
+                        && let Some(ended) = pool.begin(|| attempt(job), || permit.take()).await
+                    {
                         self.ended(ended);
                     }
                     turn += 1;
@@ -317,22 +316,28 @@ where
                 self.publish();
             }
             self.resend().await;
-            permit = self.wait(&mut pool, permits, wants_permit).await;
+            match self.wait(&mut pool, permits, wants_permit, None, self.waiting.len()).await {
+                Woken::Permit(acquired) => permit = acquired,
+                Woken::Ended(ended) => self.ended(ended),
+                Woken::Other => {}
+            }
             turn = 0;
         }
     }
 
-    /// Waits until something has happened. Gives a permit if that is what happened.
-    async fn wait<F: Future<Output = Box<Job<W>>>>(
+    /// Waits until something has happened or it is `due`. `waiting` records wait in the lane, for those who watch.
+    async fn wait<F: Future>(
         &mut self,
         pool: &mut Pool<F, Option<SemaphorePermit<'a>>>,
         permits: &'a Semaphore,
         wants_permit: bool,
-    ) -> Option<SemaphorePermit<'a>> {
+        due: Option<Duration>,
+        waiting: usize,
+    ) -> Woken<'a, F::Output> {
         self.tell_if_full();
-        self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
+        self.shared.pulse.set_waiting(waiting + self.deliveries.len());
         let next_resend = self.resending.iter().map(|resend| resend.at).min();
-        let moment = self.lane.next_timer().into_iter().chain(next_resend).min();
+        let moment = self.lane.next_timer().into_iter().chain(next_resend).chain(due).min();
         let rest = moment.map(|moment| moment.saturating_sub(clock::since(self.started)));
         let mut wake = pin!(self.shared.wake.notified());
         let mut timer = pin!(async {
@@ -343,22 +348,16 @@ where
         });
         let mut acquire =
             pin!(async { if wants_permit { permits.acquire().await.ok() } else { std::future::pending().await } });
-        let mut ended = None;
-        let permit = std::future::poll_fn(|cx| {
-            if let Poll::Ready((job, _permit)) = pool.poll_next(cx) {
-                ended = Some(job);
-                return Poll::Ready(None);
+        poll_fn(|cx| {
+            if let Poll::Ready((ended, _permit)) = pool.poll_next(cx) {
+                return Poll::Ready(Woken::Ended(ended));
             }
             if wake.as_mut().poll(cx).is_ready() || timer.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(None);
+                return Poll::Ready(Woken::Other);
             }
-            acquire.as_mut().poll(cx)
+            acquire.as_mut().poll(cx).map(Woken::Permit)
         })
-        .await;
-        if let Some(ended) = ended {
-            self.ended(ended);
-        }
-        permit
+        .await
     }
 
     /// Takes in orders and acknowledgements.
