@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
@@ -22,7 +22,10 @@ use rdkafka::{
 };
 
 use super::{
-    Assigned, Client, ClientEvent, Commit, CommitError, Committed, Positions, TopicPartition, Wake, native, prefetch,
+    Assigned, Client, ClientEvent, Commit, CommitError, Committed, Positions, TopicPartition, Wake,
+    native::{self, TopicIds},
+    prefetch,
+    topic_watch::TopicWatch,
 };
 use crate::settings::{LostPosition, Start};
 
@@ -37,6 +40,9 @@ pub(crate) struct KafkaClient {
     /// One for each partition that was ever assigned; they outlive the consumer.
     slots: BTreeMap<TopicPartition, Arc<native::WakeSlot>>,
     topics: BTreeMap<String, Positions>,
+    watch: TopicWatch,
+    /// Dropped by `close`, before the consumer.
+    ids: TopicIds,
 }
 
 /// What callbacks leave for [`Client::poll`].
@@ -118,7 +124,22 @@ impl KafkaClient {
         let native = native::Consumer::from_wrapper(consumer.client().native_ptr()).ok_or("no client")?;
         let names: Vec<&str> = topics.keys().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(|error| error.to_string())?;
-        Ok(Self { consumer: ManuallyDrop::new(consumer), native, slots: BTreeMap::new(), topics })
+        let ids = TopicIds::new(native).ok_or("no queue for answers")?;
+        let (consumer, watch) = (ManuallyDrop::new(consumer), TopicWatch::new(Instant::now()));
+        Ok(Self { consumer, native, slots: BTreeMap::new(), topics, watch, ids })
+    }
+
+    /// Looks now and then whether topics are still the ones that they were.
+    fn look_at_topics(&mut self) {
+        if self.watch.is_asking()
+            && let Some(ids) = self.ids.answer()
+        {
+            let anew = self.watch.hear(ids);
+            anew.into_iter().for_each(|topic| self.consumer.context().push(ClientEvent::MadeAnew(topic)));
+        }
+        if self.watch.asks(Instant::now()) {
+            self.ids.ask(self.topics.keys().map(String::as_str));
+        }
     }
 
     /// What is said of a topic that is not there. The wrapper drops librdkafka's own text, which names it.
@@ -231,6 +252,7 @@ fn offset_in(list: &TopicPartitionList, partition: &TopicPartition) -> Result<Of
 
 impl Client for KafkaClient {
     fn poll(&mut self) -> Option<ClientEvent> {
+        self.look_at_topics();
         if let Some(event) = self.consumer.context().pop() {
             return Some(event);
         }
@@ -292,7 +314,11 @@ impl Client for KafkaClient {
             let (partition, queue) = (partition.clone(), Box::new(queue));
             assigned.push(Assigned { partition, start, committed, passed, queue });
         }
+        let held = self.consumer.assignment().map(|held| partitions_of(&held)).unwrap_or_default();
         self.native.assign(&list)?;
+        for partition in partitions.iter().filter(|new| held.iter().all(|held| held.topic != new.topic)) {
+            self.watch.begins(&partition.topic, Instant::now());
+        }
         Ok(assigned)
     }
 
@@ -305,6 +331,16 @@ impl Client for KafkaClient {
         if let Err(error) = self.native.unassign(&list_of(partitions)) {
             self.consumer.context().push(ClientEvent::Error(error));
         }
+    }
+
+    fn begin_anew(&mut self, partitions: &[TopicPartition]) -> Result<(), String> {
+        let firsts = self.first_positions(partitions)?;
+        let begins = self.offsets_at(partitions, Offset::Beginning)?;
+        let commits = partitions.iter().zip(begins).map(|(partition, begin)| {
+            let offset = firsts.get(partition).map(|(start, _)| *start).or(begin).unwrap_or(0);
+            Commit { partition: partition.clone(), offset, metadata: None }
+        });
+        self.commit_and_wait(&commits.collect::<Vec<_>>()).map_err(|error| error.reason)
     }
 
     fn commit(&mut self, commits: &[Commit]) {
@@ -325,7 +361,8 @@ impl Client for KafkaClient {
 
     fn close(self: Box<Self>, clean: bool) {
         self.consumer.context().closing.store(true, Ordering::Release);
-        let Self { consumer, slots, .. } = *self;
+        let Self { consumer, slots, ids, .. } = *self;
+        drop(ids);
         if clean {
             drop(ManuallyDrop::into_inner(consumer));
         } else {

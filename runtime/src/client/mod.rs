@@ -4,6 +4,7 @@ mod kafka;
 pub(crate) mod native;
 pub(crate) mod outgoing;
 mod prefetch;
+mod topic_watch;
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -102,6 +103,8 @@ pub(crate) enum ClientEvent {
     Disconnected(String),
     /// Something is wrong; the client goes on trying.
     Error(String),
+    /// A topic was deleted and made anew: its offsets mean other records now. Answer with [`Client::begin_anew`].
+    MadeAnew(String),
     /// The client has given up.
     Fatal(String),
 }
@@ -133,6 +136,15 @@ pub(crate) trait Client: Send {
 
     /// Lets partitions go. Their queues are dropped before.
     fn unassign(&mut self, partitions: &[TopicPartition]);
+
+    /// Commits where a group without an offset begins, for partitions of a topic that was made anew.
+    ///
+    /// # Errors
+    ///
+    /// What kept the client from it; the call can be repeated.
+    fn begin_anew(&mut self, _partitions: &[TopicPartition]) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Commits in the background; the outcome comes as [`ClientEvent::Committed`].
     fn commit(&mut self, commits: &[Commit]);

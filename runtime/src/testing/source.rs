@@ -85,6 +85,8 @@ struct Group {
     /// What the member reads, and how it is woken.
     assigned: BTreeMap<TopicPartition, Wake>,
     waits: Option<Waits>,
+    /// Partitions come and go all at once.
+    is_eager: bool,
     /// The member's thread stands still.
     #[cfg(test)]
     is_frozen: bool,

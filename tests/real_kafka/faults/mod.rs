@@ -65,6 +65,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "row_17_the_topic_comes_later", run: topics::row_17_the_topic_comes_later },
     Case { name: "row_17_a_topic_is_made_anew", run: topics::row_17_a_topic_is_made_anew },
     Case { name: "row_17_a_topic_is_made_anew_at_once", run: topics::row_17_a_topic_is_made_anew_at_once },
+    Case { name: "row_17_a_topic_is_made_anew_unseen", run: topics::row_17_a_topic_is_made_anew_unseen },
     Case { name: "row_18_two_with_one_name", run: members::row_18_two_with_one_name },
     Case { name: "row_21_frozen_past_the_session", run: members::row_21_frozen_past_the_session },
 ];

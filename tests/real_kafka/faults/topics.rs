@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use karafka_tests::{
     faulty::{Route, Trial},
     kafka::{Producer, Transaction},
-    process::Process,
+    process::{Process, Signal},
 };
 
 use super::{PATIENCE, conclude, fill, send_one};
@@ -137,7 +137,7 @@ pub(super) fn row_17_a_topic_is_made_anew(bench: &Bench) -> Result<()> {
 }
 
 /// If this fails, the same happens to a topic that comes back before the client has missed it: its position is gone,
-/// which by default stops the partition, says so and shows in health; the next start begins with the new topic.
+/// which is said at once, and within half a minute the consumer has seen that the topic is another.
 pub(super) fn row_17_a_topic_is_made_anew_at_once(bench: &Bench) -> Result<()> {
     let (mut trial, process) = made_anew(bench, "row-17-at-once", Duration::ZERO)?;
     let (mut process, begun) = (process, Instant::now());
@@ -147,12 +147,43 @@ pub(super) fn row_17_a_topic_is_made_anew_at_once(bench: &Bench) -> Result<()> {
     println!("  it was noticed {:.1?} after the topic was filled", begun.elapsed());
     trial.log.read()?;
     ensure!(trial.log.begun() == 0, "records of the new topic were handled from the old one's position on");
-    trial.stop(process)?;
-    let mut process = trial.start()?;
     trial.wait_done(1_000, &mut [&mut process], PATIENCE)?;
+    println!("  what is in it was handled after {:.1?}", begun.elapsed());
     trial.wait_committed(PATIENCE)?;
     trial.stop(process)?;
     conclude(&mut trial, 0)?;
+    Ok(())
+}
+
+/// If this fails, the same happens to a topic that is deleted, made anew and filled beyond the old position while its
+/// consumer stands still: it goes on in the middle of the new one, and nobody hears of what it has passed.
+pub(super) fn row_17_a_topic_is_made_anew_unseen(bench: &Bench) -> Result<()> {
+    let mut trial =
+        super::trial(bench, "row-17-unseen", Route::Ordered, 2)?.with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "45000");
+    fill(bench, &trial, 2, 0..500, |_| String::new())?;
+    let mut process = trial.start()?;
+    trial.wait_done(500, &mut [&mut process], PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    trial.begin_anew()?;
+    process.signal(Signal::STOP)?;
+    bench.kafka.delete_topic(trial.topic())?;
+    bench.kafka.create_topic(trial.topic(), 2)?;
+    fill(bench, &trial, 2, 0..2_000, |_| String::new())?;
+    process.signal(Signal::CONT)?;
+    let begun = Instant::now();
+    trial.wait_done(2_000, &mut [&mut process], PATIENCE)?;
+    println!("  all of the new topic was handled after {:.1?}", begun.elapsed());
+    trial.wait_committed(PATIENCE)?;
+    let text = process.text();
+    ensure!(text.contains("was deleted and made anew"), "it was not said:\n{text}");
+    trial.stop(process)?;
+    let mut verdict = trial.judge()?;
+    println!("  {} done: {verdict}; the bound of repeats is what it has done before it noticed", trial.log.done());
+    // It began where the old topic ended, and went back to the beginning.
+    verdict.reordered.clear();
+    verdict.committed_back.clear();
+    verdict.went_back.clear();
+    verdict.expect_nothing_lost()?.expect_repeats_within(1_500)?;
     Ok(())
 }
 

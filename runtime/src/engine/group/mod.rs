@@ -7,7 +7,7 @@ mod rebalance;
 mod stop;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -118,6 +118,8 @@ struct LaneHandle {
     committed: Option<(i64, Option<String>)>,
     /// The offset that Kafka has.
     acknowledged: Option<i64>,
+    /// The topic is another one now: what is known of its records holds for none of the new ones.
+    is_outdated: bool,
     /// The record that was at work at the last look, and since when.
     at_work: Option<(i64, Instant)>,
 }
@@ -154,6 +156,8 @@ pub(crate) struct Running {
     /// Partitions that are to be assigned anew, as their positions are lost; and not before when.
     moves: Vec<TopicPartition>,
     next_move: Instant,
+    /// Topics that were made anew, until their lanes have been told.
+    anew: BTreeSet<String>,
     /// Commits in the background, and how many of them have ended.
     sent: u64,
     ended: u64,
@@ -193,6 +197,7 @@ impl Group {
             is_plain: false,
             moves: Vec::new(),
             next_move: clock::now(),
+            anew: BTreeSet::new(),
             sent: 0,
             ended: 0,
             in_doubt: None,
@@ -255,6 +260,9 @@ impl Running {
                 }
             }
             ClientEvent::Error(error) => self.warn_once(error),
+            ClientEvent::MadeAnew(topic) => {
+                self.anew.insert(topic);
+            }
             ClientEvent::Fatal(error) => self.give_up(error),
         }
     }

@@ -1,7 +1,8 @@
-//! Partitions whose position is lost in mid-run: read on from where `lost_position` says.
+//! Partitions that are read on from elsewhere in mid-run: their position is lost, and `lost_position` says where from; or
+//! their topic was made anew, and they begin as for a group without an offset.
 //!
-//! The lane does what it has and ends. What is done is committed, and the partition is assigned anew, so that where it
-//! goes on is found, written down and told as at a start.
+//! The lane does what it has and ends, or ends at once if its records are those of a topic that is gone. What is done is
+//! committed, and the partition is assigned anew, so that where it goes on is found, written down and told as at a start.
 
 use std::time::Duration;
 
@@ -22,20 +23,34 @@ impl Running {
         if now < self.next_move || self.revocation.is_some() || self.assignment.is_some() || self.sent != self.ended {
             return;
         }
+        for topic in std::mem::take(&mut self.anew) {
+            self.begin_anew(&topic);
+        }
         let ended = self.lanes.iter().filter(|(_, lane)| lane.shared.is_moving() && lane.shared.has_ended());
-        let ended: Vec<TopicPartition> = ended.map(|(partition, _)| partition.clone()).collect();
-        if ended.is_empty() && self.moves.is_empty() {
+        let (outdated, ended): (Vec<_>, Vec<_>) = ended.partition(|(_, lane)| lane.is_outdated);
+        let names = |lanes: Vec<(&TopicPartition, _)>| -> Vec<TopicPartition> {
+            lanes.into_iter().map(|(partition, _)| partition.clone()).collect()
+        };
+        let (outdated, mut ended) = (names(outdated), names(ended));
+        if outdated.is_empty() && ended.is_empty() && self.moves.is_empty() {
             return;
         }
         self.next_move = now + MOVE_AGAIN;
+        // The new position is found from the commit, so that one has to come first.
+        let commits = self.uncommitted(|partition| ended.contains(partition));
+        if let Err(error) = self.commit_and_wait(commits) {
+            self.commit_failed(&error);
+            self.lanes.values_mut().for_each(|lane| lane.committed = None);
+            return;
+        }
+        if !outdated.is_empty()
+            && let Err(error) = self.group.client.begin_anew(&outdated)
+        {
+            self.warn_once(format!("cannot begin a topic that was made anew: {error}; trying again"));
+            return;
+        }
+        ended.extend(outdated);
         if !ended.is_empty() {
-            let commits = self.uncommitted(|partition| ended.contains(partition));
-            if let Err(error) = self.commit_and_wait(commits) {
-                // The new position is found from the commit, so that one has to come first.
-                self.commit_failed(&error);
-                self.lanes.values_mut().for_each(|lane| lane.committed = None);
-                return;
-            }
             for partition in &ended {
                 if let Some(lane) = self.lanes.remove(partition) {
                     lane.shared.give(Order::Lose);
@@ -47,8 +62,45 @@ impl Running {
         }
         let moves = std::mem::take(&mut self.moves);
         if let Err(error) = self.take_up(&moves) {
-            self.warn_once(format!("cannot go on behind a lost position: {error}; trying again"));
+            self.warn_once(format!("cannot go on elsewhere: {error}; trying again"));
             self.moves = moves;
         }
+    }
+
+    /// A topic was deleted and made anew: its lanes end, and nothing that is known of its records is kept.
+    fn begin_anew(&mut self, topic: &str) {
+        let is_of_topic = |partition: &TopicPartition| *partition.topic == *topic;
+        self.memory.retain(|partition, _| !is_of_topic(partition));
+        if !self.group.client.can_move() {
+            self.begin_anew_at_the_next_start(topic);
+            return;
+        }
+        self.group.report.warn(&format!(
+            "the topic `{topic}` was deleted and made anew: it is read from where a group without an offset begins"
+        ));
+        for (_, lane) in self.lanes.iter_mut().filter(|(partition, _)| is_of_topic(partition)) {
+            lane.is_outdated = true;
+            lane.shared.ask_to_move();
+            lane.shared.give(Order::Lose);
+        }
+    }
+
+    /// Without an assignor that gives partitions one by one, only a start begins with the new topic.
+    fn begin_anew_at_the_next_start(&mut self, topic: &str) {
+        let partitions: Vec<_> = self.lanes.keys().filter(|partition| *partition.topic == *topic).cloned().collect();
+        let commits = self.uncommitted(|partition| !partitions.contains(partition));
+        if let Err(error) = self.commit_and_wait(commits) {
+            self.commit_failed(&error);
+        }
+        if let Err(error) = self.group.client.begin_anew(&partitions) {
+            self.warn_once(format!("cannot begin a topic that was made anew: {error}; trying again"));
+            self.anew.insert(topic.to_owned());
+            self.next_move = clock::now() + MOVE_AGAIN;
+            return;
+        }
+        self.give_up(format!(
+            "the topic `{topic}` was deleted and made anew; the next start reads it from where a group without an offset \
+             begins (with `assignor: cooperative-sticky` that takes no start)"
+        ));
     }
 }

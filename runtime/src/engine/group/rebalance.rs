@@ -128,7 +128,14 @@ impl Running {
                 self.group.watch.opened(partition.clone(), Arc::clone(&shared));
                 let known = |committed| (committed, shared.progress(committed).encode(committed));
                 let known = committed.filter(|_| committed == start).map(known);
-                let lane = LaneHandle { shared, task, committed: known, acknowledged: committed, at_work: None };
+                let lane = LaneHandle {
+                    shared,
+                    task,
+                    committed: known,
+                    acknowledged: committed,
+                    is_outdated: false,
+                    at_work: None,
+                };
                 self.lanes.insert(partition, lane);
             }
             // A static member that comes back with other topics first gets what it had before, until the group has
@@ -201,7 +208,7 @@ impl Running {
             let acknowledged = lane.acknowledged.unwrap_or(NO_OFFSET);
             let progress = lane.shared.progress(acknowledged);
             // A newer lane has more to say than one that was late.
-            if !progress.is_empty() && !self.lanes.contains_key(&partition) {
+            if !progress.is_empty() && !lane.is_outdated && !self.lanes.contains_key(&partition) {
                 self.memory.insert(partition, Memory { acknowledged, progress });
             }
         }

@@ -49,7 +49,10 @@ impl Running {
         while let Some(event) = self.group.client.poll() {
             match event {
                 event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed { .. }) => self.hear(event),
-                ClientEvent::Assign(_) | ClientEvent::Disconnected(_) | ClientEvent::Error(_) => {}
+                ClientEvent::Assign(_)
+                | ClientEvent::Disconnected(_)
+                | ClientEvent::Error(_)
+                | ClientEvent::MadeAnew(_) => {}
                 ClientEvent::Fatal(error) => self.give_up(error),
             }
         }

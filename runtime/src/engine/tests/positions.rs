@@ -158,6 +158,46 @@ fn a_position_that_is_lost_in_mid_run_halts_its_partition_by_default() {
     assert_eq!(stall.commit(), Some((2, None)));
 }
 
+/// If this fails, records of a topic that was made anew are skipped as those that had their offsets before, or their
+/// consumer goes on in the middle of them.
+#[test]
+fn row_17_what_was_finished_of_a_topic_that_was_made_anew_skips_nothing() {
+    let stall = Stall::with_records(50);
+    stall.fail(3, u32::MAX);
+    let running = stall.start();
+    stall.until("a commit of all but one", |stall| {
+        stall.handled().len() == 49
+            && stall.commit().is_some_and(|(offset, metadata)| offset == 3 && metadata.is_some())
+    });
+    stall.fail(3, 0);
+    stall.make_anew(80);
+    stall.until("a commit of all", |stall| stall.commit() == Some((80, None)));
+    let end = running.join();
+    assert!(end.fatal.is_empty(), "{:?}", end.fatal);
+    let handled = stall.handled();
+    assert!((0..80).all(|number| handled.get(&number).is_some_and(|times| *times >= 1)), "{handled:?}");
+    // Each record but the one that failed was in the old topic as well.
+    assert!((0..50).filter(|number| *number != 3).all(|number| handled[&number] >= 2), "{handled:?}");
+    assert_eq!(stall.noted("the topic `orders` was deleted and made anew"), 1);
+}
+
+/// If this fails, an app with `assignor: range` goes on in the middle of a topic that was made anew, also after a restart.
+#[test]
+fn row_17_without_single_moves_the_next_start_begins_a_topic_that_was_made_anew() {
+    let stall = Stall::with_records(50);
+    stall.be_eager();
+    let running = stall.start();
+    stall.until("a commit of all", |stall| stall.commit() == Some((50, None)));
+    stall.make_anew(80);
+    stall.until("a commit of the beginning", |stall| stall.commit() == Some((0, None)));
+    let end = running.join();
+    assert!(end.fatal.iter().any(|(_, reason)| reason.contains("was deleted and made anew")), "{:?}", end.fatal);
+    let running = stall.start();
+    stall.until("a commit of all there is", |stall| stall.commit() == Some((80, None)));
+    running.join();
+    assert!((0..80).all(|number| stall.handled()[&number] >= 1));
+}
+
 /// If this fails, a process that comes back under its `instance_id` with other topics ends at once, again and again.
 #[test]
 fn a_partition_that_nobody_here_consumes_keeps_no_other_back() {

@@ -108,6 +108,18 @@ impl Stall {
         self.source.forget_before(partition(), begin);
     }
 
+    /// The topic is deleted and made anew with the records `0..count`, and then the group sees it.
+    pub(super) fn make_anew(&self, count: u64) {
+        self.source.make_anew("orders");
+        (0..count).for_each(|number| self.send(&format!("n{number}"), &number.to_string()));
+        self.source.see_anew("shop", "orders");
+    }
+
+    /// An assignor that gives and takes all partitions at once.
+    pub(super) fn be_eager(&self) {
+        self.source.be_eager("shop");
+    }
+
     /// How often each number was handled.
     pub(super) fn handled(&self) -> BTreeMap<u64, u32> {
         let mut handled = BTreeMap::new();

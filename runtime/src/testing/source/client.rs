@@ -113,7 +113,14 @@ impl Client for Member {
     }
 
     fn can_move(&self) -> bool {
-        true
+        !self.known().is_some_and(|mut known| known.group().is_eager)
+    }
+
+    fn begin_anew(&mut self, partitions: &[TopicPartition]) -> Result<(), String> {
+        let begins = |partition: &TopicPartition| (partition.clone(), self.source.lock().begin(partition));
+        let begins = partitions.iter().map(begins);
+        let commits = begins.map(|(partition, offset)| Commit { partition, offset, metadata: None });
+        self.try_commit(&commits.collect::<Vec<_>>()).map_err(|error| error.reason)
     }
 
     fn unassign(&mut self, partitions: &[TopicPartition]) {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, thread};
 
 use super::{Source, Waits};
-use crate::client::{Client, CommitError, Positions, TopicPartition};
+use crate::client::{Client, ClientEvent, CommitError, Positions, TopicPartition};
 
 impl Source {
     /// A client that waits on the thread that calls this; it gets every partition of `topics`, in the place of any other.
@@ -34,5 +34,21 @@ impl Source {
     /// Lets the thread of the group's member stand still, or go on.
     pub(crate) fn freeze(&self, group: &str, is_frozen: bool) {
         self.lock().group(group).is_frozen = is_frozen;
+    }
+
+    /// The topic is deleted and made anew, empty, with as many partitions. What the group has committed stays, as when a
+    /// commit of the old one comes late.
+    pub(crate) fn make_anew(&self, topic: &str) {
+        self.lock().topics.get_mut(topic).into_iter().flatten().for_each(Vec::clear);
+    }
+
+    /// The group sees that a topic was made anew.
+    pub(crate) fn see_anew(&self, group: &str, topic: &str) {
+        self.say(group, ClientEvent::MadeAnew(topic.to_owned()));
+    }
+
+    /// The group gives and takes all partitions at once from here on.
+    pub(crate) fn be_eager(&self, group: &str) {
+        self.lock().group(group).is_eager = true;
     }
 }

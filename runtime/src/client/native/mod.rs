@@ -1,0 +1,210 @@
+//! The calls into librdkafka that the safe wrapper has no word for: partition queues drained in batches, records that
+//! are borrowed from a fetch, assignments answered later than in the callback.
+//!
+//! The only module of the runtime with `unsafe`. What all of it rests on:
+//!
+//! - **A record or queue never outlives its client.** Lanes hold them; the engine joins every lane before it drops the
+//!   client, and leaks the client when one will not end (`KafkaClient::close`). App code only ever borrows a record.
+//! - librdkafka's handles may be used from any thread; its queues have locks of their own.
+#![allow(unsafe_code, reason = "the seam to librdkafka; each block says why it is sound")]
+
+mod mock;
+mod produce;
+mod queue;
+mod record;
+mod topics;
+
+use std::{
+    ffi::{CStr, CString},
+    ptr::{self, NonNull},
+    slice,
+    sync::Arc,
+};
+
+use rdkafka::TopicPartitionList;
+use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
+
+pub(crate) use self::{
+    mock::MockCluster,
+    produce::{outgoing, produce},
+    queue::{PartitionQueue, Wake, WakeSlot},
+    record::NativeRecord,
+    topics::{TopicId, TopicIds},
+};
+use super::TopicPartition;
+use record::bytes;
+
+/// A live consumer, for the calls that the wrapper does not make.
+///
+/// **Invariant:** only `KafkaClient` holds one, next to the consumer that it points to.
+#[derive(Clone, Copy)]
+pub(crate) struct Consumer(NonNull<sys::rd_kafka_t>);
+
+// SAFETY: librdkafka's client may be used from any thread.
+unsafe impl Send for Consumer {}
+
+impl Consumer {
+    /// The consumer behind a wrapper's pointer, `None` if it is null.
+    pub(crate) fn from_wrapper(client: *mut sys::rd_kafka_t) -> Option<Self> {
+        NonNull::new(client).map(Self)
+    }
+
+    /// Splits the partition's queue from the consumer's. Has to happen before the partition is assigned: records that
+    /// are fetched earlier would still come through the consumer's queue. `slot` lives as long as the consumer.
+    ///
+    /// `None` if librdkafka does not know the partition.
+    pub(crate) fn split(self, partition: &TopicPartition, slot: &Arc<WakeSlot>, wake: Wake) -> Option<PartitionQueue> {
+        PartitionQueue::split(self, partition, slot, wake)
+    }
+
+    /// Answers a rebalance that gives partitions, with the offsets to start from.
+    pub(crate) fn assign(self, partitions: &TopicPartitionList) -> Result<(), String> {
+        // SAFETY: consumer and list are live for the call.
+        unsafe {
+            if self.is_cooperative() {
+                error_of(sys::rd_kafka_incremental_assign(self.0.as_ptr(), partitions.ptr()))
+            } else {
+                code_of(sys::rd_kafka_assign(self.0.as_ptr(), partitions.ptr()))
+            }
+        }
+    }
+
+    /// Answers a rebalance that takes partitions.
+    pub(crate) fn unassign(self, partitions: &TopicPartitionList) -> Result<(), String> {
+        // SAFETY: consumer and list are live for the call; a null list means none.
+        unsafe {
+            if self.is_cooperative() {
+                error_of(sys::rd_kafka_incremental_unassign(self.0.as_ptr(), partitions.ptr()))
+            } else {
+                code_of(sys::rd_kafka_assign(self.0.as_ptr(), ptr::null()))
+            }
+        }
+    }
+
+    /// Whether the group no longer counts this member in: what it holds may be somebody else's already.
+    pub(crate) fn assignment_lost(self) -> bool {
+        // SAFETY: the consumer is live.
+        unsafe { sys::rd_kafka_assignment_lost(self.0.as_ptr()) != 0 }
+    }
+
+    /// Commits in the background; the outcome comes out of the consumer's queue. (The wrapper's own asynchronous commit
+    /// tells nobody how it ended: librdkafka reports it to a callback only, and the wrapper sets none.)
+    pub(crate) fn commit(self, offsets: &TopicPartitionList) -> Result<(), String> {
+        // SAFETY: consumer and list are live for the call, which copies the list; the queue's handle is ours, and
+        // librdkafka takes one of its own for the answer.
+        unsafe {
+            let queue = sys::rd_kafka_queue_get_consumer(self.0.as_ptr());
+            if queue.is_null() {
+                return Err("the consumer has no queue".to_owned());
+            }
+            let code = sys::rd_kafka_commit_queue(self.0.as_ptr(), offsets.ptr(), queue, None, ptr::null_mut());
+            sys::rd_kafka_queue_destroy(queue);
+            code_of(code)
+        }
+    }
+
+    /// The offset behind the partition's last record, as the last fetch has told; `None` if nothing was fetched yet.
+    pub(crate) fn high_watermark(self, partition: &TopicPartition) -> Option<i64> {
+        let topic = CString::new(&*partition.topic).ok()?;
+        let (mut low, mut high) = (-1, -1);
+        // SAFETY: the consumer is live, the string ends in NUL, and both out-pointers are valid for the call, which
+        // only reads what is cached.
+        let code = unsafe {
+            let client = self.0.as_ptr();
+            sys::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition.partition, &mut low, &mut high)
+        };
+        (code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+    }
+
+    /// Whether partitions come and go one by one, as with `cooperative-sticky` and KIP-848.
+    pub(crate) fn is_cooperative(self) -> bool {
+        // SAFETY: the consumer is live, and the answer is a static string or null.
+        unsafe {
+            let protocol = sys::rd_kafka_rebalance_protocol(self.0.as_ptr());
+            !protocol.is_null() && CStr::from_ptr(protocol).to_bytes() == b"COOPERATIVE"
+        }
+    }
+}
+
+/// The metadata of a partition's commit, empty if it has none. The wrapper takes it for text, and panics when another
+/// program has left something else there.
+pub(crate) fn metadata<'a>(committed: &'a TopicPartitionList, partition: &TopicPartition) -> &'a [u8] {
+    let Ok(topic) = CString::new(&*partition.topic) else { return &[] };
+    // SAFETY: the list is live, and the string ends in NUL; element and metadata belong to the list, which stays
+    // borrowed for as long as the result, and pointer and size come from librdkafka together.
+    unsafe {
+        let element =
+            sys::rd_kafka_topic_partition_list_find(committed.ptr(), topic.as_ptr(), partition.partition).as_ref();
+        element.and_then(|element| bytes(element.metadata, element.metadata_size)).unwrap_or_default()
+    }
+}
+
+/// # Safety
+///
+/// `error` is null or an error that librdkafka gave away.
+unsafe fn error_of(error: *mut sys::rd_kafka_error_t) -> Result<(), String> {
+    if error.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the error is live until it is destroyed, after its text was copied.
+    unsafe {
+        let text = CStr::from_ptr(sys::rd_kafka_error_string(error)).to_string_lossy().into_owned();
+        sys::rd_kafka_error_destroy(error);
+        Err(text)
+    }
+}
+
+fn code_of(code: Code) -> Result<(), String> {
+    match code {
+        Code::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+        // SAFETY: the text of a code is a static string.
+        code => Err(unsafe { CStr::from_ptr(sys::rd_kafka_err2str(code)) }.to_string_lossy().into_owned()),
+    }
+}
+
+/// The names of librdkafka's properties, those of topics too; without other names of the same.
+pub(crate) fn property_names() -> Vec<String> {
+    let mut names = Vec::new();
+    // SAFETY: `pairs` is an array of `count` strings or nulls that end in NUL, a name and then its value.
+    let mut collect = |pairs: *mut *const std::ffi::c_char, count: usize| unsafe {
+        for &name in slice::from_raw_parts(pairs, count).iter().step_by(2).filter(|name| !name.is_null()) {
+            names.push(CStr::from_ptr(name).to_string_lossy().into_owned());
+        }
+        sys::rd_kafka_conf_dump_free(pairs, count);
+    };
+    let mut count = 0;
+    // SAFETY: each configuration is made here, asked and freed once; dumps are copied and freed.
+    unsafe {
+        let config = sys::rd_kafka_conf_new();
+        collect(sys::rd_kafka_conf_dump(config, &mut count), count);
+        sys::rd_kafka_conf_destroy(config);
+        let config = sys::rd_kafka_topic_conf_new();
+        collect(sys::rd_kafka_topic_conf_dump(config, &mut count), count);
+        sys::rd_kafka_topic_conf_destroy(config);
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, a commit that another program has left bytes in brings the consumer down before its first record.
+    #[test]
+    fn metadata_need_not_be_text() {
+        let partition = TopicPartition { topic: "orders".into(), partition: 3 };
+        let mut list = TopicPartitionList::new();
+        list.add_partition("orders", 3);
+        assert_eq!(metadata(&list, &partition), b"");
+        let left = [b'K', b'1', 0xff, 0x00, 0x80];
+        // SAFETY: the list has one element, and frees its metadata as it frees its own.
+        unsafe {
+            let element = (*list.ptr()).elems;
+            (*element).metadata = libc::malloc(left.len());
+            (*element).metadata_size = left.len();
+            ptr::copy_nonoverlapping(left.as_ptr(), (*element).metadata.cast(), left.len());
+        }
+        assert_eq!(metadata(&list, &partition), left);
+        assert_eq!(metadata(&list, &TopicPartition { partition: 4, ..partition }), b"", "not in the list");
+    }
+}

@@ -1,0 +1,101 @@
+//! Records on their way to Kafka. The wrapper has headers of text only.
+
+use std::{
+    ffi::CString,
+    mem::ManuallyDrop,
+    ptr::{self, NonNull},
+};
+
+use rdkafka::{error::RDKafkaErrorCode, message::BorrowedMessage, producer::ProducerContext, util::IntoOpaque as _};
+use rdkafka_sys as sys;
+
+use super::record::NativeRecord;
+use crate::client::outgoing::{Outgoing, Report};
+
+/// Hands a record to a producer's queue.
+///
+/// # Errors
+///
+/// librdkafka's code, such as a queue that is full, with the report back.
+pub(crate) fn produce<C: ProducerContext<DeliveryOpaque = Report>>(
+    producer: &rdkafka::client::Client<C>,
+    outgoing: &Outgoing,
+    report: Report,
+) -> Result<(), (RDKafkaErrorCode, Report)> {
+    let Ok(topic) = CString::new(&*outgoing.topic) else { return Err((RDKafkaErrorCode::InvalidTopic, report)) };
+    let headers = native_headers(outgoing);
+    let opaque = report.into_ptr();
+    let value = outgoing.value.as_deref();
+    let key = outgoing.key.as_deref();
+    let mut parts = vec![
+        part(Part::RD_KAFKA_VTYPE_TOPIC, Value { cstr: topic.as_ptr() }),
+        part(Part::RD_KAFKA_VTYPE_MSGFLAGS, Value { i: sys::RD_KAFKA_MSG_F_COPY }),
+        part(Part::RD_KAFKA_VTYPE_VALUE, Value { mem: memory(value) }),
+        part(Part::RD_KAFKA_VTYPE_KEY, Value { mem: memory(key) }),
+        part(Part::RD_KAFKA_VTYPE_OPAQUE, Value { ptr: opaque }),
+    ];
+    if !headers.is_null() {
+        parts.push(part(Part::RD_KAFKA_VTYPE_HEADERS, Value { headers }));
+    }
+    // SAFETY: client, topic, value and key are live for the call, which copies them. On success librdkafka owns the
+    // headers and hands the opaque pointer back with the delivery report; on failure both are still ours.
+    unsafe {
+        let error = sys::rd_kafka_produceva(producer.native_ptr(), parts.as_ptr(), parts.len());
+        if error.is_null() {
+            return Ok(());
+        }
+        let code = RDKafkaErrorCode::from(sys::rd_kafka_error_code(error));
+        sys::rd_kafka_error_destroy(error);
+        if !headers.is_null() {
+            sys::rd_kafka_headers_destroy(headers);
+        }
+        Err((code, Report::from_ptr(opaque)))
+    }
+}
+
+type Part = sys::rd_kafka_vtype_t;
+type Value = sys::rd_kafka_vu_s__bindgen_ty_1;
+
+fn part(vtype: Part, u: Value) -> sys::rd_kafka_vu_t {
+    sys::rd_kafka_vu_t { vtype, u }
+}
+
+/// Null and empty are two things: an empty slice has a pointer that is not null.
+fn memory(bytes: Option<&[u8]>) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
+    let (ptr, size) = bytes.map_or((ptr::null_mut(), 0), |bytes| (bytes.as_ptr().cast_mut().cast(), bytes.len()));
+    sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size }
+}
+
+fn native_headers(outgoing: &Outgoing) -> *mut sys::rd_kafka_headers_t {
+    if outgoing.headers.is_empty() {
+        return ptr::null_mut();
+    }
+    // SAFETY: names and values are live for the calls, which copy them, with their lengths.
+    unsafe {
+        let headers = sys::rd_kafka_headers_new(outgoing.headers.len());
+        for (name, value) in &outgoing.headers {
+            let value = memory(value.as_deref());
+            sys::rd_kafka_header_add(
+                headers,
+                name.as_ptr().cast(),
+                name.len().cast_signed(),
+                value.ptr,
+                value.size.cast_signed(),
+            );
+        }
+        headers
+    }
+}
+
+/// The record that a delivery report is about.
+pub(crate) fn outgoing(message: &BorrowedMessage<'_>) -> Outgoing {
+    let Some(message) = NonNull::new(message.ptr()) else { return Outgoing::default() };
+    // The report owns the message: it is looked at and not destroyed.
+    let record = ManuallyDrop::new(NativeRecord(message));
+    Outgoing {
+        topic: record.topic().to_owned(),
+        key: record.key().map(<[u8]>::to_vec),
+        value: record.value().map(<[u8]>::to_vec),
+        headers: record.headers().into_iter().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect(),
+    }
+}

@@ -1,0 +1,174 @@
+//! The queue of one partition, drained in batches by its lane.
+
+use std::{
+    collections::VecDeque,
+    ffi::{CStr, CString, c_void},
+    ptr::{self, NonNull},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rdkafka::{Offset, TopicPartitionList};
+use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
+
+use super::{Consumer, record::NativeRecord};
+use crate::{
+    Record,
+    client::{Delivery, RecordQueue, TopicPartition},
+};
+
+/// How many records one call moves out of a partition's queue.
+const BATCH: usize = 256;
+
+/// Called when a queue that was empty has something.
+pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// What a partition's queue calls when it was empty and has something: the lane that has the partition now.
+///
+/// librdkafka keeps one callback a queue, and a lane that was given up may still hold its queue when the next lane of
+/// the partition has taken over. So the callback belongs to the client, and lanes change places in it.
+#[derive(Default)]
+pub(crate) struct WakeSlot(Mutex<Option<Wake>>);
+
+impl WakeSlot {
+    fn set(&self, wake: Wake) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(wake);
+    }
+}
+
+unsafe extern "C" fn call_wake(_: *mut sys::rd_kafka_t, slot: *mut c_void) {
+    // SAFETY: `split` passed a pointer to a slot that lives as long as the client.
+    let slot: &WakeSlot = unsafe { &*slot.cast::<WakeSlot>() };
+    if let Some(wake) = &*slot.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        wake();
+    }
+}
+
+/// The queue of one partition, split from its consumer's.
+pub(crate) struct PartitionQueue {
+    queue: NonNull<sys::rd_kafka_queue_t>,
+    consumer: Consumer,
+    partition: TopicPartition,
+    batch: Box<[*mut sys::rd_kafka_message_t; BATCH]>,
+    /// The offset behind the last record that came out.
+    next: i64,
+    /// The offset of an error that came out, until the record there has come.
+    doubtful: Option<i64>,
+}
+
+// SAFETY: the queue has a lock of its own, and `batch` is empty between calls.
+unsafe impl Send for PartitionQueue {}
+
+impl PartitionQueue {
+    /// Splits the partition's queue from the consumer's; see [`Consumer::split`].
+    pub(super) fn split(
+        consumer: Consumer,
+        partition: &TopicPartition,
+        slot: &Arc<WakeSlot>,
+        wake: Wake,
+    ) -> Option<Self> {
+        let topic = CString::new(&*partition.topic).ok()?;
+        // SAFETY: the consumer is live by the invariant, the string ends in NUL.
+        let queue =
+            unsafe { sys::rd_kafka_queue_get_partition(consumer.0.as_ptr(), topic.as_ptr(), partition.partition) };
+        let queue = NonNull::new(queue)?;
+        slot.set(wake);
+        // SAFETY: the queue is live, and the slot is kept by the client until it is dropped.
+        unsafe {
+            sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut());
+            let slot = Arc::as_ptr(slot).cast_mut().cast::<c_void>();
+            sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(call_wake), slot);
+        }
+        let batch = Box::new([ptr::null_mut(); BATCH]);
+        Some(Self { queue, consumer, partition: partition.clone(), batch, next: 0, doubtful: None })
+    }
+
+    /// Moves one batch of what is there.
+    ///
+    /// Two habits of librdkafka 2.12 have to be made good for, both around the moment of a rebalance, when it pauses
+    /// all partitions, throws away what is prefetched, and goes on from the position that the app has reached:
+    ///
+    /// - It moves that position only after a batch is taken out. A pause in between fetches the batch again; what
+    ///   came out before is dropped here.
+    /// - `rd_kafka_q_serve_rkmessages` takes an error for a record and moves the position behind it, so that a pause
+    ///   right after an error skips the record at its offset. (For the same reason `enable.partition.eof` is off:
+    ///   the end of a partition is such an error.) If the next record is not the one at the error's offset, reading
+    ///   goes back there, once.
+    fn take(&mut self, into: &mut VecDeque<Delivery>, size: usize) -> usize {
+        // SAFETY: the array has room for `size` pointers. The time-out is 0: with a positive one librdkafka waits
+        // until the array is full.
+        let count = unsafe { sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.batch.as_mut_ptr(), size) };
+        let count = usize::try_from(count).unwrap_or(0);
+        let mut went_back = false;
+        for place in &mut self.batch[..count] {
+            let Some(message) = NonNull::new(std::mem::replace(place, ptr::null_mut())) else { continue };
+            let record = NativeRecord(message);
+            if went_back {
+                continue;
+            }
+            let offset = record.offset();
+            match record.message().err {
+                Code::RD_KAFKA_RESP_ERR_NO_ERROR => {
+                    if let Some(doubtful) = self.doubtful.take()
+                        && offset > doubtful
+                    {
+                        // SAFETY: the topic handle belongs to the message. With a time-out of 0 the call only asks;
+                        // whatever is in the queue by now counts as outdated and does not come out.
+                        let code = unsafe { sys::rd_kafka_seek(record.message().rkt, record.partition(), doubtful, 0) };
+                        if code == Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+                            went_back = true;
+                            continue;
+                        }
+                    }
+                    if offset < self.next {
+                        continue;
+                    }
+                    self.next = offset + 1;
+                    into.push_back(Delivery::Record(Record::from(record)));
+                }
+                Code::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET => {
+                    into.push_back(Delivery::PositionLost(error_text(&record)));
+                }
+                _ => {
+                    self.doubtful = Some(offset).filter(|offset| *offset >= 0);
+                    into.push_back(Delivery::Error(error_text(&record)));
+                }
+            }
+        }
+        count
+    }
+}
+
+impl RecordQueue for PartitionQueue {
+    fn drain(&mut self, into: &mut VecDeque<Delivery>, room: usize) {
+        let size = room.min(BATCH);
+        // What was dropped or went back leaves nothing, though there may be more: only an empty queue ends the loop.
+        while size > 0 && self.take(into, size) > 0 && into.is_empty() {}
+    }
+
+    fn position(&self) -> Option<i64> {
+        // After an error librdkafka's position is one too high.
+        if self.doubtful.is_some() {
+            return None;
+        }
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.partition.topic, self.partition.partition);
+        // SAFETY: consumer and list are live for the call.
+        let code = unsafe { sys::rd_kafka_position(self.consumer.0.as_ptr(), list.ptr()) };
+        match list.elements().first()?.offset() {
+            Offset::Offset(offset) if code == Code::RD_KAFKA_RESP_ERR_NO_ERROR => Some(offset),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for PartitionQueue {
+    fn drop(&mut self) {
+        // SAFETY: the handle is ours; the queue itself lives on in the client.
+        unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) }
+    }
+}
+
+fn error_text(record: &NativeRecord) -> String {
+    // SAFETY: the message is live, and the string is static or lives in it; it is copied at once.
+    unsafe { CStr::from_ptr(sys::rd_kafka_message_errstr(record.0.as_ptr())) }.to_string_lossy().into_owned()
+}
