@@ -32,6 +32,9 @@ use crate::settings::{LostPosition, Start};
 /// How long the committed offsets of a new assignment may take to come.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many events that are none of the engine's are passed over in one call.
+const EVENTS: usize = 1_000;
+
 /// A consumer of one group.
 pub(crate) struct KafkaClient {
     /// Dropped by `close`, and only when nothing points into it.
@@ -253,23 +256,29 @@ fn offset_in(list: &TopicPartitionList, partition: &TopicPartition) -> Result<Of
 impl Client for KafkaClient {
     fn poll(&mut self) -> Option<ClientEvent> {
         self.look_at_topics();
-        if let Some(event) = self.consumer.context().pop() {
-            return Some(event);
-        }
-        match self.consumer.poll(Duration::ZERO) {
-            None => self.consumer.context().pop(),
-            Some(Ok(message)) => {
-                use rdkafka::Message as _;
-                // Queues are split before partitions are assigned, so this cannot happen; if it did, going on would
-                // lose the record.
-                let place = format!("{}/{}@{}", message.topic(), message.partition(), message.offset());
-                Some(ClientEvent::Fatal(format!("record {place} came outside of its partition's queue")))
+        // What the wrapper gives to callbacks, such as a line of librdkafka's log, looks like an empty queue, and behind it
+        // nothing would wake this thread.
+        for _ in 0..EVENTS {
+            if let Some(event) = self.consumer.context().pop() {
+                return Some(event);
             }
-            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition))) => {
-                Some(ClientEvent::Error(self.missing_topics()))
+            match self.consumer.poll(Duration::ZERO) {
+                None if self.native.has_events() => {}
+                None => break,
+                Some(Ok(message)) => {
+                    use rdkafka::Message as _;
+                    // Queues are split before partitions are assigned, so this cannot happen; if it did, going on would
+                    // lose the record.
+                    let place = format!("{}/{}@{}", message.topic(), message.partition(), message.offset());
+                    return Some(ClientEvent::Fatal(format!("record {place} came outside of its partition's queue")));
+                }
+                Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition))) => {
+                    return Some(ClientEvent::Error(self.missing_topics()));
+                }
+                Some(Err(error)) => return Some(describe(&error)),
             }
-            Some(Err(error)) => Some(describe(&error)),
         }
+        self.consumer.context().pop()
     }
 
     fn wait(&mut self, at_most: Duration) {

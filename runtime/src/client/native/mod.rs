@@ -87,6 +87,20 @@ impl Consumer {
         unsafe { sys::rd_kafka_assignment_lost(self.0.as_ptr()) != 0 }
     }
 
+    /// Whether something waits in the consumer's queue.
+    pub(crate) fn has_events(self) -> bool {
+        // SAFETY: the consumer is live; the queue's handle is ours.
+        unsafe {
+            let queue = sys::rd_kafka_queue_get_consumer(self.0.as_ptr());
+            if queue.is_null() {
+                return false;
+            }
+            let length = sys::rd_kafka_queue_length(queue);
+            sys::rd_kafka_queue_destroy(queue);
+            length > 0
+        }
+    }
+
     /// Commits in the background; the outcome comes out of the consumer's queue. (The wrapper's own asynchronous commit
     /// tells nobody how it ended: librdkafka reports it to a callback only, and the wrapper sets none.)
     pub(crate) fn commit(self, offsets: &TopicPartitionList) -> Result<(), String> {
