@@ -7,11 +7,12 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    task::{self, Poll},
 };
 
 use crate::{
     EmittedBy, Result, Routed,
-    engine::shared::{AppShared, EmitScope},
+    engine::shared::{AppShared, EmitScope, WaitsForRoom},
     producer::Outgoing,
     trace::TraceContext,
 };
@@ -103,7 +104,7 @@ pub struct Emit<'a, C: Routed> {
     headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
-impl<C: Routed> Emit<'_, C> {
+impl<'a, C: Routed> Emit<'a, C> {
     /// With this key, whatever the manifest's `key:` says.
     pub fn key(mut self, key: impl Into<Vec<u8>>) -> Self {
         self.key = Some(key.into());
@@ -116,7 +117,7 @@ impl<C: Routed> Emit<'_, C> {
         self
     }
 
-    async fn send(mut self) -> Result {
+    fn send(mut self) -> Result<Option<WaitsForRoom<'a>>> {
         if let Some(trace) = &self.ctx.trace {
             trace.add_to(&mut self.headers);
         }
@@ -126,17 +127,57 @@ impl<C: Routed> Emit<'_, C> {
             value: self.value?,
             headers: self.headers,
         };
-        self.ctx.app.send(&self.ctx.scope, self.topic, outgoing).await?;
-        self.ctx.emitted.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        self.ctx.app.send(&self.ctx.scope, self.topic, outgoing)
     }
 }
 
 impl<'a, C: Routed> IntoFuture for Emit<'a, C> {
     type Output = Result;
-    type IntoFuture = Pin<Box<dyn Future<Output = Result> + Send + 'a>>;
+    type IntoFuture = Sending<'a, C>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.send())
+    fn into_future(self) -> Sending<'a, C> {
+        Sending { ctx: self.ctx, stage: Stage::Begins(self) }
+    }
+}
+
+/// An [`Emit`] that is awaited: ready when the record is on its way.
+///
+/// Only where the producer's queue is full does it take an allocation and a wait.
+pub struct Sending<'a, C: Routed> {
+    ctx: &'a Context<C>,
+    stage: Stage<'a, C>,
+}
+
+enum Stage<'a, C: Routed> {
+    Begins(Emit<'a, C>),
+    Waits(WaitsForRoom<'a>),
+    Over,
+}
+
+impl<C: Routed> Future for Sending<'_, C> {
+    type Output = Result;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result> {
+        let sent = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Begins(emit) => emit.send(),
+            Stage::Waits(waits) => Ok(Some(waits)),
+            // Nobody asks again.
+            Stage::Over => return Poll::Pending,
+        };
+        let sent = match sent {
+            Ok(None) => Ok(()),
+            Ok(Some(mut waits)) => match waits.as_mut().poll(cx) {
+                Poll::Ready(sent) => sent,
+                Poll::Pending => {
+                    self.stage = Stage::Waits(waits);
+                    return Poll::Pending;
+                }
+            },
+            Err(error) => Err(error),
+        };
+        if sent.is_ok() {
+            self.ctx.emitted.fetch_add(1, Ordering::Relaxed);
+        }
+        Poll::Ready(sent)
     }
 }

@@ -1,6 +1,10 @@
 //! Sends records to Kafka and says when Kafka has them.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rdkafka::{
     ClientConfig, ClientContext, Message as _,
@@ -14,7 +18,7 @@ use tokio::sync::oneshot;
 pub use crate::client::outgoing::{Delivered, Outgoing};
 use crate::client::{
     self, native,
-    outgoing::{Acknowledge, Report},
+    outgoing::{Report, Sender, Ticket},
 };
 
 /// Why Kafka has not taken a record.
@@ -58,15 +62,17 @@ impl ClientContext for Acknowledgements {
 }
 
 impl ProducerContext for Acknowledgements {
-    type DeliveryOpaque = Report;
+    type DeliveryOpaque = Box<Report>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, acknowledge: Report) {
+    fn delivery(&self, result: &DeliveryResult<'_>, report: Box<Report>) {
+        let Report { sender, ticket } = *report;
         match result {
             Ok(message) => {
-                acknowledge.delivered(Delivered { partition: message.partition(), offset: message.offset() });
+                let delivered = Delivered { partition: message.partition(), offset: message.offset() };
+                sender.delivered(ticket, delivered);
             }
             Err((error, message)) => {
-                acknowledge.undelivered(native::outgoing(message), reason(error));
+                sender.undelivered(ticket, native::outgoing(message), reason(error));
             }
         }
     }
@@ -100,7 +106,8 @@ impl Producer {
     pub async fn send(&self, outgoing: Outgoing) -> Result<Delivered, SendError> {
         let topic = outgoing.topic.clone();
         let (sender, receiver) = oneshot::channel();
-        self.enqueue(outgoing, Box::new(Once(sender))).await?;
+        let sender = Arc::new(Once(Mutex::new(Some(sender))));
+        self.enqueue(outgoing, Box::new(Report { sender, ticket: Ticket::default() })).await?;
         match receiver.await {
             Ok(Ok(delivered)) => Ok(delivered),
             Ok(Err(reason)) => Err(SendError::Undelivered { topic, reason }),
@@ -109,19 +116,25 @@ impl Producer {
     }
 
     /// Hands a record to the producer's queue, and waits only while that is full.
-    pub(crate) async fn enqueue(&self, outgoing: Outgoing, acknowledge: Box<dyn Acknowledge>) -> Result<(), SendError> {
-        let mut acknowledge = Box::new(acknowledge);
-        loop {
-            match native::produce(self.inner.client(), &outgoing, acknowledge) {
-                Ok(()) => return Ok(()),
-                Err((RDKafkaErrorCode::QueueFull, back)) => {
-                    acknowledge = back;
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-                Err((code, _)) => {
-                    return Err(SendError::Refused { topic: outgoing.topic, reason: code.to_string() });
-                }
-            }
+    pub(crate) async fn enqueue(&self, outgoing: Outgoing, report: Box<Report>) -> Result<(), SendError> {
+        let mut full = self.try_enqueue(outgoing, report)?;
+        while let Some((outgoing, report)) = full {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            full = self.try_enqueue(outgoing, report)?;
+        }
+        Ok(())
+    }
+
+    /// Hands a record to the producer's queue; gives it back if that is full.
+    pub(crate) fn try_enqueue(
+        &self,
+        outgoing: Outgoing,
+        report: Box<Report>,
+    ) -> Result<Option<(Outgoing, Box<Report>)>, SendError> {
+        match native::produce(self.inner.client(), &outgoing, report) {
+            Ok(()) => Ok(None),
+            Err((RDKafkaErrorCode::QueueFull, report)) => Ok(Some((outgoing, report))),
+            Err((code, _)) => Err(SendError::Refused { topic: outgoing.topic, reason: code.to_string() }),
         }
     }
 
@@ -144,15 +157,24 @@ impl std::fmt::Debug for Producer {
     }
 }
 
-struct Once(oneshot::Sender<Result<Delivered, String>>);
+/// Waits for the one record that it has sent.
+struct Once(Mutex<Option<oneshot::Sender<Result<Delivered, String>>>>);
 
-impl Acknowledge for Once {
-    fn delivered(self: Box<Self>, delivered: Delivered) {
-        // Nobody waits any more if the sender's future was dropped; the record is in Kafka all the same.
-        let _ = self.0.send(Ok(delivered));
+impl Once {
+    fn tell(&self, result: Result<Delivered, String>) {
+        if let Some(sender) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Nobody waits any more if the future was dropped; the record is in Kafka all the same.
+            let _ = sender.send(result);
+        }
+    }
+}
+
+impl Sender for Once {
+    fn delivered(&self, _: Ticket, delivered: Delivered) {
+        self.tell(Ok(delivered));
     }
 
-    fn undelivered(self: Box<Self>, _outgoing: Outgoing, reason: String) {
-        let _ = self.0.send(Err(reason));
+    fn undelivered(&self, _: Ticket, _: Outgoing, reason: String) {
+        self.tell(Err(reason));
     }
 }

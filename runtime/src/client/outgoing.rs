@@ -1,5 +1,7 @@
 //! Records on their way to Kafka, and who is told what became of them.
 
+use std::sync::Arc;
+
 /// A record on its way to Kafka.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outgoing {
@@ -22,13 +24,23 @@ pub struct Delivered {
     pub offset: i64,
 }
 
-/// What librdkafka carries along with a record; boxed twice, because it has room for a thin pointer only.
-pub(crate) type Report = Box<Box<dyn Acknowledge>>;
+/// What librdkafka carries along with a record: who is told what became of it, and which one it was.
+pub(crate) struct Report {
+    pub(crate) sender: Arc<dyn Sender>,
+    pub(crate) ticket: Ticket,
+}
 
-/// What becomes of a record, told on the producer's own thread.
-pub(crate) trait Acknowledge: Send + Sync {
+/// What a sender knows a record by.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ticket {
+    pub(crate) number: u64,
+    pub(crate) name: Option<&'static str>,
+}
+
+/// Whoever sends records, and is told on the producer's own thread what becomes of them.
+pub(crate) trait Sender: Send + Sync {
     /// Kafka has the record.
-    fn delivered(self: Box<Self>, delivered: Delivered);
+    fn delivered(&self, ticket: Ticket, delivered: Delivered);
     /// Kafka does not have it; here it is again.
-    fn undelivered(self: Box<Self>, outgoing: Outgoing, reason: String);
+    fn undelivered(&self, ticket: Ticket, outgoing: Outgoing, reason: String);
 }

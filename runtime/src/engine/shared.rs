@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering},
@@ -14,7 +15,7 @@ use tokio::sync::Notify;
 use super::{claim::Claim, counts::Counts, progress::Progress, pulse::Pulse, tracker::Sequence};
 use crate::{
     OwnedRecord, Result,
-    client::outgoing::Acknowledge,
+    client::outgoing::{Report, Sender, Ticket},
     producer::{Delivered, Outgoing, Producer},
 };
 
@@ -47,40 +48,53 @@ impl<S> AppShared<S> {
         self.names.get(key).map_or_else(|| key.to_owned(), Clone::clone)
     }
 
-    pub(crate) async fn send(&self, scope: &EmitScope, topic: &'static str, outgoing: Outgoing) -> Result {
+    /// Hands over what a controller sends. Gives what is to be waited for if the producer's queue is full.
+    pub(crate) fn send(
+        &self,
+        scope: &EmitScope,
+        topic: &'static str,
+        outgoing: Outgoing,
+    ) -> Result<Option<WaitsForRoom<'_>>> {
         match scope {
-            EmitScope::Lane { lane, sequence } => {
-                self.send_from(lane, *sequence, Sent::Emit(topic), outgoing).await?;
-            }
+            EmitScope::Lane { lane, sequence } => self.send_from(lane, *sequence, Sent::Emit(topic), outgoing),
             EmitScope::Captured(captured) => {
                 let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
                 let offset = i64::try_from(captured.len()).unwrap_or(i64::MAX);
                 captured.push((topic, owned(outgoing, offset)));
+                Ok(None)
             }
         }
-        Ok(())
     }
 
-    /// Hands a record to the producer; the lane is told what became of it.
-    pub(crate) async fn send_from(
+    /// Hands a record to the producer, as [`AppShared::send`]; the lane is told what became of it.
+    pub(crate) fn send_from(
         &self,
         lane: &Arc<LaneShared>,
         sequence: Sequence,
         sent: Sent,
         outgoing: Outgoing,
-    ) -> Result {
-        let acknowledge = || Box::new(LaneAcknowledge { lane: Arc::clone(lane), sequence, sent });
+    ) -> Result<Option<WaitsForRoom<'_>>> {
+        let sender = || Arc::clone(lane) as Arc<dyn Sender>;
         match &self.outlet {
-            Outlet::Kafka(producer) => Ok(producer.enqueue(outgoing, acknowledge()).await?),
+            Outlet::Kafka(producer) => {
+                let report = Box::new(Report { sender: sender(), ticket: sent.ticket(sequence) });
+                let full = producer.try_enqueue(outgoing, report)?;
+                Ok(full.map(|(outgoing, report)| -> WaitsForRoom<'_> {
+                    Box::pin(async move { Ok(producer.enqueue(outgoing, report).await?) })
+                }))
+            }
             #[cfg(any(test, feature = "testing"))]
             Outlet::Source(source) => {
-                source.produce(outgoing, sent, acknowledge());
-                Ok(())
+                source.produce(outgoing, sent, &Report { sender: sender(), ticket: sent.ticket(sequence) });
+                Ok(None)
             }
             Outlet::Nowhere => Err(crate::Error::new("the app has no producer")),
         }
     }
 }
+
+/// A record on its way into a producer's queue that is full.
+pub(crate) type WaitsForRoom<'a> = Pin<Box<dyn Future<Output = Result> + Send + 'a>>;
 
 fn owned(outgoing: Outgoing, offset: i64) -> OwnedRecord {
     OwnedRecord {
@@ -111,27 +125,34 @@ pub(crate) enum Sent {
     DeadLetter,
 }
 
+impl Sent {
+    fn ticket(self, sequence: Sequence) -> Ticket {
+        let name = match self {
+            Self::Emit(topic) => Some(topic),
+            Self::DeadLetter => None,
+        };
+        Ticket { number: sequence, name }
+    }
+
+    fn of(ticket: Ticket) -> Self {
+        ticket.name.map_or(Self::DeadLetter, Self::Emit)
+    }
+}
+
 /// What became of something that a lane has sent.
 pub(crate) enum Acknowledgement {
     Delivered { sequence: Sequence, sent: Sent, delivered: Delivered },
     Undelivered { sequence: Sequence, sent: Sent, outgoing: Outgoing, reason: String },
 }
 
-struct LaneAcknowledge {
-    lane: Arc<LaneShared>,
-    sequence: Sequence,
-    sent: Sent,
-}
-
-impl Acknowledge for LaneAcknowledge {
-    fn delivered(self: Box<Self>, delivered: Delivered) {
-        let Self { lane, sequence, sent } = *self;
-        lane.acknowledge(Acknowledgement::Delivered { sequence, sent, delivered });
+impl Sender for LaneShared {
+    fn delivered(&self, ticket: Ticket, delivered: Delivered) {
+        self.acknowledge(Acknowledgement::Delivered { sequence: ticket.number, sent: Sent::of(ticket), delivered });
     }
 
-    fn undelivered(self: Box<Self>, outgoing: Outgoing, reason: String) {
-        let Self { lane, sequence, sent } = *self;
-        lane.acknowledge(Acknowledgement::Undelivered { sequence, sent, outgoing, reason });
+    fn undelivered(&self, ticket: Ticket, outgoing: Outgoing, reason: String) {
+        let (sequence, sent) = (ticket.number, Sent::of(ticket));
+        self.acknowledge(Acknowledgement::Undelivered { sequence, sent, outgoing, reason });
     }
 }
 
@@ -205,6 +226,8 @@ pub(crate) struct LaneShared {
     pub(crate) counts: Counts,
     pub(crate) pulse: Pulse,
     has_acknowledgements: AtomicBool,
+    /// Word of emits that arrived need not wake the lane.
+    is_patient: AtomicBool,
     acknowledgements: Mutex<Vec<Acknowledgement>>,
     /// Whether the lane has more to say than `progress`, and whether the group's thread wants to hear it.
     news: AtomicU8,
@@ -240,6 +263,7 @@ impl LaneShared {
             counts: Counts::default(),
             pulse: Pulse::default(),
             has_acknowledgements: AtomicBool::new(false),
+            is_patient: AtomicBool::new(false),
             acknowledgements: Mutex::new(Vec::new()),
             news: AtomicU8::new(NO_NEWS),
             progress: Mutex::default(),
@@ -311,8 +335,11 @@ impl LaneShared {
         self.news.store(NEWS, Ordering::Release);
     }
 
-    /// Asks a lane that has news for them.
+    /// Asks a lane that has news for them, also those that did not wake it.
     pub(crate) fn ask_for_news(&self) {
+        if self.has_acknowledgements.load(Ordering::Relaxed) {
+            self.wake.notify_one();
+        }
         if self.news.compare_exchange(NEWS, ASKED, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
             self.wake.notify_one();
         }
@@ -355,10 +382,20 @@ impl LaneShared {
         self.ended.load(Ordering::Acquire)
     }
 
+    /// The lane is about to wait: whether nothing that it does waits for acknowledged emits, so that it can look at them
+    /// when a commit is near. Says whether it has to look at some before it waits.
+    pub(crate) fn be_patient(&self, is_patient: bool) -> bool {
+        // Stored here and looked at there, and the other way round: one of the two sees the other.
+        self.is_patient.store(is_patient, Ordering::SeqCst);
+        !is_patient && self.has_acknowledgements.load(Ordering::SeqCst)
+    }
+
     fn acknowledge(&self, acknowledgement: Acknowledgement) {
+        let can_wait = matches!(acknowledgement, Acknowledgement::Delivered { sent: Sent::Emit(_), .. });
         self.acknowledgements.lock().unwrap_or_else(PoisonError::into_inner).push(acknowledgement);
         // They come by the hundred, and the first one has woken the lane.
-        if !self.has_acknowledgements.swap(true, Ordering::AcqRel) {
+        let is_first = !self.has_acknowledgements.swap(true, Ordering::SeqCst);
+        if !can_wait || (is_first && !self.is_patient.load(Ordering::SeqCst)) {
             self.wake.notify_one();
         }
     }

@@ -139,13 +139,13 @@ impl Worker for OrdersWorker {
     const NAME: &'static str = "OrdersWorker";
 }
 
-/// Keeps what was reported, as text.
+/// Keeps what was reported, as text; with `true`, without what is done.
 #[derive(Default)]
-struct Notes(Mutex<Vec<String>>);
+struct Notes(Mutex<Vec<String>>, AtomicBool);
 
 impl Listener for Notes {
     fn wants_done(&self) -> bool {
-        true
+        !self.1.load(Ordering::Relaxed)
     }
 
     fn on(&self, event: &Event<'_>) {
@@ -355,6 +355,27 @@ fn emits_arrive_with_their_headers_before_the_record_counts_as_done() {
     let notes = shop.notes.0.lock().expect("no panic").clone();
     let done: Vec<_> = notes.iter().filter(|note| note.contains("Done {")).collect();
     assert!(done.iter().all(|note| note.contains("topic: \"confirmed\"")), "{done:?}");
+}
+
+/// If this fails, lanes that are not woken for each acknowledgement are not woken for the commit or the stop either.
+#[test]
+fn acknowledged_emits_are_committed_without_a_listener() {
+    let shop = Shop::open();
+    shop.notes.1.store(true, Ordering::Relaxed);
+    shop.state.emits.store(true, Ordering::Relaxed);
+    shop.send_numbers(0..50);
+    let running = shop.start();
+    shop.until("the commit of all", |_| {
+        let groups = running.watch().view(Instant::now());
+        groups.iter().flat_map(|group| &group.lanes).filter_map(|lane| lane.committed).sum::<i64>() == 50
+    });
+    shop.send_numbers(50..100);
+    shop.until("the rest", |shop| shop.seen().len() == 100);
+    assert_eq!(running.join().handled, 100);
+    let running = shop.start();
+    shop.send_numbers(100..101);
+    shop.until("one more", |shop| shop.seen().len() >= 101);
+    assert_eq!(running.join().handled, 1, "a clean stop waits for what is on its way, and commits it");
 }
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

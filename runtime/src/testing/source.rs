@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use self::client::Member;
 use crate::{
     OwnedRecord, Record,
-    client::{Client, ClientEvent, CommitError, Positions, TopicPartition, Wake, outgoing::Acknowledge},
+    client::{Client, ClientEvent, CommitError, Positions, TopicPartition, Wake, outgoing::Report},
     engine::{clock, shared::Sent},
     producer::{Delivered, Outgoing},
     topic,
@@ -154,7 +154,7 @@ impl Source {
     }
 
     /// Takes what the app sends, and says so at once.
-    pub(crate) fn produce(&self, outgoing: Outgoing, sent: Sent, acknowledge: Box<dyn Acknowledge>) {
+    pub(crate) fn produce(&self, outgoing: Outgoing, sent: Sent, report: &Report) {
         if self.is_down() {
             return;
         }
@@ -162,7 +162,7 @@ impl Source {
             Sent::Emit(_) => Origin::Emit,
             Sent::DeadLetter => Origin::DeadLetter,
         };
-        acknowledge.delivered(self.append(outgoing, None, origin));
+        report.sender.delivered(report.ticket, self.append(outgoing, None, origin));
     }
 
     /// Every record of a topic, partition by partition.

@@ -17,11 +17,11 @@ use crate::client::outgoing::{Outgoing, Report};
 /// # Errors
 ///
 /// librdkafka's code, such as a queue that is full, with the report back.
-pub(crate) fn produce<C: ProducerContext<DeliveryOpaque = Report>>(
+pub(crate) fn produce<C: ProducerContext<DeliveryOpaque = Box<Report>>>(
     producer: &rdkafka::client::Client<C>,
     outgoing: &Outgoing,
-    report: Report,
-) -> Result<(), (RDKafkaErrorCode, Report)> {
+    report: Box<Report>,
+) -> Result<(), (RDKafkaErrorCode, Box<Report>)> {
     let Ok(topic) = CString::new(&*outgoing.topic) else { return Err((RDKafkaErrorCode::InvalidTopic, report)) };
     let headers = native_headers(outgoing);
     let opaque = report.into_ptr();
@@ -49,7 +49,7 @@ pub(crate) fn produce<C: ProducerContext<DeliveryOpaque = Report>>(
         if !headers.is_null() {
             sys::rd_kafka_headers_destroy(headers);
         }
-        Err((code, Report::from_ptr(opaque)))
+        Err((code, Box::from_ptr(opaque)))
     }
 }
 

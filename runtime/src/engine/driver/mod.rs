@@ -335,6 +335,11 @@ where
         waiting: usize,
     ) -> Woken<'a, F::Output> {
         self.tell_if_full();
+        // Acknowledged emits move the commit, the end of the lane, its window, and what is logged of a record.
+        let is_patient = self.lane.is_open() && !self.lane.is_full() && !self.report.wants_done();
+        if self.shared.be_patient(is_patient) {
+            return Woken::Other;
+        }
         self.shared.pulse.set_waiting(waiting + self.deliveries.len());
         let next_resend = self.resending.iter().map(|resend| resend.at).min();
         let moment = self.lane.next_timer().into_iter().chain(next_resend).chain(due).min();
@@ -363,7 +368,9 @@ where
     /// Takes in orders and acknowledgements.
     fn hear(&mut self) {
         self.obey();
-        for acknowledgement in self.shared.take_acknowledgements() {
+        let acknowledgements = self.shared.take_acknowledgements();
+        let are_there = !acknowledgements.is_empty();
+        for acknowledgement in acknowledgements {
             match acknowledgement {
                 Acknowledgement::Delivered { sequence, sent, delivered } => {
                     if Debts::is_batch(sequence) {
@@ -381,6 +388,8 @@ where
                     self.send_later(Resend { sequence, sent, outgoing, at: Duration::ZERO, failures: 0 }, &reason);
                 }
             }
+        }
+        if are_there {
             self.publish();
         }
         if self.said_news && self.shared.is_asked() {

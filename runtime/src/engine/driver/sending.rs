@@ -72,7 +72,10 @@ where
         let due: Vec<_> = self.resending.extract_if(.., |resend| resend.at <= now).collect();
         for resend in due {
             let lane = Arc::clone(self.shared);
-            let sent = self.app.send_from(&lane, resend.sequence, resend.sent, resend.outgoing.clone()).await;
+            let sent = match self.app.send_from(&lane, resend.sequence, resend.sent, resend.outgoing.clone()) {
+                Ok(Some(waits)) => waits.await,
+                sent => sent.map(drop),
+            };
             if let Err(error) = sent {
                 self.send_later(resend, &error.to_string());
             }
