@@ -29,6 +29,8 @@
 //! `start` is the beginning, because nothing was there before the app. What the client and a broker do to each other is
 //! tested in karafka itself, against Apache Kafka.
 
+#[cfg(any(test, feature = "testing"))]
+mod group;
 mod harness;
 #[cfg(any(test, feature = "testing"))]
 mod member;
@@ -47,8 +49,9 @@ mod time;
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::{
+    group::InGroup,
     seen::Sent,
-    simulation::{Ended, InGroup, Simulation},
+    simulation::{Ended, Simulation},
     stage::{Act, Call},
 };
 pub use harness::{Harness, Outcome, Verdict};

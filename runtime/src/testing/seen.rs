@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, fmt, fmt::Write as _, pin::pin, time::Duration};
 
 use super::{
-    simulation::{InGroup, Simulation},
+    group::InGroup,
+    simulation::Simulation,
     source::Origin,
     stage::{At, Status, source_of, text_of},
 };
