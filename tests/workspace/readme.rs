@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(20 * 60);
 /// If this fails, the first thing that a visitor copies from the page does not work.
 #[test]
 fn every_command_of_the_readme_works() {
-    let home = checkout::target_directory().expect("there is a target directory").join("karafka-tests").join("readme");
+    let place = checkout::target_directory().expect("there is a target directory").join("karafka-tests");
+    let home = place.join("readme");
     if home.exists() {
         std::fs::remove_dir_all(&home).expect("the last run's copy can go");
     }
@@ -32,7 +33,7 @@ fn every_command_of_the_readme_works() {
     let commands = readme::commands(&page);
     assert!(commands.iter().any(|command| command.text.contains(" new ")), "the README shows no `new`: {commands:?}");
 
-    let mut reader = Reader { folder: home, server: None };
+    let mut reader = Reader { folder: home, target: place.join("readme-target"), server: None };
     for command in commands {
         let worked = reader.obey(&command.text);
         worked.unwrap_or_else(|error| panic!("README.md:{}: `{}`\n{error:?}", command.line, command.text));
@@ -43,6 +44,9 @@ fn every_command_of_the_readme_works() {
 /// Someone who types the page's commands one after another, with a second terminal for what does not end.
 struct Reader {
     folder: PathBuf,
+    /// Not the one of this run: to cargo the same packages of two checkouts are one, and what the copy has built would be
+    /// taken for ours, with a runtime that lies in the copy.
+    target: PathBuf,
     server: Option<Process>,
 }
 
@@ -101,7 +105,7 @@ impl Reader {
         let path = std::env::join_paths(std::iter::once(karafka.to_owned()).chain(std::env::split_paths(&path)))?;
         let mut shell = Command::new("sh");
         environment::clean(&mut shell).arg("-c").arg(format!("exec {line}")).current_dir(&self.folder);
-        shell.env("PATH", path).env("CARGO_TARGET_DIR", checkout::target_directory()?);
+        shell.env("PATH", path).env("CARGO_TARGET_DIR", &self.target);
         Ok(shell)
     }
 }

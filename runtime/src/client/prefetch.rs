@@ -17,8 +17,12 @@ const ASSUMED: usize = 4;
 /// What librdkafka needs for a record beside its bytes.
 const RECORD: u64 = 400;
 
-/// Sets what bounds the queues to `memory` bytes in all, where the user has not said otherwise.
+/// Sets what bounds the queues to `memory` bytes in all, where the user has not said otherwise. Asks the brokers for the
+/// number of partitions if that matters.
 pub(super) fn bound<'a>(config: &mut ClientConfig, memory: u64, topics: impl Iterator<Item = &'a str>) {
+    if limits(memory, 1).iter().all(|(name, _)| config.get(name).is_some()) {
+        return;
+    }
     let partitions = count(config, topics);
     for (name, value) in limits(memory, partitions) {
         if config.get(name).is_none() {

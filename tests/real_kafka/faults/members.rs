@@ -12,6 +12,16 @@ use karafka_tests::{
 use super::{PATIENCE, conclude, fill, trial, while_records_come};
 use crate::bench::Bench;
 
+/// Waits until `sent` records are done, stops all members, and checks that nothing was lost, repeated, or begun by two.
+fn all_once(mut trial: Trial<'_>, mut members: Vec<Process>, sent: usize) -> Result<()> {
+    trial.wait_done(sent, &mut members.iter_mut().collect::<Vec<_>>(), PATIENCE)?;
+    for member in members {
+        trial.stop(member)?;
+    }
+    conclude(&mut trial, 0)?.expect_nobody_beside()?;
+    Ok(())
+}
+
 /// If this fails, a deployment cuts handlers off or repeats what they did, or takes longer than they do.
 pub(super) fn row_2_sigterm_amid_slow_handlers(bench: &Bench) -> Result<()> {
     let mut trial = trial(bench, "row-2", Route::Keyed, 12)?.with("FAULTY_PACE_MS", "200");
@@ -49,12 +59,7 @@ pub(super) fn row_2_rolling_sigterm_of_three_members(bench: &Bench) -> Result<()
         }
         Ok(())
     })?;
-    trial.wait_done(sent, &mut members.iter_mut().collect::<Vec<_>>(), PATIENCE)?;
-    for member in members {
-        trial.stop(member)?;
-    }
-    conclude(&mut trial, 0)?.expect_nobody_beside()?;
-    Ok(())
+    all_once(trial, members, sent)
 }
 
 /// If this fails, scaling out repeats or loses messages.
@@ -71,12 +76,7 @@ pub(super) fn row_3_members_join_while_handlers_run(bench: &Bench) -> Result<()>
         }
         Ok(())
     })?;
-    trial.wait_done(sent, &mut members.iter_mut().collect::<Vec<_>>(), PATIENCE)?;
-    for member in members {
-        trial.stop(member)?;
-    }
-    conclude(&mut trial, 0)?.expect_nobody_beside()?;
-    Ok(())
+    all_once(trial, members, sent)
 }
 
 /// If this fails, a handler that outlives its partition commits over its successor's head, or its record is lost.
@@ -130,13 +130,8 @@ pub(super) fn row_5_members_come_and_go(bench: &Bench) -> Result<()> {
         }
         Ok(())
     })?;
-    trial.wait_done(sent, &mut members.iter_mut().collect::<Vec<_>>(), PATIENCE)?;
     println!("  {} members came and {stops} went, each three seconds after the last", members.len() + stops);
-    for member in members {
-        trial.stop(member)?;
-    }
-    conclude(&mut trial, 0)?.expect_nobody_beside()?;
-    Ok(())
+    all_once(trial, members, sent)
 }
 
 /// If this fails, a handler that takes longer than the poll limit loses its partition, and starts over for ever.
