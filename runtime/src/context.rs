@@ -12,8 +12,8 @@ use std::{
 
 use crate::{
     EmittedBy, Result, Routed,
+    client::outgoing::Content,
     engine::shared::{AppShared, EmitScope, WaitsForRoom},
-    producer::Outgoing,
     trace::TraceContext,
 };
 
@@ -121,13 +121,8 @@ impl<'a, C: Routed> Emit<'a, C> {
         if let Some(trace) = &self.ctx.trace {
             trace.add_to(&mut self.headers);
         }
-        let outgoing = Outgoing {
-            topic: self.ctx.app.kafka_name(self.topic),
-            key: self.key,
-            value: self.value?,
-            headers: self.headers,
-        };
-        self.ctx.app.send(&self.ctx.scope, self.topic, outgoing)
+        let content = Content { key: self.key, value: self.value?, headers: self.headers };
+        self.ctx.app.send(&self.ctx.scope, self.topic, content)
     }
 }
 

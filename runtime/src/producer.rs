@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -17,8 +17,9 @@ use tokio::sync::oneshot;
 
 pub use crate::client::outgoing::{Delivered, Outgoing};
 use crate::client::{
-    self, native,
-    outgoing::{Report, Sender, Ticket},
+    self,
+    native::{self, ProducedTopic},
+    outgoing::{Content, Report, Sender, Ticket},
 };
 
 /// Why Kafka has not taken a record.
@@ -49,7 +50,13 @@ pub enum SendError {
 /// retry of the client.
 #[derive(Clone)]
 pub struct Producer {
-    inner: Arc<ThreadedProducer<Acknowledgements>>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Topics that records were sent to; dropped before the client that they belong to.
+    topics: RwLock<BTreeMap<String, ProducedTopic>>,
+    client: ThreadedProducer<Acknowledgements>,
 }
 
 /// Hands each report to whom it belongs, on the producer's own thread.
@@ -94,8 +101,8 @@ impl Producer {
         for (name, value) in properties {
             config.set(name, value);
         }
-        let inner = config.create_with_context(Acknowledgements).map_err(SendError::Start)?;
-        Ok(Self { inner: Arc::new(inner) })
+        let client = config.create_with_context(Acknowledgements).map_err(SendError::Start)?;
+        Ok(Self { inner: Arc::new(Inner { topics: RwLock::default(), client }) })
     }
 
     /// Sends one record and waits until Kafka has acknowledged it.
@@ -104,10 +111,10 @@ impl Producer {
     ///
     /// [`SendError::Refused`] or [`SendError::Undelivered`].
     pub async fn send(&self, outgoing: Outgoing) -> Result<Delivered, SendError> {
-        let topic = outgoing.topic.clone();
+        let (topic, content) = outgoing.split();
         let (sender, receiver) = oneshot::channel();
         let sender = Arc::new(Once(Mutex::new(Some(sender))));
-        self.enqueue(outgoing, Box::new(Report { sender, ticket: Ticket::default() })).await?;
+        self.enqueue(&topic, &content, Box::new(Report { sender, ticket: Ticket::default() })).await?;
         match receiver.await {
             Ok(Ok(delivered)) => Ok(delivered),
             Ok(Err(reason)) => Err(SendError::Undelivered { topic, reason }),
@@ -116,25 +123,35 @@ impl Producer {
     }
 
     /// Hands a record to the producer's queue, and waits only while that is full.
-    pub(crate) async fn enqueue(&self, outgoing: Outgoing, report: Box<Report>) -> Result<(), SendError> {
-        let mut full = self.try_enqueue(outgoing, report)?;
-        while let Some((outgoing, report)) = full {
+    pub(crate) async fn enqueue(&self, topic: &str, content: &Content, report: Box<Report>) -> Result<(), SendError> {
+        let mut full = self.try_enqueue(topic, content, report)?;
+        while let Some(report) = full {
             tokio::time::sleep(Duration::from_millis(2)).await;
-            full = self.try_enqueue(outgoing, report)?;
+            full = self.try_enqueue(topic, content, report)?;
         }
         Ok(())
     }
 
-    /// Hands a record to the producer's queue; gives it back if that is full.
+    /// Hands a record to the producer's queue; gives the report back if that is full.
     pub(crate) fn try_enqueue(
         &self,
-        outgoing: Outgoing,
+        topic: &str,
+        content: &Content,
         report: Box<Report>,
-    ) -> Result<Option<(Outgoing, Box<Report>)>, SendError> {
-        match native::produce(self.inner.client(), &outgoing, report) {
+    ) -> Result<Option<Box<Report>>, SendError> {
+        let refused = |code: RDKafkaErrorCode| SendError::Refused { topic: topic.to_owned(), reason: code.to_string() };
+        let mut topics = self.inner.topics.read().unwrap_or_else(PoisonError::into_inner);
+        if !topics.contains_key(topic) {
+            drop(topics);
+            let produced = ProducedTopic::of(self.inner.client.client(), topic);
+            let produced = produced.ok_or_else(|| refused(RDKafkaErrorCode::InvalidTopic))?;
+            self.inner.topics.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), produced);
+            topics = self.inner.topics.read().unwrap_or_else(PoisonError::into_inner);
+        }
+        match native::produce(self.inner.client.client(), &topics[topic], content, report) {
             Ok(()) => Ok(None),
-            Err((RDKafkaErrorCode::QueueFull, report)) => Ok(Some((outgoing, report))),
-            Err((code, _)) => Err(SendError::Refused { topic: outgoing.topic, reason: code.to_string() }),
+            Err((RDKafkaErrorCode::QueueFull, report)) => Ok(Some(report)),
+            Err((code, _)) => Err(refused(code)),
         }
     }
 
@@ -144,16 +161,16 @@ impl Producer {
     ///
     /// How many records are still on their way.
     pub fn flush(&self, at_most: Duration) -> Result<(), usize> {
-        match self.inner.flush(at_most) {
+        match self.inner.client.flush(at_most) {
             Ok(()) => Ok(()),
-            Err(_) => Err(usize::try_from(self.inner.in_flight_count()).unwrap_or(0)),
+            Err(_) => Err(usize::try_from(self.inner.client.in_flight_count()).unwrap_or(0)),
         }
     }
 }
 
 impl std::fmt::Debug for Producer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Producer").field("in_flight", &self.inner.in_flight_count()).finish()
+        f.debug_struct("Producer").field("in_flight", &self.inner.client.in_flight_count()).finish()
     }
 }
 

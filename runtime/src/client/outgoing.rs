@@ -15,6 +15,26 @@ pub struct Outgoing {
     pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
+impl Outgoing {
+    pub(crate) fn split(self) -> (String, Content) {
+        (self.topic, Content { key: self.key, value: self.value, headers: self.headers })
+    }
+}
+
+/// A record on its way, without its topic.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl Content {
+    pub(crate) fn to(self, topic: String) -> Outgoing {
+        Outgoing { topic, key: self.key, value: self.value, headers: self.headers }
+    }
+}
+
 /// Where Kafka has put a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivered {

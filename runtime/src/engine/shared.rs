@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::{claim::Claim, counts::Counts, progress::Progress, pulse::Pulse, tracker::Sequence};
 use crate::{
     OwnedRecord, Result,
-    client::outgoing::{Report, Sender, Ticket},
+    client::outgoing::{Content, Report, Sender, Ticket},
     producer::{Delivered, Outgoing, Producer},
 };
 
@@ -44,48 +44,49 @@ pub(crate) enum Outlet {
 }
 
 impl<S> AppShared<S> {
-    pub(crate) fn kafka_name(&self, key: &str) -> String {
-        self.names.get(key).map_or_else(|| key.to_owned(), Clone::clone)
+    fn kafka_name<'a>(&'a self, key: &'a str) -> &'a str {
+        self.names.get(key).map_or(key, String::as_str)
     }
 
     /// Hands over what a controller sends. Gives what is to be waited for if the producer's queue is full.
-    pub(crate) fn send(
-        &self,
+    pub(crate) fn send<'a>(
+        &'a self,
         scope: &EmitScope,
         topic: &'static str,
-        outgoing: Outgoing,
-    ) -> Result<Option<WaitsForRoom<'_>>> {
+        content: Content,
+    ) -> Result<Option<WaitsForRoom<'a>>> {
+        let name = self.kafka_name(topic);
         match scope {
-            EmitScope::Lane { lane, sequence } => self.send_from(lane, *sequence, Sent::Emit(topic), outgoing),
+            EmitScope::Lane { lane, sequence } => self.send_from(lane, *sequence, Sent::Emit(topic), name, content),
             EmitScope::Captured(captured) => {
                 let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
                 let offset = i64::try_from(captured.len()).unwrap_or(i64::MAX);
-                captured.push((topic, owned(outgoing, offset)));
+                captured.push((topic, owned(content.to(name.to_owned()), offset)));
                 Ok(None)
             }
         }
     }
 
     /// Hands a record to the producer, as [`AppShared::send`]; the lane is told what became of it.
-    pub(crate) fn send_from(
-        &self,
+    pub(crate) fn send_from<'a>(
+        &'a self,
         lane: &Arc<LaneShared>,
         sequence: Sequence,
         sent: Sent,
-        outgoing: Outgoing,
-    ) -> Result<Option<WaitsForRoom<'_>>> {
-        let sender = || Arc::clone(lane) as Arc<dyn Sender>;
+        topic: &'a str,
+        content: Content,
+    ) -> Result<Option<WaitsForRoom<'a>>> {
+        let report = || Report { sender: Arc::clone(lane) as Arc<dyn Sender>, ticket: sent.ticket(sequence) };
         match &self.outlet {
             Outlet::Kafka(producer) => {
-                let report = Box::new(Report { sender: sender(), ticket: sent.ticket(sequence) });
-                let full = producer.try_enqueue(outgoing, report)?;
-                Ok(full.map(|(outgoing, report)| -> WaitsForRoom<'_> {
-                    Box::pin(async move { Ok(producer.enqueue(outgoing, report).await?) })
+                let full = producer.try_enqueue(topic, &content, Box::new(report()))?;
+                Ok(full.map(|report| -> WaitsForRoom<'a> {
+                    Box::pin(async move { Ok(producer.enqueue(topic, &content, report).await?) })
                 }))
             }
             #[cfg(any(test, feature = "testing"))]
             Outlet::Source(source) => {
-                source.produce(outgoing, sent, &Report { sender: sender(), ticket: sent.ticket(sequence) });
+                source.produce(content.to(topic.to_owned()), sent, &report());
                 Ok(None)
             }
             Outlet::Nowhere => Err(crate::Error::new("the app has no producer")),

@@ -26,7 +26,7 @@ use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
 
 pub(crate) use self::{
     mock::MockCluster,
-    produce::{outgoing, produce},
+    produce::{ProducedTopic, outgoing, produce},
     queue::{PartitionQueue, Wake, WakeSlot},
     record::NativeRecord,
     topics::{TopicId, TopicIds},
@@ -128,6 +128,21 @@ impl Consumer {
             sys::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition.partition, &mut low, &mut high)
         };
         (code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+    }
+
+    /// How many records wait in the partition's queue.
+    pub(crate) fn prefetched(self, partition: &TopicPartition) -> usize {
+        let Ok(topic) = CString::new(&*partition.topic) else { return 0 };
+        // SAFETY: the consumer is live, the string ends in NUL, and the queue's handle is ours.
+        unsafe {
+            let queue = sys::rd_kafka_queue_get_partition(self.0.as_ptr(), topic.as_ptr(), partition.partition);
+            if queue.is_null() {
+                return 0;
+            }
+            let length = sys::rd_kafka_queue_length(queue);
+            sys::rd_kafka_queue_destroy(queue);
+            length
+        }
     }
 
     /// Whether partitions come and go one by one, as with `cooperative-sticky` and KIP-848.

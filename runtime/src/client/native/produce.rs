@@ -10,7 +10,34 @@ use rdkafka::{error::RDKafkaErrorCode, message::BorrowedMessage, producer::Produ
 use rdkafka_sys as sys;
 
 use super::record::NativeRecord;
-use crate::client::outgoing::{Outgoing, Report};
+use crate::client::outgoing::{Content, Outgoing, Report};
+
+/// A topic that a producer sends to, looked up once and not with each record, which takes a lock of the whole client.
+///
+/// **Invariant:** only `Producer` holds one, and drops it before its client.
+pub(crate) struct ProducedTopic(NonNull<sys::rd_kafka_topic_t>);
+
+// SAFETY: librdkafka allows the use and destruction of a topic's handle on any thread.
+unsafe impl Send for ProducedTopic {}
+// SAFETY: as above.
+unsafe impl Sync for ProducedTopic {}
+
+impl ProducedTopic {
+    /// `None` if the name is none of a topic.
+    pub(crate) fn of<C: ProducerContext>(producer: &rdkafka::client::Client<C>, name: &str) -> Option<Self> {
+        let name = CString::new(name).ok()?;
+        // SAFETY: the client is live, the string ends in NUL, and no configuration is the client's own.
+        NonNull::new(unsafe { sys::rd_kafka_topic_new(producer.native_ptr(), name.as_ptr(), ptr::null_mut()) })
+            .map(Self)
+    }
+}
+
+impl Drop for ProducedTopic {
+    fn drop(&mut self) {
+        // SAFETY: the handle is ours, and the client is live by the invariant.
+        unsafe { sys::rd_kafka_topic_destroy(self.0.as_ptr()) }
+    }
+}
 
 /// Hands a record to a producer's queue.
 ///
@@ -19,24 +46,21 @@ use crate::client::outgoing::{Outgoing, Report};
 /// librdkafka's code, such as a queue that is full, with the report back.
 pub(crate) fn produce<C: ProducerContext<DeliveryOpaque = Box<Report>>>(
     producer: &rdkafka::client::Client<C>,
-    outgoing: &Outgoing,
+    topic: &ProducedTopic,
+    content: &Content,
     report: Box<Report>,
 ) -> Result<(), (RDKafkaErrorCode, Box<Report>)> {
-    let Ok(topic) = CString::new(&*outgoing.topic) else { return Err((RDKafkaErrorCode::InvalidTopic, report)) };
-    let headers = native_headers(outgoing);
+    let headers = native_headers(content);
     let opaque = report.into_ptr();
-    let value = outgoing.value.as_deref();
-    let key = outgoing.key.as_deref();
-    let mut parts = vec![
-        part(Part::RD_KAFKA_VTYPE_TOPIC, Value { cstr: topic.as_ptr() }),
+    let parts = [
+        part(Part::RD_KAFKA_VTYPE_RKT, Value { rkt: topic.0.as_ptr() }),
         part(Part::RD_KAFKA_VTYPE_MSGFLAGS, Value { i: sys::RD_KAFKA_MSG_F_COPY }),
-        part(Part::RD_KAFKA_VTYPE_VALUE, Value { mem: memory(value) }),
-        part(Part::RD_KAFKA_VTYPE_KEY, Value { mem: memory(key) }),
+        part(Part::RD_KAFKA_VTYPE_VALUE, Value { mem: memory(content.value.as_deref()) }),
+        part(Part::RD_KAFKA_VTYPE_KEY, Value { mem: memory(content.key.as_deref()) }),
         part(Part::RD_KAFKA_VTYPE_OPAQUE, Value { ptr: opaque }),
+        part(Part::RD_KAFKA_VTYPE_HEADERS, Value { headers }),
     ];
-    if !headers.is_null() {
-        parts.push(part(Part::RD_KAFKA_VTYPE_HEADERS, Value { headers }));
-    }
+    let parts = if headers.is_null() { &parts[..5] } else { &parts[..] };
     // SAFETY: client, topic, value and key are live for the call, which copies them. On success librdkafka owns the
     // headers and hands the opaque pointer back with the delivery report; on failure both are still ours.
     unsafe {
@@ -66,14 +90,14 @@ fn memory(bytes: Option<&[u8]>) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_
     sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size }
 }
 
-fn native_headers(outgoing: &Outgoing) -> *mut sys::rd_kafka_headers_t {
-    if outgoing.headers.is_empty() {
+fn native_headers(content: &Content) -> *mut sys::rd_kafka_headers_t {
+    if content.headers.is_empty() {
         return ptr::null_mut();
     }
     // SAFETY: names and values are live for the calls, which copy them, with their lengths.
     unsafe {
-        let headers = sys::rd_kafka_headers_new(outgoing.headers.len());
-        for (name, value) in &outgoing.headers {
+        let headers = sys::rd_kafka_headers_new(content.headers.len());
+        for (name, value) in &content.headers {
             let value = memory(value.as_deref());
             sys::rd_kafka_header_add(
                 headers,

@@ -72,7 +72,8 @@ where
         let due: Vec<_> = self.resending.extract_if(.., |resend| resend.at <= now).collect();
         for resend in due {
             let lane = Arc::clone(self.shared);
-            let sent = match self.app.send_from(&lane, resend.sequence, resend.sent, resend.outgoing.clone()) {
+            let (topic, content) = resend.outgoing.clone().split();
+            let sent = match self.app.send_from(&lane, resend.sequence, resend.sent, &topic, content) {
                 Ok(Some(waits)) => waits.await,
                 sent => sent.map(drop),
             };
