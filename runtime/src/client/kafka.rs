@@ -368,6 +368,10 @@ impl Client for KafkaClient {
         self.native.high_watermark(partition)
     }
 
+    fn prefetched(&mut self, partition: &TopicPartition) -> usize {
+        self.native.prefetched(partition)
+    }
+
     fn close(self: Box<Self>, clean: bool) {
         self.consumer.context().closing.store(true, Ordering::Release);
         let Self { consumer, slots, ids, .. } = *self;

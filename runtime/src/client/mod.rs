@@ -161,6 +161,11 @@ pub(crate) trait Client: Send {
         None
     }
 
+    /// How many records of an assigned partition are fetched and not yet taken; never waits.
+    fn prefetched(&mut self, _partition: &TopicPartition) -> usize {
+        0
+    }
+
     /// Leaves the group. `clean` says that no lane holds a record or queue any more.
     fn close(self: Box<Self>, clean: bool);
 }

@@ -33,6 +33,8 @@ pub(crate) struct Pulse {
     stuck: AtomicU64,
     /// The offset to read from is gone; nothing more is read.
     halted: AtomicBool,
+    /// Records that the client has fetched ahead, when somebody looked last.
+    prefetched: AtomicUsize,
     /// The offset behind the partition's last record, as far as the client knows.
     high: AtomicI64,
     /// The offset that Kafka has acknowledged last as committed.
@@ -72,6 +74,7 @@ impl Default for Pulse {
             waiting: AtomicUsize::new(0),
             stuck: AtomicU64::new(0),
             halted: AtomicBool::new(false),
+            prefetched: AtomicUsize::new(0),
             high: AtomicI64::new(NO_OFFSET),
             committed: AtomicI64::new(NO_OFFSET),
         }
@@ -151,6 +154,14 @@ impl Pulse {
 
     pub(crate) fn is_halted(&self) -> bool {
         self.halted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_prefetched(&self, records: usize) {
+        self.prefetched.store(records, Ordering::Relaxed);
+    }
+
+    pub(crate) fn prefetched(&self) -> usize {
+        self.prefetched.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_high(&self, offset: i64) {

@@ -110,6 +110,7 @@ pub(crate) struct LaneView {
     pub(crate) next: Option<i64>,
     pub(crate) committed: Option<i64>,
     pub(crate) high: Option<i64>,
+    pub(crate) prefetched: usize,
     pub(crate) waiting: usize,
     pub(crate) in_flight: usize,
     /// The attempt that waits for longest: offset, number, age.
@@ -275,6 +276,7 @@ fn view_of(partition: &TopicPartition, lane: &LaneShared, consumer: &ConsumerWat
         next: lane.committable(),
         committed: pulse.committed(),
         high: pulse.high(),
+        prefetched: pulse.prefetched(),
         waiting: pulse.waiting(),
         in_flight,
         oldest: oldest.map(|begun| (begun.offset, begun.attempt, now.saturating_duration_since(begun.at))),

@@ -34,6 +34,7 @@ fn lane() -> LaneView {
         next: Some(4_711),
         committed: Some(4_700),
         high: Some(5_000),
+        prefetched: 250,
         waiting: 12,
         in_flight: 1,
         oldest: Some((4_711, 3, Duration::from_millis(1_500))),

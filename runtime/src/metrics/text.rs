@@ -131,6 +131,8 @@ fn of_partitions(page: &mut Page, groups: &[GroupView]) {
     gauge("karafka_partition_next_offset", "The first record that is not done.", &|lane| lane.next.map(whole));
     let help = "The offset that Kafka has acknowledged as committed.";
     gauge("karafka_partition_committed_offset", help, &|lane| lane.committed.map(whole));
+    let help = "Records that the client has fetched ahead, within what `memory` allows.";
+    gauge("karafka_partition_records_prefetched", help, &|lane| Some(lane.prefetched as f64));
     let help = "Records that were taken from the client and wait, for a backoff among other things.";
     gauge("karafka_partition_records_waiting", help, &|lane| Some(lane.waiting as f64));
     let help = "Attempts that have begun and wait for something.";

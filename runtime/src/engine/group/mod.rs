@@ -304,7 +304,7 @@ impl Running {
         }
     }
 
-    /// Notes where partitions end, as far as the client knows from its last fetches.
+    /// Notes where partitions end, as far as the client knows from its last fetches, and how much of that it has.
     fn measure(&mut self, now: Instant) {
         self.group.watch.turned(now);
         if now < self.next_measure {
@@ -315,6 +315,7 @@ impl Running {
             if let Some(offset) = self.group.client.high_watermark(partition) {
                 lane.shared.pulse.set_high(offset);
             }
+            lane.shared.pulse.set_prefetched(self.group.client.prefetched(partition));
         }
     }
 }
