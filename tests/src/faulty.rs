@@ -38,6 +38,8 @@ pub enum Route {
     Following,
     /// `ordering: key`, tried for ever.
     Patient,
+    /// As `Named`, in batches of up to 20.
+    Batched,
 }
 
 impl Route {
@@ -50,13 +52,14 @@ impl Route {
             Self::Once => "once",
             Self::Following => "following",
             Self::Patient => "patient",
+            Self::Batched => "batched",
         }
     }
 
     fn order(self) -> Order {
         match self {
             Self::Ordered | Self::Buried | Self::Following => Order::Partition,
-            Self::Keyed | Self::Named | Self::Once | Self::Patient => Order::Key,
+            Self::Keyed | Self::Named | Self::Once | Self::Patient | Self::Batched => Order::Key,
         }
     }
 }
@@ -75,6 +78,7 @@ pub fn build(release: bool) -> Result<Built> {
         let text = text.replace("{topic}", &topic).replace("{Controller}", &format!("{controller}Controller"));
         app.rewrite(&format!("src/controllers/{topic}_controller.rs"), &text)?;
     }
+    app.rewrite("src/controllers/batched_controller.rs", include_str!("../faulty_app/batched_controller.rs"))?;
     let dependencies = "[dependencies]\n";
     let with_time = format!("{dependencies}tokio = {{ version = \"1\", features = [\"time\"] }}\n");
     app.rewrite("Cargo.toml", &app.read("Cargo.toml")?.replacen(dependencies, &with_time, 1))?;

@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) const CASES: &[Case] = &[
     Case { name: "row_1_kill_9_ten_times", run: crash::row_1_kill_9_ten_times },
+    Case { name: "row_1_kill_9_amid_batches", run: crash::row_1_kill_9_amid_batches },
     Case { name: "row_1_kill_9_at_most_once", run: modes::row_1_kill_9_at_most_once },
     Case { name: "row_2_sigterm_amid_slow_handlers", run: members::row_2_sigterm_amid_slow_handlers },
     Case { name: "row_2_rolling_sigterm_of_three_members", run: members::row_2_rolling_sigterm_of_three_members },
