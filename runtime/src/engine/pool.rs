@@ -53,24 +53,24 @@ impl<F: Future, T> Pool<F, T> {
 
     /// Starts an attempt and polls it once. Gives its output if it is ready; otherwise keeps it, with `luggage`.
     #[inline]
-    pub(crate) async fn begin(&mut self, make: impl FnOnce() -> F, luggage: impl FnOnce() -> T) -> Option<F::Output> {
+    pub(crate) fn begin(
+        &mut self,
+        make: impl FnOnce() -> F,
+        luggage: impl FnOnce() -> T,
+    ) -> impl Future<Output = Option<F::Output>> {
         let mut begins = Some((make, luggage));
-        poll_fn(|cx| Poll::Ready(begins.take().and_then(|(make, luggage)| self.start(cx, make, luggage)))).await
+        poll_fn(move |cx| Poll::Ready(begins.take().and_then(|(make, luggage)| self.start(cx, make, luggage))))
     }
 
     /// An attempt that has ended by now, if there is one. Drops its luggage.
     #[inline]
-    pub(crate) async fn next_ended(&mut self) -> Option<F::Output> {
-        if self.waiting.is_empty() {
-            return None;
-        }
+    pub(crate) fn next_ended(&mut self) -> impl Future<Output = Option<F::Output>> {
         poll_fn(|cx| {
             Poll::Ready(match self.poll_next(cx) {
                 Poll::Ready((ended, _luggage)) => Some(ended),
                 Poll::Pending => None,
             })
         })
-        .await
     }
 
     /// How many attempts wait for something.
@@ -104,6 +104,7 @@ impl<F: Future, T> Pool<F, T> {
     }
 
     /// The next attempt that has ended, with its luggage.
+    #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(F::Output, Option<T>)> {
         if self.waiting.is_empty() {
             return Poll::Pending;

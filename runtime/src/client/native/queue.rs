@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     ffi::{CStr, CString, c_void},
+    mem::MaybeUninit,
     ptr::{self, NonNull},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -48,14 +49,13 @@ pub(crate) struct PartitionQueue {
     queue: NonNull<sys::rd_kafka_queue_t>,
     consumer: Consumer,
     partition: TopicPartition,
-    batch: Box<[*mut sys::rd_kafka_message_t; BATCH]>,
     /// The offset behind the last record that came out.
     next: i64,
     /// The offset of an error that came out, until the record there has come.
     doubtful: Option<i64>,
 }
 
-// SAFETY: the queue has a lock of its own, and `batch` is empty between calls.
+// SAFETY: the queue has a lock of its own.
 unsafe impl Send for PartitionQueue {}
 
 impl PartitionQueue {
@@ -78,8 +78,7 @@ impl PartitionQueue {
             let slot = Arc::as_ptr(slot).cast_mut().cast::<c_void>();
             sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(call_wake), slot);
         }
-        let batch = Box::new([ptr::null_mut(); BATCH]);
-        Some(Self { queue, consumer, partition: partition.clone(), batch, next: 0, doubtful: None })
+        Some(Self { queue, consumer, partition: partition.clone(), next: 0, doubtful: None })
     }
 
     /// Moves one batch of what is there.
@@ -94,13 +93,17 @@ impl PartitionQueue {
     ///   the end of a partition is such an error.) If the next record is not the one at the error's offset, reading
     ///   goes back there, once.
     fn take(&mut self, into: &mut VecDeque<Delivery>, size: usize) -> usize {
+        let mut batch = [const { MaybeUninit::<*mut sys::rd_kafka_message_t>::uninit() }; BATCH];
+        let size = size.min(BATCH);
         // SAFETY: the array has room for `size` pointers. The time-out is 0: with a positive one librdkafka waits
         // until the array is full.
-        let count = unsafe { sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, self.batch.as_mut_ptr(), size) };
+        let count =
+            unsafe { sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, batch.as_mut_ptr().cast(), size) };
         let count = usize::try_from(count).unwrap_or(0);
         let mut went_back = false;
-        for place in &mut self.batch[..count] {
-            let Some(message) = NonNull::new(std::mem::replace(place, ptr::null_mut())) else { continue };
+        for place in &batch[..count] {
+            // SAFETY: librdkafka has written so many.
+            let Some(message) = NonNull::new(unsafe { place.assume_init() }) else { continue };
             let record = NativeRecord(message);
             if went_back {
                 continue;

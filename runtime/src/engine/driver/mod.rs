@@ -238,7 +238,7 @@ where
             lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window, earlier),
             partition: assigned.partition,
             queue,
-            deliveries: VecDeque::with_capacity(DRAIN),
+            deliveries: VecDeque::new(),
             next: None,
             waiting: BTreeMap::new(),
             jobs: Vec::new(),
