@@ -34,7 +34,7 @@ const BACK: &str = "back_ms";
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Records a round; the app is killed after a third of them.
-    #[arg(long, default_value_t = 1_500_000)]
+    #[arg(long, default_value_t = 3_000_000)]
     messages: u64,
     #[command(flatten)]
     brokers: Brokers,
