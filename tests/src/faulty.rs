@@ -40,6 +40,12 @@ pub enum Route {
     Patient,
     /// As `Named`, in batches of up to 20.
     Batched,
+    /// As `Patient`, with `protocol: consumer` (KIP-848).
+    Shared,
+    /// As `Patient`, with `assignor: range`.
+    Ranged,
+    /// As `Patient`, with `assignor: roundrobin`.
+    Robin,
 }
 
 impl Route {
@@ -53,13 +59,16 @@ impl Route {
             Self::Following => "following",
             Self::Patient => "patient",
             Self::Batched => "batched",
+            Self::Shared => "shared",
+            Self::Ranged => "ranged",
+            Self::Robin => "robin",
         }
     }
 
     fn order(self) -> Order {
         match self {
             Self::Ordered | Self::Buried | Self::Following => Order::Partition,
-            Self::Keyed | Self::Named | Self::Once | Self::Patient | Self::Batched => Order::Key,
+            _ => Order::Key,
         }
     }
 }
@@ -72,7 +81,9 @@ impl Route {
 pub fn build(release: bool) -> Result<Built> {
     let app = App::from_manifest("faulty", include_str!("../faulty_app/karafka.yml"))?;
     app.rewrite("src/state.rs", include_str!("../faulty_app/state.rs"))?;
-    for controller in ["Ordered", "Keyed", "Buried", "Named", "Once", "Following", "Patient"] {
+    for controller in
+        ["Ordered", "Keyed", "Buried", "Named", "Once", "Following", "Patient", "Shared", "Ranged", "Robin"]
+    {
         let topic = controller.to_lowercase();
         let text = include_str!("../faulty_app/controller.rs");
         let text = text.replace("{topic}", &topic).replace("{Controller}", &format!("{controller}Controller"));
@@ -127,10 +138,16 @@ impl<'a> Trial<'a> {
             ("KARAFKA_BROKERS", kafka.address()),
             // As short as a busy machine bears, so that a trial of a crash takes seconds.
             ("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "3000"),
+            ("KARAFKA_OPTIONS_HEARTBEAT_INTERVAL_MS", "500"),
             ("FAULTY_TRIAL", name),
             ("FAULTY_LOG", &log.file.path().to_string_lossy()),
         ];
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut variables: BTreeMap<_, _> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        if route == Route::Shared {
+            // There they are the broker's.
+            variables.retain(|name, _| !name.starts_with("KARAFKA_OPTIONS_"));
+        }
         let topic = format!("{name}-{}", route.key());
         Ok(Self { kafka, app, topic, route, variables, log, commits: Vec::new(), folder })
     }

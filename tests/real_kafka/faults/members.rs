@@ -64,7 +64,22 @@ pub(super) fn row_2_rolling_sigterm_of_three_members(bench: &Bench) -> Result<()
 
 /// If this fails, scaling out repeats or loses messages.
 pub(super) fn row_3_members_join_while_handlers_run(bench: &Bench) -> Result<()> {
-    let mut trial = trial(bench, "row-3", Route::Keyed, 6)?.with("FAULTY_PACE_MS", "20");
+    members_join(bench, trial(bench, "row-3", Route::Keyed, 6)?)
+}
+
+/// If this fails, the same happens where the broker shares the partitions out.
+pub(super) fn row_3_members_join_under_kip_848(bench: &Bench) -> Result<()> {
+    members_join(bench, trial(bench, "row-3", Route::Shared, 6)?)
+}
+
+/// If this fails, the same happens where every partition goes and comes with each rebalance.
+pub(super) fn row_3_members_join_under_eager_assignors(bench: &Bench) -> Result<()> {
+    members_join(bench, trial(bench, "row-3", Route::Ranged, 6)?)?;
+    members_join(bench, trial(bench, "row-3", Route::Robin, 6)?)
+}
+
+fn members_join(bench: &Bench, trial: Trial<'_>) -> Result<()> {
+    let mut trial = trial.with("FAULTY_PACE_MS", "20");
     let mut members = Vec::new();
     let sent = while_records_come(bench, &mut trial, 6, |trial| {
         for _ in 0..3 {

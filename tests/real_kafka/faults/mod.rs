@@ -35,6 +35,8 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "row_2_sigterm_amid_slow_handlers", run: members::row_2_sigterm_amid_slow_handlers },
     Case { name: "row_2_rolling_sigterm_of_three_members", run: members::row_2_rolling_sigterm_of_three_members },
     Case { name: "row_3_members_join_while_handlers_run", run: members::row_3_members_join_while_handlers_run },
+    Case { name: "row_3_members_join_under_kip_848", run: members::row_3_members_join_under_kip_848 },
+    Case { name: "row_3_members_join_under_eager_assignors", run: members::row_3_members_join_under_eager_assignors },
     Case { name: "row_4_the_drain_does_not_fit", run: members::row_4_the_drain_does_not_fit },
     Case { name: "row_5_members_come_and_go", run: members::row_5_members_come_and_go },
     Case { name: "row_6_a_handler_beyond_the_poll_limit", run: members::row_6_a_handler_beyond_the_poll_limit },
