@@ -85,6 +85,8 @@ struct Group {
     /// What the member reads, and how it is woken.
     assigned: BTreeMap<TopicPartition, Wake>,
     waits: Option<Waits>,
+    /// How many commits are lost on their way, and never answered.
+    lost_commits: u32,
     /// Partitions come and go all at once.
     is_eager: bool,
     /// The member's thread stands still.

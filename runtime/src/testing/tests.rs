@@ -378,6 +378,21 @@ async fn a_lost_partition_commits_nothing_more() {
     assert_eq!(run.committed("payments", 0), Some(1));
 }
 
+/// If this fails, one answer of Kafka that gets lost is the last one: nothing is committed any more.
+#[tokio::test]
+async fn a_commit_that_is_never_answered_is_made_again() {
+    let run = run(&WITHOUT);
+    run.source.lose_commits("shop", 1);
+    run.send("payments", "1");
+    run.advance(Duration::from_secs(10)).await;
+    run.send("payments", "2");
+    run.advance(Duration::from_secs(5)).await;
+    assert_eq!((performed(&run), run.committed("payments", 0)), (vec![1, 2], None), "one commit at a time");
+    run.advance(Duration::from_secs(10)).await;
+    assert_eq!(run.committed("payments", 0), Some(2));
+    assert_eq!(run.stop().await.handled, 2);
+}
+
 /// If this fails, a stop in a test drops what production would finish.
 #[tokio::test]
 async fn a_clean_stop_finishes_what_runs_and_repeats_nothing() {

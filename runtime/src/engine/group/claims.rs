@@ -25,8 +25,7 @@ impl Running {
             commits.push(Commit { partition: partition.clone(), offset, metadata: None });
         }
         if !commits.is_empty() {
-            self.sent += 1;
-            self.group.client.commit(&commits);
+            self.commit_in_background(&commits);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{ASK_AHEAD, COMMIT_INTERVAL, Running};
+use super::{ASK_AHEAD, COMMIT_ANSWER, COMMIT_INTERVAL, Running};
 use crate::{
     client::{Commit, CommitError, TopicPartition},
     engine::{clock, shared::Order},
@@ -19,6 +19,7 @@ impl Running {
             return;
         }
         self.next_commit = now + COMMIT_INTERVAL;
+        self.miss_an_answer(now);
         self.look_at_lanes(now);
         if self.in_doubt.is_some() {
             // Any commit is a question that only a member is answered.
@@ -31,14 +32,42 @@ impl Running {
             if commits.is_empty() {
                 self.group.watch.settled(now);
             } else {
-                self.sent += 1;
-                self.group.client.commit(&commits);
+                self.commit_in_background(&commits);
             }
         }
     }
 
+    pub(super) fn commit_in_background(&mut self, commits: &[Commit]) {
+        self.sent += 1;
+        self.sent_at = clock::now();
+        self.last_sent = commits.iter().map(|commit| (commit.partition.clone(), commit.offset)).collect();
+        self.group.client.commit(commits);
+    }
+
+    /// A commit whose answer does not come must not hold up all others for ever: it counts as refused.
+    pub(super) fn miss_an_answer(&mut self, now: Instant) {
+        if self.sent == self.ended || now.saturating_duration_since(self.sent_at) < COMMIT_ANSWER {
+            return;
+        }
+        self.unanswered += 1;
+        let reason = format!("Kafka has not answered for {} s", COMMIT_ANSWER.as_secs());
+        self.committed(self.last_sent.clone(), Some(CommitError { reason, is_metadata: false }));
+    }
+
+    /// Kafka has answered a commit: the last one, or one that was not waited for any more.
+    pub(super) fn answered(&mut self, offsets: Vec<(TopicPartition, i64)>, error: Option<CommitError>) {
+        let is_last = || offsets.len() == self.last_sent.len() && offsets.iter().all(|o| self.last_sent.contains(o));
+        if self.unanswered > 0 && (self.sent == self.ended || !is_last()) {
+            self.unanswered -= 1;
+            // It may have come after a later one, and have undone it.
+            self.lanes.values_mut().for_each(|lane| lane.committed = None);
+            return;
+        }
+        self.committed(offsets, error);
+    }
+
     /// A commit in the background has ended.
-    pub(super) fn committed(&mut self, offsets: Vec<(TopicPartition, i64)>, error: Option<CommitError>) {
+    fn committed(&mut self, offsets: Vec<(TopicPartition, i64)>, error: Option<CommitError>) {
         self.ended += 1;
         if let Some(error) = error {
             self.commit_failed(&error);

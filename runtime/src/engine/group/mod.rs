@@ -34,6 +34,8 @@ use crate::{
 
 /// How long finished work may stay uncommitted.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+/// How long a commit in the background may go without an answer before it is made again.
+const COMMIT_ANSWER: Duration = Duration::from_secs(20);
 /// How long before a commit lanes are asked for what it is to say beyond its offset.
 const ASK_AHEAD: Duration = Duration::from_millis(20);
 /// How long the thread sleeps when nothing wakes it.
@@ -161,6 +163,11 @@ pub(crate) struct Running {
     /// Commits in the background, and how many of them have ended.
     sent: u64,
     ended: u64,
+    /// The last of them, and when it was sent.
+    last_sent: Vec<(TopicPartition, i64)>,
+    sent_at: Instant,
+    /// How many ended without an answer, which may still come.
+    unanswered: u32,
     /// The process stood still, and belongs to the group again when a commit after this one is acknowledged.
     in_doubt: Option<u64>,
     next_ask: Instant,
@@ -200,6 +207,9 @@ impl Group {
             anew: BTreeSet::new(),
             sent: 0,
             ended: 0,
+            last_sent: Vec::new(),
+            sent_at: clock::now(),
+            unanswered: 0,
             in_doubt: None,
             next_ask: clock::now() + COMMIT_INTERVAL - ASK_AHEAD,
             next_commit: clock::now() + COMMIT_INTERVAL,
@@ -251,7 +261,7 @@ impl Running {
                 self.assignment = Some(Assignment { partitions, when: now, until: now + DRAIN_BUDGET });
             }
             ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
-            ClientEvent::Committed { offsets, error } => self.committed(offsets, error),
+            ClientEvent::Committed { offsets, error } => self.answered(offsets, error),
             ClientEvent::Disconnected(reason) => {
                 if !self.disconnected {
                     self.disconnected = true;

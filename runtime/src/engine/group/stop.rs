@@ -45,6 +45,7 @@ impl Running {
             return false;
         }
         self.group.watch.turned(clock::now());
+        self.miss_an_answer(clock::now());
         // Polling goes on: the group must not take the member for dead while it drains.
         while let Some(event) = self.group.client.poll() {
             match event {

@@ -135,6 +135,12 @@ impl Client for Member {
     }
 
     fn commit(&mut self, commits: &[Commit]) {
+        if let Some(mut known) = self.known()
+            && known.group().lost_commits > 0
+        {
+            known.group().lost_commits -= 1;
+            return;
+        }
         let offsets = commits.iter().map(|commit| (commit.partition.clone(), commit.offset)).collect();
         let error = self.try_commit(commits).err();
         if let Some(mut known) = self.known() {

@@ -47,6 +47,11 @@ impl Source {
         self.say(group, ClientEvent::MadeAnew(topic.to_owned()));
     }
 
+    /// The next commits of the group in the background are lost, and never answered.
+    pub(crate) fn lose_commits(&self, group: &str, count: u32) {
+        self.lock().group(group).lost_commits = count;
+    }
+
     /// The group gives and takes all partitions at once from here on.
     pub(crate) fn be_eager(&self, group: &str) {
         self.lock().group(group).is_eager = true;
