@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use karafka_tests::{
     faulty::{Route, Trial},
     kafka::Producer,
@@ -70,7 +70,7 @@ fn outage(
     let (busy, during) = (cpu_time(process.id())? - before, trial.log.done());
     let bound = if past_session { trial.uncommitted()? } else { 0 };
     trial.wait_done(RECORDS, &mut [&mut process], 2 * PATIENCE)?;
-    trial.wait_committed(PATIENCE)?;
+    trial.wait_committed(PATIENCE).with_context(|| process.text())?;
     trial.stop(process)?;
     println!("  {} records were done while Kafka was away, with {busy:.1?} of CPU", during - 1_000);
     // Handling 250 records a second in each of four lanes costs no more than this; a hot loop takes a whole core.
