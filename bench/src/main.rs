@@ -1,7 +1,7 @@
 //! Benchmarks of karafka, each beside something real in the same run.
 //!
 //! Every contender is a process of its own: this program starts itself again with [`role::VARIABLE`] set.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod consume;
 mod contest;

@@ -259,7 +259,7 @@ impl Report {
         self.rows.iter().map(|row| row.runs.len()).max().unwrap_or_default()
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     fn count(&self) -> Option<f64> {
         (self.messages > 0).then_some(self.messages as f64)
     }

@@ -1,5 +1,4 @@
 //! The command as a person calls it: a whole app in a folder of its own, and the real binary.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::{
     collections::BTreeMap,
@@ -21,14 +20,15 @@ fn karafka(folder: &Path, arguments: &[&str]) -> Command {
 
 /// Exit status, standard output and standard error, as one text; paths of this machine made neutral.
 fn said(output: &Output, folder: &Path) -> String {
-    let text =
-        |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap().replace(&folder.display().to_string(), "[folder]");
+    let text = |bytes: &[u8]| {
+        String::from_utf8(bytes.to_vec()).expect("text").replace(&folder.display().to_string(), "[folder]")
+    };
     let status = output.status.code().map_or_else(|| "a signal".to_owned(), |code| code.to_string());
     format!("exit {status}\n---- out\n{}---- err\n{}", text(&output.stdout), text(&output.stderr))
 }
 
 fn call(folder: &Path, arguments: &[&str]) -> String {
-    said(&karafka(folder, arguments).output().unwrap(), folder)
+    said(&karafka(folder, arguments).output().expect("it runs"), folder)
 }
 
 /// Calls, and expects this exit status.
@@ -46,7 +46,7 @@ fn snapshot(name: &str, text: &str) {
 }
 
 fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap()
+    tempfile::tempdir().expect("a folder")
 }
 
 /// A new app in a folder of its own.
@@ -61,13 +61,16 @@ fn everything(root: &Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
     let mut out = BTreeMap::new();
     let mut open = vec![root.to_path_buf()];
     while let Some(at) = open.pop() {
-        for item in fs::read_dir(at).unwrap() {
-            let path = item.unwrap().path();
+        for item in fs::read_dir(at).expect("a folder") {
+            let path = item.expect("an entry").path();
             if path.is_dir() {
                 open.push(path);
             } else {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                out.insert(name, (fs::read(&path).unwrap(), path.metadata().unwrap().modified().unwrap()));
+                let name = path.strip_prefix(root).expect("below").to_str().expect("text").to_owned();
+                out.insert(
+                    name,
+                    (fs::read(&path).expect("a file"), path.metadata().expect("a file").modified().expect("a time")),
+                );
             }
         }
     }
@@ -75,9 +78,9 @@ fn everything(root: &Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
 }
 
 fn replace(file: &Path, from: &str, to: &str) {
-    let text = fs::read_to_string(file).unwrap();
+    let text = fs::read_to_string(file).expect("a file");
     assert!(text.contains(from), "{text}");
-    fs::write(file, text.replacen(from, to, 1)).unwrap();
+    fs::write(file, text.replacen(from, to, 1)).expect("written");
 }
 
 /// If this fails, what a person reads when they ask for help has changed; read it as they would.

@@ -2,8 +2,6 @@
 //!
 //! Each test has a folder of its own, and an environment without anybody's KARAFKA_ variables.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 use std::{
     fs,
     io::Write as _,
@@ -45,28 +43,32 @@ fn karafka(root: &Path, words: &[&str]) -> Command {
 }
 
 fn app() -> tempfile::TempDir {
-    let root = tempfile::tempdir().unwrap();
-    fs::write(root.path().join("karafka.yml"), SHOP).unwrap();
+    let root = tempfile::tempdir().expect("a folder");
+    fs::write(root.path().join("karafka.yml"), SHOP).expect("written");
     root
 }
 
 /// Status, standard output and standard error as one text, the folder's name taken out.
 fn said(root: &Path, output: &Output) -> String {
-    let root = fs::canonicalize(root).unwrap();
+    let root = fs::canonicalize(root).expect("a folder");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&*root.to_string_lossy(), "[folder]");
     let status = output.status.code().map_or("a signal".to_owned(), |code| code.to_string());
     format!("status: {status}\n--- output\n{}--- errors\n{}", text(&output.stdout), text(&output.stderr))
 }
 
 fn run(root: &Path, words: &[&str]) -> String {
-    said(root, &karafka(root, words).stdin(Stdio::null()).output().unwrap())
+    said(root, &karafka(root, words).stdin(Stdio::null()).output().expect("it runs"))
 }
 
 fn send(root: &Path, words: &[&str], input: &str) -> String {
-    let mut child =
-        karafka(root, words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    said(root, &child.wait_with_output().unwrap())
+    let mut child = karafka(root, words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("read");
+    said(root, &child.wait_with_output().expect("it ends"))
 }
 
 fn snapshot(name: &str, text: &str) {
@@ -90,7 +92,7 @@ struct Broker(Child);
 
 impl Broker {
     fn start(root: &Path) -> Self {
-        let child = karafka(root, &["broker"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let child = karafka(root, &["broker"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         let broker = Self(child);
         let began = Instant::now();
         while Beacon::find(root).is_none() {
@@ -102,9 +104,9 @@ impl Broker {
 
     /// Ctrl-C.
     fn interrupt(mut self) -> Option<i32> {
-        let status = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
+        let status = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().expect("it runs");
         assert!(status.success());
-        self.0.wait().unwrap().code()
+        self.0.wait().expect("it ends").code()
     }
 }
 
@@ -189,9 +191,9 @@ fn help_teaches() {
 
 /// The help of `karafka`, of one of its commands, or of a part that it adds.
 fn help(words: &[&str]) -> String {
-    let output = karafka(Path::new("."), &[words, &["--help"]].concat()).output().unwrap();
+    let output = karafka(Path::new("."), &[words, &["--help"]].concat()).output().expect("it runs");
     assert!(output.status.success(), "karafka {} --help: {output:?}", words.join(" "));
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout).expect("text")
 }
 
 /// The commands that a help lists.

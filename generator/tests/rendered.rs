@@ -1,5 +1,4 @@
 //! What an app's files look like, for the smallest manifest, the slide's, and one that uses every key.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::{fs, path::Path, process::Command};
 
@@ -59,19 +58,19 @@ fn the_files_of_a_manifest_that_uses_every_key() {
 
 /// Writes the files of a manifest, and asks rustfmt (with its defaults: apps have no rustfmt.toml) what it would change.
 fn rustfmt_changes(files: &[RenderedFile]) -> String {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new("rustfmt");
     command.args(["--check", "--edition", "2024", "--config-path"]).arg(folder.path());
-    fs::write(folder.path().join("rustfmt.toml"), "").unwrap();
+    fs::write(folder.path().join("rustfmt.toml"), "").expect("written");
     for file in files {
         let path = folder.path().join(&file.path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, &file.text).unwrap();
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(&path, &file.text).expect("written");
         if matches!(file.path.as_str(), "src/lib.rs" | "src/main.rs") || file.path.starts_with("tests/") {
             command.arg(path);
         }
     }
-    let output = command.output().unwrap();
+    let output = command.output().expect("it runs");
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 

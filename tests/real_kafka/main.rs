@@ -2,7 +2,7 @@
 //!
 //! `cargo test -p karafka-tests --features real-kafka --test real_kafka [PART OF A CASE'S NAME]…`
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test program: its figures are for the terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test program: its figures are for the terminal")]
 
 mod bench;
 mod crash;

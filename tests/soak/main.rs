@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p karafka-tests --features real-kafka --bin soak [-- --smoke]`
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program: its line is for the terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program: its line is for the terminal")]
 
 use std::{
     collections::BTreeSet,

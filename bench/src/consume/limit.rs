@@ -1,6 +1,5 @@
 //! The least that a consumer on librdkafka can cost: every partition's queue forwarded to one, drained in batches, and
 //! nothing done with what comes, or nothing but what every typed contender does.
-#![allow(unsafe_code, reason = "the wrapper has no word for queues and batches; each block says why it is sound")]
 
 use std::{
     env,
@@ -43,6 +42,7 @@ struct Forward(AtomicPtr<sys::rd_kafka_queue_t>);
 impl ClientContext for Forward {}
 
 impl ConsumerContext for Forward {
+    #[expect(unsafe_code, reason = "the wrapper has no word for a queue that is forwarded")]
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let (client, worker) = (consumer.client().native_ptr(), self.0.load(Ordering::Acquire));
         let is_assignment = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
@@ -68,11 +68,13 @@ impl ConsumerContext for Forward {
 /// Whom the worker queue's callback wakes.
 static DRAINING: OnceLock<Thread> = OnceLock::new();
 
+#[expect(unsafe_code, reason = "the wrapper has no word for a queue's callback")]
 unsafe extern "C" fn wake(_: *mut sys::rd_kafka_t, _: *mut c_void) {
     DRAINING.get().map(Thread::unpark);
 }
 
 /// Consumes until the probe has seen everything.
+#[expect(unsafe_code, reason = "the wrapper has no word for a queue of one's own")]
 pub(crate) fn run(work: Work) -> Result<()> {
     let probe = Probe::of_process()?;
     let topic = env::var("BENCH_TOPIC")?;
@@ -105,6 +107,7 @@ pub(crate) fn run(work: Work) -> Result<()> {
 }
 
 /// Drains the worker queue until the last message, with a commit each second. Gives the positions reached.
+#[expect(unsafe_code, reason = "the wrapper has no word for a batch")]
 fn drain(
     probe: &Probe,
     consumer: &BaseConsumer<Forward>,
@@ -147,6 +150,7 @@ fn drain(
 /// A message that librdkafka gave away.
 struct Batched(*mut sys::rd_kafka_message_t);
 
+#[expect(unsafe_code, reason = "the wrapper has no word for a message of a batch")]
 impl Batched {
     /// Its error, partition and offset.
     fn place(&self) -> (RDKafkaRespErr, i32, i64) {
@@ -164,6 +168,7 @@ impl Batched {
     }
 }
 
+#[expect(unsafe_code, reason = "the wrapper has no word for a message of a batch")]
 impl Drop for Batched {
     fn drop(&mut self) {
         // SAFETY: the message is ours, and this is the last use.

@@ -1,6 +1,5 @@
 //! `rdkafka_performance -G`, the C program that librdkafka brings to measure itself, from the sources and the library
 //! that this workspace is built with.
-#![allow(unsafe_code, reason = "what a child has used is only told by `getrusage`")]
 
 use std::{
     env, fs,
@@ -60,7 +59,8 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// The CPU time in seconds, user and system, and the most memory in MiB of the one child that has ended.
-#[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
+#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+#[expect(unsafe_code, reason = "what a child has used is only told by `getrusage`")]
 fn children() -> Result<(f64, f64)> {
     // SAFETY: all fields are numbers, for which zero is a value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

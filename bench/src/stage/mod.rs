@@ -55,8 +55,12 @@ pub(crate) struct Stage {
 
 enum Kind {
     /// Stopped with these values.
-    Started(#[allow(dead_code, reason = "held until the end")] Option<Kafka>),
-    Mock(#[allow(dead_code, reason = "held until the end")] Process),
+    Started {
+        _held: Option<Kafka>,
+    },
+    Mock {
+        _held: Process,
+    },
 }
 
 impl Stage {
@@ -70,13 +74,13 @@ impl Stage {
         let word = role::word(&mut broker)?;
         let address = word["address"].as_str().context("the broker has no address")?.to_owned();
         let topics = topics.iter().map(|(name, partitions)| ((*name).to_owned(), *partitions)).collect();
-        Ok(Self { address, topics, kind: Kind::Mock(broker) })
+        Ok(Self { address, topics, kind: Kind::Mock { _held: broker } })
     }
 
     fn on_kafka(brokers: &Brokers, topics: &[(&str, i32)]) -> Result<Self> {
         let kafka = if brokers.kafka { Some(Kafka::start()?) } else { None };
         let address = brokers.brokers.as_deref().or(kafka.as_ref().map(Kafka::address)).context("no brokers")?;
-        let mut stage = Self { address: address.to_owned(), topics: Vec::new(), kind: Kind::Started(kafka) };
+        let mut stage = Self { address: address.to_owned(), topics: Vec::new(), kind: Kind::Started { _held: kafka } };
         for (name, partitions) in topics {
             let number = TOPICS_MADE.fetch_add(1, Ordering::Relaxed);
             let name = format!("karafka-bench-{}-{number}-{name}", std::process::id());
@@ -123,7 +127,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if matches!(self.kind, Kind::Mock(_)) {
+        if matches!(self.kind, Kind::Mock { .. }) {
             return;
         }
         for (topic, _) in &self.topics {

@@ -22,7 +22,7 @@ pub(crate) fn event(number: u64) -> Event {
         1 => EventStatus::Paid,
         _ => EventStatus::Shipped,
     };
-    #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
     let total = below(1_000_000) as f64 / 100.0;
     Event {
         id: Uuid::from_u128(mixed),

@@ -205,25 +205,43 @@ pub enum Type {
 
 /// The scalar types of the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "each is the manifest's word of the same name, described in docs/manifest.md")]
 pub enum Scalar {
+    /// `string`: text.
     String,
+    /// `bool`.
     Bool,
+    /// `i8`.
     I8,
+    /// `i16`.
     I16,
+    /// `i32`.
     I32,
+    /// `i64`.
     I64,
+    /// `u8`.
     U8,
+    /// `u16`.
     U16,
+    /// `u32`.
     U32,
+    /// `u64`.
     U64,
+    /// `f32`.
     F32,
+    /// `f64`.
     F64,
+    /// `decimal`: an exact number, such as money.
     Decimal,
+    /// `bytes`: base64 in JSON.
     Bytes,
+    /// `uuid`.
     Uuid,
+    /// `timestamp`: a moment.
     Timestamp,
+    /// `date`: a day without a time zone.
     Date,
+    /// `time`: a time of day.
     Time,
+    /// `json`: anything.
     Json,
 }

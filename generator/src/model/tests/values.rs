@@ -119,7 +119,7 @@ fn topics_without_a_type_take_json_or_text() {
 
 /// What `karafka generate` makes of `WIDE`, written by hand.
 #[derive(Debug, Deserialize)]
-#[allow(dead_code, reason = "only read by serde")]
+#[expect(dead_code, reason = "only read by serde")]
 struct Wide {
     text: String,
     on: bool,
@@ -149,7 +149,7 @@ struct Wide {
 }
 
 #[derive(Debug, Deserialize)]
-#[allow(dead_code, reason = "only read by serde")]
+#[expect(dead_code, reason = "only read by serde")]
 #[serde(tag = "kind")]
 enum Choice {
     #[serde(rename = "a")]
@@ -159,14 +159,14 @@ enum Choice {
 }
 
 #[derive(Debug, Deserialize)]
-#[allow(dead_code, reason = "only read by serde")]
+#[expect(dead_code, reason = "only read by serde")]
 struct One {
     n: u64,
     price: Decimal,
 }
 
 #[derive(Debug, Deserialize)]
-#[allow(dead_code, reason = "only read by serde")]
+#[expect(dead_code, reason = "only read by serde")]
 struct Two {
     #[serde(default)]
     at: Option<Timestamp>,
