@@ -140,15 +140,15 @@ impl Producer {
         report: Box<Report>,
     ) -> Result<Option<Box<Report>>, SendError> {
         let refused = |code: RDKafkaErrorCode| SendError::Refused { topic: topic.to_owned(), reason: code.to_string() };
-        let mut topics = self.inner.topics.read().unwrap_or_else(PoisonError::into_inner);
-        if !topics.contains_key(topic) {
+        let topics = self.inner.topics.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(produced) = topics.get(topic) else {
             drop(topics);
             let produced = ProducedTopic::of(self.inner.client.client(), topic);
             let produced = produced.ok_or_else(|| refused(RDKafkaErrorCode::InvalidTopic))?;
             self.inner.topics.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), produced);
-            topics = self.inner.topics.read().unwrap_or_else(PoisonError::into_inner);
-        }
-        match native::produce(self.inner.client.client(), &topics[topic], content, report) {
+            return self.try_enqueue(topic, content, report);
+        };
+        match native::produce(self.inner.client.client(), produced, content, report) {
             Ok(()) => Ok(None),
             Err((RDKafkaErrorCode::QueueFull, report)) => Ok(Some(report)),
             Err((code, _)) => Err(refused(code)),
