@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    task::{self, Poll},
+    task::{self, Poll, ready},
 };
 
 use crate::{
@@ -131,7 +131,7 @@ impl<'a, C: Routed> IntoFuture for Emit<'a, C> {
     type IntoFuture = Sending<'a, C>;
 
     fn into_future(self) -> Sending<'a, C> {
-        Sending { ctx: self.ctx, stage: Stage::Begins(self) }
+        Sending { ctx: self.ctx, emit: Some(self), waits: None }
     }
 }
 
@@ -140,39 +140,27 @@ impl<'a, C: Routed> IntoFuture for Emit<'a, C> {
 /// Only where the producer's queue is full does it take an allocation and a wait.
 pub struct Sending<'a, C: Routed> {
     ctx: &'a Context<C>,
-    stage: Stage<'a, C>,
-}
-
-enum Stage<'a, C: Routed> {
-    Begins(Emit<'a, C>),
-    Waits(WaitsForRoom<'a>),
-    Over,
+    /// Until it is polled.
+    emit: Option<Emit<'a, C>>,
+    waits: Option<WaitsForRoom<'a>>,
 }
 
 impl<C: Routed> Future for Sending<'_, C> {
     type Output = Result;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result> {
-        let sent = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Begins(emit) => emit.send(),
-            Stage::Waits(waits) => Ok(Some(waits)),
-            // Nobody asks again.
-            Stage::Over => return Poll::Pending,
-        };
-        let sent = match sent {
-            Ok(None) => Ok(()),
-            Ok(Some(mut waits)) => match waits.as_mut().poll(cx) {
-                Poll::Ready(sent) => sent,
-                Poll::Pending => {
-                    self.stage = Stage::Waits(waits);
-                    return Poll::Pending;
-                }
-            },
-            Err(error) => Err(error),
-        };
-        if sent.is_ok() {
-            self.ctx.emitted.fetch_add(1, Ordering::Relaxed);
+        if let Some(emit) = self.emit.take() {
+            self.waits = emit.send()?;
+        } else if self.waits.is_none() {
+            // It is over, and nobody asks again.
+            return Poll::Pending;
         }
-        Poll::Ready(sent)
+        if let Some(waits) = &mut self.waits {
+            let sent = ready!(waits.as_mut().poll(cx));
+            self.waits = None;
+            sent?;
+        }
+        self.ctx.emitted.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
     }
 }
