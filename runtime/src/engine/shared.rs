@@ -338,10 +338,8 @@ impl LaneShared {
 
     /// Asks a lane that has news for them, also those that did not wake it.
     pub(crate) fn ask_for_news(&self) {
-        if self.has_acknowledgements.load(Ordering::Relaxed) {
-            self.wake.notify_one();
-        }
-        if self.news.compare_exchange(NEWS, ASKED, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+        let is_asked = self.news.compare_exchange(NEWS, ASKED, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if is_asked || self.has_acknowledgements.load(Ordering::Relaxed) {
             self.wake.notify_one();
         }
     }
