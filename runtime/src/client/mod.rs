@@ -142,9 +142,7 @@ pub(crate) trait Client: Send {
     /// # Errors
     ///
     /// What kept the client from it; the call can be repeated.
-    fn begin_anew(&mut self, _partitions: &[TopicPartition]) -> Result<(), String> {
-        Ok(())
-    }
+    fn begin_anew(&mut self, partitions: &[TopicPartition]) -> Result<(), String>;
 
     /// Commits in the background; the outcome comes as [`ClientEvent::Committed`].
     fn commit(&mut self, commits: &[Commit]);

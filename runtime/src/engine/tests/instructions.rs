@@ -121,6 +121,10 @@ impl Client for Ready {
 
     fn unassign(&mut self, _: &[TopicPartition]) {}
 
+    fn begin_anew(&mut self, _: &[TopicPartition]) -> Result<(), String> {
+        Ok(())
+    }
+
     fn commit(&mut self, commits: &[Commit]) {
         let offsets = commits.iter().map(|commit| (commit.partition.clone(), commit.offset)).collect();
         self.events.push_back(ClientEvent::Committed { offsets, error: None });
