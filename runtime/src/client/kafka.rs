@@ -1,7 +1,7 @@
 //! The client on librdkafka: one consumer a group, polled by the group's own thread.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     mem::ManuallyDrop,
     ops::Range,
     sync::{
@@ -325,8 +325,8 @@ impl Client for KafkaClient {
         }
         let held = self.consumer.assignment().map(|held| partitions_of(&held)).unwrap_or_default();
         self.native.assign(&list)?;
-        for partition in partitions.iter().filter(|new| held.iter().all(|held| held.topic != new.topic)) {
-            self.watch.begins(&partition.topic, Instant::now());
+        for topic in topics_of(partitions).difference(&topics_of(&held)) {
+            self.watch.begins(topic, Instant::now());
         }
         Ok(assigned)
     }
@@ -419,6 +419,10 @@ fn partition_of(topic: &str, partition: i32) -> TopicPartition {
 
 fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
     list.elements().iter().map(|element| partition_of(element.topic(), element.partition())).collect()
+}
+
+fn topics_of(partitions: &[TopicPartition]) -> BTreeSet<&str> {
+    partitions.iter().map(|partition| &*partition.topic).collect()
 }
 
 fn offsets_of(commits: &[Commit]) -> TopicPartitionList {
