@@ -68,7 +68,14 @@ impl Route {
     fn order(self) -> Order {
         match self {
             Self::Ordered | Self::Buried | Self::Following => Order::Partition,
-            _ => Order::Key,
+            Self::Keyed
+            | Self::Named
+            | Self::Once
+            | Self::Patient
+            | Self::Batched
+            | Self::Shared
+            | Self::Ranged
+            | Self::Robin => Order::Key,
         }
     }
 }
