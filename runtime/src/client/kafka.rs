@@ -23,7 +23,7 @@ use rdkafka::{
 
 use super::{
     Assigned, Client, ClientEvent, Commit, CommitError, Committed, Positions, TopicPartition, Wake,
-    native::{self, TopicIds},
+    native::{self, PartitionQueue, TopicIds},
     prefetch,
     topic_watch::TopicWatch,
 };
@@ -316,9 +316,7 @@ impl Client for KafkaClient {
             list.add_partition_offset(&partition.topic, partition.partition, from)
                 .map_err(|error| error.to_string())?;
             let slot = self.slots.entry(partition.clone()).or_default();
-            let queue = self
-                .native
-                .split(partition, slot, wake(partition))
+            let queue = PartitionQueue::split(self.native, partition, slot, wake(partition))
                 .ok_or_else(|| format!("{partition} is not known"))?;
             let (partition, queue) = (partition.clone(), Box::new(queue));
             assigned.push(Assigned { partition, start, committed, passed, queue });

@@ -18,7 +18,6 @@ use std::{
     ffi::{CStr, CString},
     ptr::{self, NonNull},
     slice,
-    sync::Arc,
 };
 
 use rdkafka::TopicPartitionList;
@@ -47,14 +46,6 @@ impl Consumer {
     /// The consumer behind a wrapper's pointer, `None` if it is null.
     pub(crate) fn from_wrapper(client: *mut sys::rd_kafka_t) -> Option<Self> {
         NonNull::new(client).map(Self)
-    }
-
-    /// Splits the partition's queue from the consumer's. Has to happen before the partition is assigned: records that
-    /// are fetched earlier would still come through the consumer's queue. `slot` lives as long as the consumer.
-    ///
-    /// `None` if librdkafka does not know the partition.
-    pub(crate) fn split(self, partition: &TopicPartition, slot: &Arc<WakeSlot>, wake: Wake) -> Option<PartitionQueue> {
-        PartitionQueue::split(self, partition, slot, wake)
     }
 
     /// Answers a rebalance that gives partitions, with the offsets to start from.

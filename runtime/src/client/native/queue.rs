@@ -59,8 +59,11 @@ pub(crate) struct PartitionQueue {
 unsafe impl Send for PartitionQueue {}
 
 impl PartitionQueue {
-    /// Splits the partition's queue from the consumer's; see [`Consumer::split`].
-    pub(super) fn split(
+    /// Splits the partition's queue from the consumer's. Has to happen before the partition is assigned: records that
+    /// are fetched earlier would still come through the consumer's queue. `slot` lives as long as the consumer.
+    ///
+    /// `None` if librdkafka does not know the partition.
+    pub(crate) fn split(
         consumer: Consumer,
         partition: &TopicPartition,
         slot: &Arc<WakeSlot>,
