@@ -8,6 +8,7 @@
 //! - librdkafka's handles may be used from any thread; its queues have locks of their own.
 #![allow(unsafe_code, reason = "the seam to librdkafka; each block says why it is sound")]
 
+mod handle;
 mod mock;
 mod produce;
 mod queue;
@@ -31,6 +32,7 @@ pub(crate) use self::{
     topics::{TopicId, TopicIds},
 };
 use super::TopicPartition;
+use handle::Queue;
 use record::bytes;
 
 /// A live consumer, for the calls that the wrapper does not make.
@@ -80,32 +82,18 @@ impl Consumer {
 
     /// Whether something waits in the consumer's queue.
     pub(crate) fn has_events(self) -> bool {
-        // SAFETY: the consumer is live; the queue's handle is ours.
-        unsafe {
-            let queue = sys::rd_kafka_queue_get_consumer(self.0.as_ptr());
-            if queue.is_null() {
-                return false;
-            }
-            let length = sys::rd_kafka_queue_length(queue);
-            sys::rd_kafka_queue_destroy(queue);
-            length > 0
-        }
+        Queue::of_consumer(self).is_some_and(|queue| queue.length() > 0)
     }
 
     /// Commits in the background; the outcome comes out of the consumer's queue. (The wrapper's own asynchronous commit
     /// tells nobody how it ended: librdkafka reports it to a callback only, and the wrapper sets none.)
     pub(crate) fn commit(self, offsets: &TopicPartitionList) -> Result<(), String> {
-        // SAFETY: consumer and list are live for the call, which copies the list; the queue's handle is ours, and
-        // librdkafka takes one of its own for the answer.
-        unsafe {
-            let queue = sys::rd_kafka_queue_get_consumer(self.0.as_ptr());
-            if queue.is_null() {
-                return Err("the consumer has no queue".to_owned());
-            }
-            let code = sys::rd_kafka_commit_queue(self.0.as_ptr(), offsets.ptr(), queue, None, ptr::null_mut());
-            sys::rd_kafka_queue_destroy(queue);
-            code_of(code)
-        }
+        let queue = Queue::of_consumer(self).ok_or("the consumer has no queue")?;
+        // SAFETY: consumer, list and queue are live for the call, which copies the list; librdkafka takes a handle of its
+        // own to the queue for the answer.
+        code_of(unsafe {
+            sys::rd_kafka_commit_queue(self.0.as_ptr(), offsets.ptr(), queue.as_ptr(), None, ptr::null_mut())
+        })
     }
 
     /// The offset behind the partition's last record, as the last fetch has told; `None` if nothing was fetched yet.
@@ -123,17 +111,7 @@ impl Consumer {
 
     /// How many records wait in the partition's queue.
     pub(crate) fn prefetched(self, partition: &TopicPartition) -> usize {
-        let Ok(topic) = CString::new(&*partition.topic) else { return 0 };
-        // SAFETY: the consumer is live, the string ends in NUL, and the queue's handle is ours.
-        unsafe {
-            let queue = sys::rd_kafka_queue_get_partition(self.0.as_ptr(), topic.as_ptr(), partition.partition);
-            if queue.is_null() {
-                return 0;
-            }
-            let length = sys::rd_kafka_queue_length(queue);
-            sys::rd_kafka_queue_destroy(queue);
-            length
-        }
+        Queue::of_partition(self, partition).map_or(0, |queue| queue.length())
     }
 
     /// Whether partitions come and go one by one, as with `cooperative-sticky` and KIP-848.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    ffi::{CStr, CString, c_void},
+    ffi::{CStr, c_void},
     mem::MaybeUninit,
     ptr::{self, NonNull},
     sync::{Arc, Mutex, PoisonError},
@@ -11,7 +11,7 @@ use std::{
 use rdkafka::{Offset, TopicPartitionList};
 use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
 
-use super::{Consumer, record::NativeRecord};
+use super::{Consumer, handle::Queue, record::NativeRecord};
 use crate::{
     Record,
     client::{Delivery, RecordQueue, TopicPartition},
@@ -46,7 +46,7 @@ unsafe extern "C" fn call_wake(_: *mut sys::rd_kafka_t, slot: *mut c_void) {
 
 /// The queue of one partition, split from its consumer's.
 pub(crate) struct PartitionQueue {
-    queue: NonNull<sys::rd_kafka_queue_t>,
+    queue: Queue,
     consumer: Consumer,
     partition: TopicPartition,
     /// The offset behind the last record that came out.
@@ -54,9 +54,6 @@ pub(crate) struct PartitionQueue {
     /// The offset of an error that came out, until the record there has come.
     doubtful: Option<i64>,
 }
-
-// SAFETY: the queue has a lock of its own.
-unsafe impl Send for PartitionQueue {}
 
 impl PartitionQueue {
     /// Splits the partition's queue from the consumer's. Has to happen before the partition is assigned: records that
@@ -69,11 +66,7 @@ impl PartitionQueue {
         slot: &Arc<WakeSlot>,
         wake: Wake,
     ) -> Option<Self> {
-        let topic = CString::new(&*partition.topic).ok()?;
-        // SAFETY: the consumer is live by the invariant, the string ends in NUL.
-        let queue =
-            unsafe { sys::rd_kafka_queue_get_partition(consumer.0.as_ptr(), topic.as_ptr(), partition.partition) };
-        let queue = NonNull::new(queue)?;
+        let queue = Queue::of_partition(consumer, partition)?;
         slot.set(wake);
         // SAFETY: the queue is live, and the slot is kept by the client until it is dropped.
         unsafe {
@@ -164,13 +157,6 @@ impl RecordQueue for PartitionQueue {
             Offset::Offset(offset) if code == Code::RD_KAFKA_RESP_ERR_NO_ERROR => Some(offset),
             _ => None,
         }
-    }
-}
-
-impl Drop for PartitionQueue {
-    fn drop(&mut self) {
-        // SAFETY: the handle is ours; the queue itself lives on in the client.
-        unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) }
     }
 }
 

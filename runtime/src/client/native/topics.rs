@@ -9,7 +9,7 @@ use std::{
 
 use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
 
-use super::Consumer;
+use super::{Consumer, handle::Queue};
 
 /// What Kafka tells a topic from others of its name by.
 pub(crate) type TopicId = (i64, i64);
@@ -18,19 +18,15 @@ pub(crate) type TopicId = (i64, i64);
 ///
 /// **Invariant:** only `KafkaClient` holds one, and drops it before its consumer.
 pub(crate) struct TopicIds {
-    queue: NonNull<sys::rd_kafka_queue_t>,
+    /// For answers; one that is on its way is thrown away with it.
+    queue: Queue,
     consumer: Consumer,
 }
-
-// SAFETY: the queue has a lock of its own.
-unsafe impl Send for TopicIds {}
 
 impl TopicIds {
     /// `None` if librdkafka gives no queue for answers.
     pub(crate) fn new(consumer: Consumer) -> Option<Self> {
-        // SAFETY: the consumer is live by its invariant.
-        let queue = NonNull::new(unsafe { sys::rd_kafka_queue_new(consumer.0.as_ptr()) })?;
-        Some(Self { queue, consumer })
+        Some(Self { queue: Queue::new(consumer)?, consumer })
     }
 
     /// Asks for the ids of these topics. The answer comes after a minute at the latest, if only to say that there is
@@ -79,12 +75,5 @@ impl TopicIds {
             sys::rd_kafka_event_destroy(event.as_ptr());
         }
         Some(ids)
-    }
-}
-
-impl Drop for TopicIds {
-    fn drop(&mut self) {
-        // SAFETY: the queue is ours, and this is its last use; an answer that is on its way is thrown away.
-        unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) }
     }
 }
