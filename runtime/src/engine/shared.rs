@@ -357,10 +357,10 @@ impl LaneShared {
 
     /// What the lane has said last, at `committable` and beyond.
     pub(crate) fn progress(&self, committable: i64) -> Progress {
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        // Finished stays finished, so what has been passed since need not be kept.
+        // What stands before is kept: if this is not committed, it is all that this process knows of it.
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
         progress.forget_before(committable);
-        progress.clone()
+        progress
     }
 
     pub(crate) fn set_at_work(&self, offset: i64) {
