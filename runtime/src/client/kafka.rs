@@ -7,6 +7,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     thread,
     time::{Duration, Instant},
@@ -16,14 +17,15 @@ use chrono::{DateTime, Utc};
 use rdkafka::{
     ClientConfig, ClientContext, Offset, TopicPartitionList,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    error::{KafkaError, RDKafkaErrorCode},
     types::RDKafkaRespErr,
 };
 
 use super::{
-    Assigned, Client, ClientEvent, Commit, CommitError, Committed, Positions, TopicPartition, Wake,
-    native::{self, PartitionQueue, TopicIds},
+    Assigned, Client, ClientEvent, Close, Commit, CommitAnswer, CommitError, Committed, Positions, TopicPartition,
+    Wake,
+    native::{self, Commits, PartitionQueue, TopicIds},
     prefetch,
     topic_watch::TopicWatch,
 };
@@ -46,6 +48,10 @@ pub(crate) struct KafkaClient {
     watch: TopicWatch,
     /// Dropped by `close`, before the consumer.
     ids: TopicIds,
+    /// Dropped by `close`, before the consumer.
+    commits: Commits,
+    /// Commits that librdkafka did not take.
+    refused: VecDeque<CommitAnswer>,
 }
 
 /// What callbacks leave for [`Client::poll`].
@@ -91,20 +97,6 @@ impl ConsumerContext for Events {
             ClientEvent::Revoke { partitions, lost: native.assignment_lost() }
         });
     }
-
-    fn commit_callback(&self, result: KafkaResult<()>, list: &TopicPartitionList) {
-        let mut error = result.err().as_ref().map(commit_error);
-        let mut offsets = Vec::new();
-        for element in list.elements() {
-            if let Err(reason) = element.error() {
-                error.get_or_insert_with(|| commit_error(&reason));
-            }
-            if let Offset::Offset(offset) = element.offset() {
-                offsets.push((partition_of(element.topic(), element.partition()), offset));
-            }
-        }
-        self.push(ClientEvent::Committed { offsets, error });
-    }
 }
 
 impl KafkaClient {
@@ -123,13 +115,17 @@ impl KafkaClient {
         let mut consumer: BaseConsumer<Events> =
             config.create_with_context(Events::default()).map_err(|error| error.to_string())?;
         let here = thread::current();
-        consumer.set_nonempty_callback(move || here.unpark());
+        let wake: Wake = Arc::new(move || here.unpark());
+        let wake_too = Arc::clone(&wake);
+        consumer.set_nonempty_callback(move || wake_too());
         let native = native::Consumer::from_wrapper(consumer.client().native_ptr()).ok_or("no client")?;
         let names: Vec<&str> = topics.keys().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(|error| error.to_string())?;
         let ids = TopicIds::new(native).ok_or("no queue for answers")?;
+        let commits = Commits::new(native, wake).ok_or("no queue for answers")?;
         let (consumer, watch) = (ManuallyDrop::new(consumer), TopicWatch::new(Instant::now()));
-        Ok(Self { consumer, native, slots: BTreeMap::new(), topics, watch, ids })
+        let (slots, refused) = (BTreeMap::new(), VecDeque::new());
+        Ok(Self { consumer, native, slots, topics, watch, ids, commits, refused })
     }
 
     /// Looks now and then whether topics are still the ones that they were.
@@ -256,6 +252,9 @@ fn offset_in(list: &TopicPartitionList, partition: &TopicPartition) -> Result<Of
 impl Client for KafkaClient {
     fn poll(&mut self) -> Option<ClientEvent> {
         self.look_at_topics();
+        if let Some(answer) = self.answer(Duration::ZERO) {
+            return Some(ClientEvent::Committed(answer));
+        }
         // What the wrapper gives to callbacks, such as a line of librdkafka's log, looks like an empty queue, and behind it
         // nothing would wake this thread.
         for _ in 0..EVENTS {
@@ -340,26 +339,27 @@ impl Client for KafkaClient {
         }
     }
 
-    fn begin_anew(&mut self, partitions: &[TopicPartition]) -> Result<(), String> {
+    fn beginnings(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Commit>, String> {
         let firsts = self.first_positions(partitions)?;
         let begins = self.offsets_at(partitions, Offset::Beginning)?;
         let commits = partitions.iter().zip(begins).map(|(partition, begin)| {
             let offset = firsts.get(partition).map(|(start, _)| *start).or(begin).unwrap_or(0);
             Commit { partition: partition.clone(), offset, metadata: None }
         });
-        self.commit_and_wait(&commits.collect::<Vec<_>>()).map_err(|error| error.reason)
+        Ok(commits.collect())
     }
 
-    fn commit(&mut self, commits: &[Commit]) {
-        if let Err(reason) = self.native.commit(&offsets_of(commits)) {
-            let offsets = commits.iter().map(|commit| (commit.partition.clone(), commit.offset)).collect();
-            let error = Some(CommitError { reason, is_metadata: false });
-            self.consumer.context().push(ClientEvent::Committed { offsets, error });
+    fn commit(&mut self, number: u64, commits: &[Commit]) {
+        if let Err(code) = self.commits.commit(number, &offsets_of(commits)) {
+            self.refused.push_back(CommitAnswer { number, ended: Err(commit_error(code)) });
         }
     }
 
-    fn commit_and_wait(&mut self, commits: &[Commit]) -> Result<(), CommitError> {
-        self.consumer.commit(&offsets_of(commits), CommitMode::Sync).map_err(|error| commit_error(&error))
+    fn answer(&mut self, at_most: Duration) -> Option<CommitAnswer> {
+        self.refused.pop_front().or_else(|| {
+            let (number, ended) = self.commits.answer(at_most)?;
+            Some(CommitAnswer { number, ended: ended.map_err(commit_error) })
+        })
     }
 
     fn high_watermark(&mut self, partition: &TopicPartition) -> Option<i64> {
@@ -370,16 +370,31 @@ impl Client for KafkaClient {
         self.native.prefetched(partition)
     }
 
-    fn close(self: Box<Self>, clean: bool) {
+    fn close(self: Box<Self>, how: Close) -> bool {
         self.consumer.context().closing.store(true, Ordering::Release);
-        let Self { consumer, slots, ids, .. } = *self;
-        drop(ids);
-        if clean {
+        // What is left behind is leaked, and what points into it and what it points to with it: the process is about to
+        // end.
+        let Self { consumer, slots, ids, commits, .. } = *self;
+        let slots = ManuallyDrop::new(slots);
+        drop((ids, commits));
+        let close = move || {
             drop(ManuallyDrop::into_inner(consumer));
-        } else {
-            // The client is leaked, and what points into it and what it points to with it: the process is about to
-            // end, and a lane has not.
-            let _ = ManuallyDrop::new(slots);
+            drop(ManuallyDrop::into_inner(slots));
+        };
+        match how {
+            Close::Wait => {
+                close();
+                true
+            }
+            Close::Within(patience) => {
+                let (told, hears) = mpsc::sync_channel(1);
+                let closing = thread::Builder::new().name("karafka close".to_owned()).spawn(move || {
+                    close();
+                    let _ = told.send(());
+                });
+                closing.is_ok() && hears.recv_timeout(patience).is_ok()
+            }
+            Close::Abandon => false,
         }
     }
 }
@@ -406,9 +421,9 @@ fn describe(error: &KafkaError) -> ClientEvent {
     }
 }
 
-fn commit_error(error: &KafkaError) -> CommitError {
-    let is_metadata = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge);
-    CommitError { reason: error.to_string(), is_metadata }
+fn commit_error(code: RDKafkaErrorCode) -> CommitError {
+    let is_metadata = code == RDKafkaErrorCode::OffsetMetadataTooLarge;
+    CommitError { reason: KafkaError::ConsumerCommit(code).to_string(), is_metadata }
 }
 
 fn partition_of(topic: &str, partition: i32) -> TopicPartition {
@@ -443,3 +458,6 @@ fn list_of(partitions: &[TopicPartition]) -> TopicPartitionList {
     }
     list
 }
+
+#[cfg(test)]
+mod tests;

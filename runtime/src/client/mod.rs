@@ -86,6 +86,25 @@ pub(crate) struct CommitError {
     pub(crate) is_metadata: bool,
 }
 
+/// What Kafka says of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommitAnswer {
+    /// As it was given to [`Client::commit`].
+    pub(crate) number: u64,
+    pub(crate) ended: Result<(), CommitError>,
+}
+
+/// How a client is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Close {
+    /// No lane holds a record or queue any more: leave the group, and wait until that is done.
+    Wait,
+    /// As `Wait`, but at most this long: a commit is without an answer, and the client waits for that first.
+    Within(Duration),
+    /// A lane will not end: leave everything where it is.
+    Abandon,
+}
+
 /// What a group's client has to say.
 #[derive(Debug)]
 pub(crate) enum ClientEvent {
@@ -97,13 +116,13 @@ pub(crate) enum ClientEvent {
         /// They are gone already: somebody else may be at work on them.
         lost: bool,
     },
-    /// A commit in the background has ended.
-    Committed { offsets: Vec<(TopicPartition, i64)>, error: Option<CommitError> },
+    /// Kafka has answered a commit, or the client has refused it.
+    Committed(CommitAnswer),
     /// No broker answers; the client goes on trying.
     Disconnected(String),
     /// Something is wrong; the client goes on trying.
     Error(String),
-    /// A topic was deleted and made anew: its offsets mean other records now. Answer with [`Client::begin_anew`].
+    /// A topic was deleted and made anew: its offsets mean other records now. Commit its [`Client::beginnings`].
     MadeAnew(String),
     /// The client has given up.
     Fatal(String),
@@ -137,22 +156,19 @@ pub(crate) trait Client: Send {
     /// Lets partitions go. Their queues are dropped before.
     fn unassign(&mut self, partitions: &[TopicPartition]);
 
-    /// Commits where a group without an offset begins, for partitions of a topic that was made anew.
+    /// The commits of a group that begins where one without an offset does, for partitions of a topic that was made anew.
     ///
     /// # Errors
     ///
     /// What kept the client from it; the call can be repeated.
-    fn begin_anew(&mut self, partitions: &[TopicPartition]) -> Result<(), String>;
+    fn beginnings(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Commit>, String>;
 
-    /// Commits in the background; the outcome comes as [`ClientEvent::Committed`].
-    fn commit(&mut self, commits: &[Commit]);
+    /// Commits in the background. The answer, which may never come, has the same number; it comes as
+    /// [`ClientEvent::Committed`], or from [`Client::answer`].
+    fn commit(&mut self, number: u64, commits: &[Commit]);
 
-    /// Commits and waits for the answer.
-    ///
-    /// # Errors
-    ///
-    /// Why Kafka did not take it.
-    fn commit_and_wait(&mut self, commits: &[Commit]) -> Result<(), CommitError>;
+    /// Waits for the answer to any commit, at most this long.
+    fn answer(&mut self, at_most: Duration) -> Option<CommitAnswer>;
 
     /// The offset behind the last record of an assigned partition, as far as the last fetch has told; never waits.
     fn high_watermark(&mut self, _partition: &TopicPartition) -> Option<i64> {
@@ -164,8 +180,8 @@ pub(crate) trait Client: Send {
         0
     }
 
-    /// Leaves the group. `clean` says that no lane holds a record or queue any more.
-    fn close(self: Box<Self>, clean: bool);
+    /// Leaves the group. Says whether the client has closed, and was not left behind.
+    fn close(self: Box<Self>, how: Close) -> bool;
 }
 
 /// librdkafka's own log. What a person must know comes as an event, in our words and not with every attempt; this is for

@@ -28,6 +28,8 @@ pub(super) async fn run(group: String, prepared: Prepared, source: Source) -> Op
     let asked = || *asked.lock().unwrap_or_else(PoisonError::into_inner);
     while running.goes_on() {
         running.turn();
+        #[cfg(test)]
+        source.thawed(&group).await;
         let is_awake = source.is_moving(&group) || source.quiet_for() < AWAKE;
         if !rest(&source, asked(), is_awake).await {
             return crash(running).await;

@@ -18,7 +18,9 @@ use tokio::sync::Notify;
 use self::client::Member;
 use crate::{
     OwnedRecord, Record,
-    client::{Client, ClientEvent, CommitError, Positions, TopicPartition, Wake, outgoing::Report},
+    client::{
+        Client, ClientEvent, Commit, CommitAnswer, CommitError, Positions, TopicPartition, Wake, outgoing::Report,
+    },
     engine::{clock, shared::Sent},
     producer::{Delivered, Outgoing},
     topic,
@@ -85,11 +87,15 @@ struct Group {
     /// What the member reads, and how it is woken.
     assigned: BTreeMap<TopicPartition, Wake>,
     waits: Option<Waits>,
-    /// How many commits are lost on their way, and never answered.
-    lost_commits: u32,
+    /// How many commits are kept on their way, and those that are.
+    parked: u32,
+    on_their_way: VecDeque<(u64, Vec<Commit>)>,
+    /// How the last member has left.
+    #[cfg(test)]
+    closed: Option<crate::client::Close>,
     /// Partitions come and go all at once.
     is_eager: bool,
-    /// The member's thread stands still.
+    /// The member's process stands still.
     #[cfg(test)]
     is_frozen: bool,
 }
@@ -301,6 +307,42 @@ impl Group {
             self.moving = partitions.iter().cloned().collect();
         }
         Some(event)
+    }
+}
+
+impl Group {
+    /// A commit comes, unless it is kept on its way.
+    fn commit(&mut self, number: u64, commits: Vec<Commit>) {
+        if self.parked > 0 {
+            self.parked -= 1;
+            self.on_their_way.push_back((number, commits));
+        } else {
+            self.arrive(number, commits);
+        }
+    }
+
+    fn arrive(&mut self, number: u64, commits: Vec<Commit>) {
+        self.asked += 1;
+        let is_refused =
+            |refusal: &CommitError| !refusal.is_metadata || commits.iter().any(|commit| commit.metadata.is_some());
+        let ended = match self.refusal.clone().filter(is_refused) {
+            Some(refusal) => Err(refusal),
+            None => {
+                let commits = commits.into_iter().map(|commit| (commit.partition, (commit.offset, commit.metadata)));
+                self.commits.extend(commits);
+                Ok(())
+            }
+        };
+        self.events.push_back(ClientEvent::Committed(CommitAnswer { number, ended }));
+    }
+
+    /// The next answer to a commit, before all else that waits to be heard.
+    fn next_answer(&mut self) -> Option<CommitAnswer> {
+        let place = self.events.iter().position(|event| matches!(event, ClientEvent::Committed(_)))?;
+        match self.events.remove(place)? {
+            ClientEvent::Committed(answer) => Some(answer),
+            _ => None,
+        }
     }
 }
 

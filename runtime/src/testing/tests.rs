@@ -1,5 +1,7 @@
 //! Simulations of a small shop, whose controller does what its state says.
 
+mod commits;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -376,21 +378,6 @@ async fn a_lost_partition_commits_nothing_more() {
     run.revoke("payments", 0).await;
     assert!(!run.is_done(&payment), "longer than a drain");
     assert_eq!(run.committed("payments", 0), Some(1));
-}
-
-/// If this fails, one answer of Kafka that gets lost is the last one: nothing is committed any more.
-#[tokio::test]
-async fn a_commit_that_is_never_answered_is_made_again() {
-    let run = run(&WITHOUT);
-    run.source.lose_commits("shop", 1);
-    run.send("payments", "1");
-    run.advance(Duration::from_secs(10)).await;
-    run.send("payments", "2");
-    run.advance(Duration::from_secs(5)).await;
-    assert_eq!((performed(&run), run.committed("payments", 0)), (vec![1, 2], None), "one commit at a time");
-    run.advance(Duration::from_secs(10)).await;
-    assert_eq!(run.committed("payments", 0), Some(2));
-    assert_eq!(run.stop().await.handled, 2);
 }
 
 /// If this fails, a stop in a test drops what production would finish.

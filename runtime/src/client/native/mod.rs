@@ -8,6 +8,7 @@
 //! - librdkafka's handles may be used from any thread; its queues have locks of their own.
 #![allow(unsafe_code, reason = "the seam to librdkafka; each block says why it is sound")]
 
+mod commits;
 mod handle;
 mod mock;
 mod produce;
@@ -25,6 +26,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
 
 pub(crate) use self::{
+    commits::Commits,
     mock::MockCluster,
     produce::{ProducedTopic, outgoing, produce},
     queue::{PartitionQueue, Wake, WakeSlot},
@@ -83,17 +85,6 @@ impl Consumer {
     /// Whether something waits in the consumer's queue.
     pub(crate) fn has_events(self) -> bool {
         Queue::of_consumer(self).is_some_and(|queue| queue.length() > 0)
-    }
-
-    /// Commits in the background; the outcome comes out of the consumer's queue. (The wrapper's own asynchronous commit
-    /// tells nobody how it ended: librdkafka reports it to a callback only, and the wrapper sets none.)
-    pub(crate) fn commit(self, offsets: &TopicPartitionList) -> Result<(), String> {
-        let queue = Queue::of_consumer(self).ok_or("the consumer has no queue")?;
-        // SAFETY: consumer, list and queue are live for the call, which copies the list; librdkafka takes a handle of its
-        // own to the queue for the answer.
-        code_of(unsafe {
-            sys::rd_kafka_commit_queue(self.0.as_ptr(), offsets.ptr(), queue.as_ptr(), None, ptr::null_mut())
-        })
     }
 
     /// The offset behind the partition's last record, as the last fetch has told; `None` if nothing was fetched yet.

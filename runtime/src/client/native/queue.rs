@@ -31,13 +31,14 @@ pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
 pub(crate) struct WakeSlot(Mutex<Option<Wake>>);
 
 impl WakeSlot {
-    fn set(&self, wake: Wake) {
+    pub(super) fn set(&self, wake: Wake) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(wake);
     }
 }
 
-unsafe extern "C" fn call_wake(_: *mut sys::rd_kafka_t, slot: *mut c_void) {
-    // SAFETY: `split` passed a pointer to a slot that lives as long as the client.
+/// What librdkafka calls; `slot` is a live [`WakeSlot`].
+pub(super) unsafe extern "C" fn call_wake(_: *mut sys::rd_kafka_t, slot: *mut c_void) {
+    // SAFETY: whoever enables it passes a pointer to a slot that lives until it is disabled or the client is gone.
     let slot: &WakeSlot = unsafe { &*slot.cast::<WakeSlot>() };
     if let Some(wake) = &*slot.0.lock().unwrap_or_else(PoisonError::into_inner) {
         wake();

@@ -12,7 +12,7 @@ impl Running {
     /// Commits at once what lanes ask for; after a refusal, an interval later.
     pub(super) fn go_on_with_claims(&mut self, now: Instant) {
         // One commit at a time, as for all others.
-        if self.sent != self.ended || now < self.next_claim {
+        if self.outstanding.is_in_flight() || now < self.next_claim {
             return;
         }
         let mut commits = Vec::new();
@@ -25,7 +25,7 @@ impl Running {
             commits.push(Commit { partition: partition.clone(), offset, metadata: None });
         }
         if !commits.is_empty() {
-            self.commit_in_background(&commits);
+            self.commit_in_background(&commits, now);
         }
     }
 

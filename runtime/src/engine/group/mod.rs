@@ -3,6 +3,7 @@
 mod claims;
 mod commit;
 mod moves;
+mod outstanding;
 mod rebalance;
 mod stop;
 
@@ -17,6 +18,7 @@ use std::{
 
 use tokio::{runtime::Handle, task::JoinHandle};
 
+use outstanding::Outstanding;
 use rebalance::{Assignment, Memory, Revocation};
 
 use super::{
@@ -34,7 +36,7 @@ use crate::{
 
 /// How long finished work may stay uncommitted.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
-/// How long a commit in the background may go without an answer before it is made again.
+/// How long a commit in the background may go without an answer before it is given up, and made again.
 const COMMIT_ANSWER: Duration = Duration::from_secs(20);
 /// How long before a commit lanes are asked for what it is to say beyond its offset.
 const ASK_AHEAD: Duration = Duration::from_millis(20);
@@ -46,6 +48,9 @@ const WARN_AGAIN: Duration = Duration::from_secs(30);
 const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long revoked partitions may take to finish what they are at: well below the session's 45 s.
 const DRAIN_BUDGET: Duration = Duration::from_secs(10);
+
+/// How long the last commits of what is let go may be refused, or go without an answer, before they are given up.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens a lane for a partition of a topic that the group consumes, after lanes that have come this far.
 ///
@@ -160,14 +165,8 @@ pub(crate) struct Running {
     next_move: Instant,
     /// Topics that were made anew, until their lanes have been told.
     anew: BTreeSet<String>,
-    /// Commits in the background, and how many of them have ended.
-    sent: u64,
-    ended: u64,
-    /// The last of them, and when it was sent.
-    last_sent: Vec<(TopicPartition, i64)>,
-    sent_at: Instant,
-    /// How many ended without an answer, which may still come.
-    unanswered: u32,
+    /// Commits without an answer.
+    outstanding: Outstanding,
     /// The process stood still, and belongs to the group again when a commit after this one is acknowledged.
     in_doubt: Option<u64>,
     next_ask: Instant,
@@ -205,11 +204,7 @@ impl Group {
             moves: Vec::new(),
             next_move: clock::now(),
             anew: BTreeSet::new(),
-            sent: 0,
-            ended: 0,
-            last_sent: Vec::new(),
-            sent_at: clock::now(),
-            unanswered: 0,
+            outstanding: Outstanding::default(),
             in_doubt: None,
             next_ask: clock::now() + COMMIT_INTERVAL - ASK_AHEAD,
             next_commit: clock::now() + COMMIT_INTERVAL,
@@ -231,7 +226,7 @@ impl Running {
     /// Deals with everything that has happened, then sleeps until something else does.
     pub(crate) fn turn(&mut self) {
         if !self.group.session.turn(self.group.session.now()) && self.in_doubt.is_none() {
-            self.in_doubt = Some(self.sent);
+            self.in_doubt = Some(self.outstanding.last());
             self.next_commit = clock::now();
             self.group.report.stood_still();
         }
@@ -261,7 +256,11 @@ impl Running {
                 self.assignment = Some(Assignment { partitions, when: now, until: now + DRAIN_BUDGET });
             }
             ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
-            ClientEvent::Committed { offsets, error } => self.answered(offsets, error),
+            ClientEvent::Committed(answer) => {
+                if let Some(Err(error)) = self.answered(answer) {
+                    self.commit_failed(&error);
+                }
+            }
             ClientEvent::Disconnected(reason) => {
                 if !self.disconnected {
                     self.disconnected = true;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::Running;
+use super::{DRAIN_BUDGET, Running};
 use crate::{
     client::TopicPartition,
     engine::{clock, shared::Order},
@@ -20,7 +20,8 @@ impl Running {
     pub(super) fn go_on_with_moves(&mut self) {
         let now = clock::now();
         // While the group itself gives and takes, the client waits for other answers.
-        if now < self.next_move || self.revocation.is_some() || self.assignment.is_some() || self.sent != self.ended {
+        let is_busy = self.revocation.is_some() || self.assignment.is_some() || self.outstanding.is_in_flight();
+        if now < self.next_move || is_busy {
             return;
         }
         for topic in std::mem::take(&mut self.anew) {
@@ -37,14 +38,12 @@ impl Running {
         }
         self.next_move = now + MOVE_AGAIN;
         // The new position is found from the commit, so that one has to come first.
-        let commits = self.uncommitted(|partition| ended.contains(partition));
-        if let Err(error) = self.commit_and_wait(commits) {
+        if let Err(error) = self.commit_done(|partition| ended.contains(partition), DRAIN_BUDGET) {
             self.commit_failed(&error);
-            self.lanes.values_mut().for_each(|lane| lane.committed = None);
             return;
         }
         if !outdated.is_empty()
-            && let Err(error) = self.group.client.begin_anew(&outdated)
+            && let Err(error) = self.commit_beginnings(&outdated)
         {
             self.warn_once(format!("cannot begin a topic that was made anew: {error}; trying again"));
             return;
@@ -88,11 +87,10 @@ impl Running {
     /// Without an assignor that gives partitions one by one, only a start begins with the new topic.
     fn begin_anew_at_the_next_start(&mut self, topic: &str) {
         let partitions: Vec<_> = self.lanes.keys().filter(|partition| *partition.topic == *topic).cloned().collect();
-        let commits = self.uncommitted(|partition| !partitions.contains(partition));
-        if let Err(error) = self.commit_and_wait(commits) {
+        if let Err(error) = self.commit_done(|partition| !partitions.contains(partition), DRAIN_BUDGET) {
             self.commit_failed(&error);
         }
-        if let Err(error) = self.group.client.begin_anew(&partitions) {
+        if let Err(error) = self.commit_beginnings(&partitions) {
             self.warn_once(format!("cannot begin a topic that was made anew: {error}; trying again"));
             self.anew.insert(topic.to_owned());
             self.next_move = clock::now() + MOVE_AGAIN;
@@ -102,5 +100,11 @@ impl Running {
             "the topic `{topic}` was deleted and made anew; the next start reads it from where a group without an offset \
              begins (with `assignor: cooperative-sticky` that takes no start)"
         ));
+    }
+
+    /// Commits where a group without an offset begins.
+    fn commit_beginnings(&mut self, partitions: &[TopicPartition]) -> Result<(), String> {
+        let commits = self.group.client.beginnings(partitions)?;
+        self.commit_and_wait(&commits, DRAIN_BUDGET).map_err(|error| error.reason)
     }
 }

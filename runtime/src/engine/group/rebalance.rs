@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{DRAIN_BUDGET, LaneHandle, Running, stop::count};
+use super::{COMMIT_PATIENCE, DRAIN_BUDGET, LaneHandle, Running, stop::count};
 use crate::{
     client::{Assigned, TopicPartition, Wake},
     engine::{
@@ -126,6 +126,7 @@ impl Running {
         match (self.group.open_lane)(assigned, earlier, Arc::clone(&shared), &self.group.runtime) {
             Some(task) => {
                 self.group.watch.opened(partition.clone(), Arc::clone(&shared));
+                self.outstanding.forget(&partition);
                 let known = |committed| (committed, shared.progress(committed).encode(committed));
                 let known = committed.filter(|_| committed == start).map(known);
                 let lane = LaneHandle {
@@ -170,12 +171,13 @@ impl Running {
             .iter()
             .all(|partition| self.lanes.get(partition).is_none_or(|lane| lane.shared.has_ended()));
         // A commit on its way is waited for: if it is refused, its offsets have to be committed below.
-        if !(all_ended && self.sent == self.ended) && clock::now() < revocation.until {
+        if (!all_ended || self.outstanding.is_in_flight()) && clock::now() < revocation.until {
             return;
         }
-        let Some(Revocation { partitions, lost, .. }) = self.revocation.take() else { return };
-        let commits = self.uncommitted(|partition| partitions.contains(partition));
-        if let Err(error) = self.commit_and_wait(commits) {
+        let Some(Revocation { partitions, until, lost }) = self.revocation.take() else { return };
+        // Also after a drain that has used its budget up: the commit of what is done is not to be given up untried.
+        let patience = until.saturating_duration_since(clock::now()).max(COMMIT_PATIENCE);
+        if !lost && let Err(error) = self.commit_done(|partition| partitions.contains(partition), patience) {
             self.commit_failed(&error);
         }
         let mut to_repeat = 0;

@@ -7,17 +7,18 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-use super::{GroupEnd, LaneHandle, Running};
+use super::{COMMIT_PATIENCE, GroupEnd, LaneHandle, Running};
 use crate::{
-    client::ClientEvent,
+    client::{ClientEvent, Close},
     engine::{clock, shared::Order, watch::Phase},
     events::Blocked,
 };
 
-/// How long the last commits before a stop may be refused before they are given up.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long after a refusal they are made again.
 const COMMIT_AGAIN: Duration = Duration::from_millis(100);
+/// How long a client with a commit that Kafka has not answered may take to close: it waits for the answer, which may never
+/// come.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Running {
     /// Drains, commits, leaves.
@@ -41,7 +42,9 @@ impl Running {
         let all_ended = self.lanes.values().all(|lane| lane.shared.has_ended());
         let all_left = self.leaving.iter().all(|(_, lane)| lane.task.is_finished());
         let over = clock::now() >= until || self.group.order.forces() || self.end.fatal.is_some();
-        if (all_ended && all_left && self.sent == self.ended) || over {
+        // An answer that has not come by then is not waited for longer than the last commit's.
+        let is_waiting = self.outstanding.is_in_flight() && !self.outstanding.is_overdue(clock::now(), COMMIT_PATIENCE);
+        if (all_ended && all_left && !is_waiting) || over {
             return false;
         }
         self.group.watch.turned(clock::now());
@@ -49,7 +52,7 @@ impl Running {
         // Polling goes on: the group must not take the member for dead while it drains.
         while let Some(event) = self.group.client.poll() {
             match event {
-                event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed { .. }) => self.hear(event),
+                event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed(_)) => self.hear(event),
                 ClientEvent::Assign(_)
                 | ClientEvent::Disconnected(_)
                 | ClientEvent::Error(_)
@@ -66,11 +69,10 @@ impl Running {
     /// The last commits, and the end of whatever still runs.
     pub(crate) fn leave(mut self, until: Instant) -> GroupEnd {
         if self.end.fatal.is_none() {
-            let commits = self.uncommitted(|_| true);
             let until = until.min(clock::now() + COMMIT_PATIENCE);
             // A refusal may pass, such as that of a coordinator that starts up.
-            while let Err(error) = self.commit_and_wait(commits.clone()) {
-                if clock::now() >= until || self.group.order.forces() {
+            while let Err(error) = self.commit_done(|_| true, COMMIT_PATIENCE) {
+                if clock::now() >= until || self.group.order.forces() || self.outstanding.is_in_flight() {
                     self.end.uncommitted = Some(error.reason);
                     break;
                 }
@@ -95,7 +97,18 @@ impl Running {
             clean &= ends_soon(&lane.task);
             count(&mut self.end, &lane);
         }
-        self.group.client.close(clean);
+        let outstanding = self.outstanding.count();
+        let close = match (clean, outstanding) {
+            (false, _) => Close::Abandon,
+            (true, 0) => Close::Wait,
+            (true, _) => Close::Within(CLOSE_PATIENCE),
+        };
+        if !self.group.client.close(close) && clean {
+            self.group.report.warn(&format!(
+                "Kafka has not answered {outstanding} of the last commits: the client is left behind as it waits for that, \
+                 and the group may notice only when the session is over"
+            ));
+        }
         self.group.watch.set_phase(Phase::Ended);
         self.end
     }

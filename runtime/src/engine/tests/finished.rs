@@ -135,6 +135,22 @@ fn a_process_that_stood_still_begins_nothing_before_the_group_has_answered() {
     assert!(stall.noted("stood still") > 0);
 }
 
+/// If this fails, a coordinator that does not answer keeps a stop waiting, or nobody is told what became of it.
+#[test]
+fn a_stop_that_is_not_answered_ends_and_says_so() {
+    let stall = Stall::with_records(1);
+    stall.park_commits();
+    let running = stall.start();
+    stall.until("a commit", |stall| stall.on_their_way() > 0);
+    let begun = Instant::now();
+    running.forcer()();
+    let end = running.join();
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    let uncommitted: Vec<_> = end.uncommitted.iter().map(|(_, reason)| reason.as_str()).collect();
+    assert_eq!(uncommitted, ["no answer of Kafka within 5 s"]);
+    assert_eq!(stall.noted("Kafka has not answered 2 of the last commits"), 1);
+}
+
 /// If this fails, what is finished and tried gets lost on its way through librdkafka and the broker.
 #[test]
 fn finished_records_and_attempts_survive_a_restart_through_kafka() {

@@ -13,7 +13,7 @@ use std::{
 use super::*;
 use crate::{
     Parser, Record,
-    client::{Assigned, Client, ClientEvent, Commit, CommitError, Delivery, RecordQueue, TopicPartition, Wake},
+    client::{Assigned, Client, ClientEvent, Close, Commit, CommitAnswer, Delivery, RecordQueue, TopicPartition, Wake},
     engine::{Connect, start_on},
 };
 
@@ -121,20 +121,25 @@ impl Client for Ready {
 
     fn unassign(&mut self, _: &[TopicPartition]) {}
 
-    fn begin_anew(&mut self, _: &[TopicPartition]) -> Result<(), String> {
-        Ok(())
+    fn beginnings(&mut self, _: &[TopicPartition]) -> Result<Vec<Commit>, String> {
+        Ok(Vec::new())
     }
 
-    fn commit(&mut self, commits: &[Commit]) {
-        let offsets = commits.iter().map(|commit| (commit.partition.clone(), commit.offset)).collect();
-        self.events.push_back(ClientEvent::Committed { offsets, error: None });
+    fn commit(&mut self, number: u64, _: &[Commit]) {
+        self.events.push_back(ClientEvent::Committed(CommitAnswer { number, ended: Ok(()) }));
     }
 
-    fn commit_and_wait(&mut self, _: &[Commit]) -> Result<(), CommitError> {
-        Ok(())
+    fn answer(&mut self, _: Duration) -> Option<CommitAnswer> {
+        let place = self.events.iter().position(|event| matches!(event, ClientEvent::Committed(_)))?;
+        match self.events.remove(place)? {
+            ClientEvent::Committed(answer) => Some(answer),
+            _ => None,
+        }
     }
 
-    fn close(self: Box<Self>, _: bool) {}
+    fn close(self: Box<Self>, _: Close) -> bool {
+        true
+    }
 }
 
 /// If this fails, the recorded number of instructions is one of nothing.

@@ -73,6 +73,15 @@ impl Stall {
         self.source.answer_commits("shop", refusal);
     }
 
+    /// Commits are kept on their way from here on.
+    pub(super) fn park_commits(&self) {
+        self.source.park_commits("shop", u32::MAX);
+    }
+
+    pub(super) fn on_their_way(&self) -> usize {
+        self.source.on_their_way("shop").len()
+    }
+
     /// How often somebody has tried to commit.
     pub(super) fn commits(&self) -> u32 {
         self.source.commits("shop")

@@ -10,7 +10,8 @@ use super::{Group, Inner, Source, Waits};
 use crate::{
     Record,
     client::{
-        Assigned, Client, ClientEvent, Commit, CommitError, Committed, Delivery, RecordQueue, TopicPartition, Wake,
+        Assigned, Client, ClientEvent, Close, Commit, CommitAnswer, Committed, Delivery, RecordQueue, TopicPartition,
+        Wake,
     },
 };
 
@@ -20,6 +21,8 @@ pub(super) struct Member {
     group: String,
     number: u32,
     waits: Waits,
+    /// Answers to commits that nobody has heard.
+    unheard: VecDeque<CommitAnswer>,
 }
 
 /// A group that knows the member that has asked.
@@ -36,7 +39,7 @@ impl Known<'_> {
 
 impl Member {
     pub(super) fn new(source: Source, group: String, number: u32, waits: Waits) -> Self {
-        Self { source, group, number, waits }
+        Self { source, group, number, waits, unheard: VecDeque::new() }
     }
 
     /// The source, as long as the group knows this member.
@@ -46,22 +49,11 @@ impl Member {
         is_known.then_some(known)
     }
 
-    fn try_commit(&self, commits: &[Commit]) -> Result<(), CommitError> {
-        // A dead process hears nothing; what it does after its death must not matter.
-        let Some(mut known) = self.known() else { return Ok(()) };
-        let group = known.group();
-        group.asked += 1;
-        if let Some(refusal) = &group.refusal
-            && (!refusal.is_metadata || commits.iter().any(|commit| commit.metadata.is_some()))
-        {
-            return Err(refusal.clone());
+    fn next_answer(&mut self) -> Option<CommitAnswer> {
+        if let Some(mut known) = self.known() {
+            return known.group().next_answer();
         }
-        for Commit { partition, offset, metadata } in commits {
-            group.commits.insert(partition.clone(), (*offset, metadata.clone()));
-        }
-        drop(known);
-        self.source.touch();
-        Ok(())
+        self.unheard.pop_front()
     }
 }
 
@@ -116,11 +108,10 @@ impl Client for Member {
         !self.known().is_some_and(|mut known| known.group().is_eager)
     }
 
-    fn begin_anew(&mut self, partitions: &[TopicPartition]) -> Result<(), String> {
+    fn beginnings(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Commit>, String> {
         let begins = |partition: &TopicPartition| (partition.clone(), self.source.lock().begin(partition));
         let begins = partitions.iter().map(begins);
-        let commits = begins.map(|(partition, offset)| Commit { partition, offset, metadata: None });
-        self.try_commit(&commits.collect::<Vec<_>>()).map_err(|error| error.reason)
+        Ok(begins.map(|(partition, offset)| Commit { partition, offset, metadata: None }).collect())
     }
 
     fn unassign(&mut self, partitions: &[TopicPartition]) {
@@ -134,37 +125,49 @@ impl Client for Member {
         self.source.touch();
     }
 
-    fn commit(&mut self, commits: &[Commit]) {
-        if let Some(mut known) = self.known()
-            && known.group().lost_commits > 0
-        {
-            known.group().lost_commits -= 1;
-            return;
-        }
-        let offsets = commits.iter().map(|commit| (commit.partition.clone(), commit.offset)).collect();
-        let error = self.try_commit(commits).err();
+    fn commit(&mut self, number: u64, commits: &[Commit]) {
         if let Some(mut known) = self.known() {
-            known.group().events.push_back(ClientEvent::Committed { offsets, error });
+            known.group().commit(number, commits.to_vec());
+        } else {
+            // A dead process hears nothing; what it does after its death must not matter.
+            self.unheard.push_back(CommitAnswer { number, ended: Ok(()) });
         }
+        self.source.touch();
     }
 
-    fn commit_and_wait(&mut self, commits: &[Commit]) -> Result<(), CommitError> {
-        self.try_commit(commits)
+    fn answer(&mut self, at_most: Duration) -> Option<CommitAnswer> {
+        let begun = std::time::Instant::now();
+        loop {
+            let answer = self.next_answer();
+            // In virtual time it is all the same how long a task waits: nothing else happens meanwhile.
+            let is_over = matches!(self.waits, Waits::Task(_)) || begun.elapsed() >= at_most;
+            if answer.is_some() || is_over {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn high_watermark(&mut self, partition: &TopicPartition) -> Option<i64> {
         Some(self.source.end(partition))
     }
 
-    fn close(self: Box<Self>, _: bool) {
+    fn close(self: Box<Self>, how: Close) -> bool {
+        let mut has_closed = how != Close::Abandon;
         if let Some(mut known) = self.known() {
             let group = known.group();
             group.assigned.clear();
             group.moving.clear();
             group.events.clear();
             group.waits = None;
+            // As librdkafka does, which waits for every answer.
+            assert!(how != Close::Wait || group.on_their_way.is_empty(), "the client would wait for ever");
+            has_closed &= group.on_their_way.is_empty();
+            #[cfg(test)]
+            group.closed.replace(how);
         }
         self.source.touch();
+        has_closed
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, thread};
 
 use super::{Source, Waits};
-use crate::client::{Client, ClientEvent, CommitError, Positions, TopicPartition};
+use crate::client::{Client, ClientEvent, Close, CommitError, Positions, TopicPartition};
 
 impl Source {
     /// A client that waits on the thread that calls this; it gets every partition of `topics`, in the place of any other.
@@ -31,9 +31,10 @@ impl Source {
         self.lock().begins.insert(partition, begin);
     }
 
-    /// Lets the thread of the group's member stand still, or go on.
+    /// Lets the thread or task of the group's member stand still, or go on.
     pub(crate) fn freeze(&self, group: &str, is_frozen: bool) {
         self.lock().group(group).is_frozen = is_frozen;
+        self.touch();
     }
 
     /// The topic is deleted and made anew, empty, with as many partitions. What the group has committed stays, as when a
@@ -47,9 +48,39 @@ impl Source {
         self.say(group, ClientEvent::MadeAnew(topic.to_owned()));
     }
 
-    /// The next commits of the group in the background are lost, and never answered.
-    pub(crate) fn lose_commits(&self, group: &str, count: u32) {
-        self.lock().group(group).lost_commits = count;
+    /// The next commits of the group are kept on their way.
+    pub(crate) fn park_commits(&self, group: &str, count: u32) {
+        self.lock().group(group).parked = count;
+    }
+
+    /// The oldest commit that is kept on its way arrives, and is answered.
+    #[track_caller]
+    pub(crate) fn let_a_commit_arrive(&self, group: &str) {
+        let mut inner = self.lock();
+        let group = inner.group(group);
+        let (number, commits) = group.on_their_way.pop_front().expect("a commit is on its way");
+        group.arrive(number, commits);
+        drop(inner);
+        self.touch();
+    }
+
+    /// The offsets of commits that are kept on their way, oldest first.
+    pub(crate) fn on_their_way(&self, group: &str) -> Vec<Vec<i64>> {
+        let mut inner = self.lock();
+        let commits = inner.group(group).on_their_way.iter();
+        commits.map(|(_, commits)| commits.iter().map(|commit| commit.offset).collect()).collect()
+    }
+
+    /// How the group's last member has left.
+    pub(crate) fn closed(&self, group: &str) -> Option<Close> {
+        self.lock().group(group).closed
+    }
+
+    /// Ends when the group's member does not stand still.
+    pub(crate) async fn thawed(&self, group: &str) {
+        while self.lock().group(group).is_frozen {
+            self.activity().await;
+        }
     }
 
     /// The group gives and takes all partitions at once from here on.
