@@ -72,6 +72,11 @@ impl Session {
         in_time
     }
 
+    /// Whether a whole session has passed from `moment` to `now`.
+    pub(crate) fn is_over_since(&self, moment: Duration, now: Duration) -> bool {
+        now.saturating_sub(moment) >= self.timeout
+    }
+
     /// The group has said at `now` that this process belongs to it.
     pub(crate) fn answered(&self, now: Duration) {
         self.until.store(milliseconds(now + self.timeout), Ordering::Release);

@@ -169,6 +169,8 @@ pub(crate) struct Running {
     outstanding: Outstanding,
     /// The process stood still, and belongs to the group again when a commit after this one is acknowledged.
     in_doubt: Option<u64>,
+    /// When the last turn was, as the session counts.
+    turned: Duration,
     next_ask: Instant,
     next_commit: Instant,
     /// Until when lanes that ask for a commit wait, after a refusal.
@@ -193,6 +195,7 @@ impl Group {
 
     /// The group before its first turn.
     pub(crate) fn begin(self) -> Running {
+        let turned = self.session.now();
         Running {
             group: self,
             lanes: BTreeMap::new(),
@@ -206,6 +209,7 @@ impl Group {
             anew: BTreeSet::new(),
             outstanding: Outstanding::default(),
             in_doubt: None,
+            turned,
             next_ask: clock::now() + COMMIT_INTERVAL - ASK_AHEAD,
             next_commit: clock::now() + COMMIT_INTERVAL,
             next_claim: clock::now(),
@@ -225,11 +229,7 @@ impl Running {
 
     /// Deals with everything that has happened, then sleeps until something else does.
     pub(crate) fn turn(&mut self) {
-        if !self.group.session.turn(self.group.session.now()) && self.in_doubt.is_none() {
-            self.in_doubt = Some(self.outstanding.last());
-            self.next_commit = clock::now();
-            self.group.report.stood_still();
-        }
+        self.notice_a_standstill();
         while let Some(event) = self.group.client.poll() {
             self.hear(event);
         }
@@ -245,6 +245,21 @@ impl Running {
             let next = self.next_commit.min(self.next_ask);
             self.group.client.wait(IDLE.min(next.saturating_duration_since(clock::now())));
         }
+    }
+
+    /// Asks the group whether this process still belongs to it, when it has stood still: with a commit, and none that was
+    /// made before. In doubt it may stand still again, and what it has asked meanwhile says nothing, either.
+    fn notice_a_standstill(&mut self) {
+        let (now, session) = (self.group.session.now(), &self.group.session);
+        let again = session.is_over_since(std::mem::replace(&mut self.turned, now), now);
+        if session.turn(now) || (self.in_doubt.is_some() && !again) {
+            return;
+        }
+        if self.in_doubt.is_none() {
+            self.group.report.stood_still();
+        }
+        self.in_doubt = Some(self.outstanding.last());
+        self.next_commit = clock::now();
     }
 
     fn hear(&mut self, event: ClientEvent) {

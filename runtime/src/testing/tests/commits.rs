@@ -69,6 +69,27 @@ async fn an_old_answer_lets_nothing_begin_in_a_process_that_stood_still() {
     assert_eq!(performed(&run), [1, 2]);
 }
 
+/// If this fails, the same happens to a process that is stopped twice.
+#[tokio::test]
+async fn an_answer_between_two_standstills_lets_nothing_begin() {
+    let run = run(&WITHOUT);
+    run.source.park_commits("shop", 3);
+    run.send("payments", "1");
+    run.advance(seconds(1)).await;
+    stand_still(&run).await;
+    go_on(&run).await;
+    run.source.freeze("shop", true);
+    let_one_arrive(&run).await;
+    let_one_arrive(&run).await;
+    run.send("payments", "2");
+    stand_still(&run).await;
+    go_on(&run).await;
+    assert_eq!(on_their_way(&run), [[1]], "the group is asked once more");
+    assert_eq!(performed(&run), [1]);
+    let_one_arrive(&run).await;
+    assert_eq!(performed(&run), [1, 2]);
+}
+
 /// If this fails, two commits are on their way at a time, and the client may undo the later one by the earlier one.
 #[tokio::test]
 async fn an_old_refusal_makes_no_further_commit() {
