@@ -38,7 +38,9 @@ pub fn text(manifest: &Manifest, settings: &Settings, errors: &[SettingError], t
     let lines: Vec<_> = lines.into_iter().map(|(name, words)| vec![name.to_owned(), words]).collect();
 
     let mut rows = vec![["SETTING", "VALUE", "FROM"].map(str::to_owned).to_vec()];
-    rows.extend(settings.values.iter().map(|value| vec![value.key.clone(), value.shown().to_owned(), value.source()]));
+    rows.extend(
+        settings.values.iter().map(|value| vec![value.key.clone(), value.shown().into_owned(), value.source()]),
+    );
     let mut text = format!("{}\n{}", table(&lines, "", "   "), table(&rows, "", "   "));
     for error in errors {
         text.push_str(&format!("\nerror: {error}\n"));

@@ -16,7 +16,7 @@ pub struct Manifest {
     /// The folder that the app was built from, where development looks for the embedded broker's address.
     pub root: &'static str,
     /// Settings of the process: `kafka.brokers`, `kafka.options.*`, `kafka.consumer.*`, `kafka.producer.*`,
-    /// `concurrency`.
+    /// `concurrency`, `jobs.url`.
     pub settings: &'static [Setting],
     /// What differs in an environment, in the keys of `settings`.
     pub environments: &'static [(&'static str, &'static [Setting])],
@@ -65,7 +65,8 @@ pub struct ConsumerEntry {
     pub interchanger: &'static str,
     /// Keys of the topics that the controller may send to, in alphabetical order.
     pub emits: &'static [&'static str],
-    /// `dead_letter` (`{topic}` stands for the topic's name in Kafka), `retry.attempts`, `retry.backoff`, `timeout`,
-    /// `tombstones`, as far as the manifest names them.
+    /// `batch.size`, `batch.wait`, `dead_letter` (`{topic}` stands for the topic's name in Kafka), `jobs` (only `redis`),
+    /// `lost_position`, `queue`, `retry.attempts`, `retry.backoff`, `start`, `timeout`, `tombstones`, as far as the manifest
+    /// names them.
     pub settings: &'static [Setting],
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Layers, SettingError, parse, parse::Backoff};
+use super::{DEFAULT_QUEUE, Layers, SettingError, parse, parse::Backoff};
 use crate::manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry};
 use crate::types::Timestamp;
 
@@ -65,6 +65,15 @@ pub struct Consumer {
     pub attempts: Option<u32>,
     /// How long an attempt may take.
     pub timeout: Option<Duration>,
+    /// The queue on Redis that its jobs stand in; `None`: jobs run in the process.
+    pub queue: Option<String>,
+    /// How many attempts a job gets, as the manifest writes it; `None`: one, and Sidekiq's 25 retries.
+    ///
+    /// Not [`Consumer::attempts`], which is the server's and has a default where there is a dead letter topic: a job
+    /// that has failed for good goes to Sidekiq's `dead` set.
+    pub job_attempts: Option<u32>,
+    /// The time between two attempts of a job, as the manifest writes it; `None`: Sidekiq's own formula.
+    pub job_backoff: Option<Backoff>,
     /// The dead letter topic's name in Kafka.
     pub dead_letter: Option<String>,
     /// How many records are handled at once; `None`: one.
@@ -272,6 +281,8 @@ pub(super) fn consumer(
         "retry.attempts",
         "timeout",
         "dead_letter",
+        "jobs",
+        "queue",
         "start",
         "lost_position",
         "batch.size",
@@ -283,7 +294,7 @@ pub(super) fn consumer(
     let tombstones =
         layers.read(tombstones, |text| one_of(text, &words, "`deliver`, `skip` or `fail`"), Tombstones::Fail);
     let backoff = layers.entry(&key("retry.backoff"), entry.settings, "retry.backoff");
-    let backoff = layers.read(backoff, parse::backoff, Backoff::default());
+    let backoff = layers.read_optional(backoff, parse::backoff);
     let attempts = layers.entry(&key("retry.attempts"), entry.settings, "retry.attempts");
     let attempts = layers.read_optional(attempts, parse::attempts);
     let timeout = layers.entry(&key("timeout"), entry.settings, "timeout");
@@ -291,6 +302,10 @@ pub(super) fn consumer(
     let dead_letter = layers.entry(&key("dead_letter"), entry.settings, "dead_letter");
     let dead_letter =
         layers.read_optional(dead_letter, |text| parse::topic_name(&text.replace("{topic}", kafka_topic)));
+    let on_redis = layers.entry(&key("jobs"), entry.settings, "jobs");
+    let backends = [("in_process", false), ("redis", true)];
+    let on_redis = layers.read(on_redis, |text| one_of(text, &backends, "`in_process` or `redis`"), false);
+    let queue = on_redis.then(|| queue(layers, entry, &key("queue")));
     let size = layers.entry(&key("batch.size"), entry.settings, "batch.size");
     let size = layers.read_optional(size, parse::batch_size);
     let wait = layers.entry(&key("batch.wait"), entry.settings, "batch.wait");
@@ -308,15 +323,28 @@ pub(super) fn consumer(
         topic: entry.topic.to_owned(),
         group: entry.group.to_owned(),
         tombstones,
-        backoff,
+        backoff: backoff.unwrap_or_default(),
         attempts: attempts.or(dead_letter.is_some().then_some(ATTEMPTS)),
         timeout,
+        job_attempts: attempts.filter(|_| on_redis),
+        job_backoff: backoff.filter(|_| on_redis),
+        queue,
         dead_letter,
         batch,
         start,
         lost_position,
         selected: true,
     }
+}
+
+fn queue(layers: &mut Layers<'_>, entry: &ConsumerEntry, key: &str) -> String {
+    let named = layers.entry(key, entry.settings, "queue");
+    let is_named = named.is_some();
+    let queue = layers.read(named, parse::queue, DEFAULT_QUEUE.to_owned());
+    if !is_named {
+        layers.note_default(key, DEFAULT_QUEUE);
+    }
+    queue
 }
 
 /// What this version does not read must not be taken as if it were obeyed.

@@ -16,6 +16,17 @@ pub enum SettingError {
         /// The environment.
         environment: String,
     },
+    /// No layer says where Redis is, jobs run there, and this is not development.
+    #[error(
+        "no Redis is configured, and jobs of this app run on Redis\n  \
+         set REDIS_URL, or `jobs: {{ backend: redis, url: … }}` in karafka.yml (environment: {environment})\n  \
+         (in development it would have been {}: KARAFKA_ENV=development)",
+        super::DEVELOPMENT_REDIS
+    )]
+    NoRedis {
+        /// The environment.
+        environment: String,
+    },
     /// A `${…}` of the manifest cannot be read.
     #[error("`{key}` in {origin}: {error}{}", expand_help(key, error))]
     Expand {
@@ -108,7 +119,11 @@ pub enum SettingError {
 
 /// A value as an error may show it.
 fn shown(key: &str, value: &str) -> String {
-    if super::is_secret(key) { "(redacted)".to_owned() } else { format!("`{}`", value.escape_debug()) }
+    match key {
+        _ if super::is_secret(key) => "(redacted)".to_owned(),
+        super::REDIS => format!("`{}`", super::redacted_url(value).escape_debug()),
+        _ => format!("`{}`", value.escape_debug()),
+    }
 }
 
 /// Which variables a value went through.
@@ -125,7 +140,7 @@ fn expand_help(key: &str, error: &ExpandError) -> String {
         ExpandError::Unset { variable } => {
             let mut help =
                 format!("\n  set {variable}, or write `${{{variable}:-…}}` with what it is when nobody sets it");
-            if key.starts_with("kafka.") {
+            if key.starts_with("kafka.") || key == super::REDIS {
                 help.push_str(&format!(", or `${{{variable}?}}` to leave `{key}` out then"));
             }
             help

@@ -1,8 +1,8 @@
 //! Which layer says what: flags over variables over the manifest's environment over the manifest.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use super::{SettingError, expand, is_secret};
+use super::{REDIS, SettingError, expand, is_secret, redacted_url};
 use crate::manifest::{Manifest, Setting};
 
 /// Where a value came from.
@@ -46,10 +46,13 @@ pub struct Value {
 }
 
 impl Value {
-    /// The text, or `(redacted)` if the key looks like a secret's.
+    /// The text, or `(redacted)` if the key looks like a secret's; of Redis' address the password alone is.
     #[must_use]
-    pub fn shown(&self) -> &str {
-        if is_secret(&self.key) || self.text.contains("-----BEGIN ") { "(redacted)" } else { &self.text }
+    pub fn shown(&self) -> Cow<'_, str> {
+        if is_secret(&self.key) || self.text.contains("-----BEGIN ") {
+            return Cow::Borrowed("(redacted)");
+        }
+        if self.key == REDIS { Cow::Owned(redacted_url(&self.text)) } else { Cow::Borrowed(&self.text) }
     }
 
     /// Where it came from, in words, with the variables that it went through.

@@ -9,6 +9,7 @@ pub mod expand;
 mod layers;
 mod options;
 pub mod parse;
+mod redis_url;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,6 +29,7 @@ pub use options::{
     refused_options,
 };
 pub use parse::Backoff;
+pub use redis_url::{redacted_url, redis_url};
 
 use crate::manifest::{ConsumerEntry, Manifest};
 
@@ -39,6 +41,15 @@ pub const PRODUCTION: &str = "production";
 
 /// Partitions of a topic in development, where the manifest names no number.
 pub const DEVELOPMENT_PARTITIONS: i32 = 4;
+
+/// Where Redis is in development, where nobody says it.
+pub const DEVELOPMENT_REDIS: &str = "redis://127.0.0.1:6379";
+
+/// The queue of a consumer whose jobs run on Redis, where the manifest names none.
+pub const DEFAULT_QUEUE: &str = "default";
+
+/// The setting that says where Redis is.
+const REDIS: &str = "jobs.url";
 
 /// Where properties of librdkafka stand.
 const OPTIONS: [&str; 3] = ["kafka.options.", "kafka.consumer.", "kafka.producer."];
@@ -83,6 +94,9 @@ pub struct Settings {
     pub consumer_options: BTreeMap<String, String>,
     /// `kafka.producer`, over `options`.
     pub producer_options: BTreeMap<String, String>,
+    /// Where Redis is, as [`redis_url`] takes it. It may hold a password: show [`redacted_url`]. `None`: no consumer
+    /// that the flags leave in has a queue.
+    pub redis: Option<String>,
     /// How many performs a group runs at once where it does not say.
     pub concurrency: usize,
     /// How long a stop may take.
@@ -104,7 +118,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, in the order: process, groups, topics, consumers, flags.
+    /// Everything that is wrong, in the order: process, groups, topics, consumers, Redis, flags.
     pub fn read(
         manifest: &Manifest,
         variables: &BTreeMap<String, String>,
@@ -166,28 +180,34 @@ impl Settings {
         });
         let consumers = consumers.collect();
 
-        let Layers { mut values, mut errors, .. } = layers;
-        values.sort_by(|a, b| a.key.cmp(&b.key));
         let app = manifest.app.to_owned();
         let mut settings = Self {
             app,
-            environment,
+            environment: environment.clone(),
             brokers,
             client_id,
             options,
             consumer_options,
             producer_options,
+            redis: None,
             concurrency,
             shutdown_timeout,
             health,
             groups,
             topics,
             consumers,
-            values,
+            values: Vec::new(),
         };
+        let misnamed = settings.select(flags);
+        if settings.consumers.iter().any(|consumer| consumer.selected && consumer.queue.is_some()) {
+            settings.redis = redis(&mut layers, &environment);
+        }
+        let Layers { values, mut errors, .. } = layers;
+        settings.values = values;
+        settings.values.sort_by(|a, b| a.key.cmp(&b.key));
         errors.extend(settings.names_that_meet());
         errors.extend(settings.own_dead_letters());
-        errors.extend(settings.select(flags));
+        errors.extend(misnamed);
         (settings, errors)
     }
 
@@ -329,8 +349,24 @@ fn refuse_unknown_keys(layers: &mut Layers<'_>, manifest: &Manifest) {
     let of_environments = manifest.environments.iter().flat_map(|(_, settings)| settings.iter());
     let written = manifest.settings.iter().chain(of_environments).map(|(key, _)| *key);
     let is_option = |key: &str| OPTIONS.iter().any(|prefix| key.starts_with(prefix));
-    let known = ["kafka.brokers", "concurrency", "shutdown_timeout", "health"];
+    let known = ["kafka.brokers", REDIS, "concurrency", "shutdown_timeout", "health"];
     entries::refuse_unknown(layers, written.filter(|key| !is_option(key)), &known, str::to_owned);
+}
+
+/// Where Redis is. In development there is a default; elsewhere jobs would wait on a machine that nobody has named.
+fn redis(layers: &mut Layers<'_>, environment: &str) -> Option<String> {
+    let errors = layers.errors.len();
+    let value = layers.process(REDIS, None, Some("REDIS_URL"));
+    let missing = value.is_none() && layers.errors.len() == errors;
+    if !missing {
+        return layers.read_optional(value, redis_url);
+    }
+    if environment != DEVELOPMENT {
+        layers.errors.push(SettingError::NoRedis { environment: environment.to_owned() });
+        return None;
+    }
+    layers.note_default(REDIS, DEVELOPMENT_REDIS);
+    Some(DEVELOPMENT_REDIS.to_owned())
 }
 
 /// `KARAFKA_ENV`, or what fits how the process was started.

@@ -178,6 +178,19 @@ pub fn backoff(text: &str) -> Result<Backoff, Expected> {
     }
 }
 
+/// The name of a job queue: up to 100 letters, digits, `_`, `.` and `-`.
+///
+/// Redis would take anything. These have no blank, comma or colon, which lists of queues and Redis' keys divide by.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn queue(text: &str) -> Result<String, Expected> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let is_queue = (1..=100).contains(&text.len()) && text.bytes().all(fits);
+    if is_queue { Ok(text.to_owned()) } else { Err("1 to 100 of `A-Z a-z 0-9 _ . -`, such as `critical`") }
+}
+
 /// Where a group without an offset begins: `earliest`, `latest`, an age such as `24h ago`, or a moment.
 ///
 /// # Errors

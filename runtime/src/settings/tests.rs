@@ -300,3 +300,117 @@ fn what_variables_make_of_dead_letters_is_checked() {
     assert!(said[0].starts_with("`topics.events.timeout` is `0s`"), "{said:?}");
     assert!(said[1].starts_with("the dead letter topic of `clicks` is the topic itself"), "{said:?}");
 }
+
+/// An app with jobs on Redis, and a group that has none.
+static QUEUED: Manifest = Manifest {
+    app: "queued",
+    version: "0.1.0",
+    root: "/",
+    settings: &[("jobs.url", "redis://:${REDIS_PASSWORD:-hunter2}@redis:6379"), ("kafka.brokers", "kafka:9092")],
+    environments: &[],
+    groups: &[GroupEntry { name: "audit", settings: &[] }, GroupEntry { name: "queued", settings: &[] }],
+    topics: &[
+        TopicEntry { key: "clicks", message: "json", settings: &[] },
+        TopicEntry { key: "orders", message: "json", settings: &[] },
+    ],
+    consumers: &[
+        entry("clicks", "audit", &[("retry.attempts", "3"), ("retry.backoff", "1s..2s"), ("dead_letter", "dead")]),
+        entry("clicks", "queued", &[("jobs", "redis"), ("dead_letter", "dead")]),
+        entry(
+            "orders",
+            "queued",
+            &[("jobs", "redis"), ("queue", "critical"), ("retry.attempts", "8"), ("retry.backoff", "5s..5m")],
+        ),
+    ],
+};
+
+/// The same without a word on where Redis is.
+static NOWHERE: Manifest = Manifest {
+    app: "queued",
+    version: "0.1.0",
+    root: "/",
+    settings: &[("kafka.brokers", "kafka:9092")],
+    environments: &[],
+    groups: QUEUED.groups,
+    topics: QUEUED.topics,
+    consumers: QUEUED.consumers,
+};
+
+/// The rows that `info` shows of these keys.
+fn rows(settings: &Settings, keys: &[&str]) -> Vec<String> {
+    let rows = settings.values.iter().filter(|value| keys.iter().any(|key| value.key.ends_with(key)));
+    rows.map(|value| format!("{} = {}  ({})", value.key, value.shown(), value.source())).collect()
+}
+
+/// If this fails, jobs go to another queue than the manifest says, or are tried otherwise.
+#[test]
+fn reads_queues() {
+    let settings = Settings::read(&QUEUED, &variables(&[PROD]), &Flags::default()).unwrap();
+    let [audit, default, critical] = &settings.consumers[..] else { panic!("three consumers") };
+    assert_eq!((&audit.queue, audit.job_attempts, audit.job_backoff), (&None, None, None));
+    assert_eq!((audit.attempts, audit.backoff.max), (Some(3), Duration::from_secs(2)));
+    // What goes to the dead letter topic from the server ends after five attempts; a job has Sidekiq's retries.
+    assert_eq!(default.queue.as_deref(), Some("default"));
+    assert_eq!((default.attempts, default.job_attempts, default.job_backoff), (Some(5), None, None));
+    assert_eq!(critical.queue.as_deref(), Some("critical"));
+    let backoff = Backoff { min: Duration::from_secs(5), max: Duration::from_secs(300) };
+    assert_eq!((critical.job_attempts, critical.job_backoff), (Some(8), Some(backoff)));
+    let wanted = [
+        "topics.clicks.consumers.queued.jobs = redis  (karafka.yml)",
+        "topics.clicks.consumers.queued.queue = default  (the default)",
+        "topics.orders.jobs = redis  (karafka.yml)",
+        "topics.orders.queue = critical  (karafka.yml)",
+    ];
+    assert_eq!(rows(&settings, &[".jobs", ".queue"]), wanted);
+}
+
+/// If this fails, jobs go to another Redis than a person says, or `info` shows its password.
+#[test]
+fn redis_is_where_the_last_layer_says() {
+    let redis = |manifest: &Manifest, given: &[(&str, &str)]| {
+        let settings = Settings::read(manifest, &variables(given), &Flags::default()).unwrap();
+        (settings.redis.clone().unwrap(), rows(&settings, &["jobs.url"]).concat())
+    };
+    let (url, shown) = redis(&QUEUED, &[PROD, ("REDIS_PASSWORD", "secret")]);
+    assert_eq!(url, "redis://:secret@redis:6379");
+    assert_eq!(shown, "jobs.url = redis://:(redacted)@redis:6379  (karafka.yml through ${REDIS_PASSWORD})");
+    let (url, shown) = redis(&QUEUED, &[DEV, ("REDIS_URL", "unix:///run/redis.sock?pass=secret")]);
+    assert_eq!(url, "unix:///run/redis.sock?pass=secret");
+    assert_eq!(shown, "jobs.url = unix:///run/redis.sock?pass=(redacted)  (the variable REDIS_URL)");
+    let (url, shown) = redis(&NOWHERE, &[DEV, ("REDIS_URL", "")]);
+    assert_eq!(url, "redis://127.0.0.1:6379");
+    assert_eq!(shown, "jobs.url = redis://127.0.0.1:6379  (the default)");
+}
+
+/// If this fails, an app whose consumers here have no queue needs a Redis.
+#[test]
+fn without_queues_there_is_no_redis() {
+    let audit = Flags { groups: vec!["audit".to_owned()], ..Flags::default() };
+    for (manifest, flags) in [(&NOWHERE, &audit), (&QUEUED, &audit), (&DEADLY, &Flags::default())] {
+        let given = variables(&[PROD, ("REDIS_URL", "rediss://not-looked-at")]);
+        let settings = Settings::read(manifest, &given, flags).unwrap();
+        assert_eq!((&settings.redis, rows(&settings, &["jobs.url"])), (&None, vec![]));
+    }
+    assert_eq!(Settings::read(&NOWHERE, &variables(&[PROD]), &audit).unwrap().redis, None);
+}
+
+/// If this fails, a person whose jobs have nowhere to go does not learn what to write, or reads a password in the log.
+#[test]
+fn names_the_missing_redis() {
+    snapshot("settings_no_redis", &errors(&NOWHERE, &[PROD], &Flags::default()));
+    let mut wrong = String::new();
+    for url in ["rediss://ann:hunter2@redis:6380", "redis://ann:hunter2@redis:port", "localhost:6379"] {
+        wrong.push_str(&errors(&QUEUED, &[PROD, ("REDIS_URL", url)], &Flags::default()));
+    }
+    static UNREADABLE: Manifest = Manifest {
+        settings: &[("jobs.url", "${WHERE}"), ("kafka.brokers", "kafka:9092")],
+        consumers: &[
+            entry("clicks", "audit", &[("jobs", "elsewhere")]),
+            entry("orders", "queued", &[("jobs", "redis"), ("queue", "very critical")]),
+        ],
+        ..NOWHERE
+    };
+    wrong.push_str(&errors(&UNREADABLE, &[DEV], &Flags::default()));
+    assert!(!wrong.contains("hunter2"), "{wrong}");
+    snapshot("settings_wrong_redis", &wrong);
+}
