@@ -14,6 +14,7 @@ use crate::{
     EmittedBy, Result, Routed,
     client::outgoing::Content,
     engine::shared::{AppShared, EmitScope, WaitsForRoom},
+    jobs::enqueue::JobRoute,
     trace::TraceContext,
 };
 
@@ -24,6 +25,8 @@ pub struct Context<C: Routed> {
     pub(crate) attempt: u32,
     /// What this record has sent so far, in all its attempts.
     pub(crate) emitted: AtomicU32,
+    /// Where the message goes instead of being performed here.
+    pub(crate) jobs: Option<Arc<JobRoute>>,
     /// The span of this attempt, where the record came with a trace.
     pub(crate) trace: Option<Box<TraceContext>>,
     /// What a simulation lets happen in the place of this attempt.
@@ -38,6 +41,7 @@ impl<C: Routed> Context<C> {
             scope,
             attempt: 1,
             emitted: AtomicU32::new(0),
+            jobs: None,
             trace: None,
             #[cfg(any(test, feature = "testing"))]
             act: std::sync::Mutex::default(),

@@ -14,6 +14,7 @@ pub mod glass;
 mod health;
 pub mod info;
 pub mod interchanger;
+mod jobs;
 pub mod manifest;
 mod message;
 mod metrics;

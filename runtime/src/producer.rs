@@ -19,7 +19,7 @@ pub use crate::client::outgoing::{Delivered, Outgoing};
 use crate::client::{
     self,
     native::{self, ProducedTopic},
-    outgoing::{Content, Report, Sender, Ticket},
+    outgoing::{Content, Report, Sender, Sent, Ticket},
 };
 
 /// Why Kafka has not taken a record.
@@ -114,7 +114,7 @@ impl Producer {
         let (topic, content) = outgoing.split();
         let (sender, receiver) = oneshot::channel();
         let sender = Arc::new(Once(Mutex::new(Some(sender))));
-        self.enqueue(&topic, &content, Box::new(Report { sender, ticket: Ticket::default() })).await?;
+        self.enqueue(&topic, &content, Box::new(Report { sender, ticket: ONLY })).await?;
         match receiver.await {
             Ok(Ok(delivered)) => Ok(delivered),
             Ok(Err(reason)) => Err(SendError::Undelivered { topic, reason }),
@@ -173,6 +173,9 @@ impl std::fmt::Debug for Producer {
         f.debug_struct("Producer").field("in_flight", &self.inner.client.in_flight_count()).finish()
     }
 }
+
+/// What [`Once`] knows its record by: there is no other.
+const ONLY: Ticket = Ticket { number: 0, sent: Sent::Emit("") };
 
 /// Waits for the one record that it has sent.
 struct Once(Mutex<Option<oneshot::Sender<Result<Delivered, String>>>>);

@@ -154,6 +154,11 @@ pub(crate) fn new_id() -> u64 {
     KEY.get_or_init(RandomState::new).hash_one(SPANS.fetch_add(1, Ordering::Relaxed))
 }
 
+/// A number from 0 to 1, as good as random.
+pub(crate) fn new_fraction() -> f64 {
+    (new_id() >> 11) as f64 / (1u64 << 53) as f64
+}
+
 /// Lower-case hex digits, as many as fit.
 fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |digit: u8| match digit {

@@ -44,17 +44,28 @@ pub struct Delivered {
     pub offset: i64,
 }
 
-/// What librdkafka carries along with a record: who is told what became of it, and which one it was.
+/// What goes along with a record, or a job: who is told what became of it, and which one it was.
 pub(crate) struct Report {
     pub(crate) sender: Arc<dyn Sender>,
     pub(crate) ticket: Ticket,
 }
 
-/// What a sender knows a record by.
-#[derive(Debug, Clone, Copy, Default)]
+/// What a sender knows a record, or a job, by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket {
     pub(crate) number: u64,
-    pub(crate) name: Option<&'static str>,
+    pub(crate) sent: Sent,
+}
+
+/// What was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// What a controller sent, with the topic's key.
+    Emit(&'static str),
+    /// A record that was given up.
+    DeadLetter,
+    /// A job, to Redis.
+    Job,
 }
 
 /// Whoever sends records, and is told on the producer's own thread what becomes of them.

@@ -6,12 +6,16 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
+    sync::{Arc, atomic::Ordering},
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
 
+use super::shared::{EmitScope, JobEmits, WaitsForRoom};
 use crate::{
-    Admission, Context, Controller, Error, Failure, Message, Parser, Record, Result, Worker,
+    Admission, Context, Controller, Error, Failure, Interchanger, Message, Parser, Record, Result, Worker,
+    client::outgoing::{Report, Sender, Sent, Ticket},
+    jobs::enqueue::JobRoute,
     worker::{FailureKind, MessageOf},
 };
 
@@ -21,7 +25,7 @@ pub(crate) struct Parts<W: Worker, P, I> {
     pub(crate) controller: W::Controller,
     pub(crate) parser: P,
     /// Off the path while jobs run in the process.
-    pub(crate) _interchanger: I,
+    pub(crate) interchanger: I,
 }
 
 /// What is attempted.
@@ -125,6 +129,7 @@ where
     W: Worker,
     W::Controller: Controller,
     P: Parser<MessageOf<W>>,
+    I: Interchanger<MessageOf<W>>,
 {
     /// Makes one attempt, and calls the worker's hooks if it fails.
     pub(crate) async fn attempt(
@@ -138,12 +143,47 @@ where
             Work::Tombstone(record) => guard(pin!(self.perform_tombstone(record, ctx)), bounds.timeout).await,
         };
         if let Err(Unperformed::Failed(kind, error)) = &attempt {
-            let last = bounds.is_last(ctx.attempt(), error);
-            let failure = Failure { kind: *kind, error, attempt: ctx.attempt(), is_last: last };
             // In a place of their own, so that an attempt that goes well is small.
-            Box::pin(self.call_hooks(&failure, work.message(), ctx)).await;
+            Box::pin(self.tell_failure(*kind, error, work, ctx, bounds)).await;
         }
         attempt
+    }
+
+    /// Makes one attempt at a job, whose message was admitted before it was pushed. Calls the worker's hooks if it fails.
+    ///
+    /// What it emits has to be acknowledged before it has gone well.
+    pub(crate) async fn perform_job(
+        &self,
+        work: &Work<MessageOf<W>>,
+        ctx: &Context<W::Controller>,
+        emits: &JobEmits,
+        bounds: Bounds,
+    ) -> Result<(), (FailureKind, Error)> {
+        let performed = async {
+            match work {
+                Work::Message(message) => self.worker.perform(&self.controller, message, ctx).await?,
+                Work::Tombstone(record) => self.controller.perform_tombstone(record.key(), ctx).await?,
+            }
+            emits.all_acknowledged().await
+        };
+        let performed = guarded(performed, bounds.timeout).await;
+        if let Err((kind, error)) = &performed {
+            self.tell_failure(*kind, error, work, ctx, bounds).await;
+        }
+        performed
+    }
+
+    async fn tell_failure(
+        &self,
+        kind: FailureKind,
+        error: &Error,
+        work: &Work<MessageOf<W>>,
+        ctx: &Context<W::Controller>,
+        bounds: Bounds,
+    ) {
+        let is_last = bounds.is_last(ctx.attempt(), error);
+        let failure = Failure { kind, error, attempt: ctx.attempt(), is_last };
+        self.call_hooks(&failure, work.message(), ctx).await;
     }
 
     async fn admit_and_perform(
@@ -155,6 +195,13 @@ where
             Admission::Accept => {
                 #[cfg(any(test, feature = "testing"))]
                 crate::testing::stage::act(ctx).await?;
+                if let Some(route) = &ctx.jobs {
+                    let text = self.interchanger.encode(&message.payload)?;
+                    if let Some(room) = enqueue(route, Some(text), message, ctx)? {
+                        room.await?;
+                    }
+                    return Ok(Ok(()));
+                }
                 self.worker.perform(&self.controller, message, ctx).await?;
                 Ok(())
             }
@@ -166,9 +213,38 @@ where
     async fn perform_tombstone(&self, record: &Record, ctx: &Context<W::Controller>) -> Result<Attempt> {
         #[cfg(any(test, feature = "testing"))]
         crate::testing::stage::act(ctx).await?;
-        self.controller.perform_tombstone(record.key(), ctx).await?;
+        match &ctx.jobs {
+            None => self.controller.perform_tombstone(record.key(), ctx).await?,
+            Some(route) => {
+                if let Some(room) = enqueue(route, None, record, ctx)? {
+                    room.await?;
+                }
+            }
+        }
         Ok(Ok(()))
     }
+}
+
+/// Hands a record over as a job; the lane counts it as done when Redis has it. Gives what is to be waited for if too much
+/// is on its way already.
+fn enqueue<'a, C: crate::Routed>(
+    route: &'a JobRoute,
+    text: Option<String>,
+    record: &Record,
+    ctx: &Context<C>,
+) -> Result<Option<WaitsForRoom<'a>>> {
+    let EmitScope::Lane { lane, sequence } = &ctx.scope else { return Ok(None) };
+    let job = route.job(text, record)?;
+    let ticket = Ticket { number: *sequence, sent: Sent::Job };
+    let report = Report { sender: Arc::clone(lane) as Arc<dyn Sender>, ticket };
+    ctx.emitted.fetch_add(1, Ordering::Relaxed);
+    Ok(match route.enqueuer.try_push(job, report) {
+        Ok(()) => None,
+        Err((job, report)) => Some(Box::pin(async move {
+            route.enqueuer.push(job, report).await;
+            Ok(())
+        })),
+    })
 }
 
 async fn guard(attempt: impl Future<Output = Result<Attempt>>, timeout: Option<Duration>) -> Attempt {

@@ -3,14 +3,16 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{runtime::Handle, task::JoinHandle};
+use tracing::Instrument as _;
 
 use super::{
-    attempt::{Bounds, Parts, Unperformed, Work},
+    attempt::{Bounds, Parts, Unperformed, Work, guarded},
     driver::{self, LaneParts, Outcome},
-    shared::{AppShared, EmitScope},
+    shared::{AppShared, EmitScope, JobEmits},
 };
 use crate::{
-    Batch, BatchController, Context, Controller, Error, FromState, Parser, Record, Routed, Worker,
+    Batch, BatchController, Context, Controller, Error, FromState, Interchanger, Message, OwnedRecord, Parser, Record, Routed,
+    Worker,
     manifest::ConsumerEntry,
     settings::Tombstones,
     trace,
@@ -62,6 +64,9 @@ pub(crate) trait Consumer<S>: Send + Sync {
         None
     }
 
+    /// Makes one attempt at a job.
+    fn perform_job<'a>(&'a self, app: Arc<AppShared<S>>, job: JobAttempt) -> OnceJob<'a>;
+
     /// Attempts one record once, and keeps what it emits; for tests of a controller.
     fn once<'a>(
         &'a self,
@@ -70,6 +75,21 @@ pub(crate) trait Consumer<S>: Send + Sync {
         tombstones: Tombstones,
     ) -> Pin<Box<dyn Future<Output = (Verdict, EmitScope)> + Send + 'a>>;
 }
+
+/// An attempt at a job.
+#[derive(Debug)]
+pub(crate) struct JobAttempt {
+    /// The message as its interchanger wrote it; `None`: a tombstone.
+    pub(crate) text: Option<String>,
+    /// Where it came from, without its value.
+    pub(crate) record: OwnedRecord,
+    /// Which one it is, from 1.
+    pub(crate) attempt: u32,
+    pub(crate) bounds: Bounds,
+}
+
+/// How an attempt at a job ended.
+pub(crate) type OnceJob<'a> = Pin<Box<dyn Future<Output = Result<(), (FailureKind, Error)>> + Send + 'a>>;
 
 /// How each record of a batch ended, and what the batch sent.
 pub(crate) type OnceBatch<'a> = Pin<Box<dyn Future<Output = (Vec<Verdict>, EmitScope)> + Send + 'a>>;
@@ -92,7 +112,7 @@ where
             worker: W::from_state(state),
             controller: W::Controller::from_state(state),
             parser: P::from_state(state),
-            _interchanger: I::from_state(state),
+            interchanger: I::from_state(state),
         }
     }
 }
@@ -121,10 +141,30 @@ where
     W: Worker,
     W::Controller: Routed<State = S> + Controller,
     P: Parser<MessageOf<W>>,
-    I: Send + Sync + 'static,
+    I: Interchanger<MessageOf<W>>,
 {
     fn open(&self, lane: LaneParts<S>, runtime: &Handle) -> JoinHandle<()> {
         runtime.spawn(driver::run(Arc::clone(&self.0), lane))
+    }
+
+    fn perform_job<'a>(&'a self, app: Arc<AppShared<S>>, job: JobAttempt) -> OnceJob<'a> {
+        Box::pin(async move {
+            let JobAttempt { text, record, attempt, bounds } = job;
+            let emits = Arc::new(JobEmits::default());
+            let mut ctx: Context<W::Controller> = Context::new(app, EmitScope::Job(Arc::clone(&emits)));
+            ctx.attempt = attempt;
+            let mut record = Record::from(record);
+            ctx.trace = trace::of(&mut record);
+            let span = trace::span(&record, "", attempt, ctx.trace.as_deref());
+            let work = match text {
+                None => Work::Tombstone(record),
+                Some(text) => {
+                    let decoded = guarded(async { self.0.interchanger.decode(&text) }, None).await;
+                    Work::Message(Message { payload: decoded?, record })
+                }
+            };
+            self.0.perform_job(&work, &ctx, &emits, bounds).instrument(span).await
+        })
     }
 
     fn once<'a>(
@@ -159,6 +199,14 @@ where
 {
     fn open(&self, lane: LaneParts<S>, runtime: &Handle) -> JoinHandle<()> {
         runtime.spawn(driver::run_batches(Arc::clone(&self.0), lane))
+    }
+
+    fn perform_job<'a>(&'a self, _: Arc<AppShared<S>>, _: JobAttempt) -> OnceJob<'a> {
+        // The manifest refuses it; a job that was pushed from elsewhere waits in `dead` for a person.
+        Box::pin(async {
+            let error = Error::new("its controller takes batches, and jobs come one by one");
+            Err((FailureKind::Error, Error::permanent(error)))
+        })
     }
 
     fn batch_once<'a>(

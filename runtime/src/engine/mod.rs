@@ -12,6 +12,7 @@ pub(crate) mod counts;
 mod driver;
 pub(crate) mod group;
 pub(crate) mod histogram;
+pub(crate) mod jobs;
 mod lane;
 mod pool;
 pub(crate) mod progress;
@@ -29,7 +30,7 @@ mod histories;
 mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -51,6 +52,10 @@ use self::{
 use crate::{
     client::{Client, KafkaClient, Positions},
     events::{Blocked, Event, Listener},
+    jobs::{
+        enqueue::{Enqueuer, JobRoute},
+        job::Retry,
+    },
     manifest::{ConsumerEntry, Manifest},
     producer::{Producer, SendError},
     settings::{self, Delivery, Settings},
@@ -63,6 +68,8 @@ pub(crate) enum StartError {
     Group { group: String, reason: String },
     #[error(transparent)]
     Producer(#[from] SendError),
+    #[error("Redis cannot be reached as `{url}` says: {reason}")]
+    Redis { url: String, reason: String },
     #[error("a thread cannot start: {0}")]
     Thread(#[from] std::io::Error),
 }
@@ -158,6 +165,7 @@ fn start_on<S: Send + Sync + 'static>(
     let shared = Arc::new(AppShared {
         state,
         outlet,
+        queues: enqueuers(settings, &reporter, runtime)?,
         names,
         seed: u64::from(std::process::id()) << 32,
         #[cfg(any(test, feature = "testing"))]
@@ -185,6 +193,26 @@ fn start_on<S: Send + Sync + 'static>(
     Ok(Running { groups, producer, ended, watch, _watchdog })
 }
 
+/// What pushes jobs, by the queue's name.
+fn enqueuers(
+    settings: &Settings,
+    reporter: &Reporter,
+    runtime: &Handle,
+) -> Result<BTreeMap<String, Arc<Enqueuer>>, StartError> {
+    let Some(url) = &settings.redis else { return Ok(BTreeMap::new()) };
+    let selected = settings.consumers.iter().filter(|consumer| consumer.selected);
+    let queues: BTreeSet<&String> = selected.filter_map(|consumer| consumer.queue.as_ref()).collect();
+    let enqueuers = queues.into_iter().map(|queue| {
+        let enqueuer = Enqueuer::start(url, queue, reporter.listener(), runtime);
+        let enqueuer = enqueuer.map_err(|error| StartError::Redis {
+            url: settings::redacted_url(url),
+            reason: error.to_string(),
+        })?;
+        Ok((queue.clone(), Arc::new(enqueuer)))
+    });
+    enqueuers.collect()
+}
+
 /// A consumer of the manifest, built for an app's state.
 pub(crate) type Built<S> = (&'static ConsumerEntry, Arc<dyn Consumer<S>>);
 
@@ -205,21 +233,36 @@ fn kafka_name(settings: &Settings, key: &str) -> String {
 /// The consumers of a group, by their topics' names in Kafka.
 type Routes<S> = BTreeMap<String, (Arc<ConsumerSettings>, Arc<dyn Consumer<S>>)>;
 
-fn routes_of<S>(group: &settings::Group, settings: &Settings, consumers: &[Built<S>]) -> Routes<S> {
+fn routes_of<S>(
+    group: &settings::Group,
+    settings: &Settings,
+    consumers: &[Built<S>],
+    queues: &BTreeMap<String, Arc<Enqueuer>>,
+) -> Routes<S> {
     let mut routes = BTreeMap::new();
     for (entry, consumer) in consumers {
         let Some(found) = settings.consumer(entry) else { continue };
         if entry.group == group.name && found.selected {
             let once = group.delivery == Delivery::AtMostOnce;
+            let jobs = found.queue.as_ref().and_then(|queue| queues.get(queue)).map(|enqueuer| {
+                let (class, topic, retry) = (entry.worker, entry.topic, Retry::of(found.job_attempts));
+                Arc::new(JobRoute { class, topic, retry, enqueuer: Arc::clone(enqueuer) })
+            });
+            let bounds = match &jobs {
+                // An attempt is to admit and to push: that Redis is away is no failure, and the job has attempts of its own.
+                Some(_) => Bounds { timeout: None, attempts: found.attempts },
+                None => Bounds { timeout: found.timeout, attempts: if once { Some(1) } else { found.attempts } },
+            };
             let consumer_settings = Arc::new(ConsumerSettings {
                 entry,
                 tombstones: found.tombstones,
                 backoff: found.backoff,
-                bounds: Bounds { timeout: found.timeout, attempts: if once { Some(1) } else { found.attempts } },
+                bounds,
                 dead_letter: found.dead_letter.clone(),
                 ordering: group.ordering,
                 ahead: once.then(|| group.concurrency.max(driver::DRAIN)),
                 window: group.window,
+                jobs,
                 batch: found.batch,
                 positions: Positions { start: found.start, lost: found.lost_position },
                 durations: settings.health.map(|_| Arc::default()),
@@ -264,7 +307,7 @@ pub(crate) fn prepare<S: Send + Sync + 'static>(
     reporter: &Arc<Reporter>,
     runtime: &Handle,
 ) -> Prepared {
-    let routes = routes_of(group, settings, consumers);
+    let routes = routes_of(group, settings, consumers, &app.queues);
     let report = Report { reporter: Arc::clone(reporter), group: Arc::from(group.id.as_str()), entry: None };
     let config = config::consumer(settings, group, brokers);
     let topics = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.positions)).collect();

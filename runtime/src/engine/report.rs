@@ -33,6 +33,10 @@ impl Reporter {
         self.names.get(key).map_or(key, String::as_str)
     }
 
+    pub(crate) fn listener(&self) -> &Arc<dyn Listener> {
+        &self.listener
+    }
+
     pub(crate) fn tell(&self, event: &Event<'_>) {
         self.listener.on(event);
     }
@@ -76,6 +80,7 @@ impl Report {
         offset: i64,
         duration: Duration,
         emits: &[(&'static str, Delivered)],
+        queue: Option<&str>,
     ) {
         if !self.wants_done() {
             return;
@@ -89,7 +94,7 @@ impl Report {
             })
             .collect();
         let place = Place { topic: &partition.topic, partition: partition.partition, offset };
-        self.tell(&Event::Done { place, controller: self.controller(), duration, emitted: &emitted });
+        self.tell(&Event::Done { place, controller: self.controller(), duration, emitted: &emitted, queue });
     }
 
     pub(crate) fn skipped(&self, record: &Record, reason: &str) {

@@ -16,6 +16,7 @@ use super::{claim::Claim, counts::Counts, progress::Progress, pulse::Pulse, trac
 use crate::{
     OwnedRecord, Result,
     client::outgoing::{Content, Report, Sender, Ticket},
+    jobs::enqueue::Enqueuer,
     producer::{Delivered, Outgoing, Producer},
 };
 
@@ -23,6 +24,8 @@ use crate::{
 pub(crate) struct AppShared<S> {
     pub(crate) state: S,
     pub(crate) outlet: Outlet,
+    /// Where jobs go, by the queue's name; empty where they are performed, and in tests.
+    pub(crate) queues: BTreeMap<String, Arc<Enqueuer>>,
     /// A topic's name in Kafka by its key in the manifest.
     pub(crate) names: BTreeMap<&'static str, String>,
     /// What the jitter of backoffs grows from: another number in each process, the same in each run of a simulation.
@@ -56,8 +59,13 @@ impl<S> AppShared<S> {
         content: Content,
     ) -> Result<Option<WaitsForRoom<'a>>> {
         let name = self.kafka_name(topic);
+        let ticket = |number| Ticket { number, sent: Sent::Emit(topic) };
         match scope {
-            EmitScope::Lane { lane, sequence } => self.send_from(lane, *sequence, Sent::Emit(topic), name, content),
+            EmitScope::Lane { lane, sequence } => self.send_from(lane, ticket(*sequence), name, content),
+            EmitScope::Job(emits) => {
+                emits.begin();
+                self.send_from(emits, ticket(0), name, content).inspect_err(|_| emits.never_mind())
+            }
             EmitScope::Captured(captured) => {
                 let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
                 let offset = i64::try_from(captured.len()).unwrap_or(i64::MAX);
@@ -67,16 +75,15 @@ impl<S> AppShared<S> {
         }
     }
 
-    /// Hands a record to the producer, as [`AppShared::send`]; the lane is told what became of it.
+    /// Hands a record to the producer, as [`AppShared::send`]; the sender is told what became of it.
     pub(crate) fn send_from<'a>(
         &'a self,
-        lane: &Arc<LaneShared>,
-        sequence: Sequence,
-        sent: Sent,
+        sender: &Arc<impl Sender + 'static>,
+        ticket: Ticket,
         topic: &'a str,
         content: Content,
     ) -> Result<Option<WaitsForRoom<'a>>> {
-        let report = || Report { sender: Arc::clone(lane) as Arc<dyn Sender>, ticket: sent.ticket(sequence) };
+        let report = || Report { sender: Arc::clone(sender) as Arc<dyn Sender>, ticket };
         match &self.outlet {
             Outlet::Kafka(producer) => {
                 let full = producer.try_enqueue(topic, &content, Box::new(report()))?;
@@ -86,7 +93,7 @@ impl<S> AppShared<S> {
             }
             #[cfg(any(test, feature = "testing"))]
             Outlet::Source(source) => {
-                source.produce(content.to(topic.to_owned()), sent, &report());
+                source.produce(content.to(topic.to_owned()), &report());
                 Ok(None)
             }
             Outlet::Nowhere => Err(crate::Error::new("the app has no producer")),
@@ -113,30 +120,75 @@ fn owned(outgoing: Outgoing, offset: i64) -> OwnedRecord {
 pub(crate) enum EmitScope {
     /// On the way to Kafka, for the record of this sequence number.
     Lane { lane: Arc<LaneShared>, sequence: Sequence },
+    /// On the way to Kafka, for a job.
+    Job(Arc<JobEmits>),
     /// Kept for a test, each with its topic's key.
     Captured(Mutex<Vec<(&'static str, OwnedRecord)>>),
 }
 
-/// What a lane has sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sent {
-    /// What a controller sent, with the topic's key.
-    Emit(&'static str),
-    /// A record that was given up.
-    DeadLetter,
+pub(crate) use crate::client::outgoing::Sent;
+
+/// What one attempt at a job has sent: it is done only when Kafka has all of it.
+#[derive(Debug, Default)]
+pub(crate) struct JobEmits {
+    state: Mutex<JobEmitsState>,
+    settled: Notify,
 }
 
-impl Sent {
-    fn ticket(self, sequence: Sequence) -> Ticket {
-        let name = match self {
-            Self::Emit(topic) => Some(topic),
-            Self::DeadLetter => None,
-        };
-        Ticket { number: sequence, name }
+#[derive(Debug, Default)]
+struct JobEmitsState {
+    on_their_way: u64,
+    refused: Option<String>,
+}
+
+impl JobEmits {
+    fn with<T>(&self, change: impl FnOnce(&mut JobEmitsState) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn of(ticket: Ticket) -> Self {
-        ticket.name.map_or(Self::DeadLetter, Self::Emit)
+    fn begin(&self) {
+        self.with(|state| state.on_their_way += 1);
+    }
+
+    /// One that was begun was not sent after all.
+    fn never_mind(&self) {
+        self.with(|state| state.on_their_way -= 1);
+    }
+
+    fn end(&self, refused: Option<String>) {
+        let is_last = self.with(|state| {
+            state.on_their_way -= 1;
+            state.refused = state.refused.take().or(refused);
+            state.on_their_way == 0
+        });
+        if is_last {
+            self.settled.notify_one();
+        }
+    }
+
+    /// Waits until Kafka has answered for all that was sent.
+    ///
+    /// # Errors
+    ///
+    /// What Kafka did not take: the job is to be done again.
+    pub(crate) async fn all_acknowledged(&self) -> Result {
+        while self.with(|state| state.on_their_way > 0) {
+            self.settled.notified().await;
+        }
+        match self.with(|state| state.refused.take()) {
+            Some(reason) => Err(crate::Error::new(reason)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Sender for JobEmits {
+    fn delivered(&self, _: Ticket, _: Delivered) {
+        self.end(None);
+    }
+
+    fn undelivered(&self, _: Ticket, outgoing: Outgoing, reason: String) {
+        self.end(Some(format!("{} has not acknowledged what was emitted: {reason}", outgoing.topic)));
     }
 }
 
@@ -148,11 +200,11 @@ pub(crate) enum Acknowledgement {
 
 impl Sender for LaneShared {
     fn delivered(&self, ticket: Ticket, delivered: Delivered) {
-        self.acknowledge(Acknowledgement::Delivered { sequence: ticket.number, sent: Sent::of(ticket), delivered });
+        self.acknowledge(Acknowledgement::Delivered { sequence: ticket.number, sent: ticket.sent, delivered });
     }
 
     fn undelivered(&self, ticket: Ticket, outgoing: Outgoing, reason: String) {
-        let (sequence, sent) = (ticket.number, Sent::of(ticket));
+        let Ticket { number: sequence, sent } = ticket;
         self.acknowledge(Acknowledgement::Undelivered { sequence, sent, outgoing, reason });
     }
 }
@@ -390,7 +442,8 @@ impl LaneShared {
     }
 
     fn acknowledge(&self, acknowledgement: Acknowledgement) {
-        let can_wait = matches!(acknowledgement, Acknowledgement::Delivered { sent: Sent::Emit(_), .. });
+        let can_wait =
+            matches!(acknowledgement, Acknowledgement::Delivered { sent: Sent::Emit(_) | Sent::Job, .. });
         self.acknowledgements.lock().unwrap_or_else(PoisonError::into_inner).push(acknowledgement);
         // They come by the hundred, and the first one has woken the lane.
         let is_first = !self.has_acknowledgements.swap(true, Ordering::SeqCst);

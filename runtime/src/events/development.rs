@@ -78,7 +78,11 @@ impl Development {
                 let words = format!("group {group} lost {}{}", ranges(partitions), repeat_words(to_repeat));
                 paint.yellow(&words)
             }
-            Event::Done { place, controller, duration, emitted } => {
+            Event::Done { place, controller, duration, queue: Some(queue), .. } => {
+                let enqueued = paint.green("enqueued");
+                format!("{}{enqueued} in {}  → {queue}", page.head(place, controller), Short(duration))
+            }
+            Event::Done { place, controller, duration, emitted, queue: None } => {
                 let head = page.head(place, controller);
                 let mut words = format!("{head}{} in {}", paint.green("done"), Short(duration));
                 for (index, place) in emitted.iter().enumerate() {
@@ -121,8 +125,7 @@ impl Development {
             }
             Event::DeadLettered { place, controller, attempts, error, topic } => {
                 let head = page.head(place, controller);
-                let attempts = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
-                let gave_up = paint.red(&format!("gave up after {attempts}"));
+                let gave_up = paint.red(&format!("gave up after {}", attempt_words(attempts)));
                 format!("{head}{gave_up}: {}\ngoes to {topic}", error.chain())
             }
             Event::NotRepeated { place, controller, what, error } => {
@@ -175,6 +178,26 @@ impl Development {
                 )
             }
             Event::Fatal { group, reason } => paint.red(&format!("group {group} cannot go on: {reason}")),
+            Event::RedisAway { reason } => {
+                paint.yellow(&format!("Redis does not answer as it should: {reason}\njobs wait, and it is asked again"))
+            }
+            Event::RedisBack => "Redis answers again".to_owned(),
+            Event::JobDone { job, duration } => {
+                format!("{}{} in {}", page.head(job, job.class), paint.green("done"), Short(duration))
+            }
+            Event::JobFailed { job, attempt, error, next } => {
+                let failed = paint.red(&format!("failed (attempt {attempt})"));
+                format!("{}{failed}: {error}\nagain in {}", page.head(job, job.class), Short(next))
+            }
+            Event::JobGaveUp { job, attempts, error, is_kept } => {
+                let gave_up = paint.red(&format!("gave up after {}", attempt_words(attempts)));
+                let place = if is_kept { "stands in `dead`" } else { "dropped: it was pushed with `retry: false` or `dead: false`" };
+                format!("{}{gave_up}: {error}\n{place}", page.head(job, job.class))
+            }
+            Event::JobsRecovered { process, jobs, dead } => {
+                let also = if dead == 0 { String::new() } else { format!(", {dead} put into `dead`") };
+                paint.yellow(&format!("{process} has died: {jobs} of its jobs put back{also}"))
+            }
             Event::Quieted => {
                 paint.yellow("quiet: nothing new is begun, and partitions are kept\nSIGCONT (`fg`) goes on, SIGTERM stops")
             }
@@ -185,7 +208,7 @@ impl Development {
 
     fn print(&self, page: &mut Page, event: &Event<'_>) -> std::io::Result<()> {
         let (second, time) = (self.clock)();
-        let is_done = matches!(event, Event::Done { .. });
+        let is_done = matches!(event, Event::Done { .. } | Event::JobDone { .. });
         if is_done && second == page.second && page.shown >= DONE_LINES_A_SECOND {
             page.hidden += 1;
             return Ok(());
@@ -233,7 +256,7 @@ impl Listener for Development {
 
 impl Page {
     /// Place and controller in columns that grow with what they hold.
-    fn head(&mut self, place: Place<'_>, controller: &str) -> String {
+    fn head(&mut self, place: impl fmt::Display, controller: &str) -> String {
         let place = place.to_string();
         self.place_width = self.place_width.max(place.len()).min(WIDEST_COLUMN);
         self.controller_width = self.controller_width.max(controller.len()).min(WIDEST_COLUMN);
@@ -276,6 +299,10 @@ fn stopping_words(budget: Duration) -> String {
 
 pub(super) fn stopped_words(totals: &Totals<'_>) -> String {
     format!("{} handled, {} failed, {} to repeat", totals.handled, totals.failed, totals.to_repeat)
+}
+
+fn attempt_words(attempts: u32) -> String {
+    if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") }
 }
 
 fn repeat_words(to_repeat: u64) -> String {

@@ -100,6 +100,8 @@ pub enum Event<'a> {
         duration: Duration,
         /// What it emitted, as Kafka acknowledged it.
         emitted: &'a [Place<'a>],
+        /// The queue on Redis that has its job; `None`: it was performed here.
+        queue: Option<&'a str>,
     },
     /// `before_enqueue` skipped a record; it counts as done.
     Skipped {
@@ -284,6 +286,51 @@ pub enum Event<'a> {
         /// librdkafka's words.
         reason: &'a str,
     },
+    /// Redis does not take jobs, or give any; it is asked again.
+    RedisAway {
+        /// Its words, or why it cannot be reached.
+        reason: &'a str,
+    },
+    /// Redis takes and gives jobs again.
+    RedisBack,
+    /// A job was performed. Made only for listeners that [want it](Listener::wants_done).
+    JobDone {
+        /// The job.
+        job: JobName<'a>,
+        /// How long the attempt took.
+        duration: Duration,
+    },
+    /// An attempt at a job failed; there will be another.
+    JobFailed {
+        /// The job.
+        job: JobName<'a>,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Why.
+        error: &'a str,
+        /// When the next attempt begins.
+        next: Duration,
+    },
+    /// There will be no other attempt at a job.
+    JobGaveUp {
+        /// The job.
+        job: JobName<'a>,
+        /// How many attempts there were.
+        attempts: u32,
+        /// Why the last one failed.
+        error: &'a str,
+        /// Whether it stands in `dead` now; if not, whoever pushed it said `retry: false` or `dead: false`.
+        is_kept: bool,
+    },
+    /// Jobs that a dead process had in hand were put back.
+    JobsRecovered {
+        /// The process: host, number, and a word of its own.
+        process: &'a str,
+        /// How many were put back.
+        jobs: usize,
+        /// How many went to `dead`, because several processes had died of them.
+        dead: usize,
+    },
     /// Nothing new is begun from here on: what runs ends and is committed, and every partition is kept.
     Quieted,
     /// Records are begun again.
@@ -295,6 +342,23 @@ pub enum Event<'a> {
     },
     /// The stop is over.
     Stopped(Totals<'a>),
+}
+
+/// A job on Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobName<'a> {
+    /// Its queue.
+    pub queue: &'a str,
+    /// The worker's constant.
+    pub class: &'a str,
+    /// Its id: 24 hexadecimal digits.
+    pub jid: &'a str,
+}
+
+impl fmt::Display for JobName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.queue, self.jid)
+    }
 }
 
 /// What a whole run came to.

@@ -76,9 +76,12 @@ impl Listener for Production {
             Event::Lost { group, partitions, to_repeat } => {
                 warn!(target: TARGET, group, partitions = ranges(partitions), to_repeat, "lost");
             }
-            Event::Done { place, controller, duration, emitted } => {
+            Event::Done { place, controller, duration, emitted, queue: None } => {
                 let duration_ms = milliseconds(duration);
                 about!(debug, place, controller, duration_ms, emitted = emitted.len(), "done");
+            }
+            Event::Done { place, controller, duration, queue: Some(queue), .. } => {
+                about!(debug, place, controller, duration_ms = milliseconds(duration), queue, "enqueued");
             }
             Event::Skipped { place, controller, reason } => about!(info, place, controller, reason, "skipped"),
             Event::TombstoneSkipped { place, controller } => about!(debug, place, controller, "tombstone skipped"),
@@ -181,6 +184,21 @@ impl Listener for Production {
                 );
             }
             Event::Fatal { group, reason } => error!(target: TARGET, group, reason, "cannot go on"),
+            Event::RedisAway { reason } => warn!(target: TARGET, reason, "Redis does not answer as it should"),
+            Event::RedisBack => info!(target: TARGET, "Redis answers again"),
+            Event::JobDone { job, duration } => {
+                debug!(target: TARGET, queue = job.queue, class = job.class, jid = job.jid, duration_ms = milliseconds(duration), "done");
+            }
+            Event::JobFailed { job, attempt, error, next } => {
+                let next_ms = milliseconds(next);
+                warn!(target: TARGET, queue = job.queue, class = job.class, jid = job.jid, attempt, error, next_ms, "failed");
+            }
+            Event::JobGaveUp { job, attempts, error, is_kept } => {
+                error!(target: TARGET, queue = job.queue, class = job.class, jid = job.jid, attempts, error, is_kept, "gave up");
+            }
+            Event::JobsRecovered { process, jobs, dead } => {
+                warn!(target: TARGET, process, jobs, dead, "took back the jobs of a dead process");
+            }
             Event::Quieted => info!(target: TARGET, "quiet: nothing new is begun until SIGCONT"),
             Event::Resumed => info!(target: TARGET, "records are begun again"),
             Event::Stopping { budget } => {

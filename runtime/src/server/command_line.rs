@@ -17,17 +17,18 @@ Settings come from karafka.yml as it was compiled in, then from the environment,
 `info` shows each value with where it came from.
   KARAFKA_ENV               development (when cargo runs the app) or production (otherwise)
   KARAFKA_BROKERS           host:port, or several with commas; development needs none
-  KARAFKA_CONCURRENCY       how many messages a group handles at once
+  REDIS_URL                 where Redis is, for consumers with `jobs: redis`
+  KARAFKA_CONCURRENCY       how many messages a group, or a worker, handles at once
   KARAFKA_SHUTDOWN_TIMEOUT  how long a stop may take, such as 30s
   KARAFKA_HEALTH            where /live, /ready and /metrics are, such as 127.0.0.1:9394, or off
   KARAFKA_OPTIONS_…         any librdkafka property: …_SECURITY_PROTOCOL is security.protocol
   KARAFKA_LOG               which logs are written, such as debug or karafka=debug,warn
 
-Signals of `server`:
+Signals of `server` and `worker`:
   TERM, INT   stop: what was begun may end; a second one forces it
   TSTP        quiet: begin nothing new, keep the partitions (so Ctrl-Z does not suspend); CONT goes on
 
-Exit status of `server`:
+Exit status of `server` and `worker`:
   0 stopped cleanly   1 could not start or go on   2 the call is wrong, or the stop was forced"
 )]
 pub(super) struct CommandLine {
@@ -42,6 +43,9 @@ pub(super) enum Command {
     /// Consume until SIGTERM or Ctrl-C; a second signal forces the stop
     #[command(visible_alias = "s")]
     Server(ServerArgs),
+    /// Perform jobs from Redis, those of consumers with `jobs: redis`, until SIGTERM or Ctrl-C
+    #[command(visible_alias = "w")]
+    Worker(WorkerArgs),
     /// Show what goes where: topic ⇒ controller ⇒ topics that it emits to
     Flow {
         /// How it is written
@@ -86,6 +90,25 @@ pub(super) struct ServerArgs {
     health: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct WorkerArgs {
+    /// Take jobs of these queues only: in this order, or, with weights, each as often as its share
+    ///
+    /// `--queues critical default` empties `critical` first; `--queues critical,3 default,1` looks there first three times
+    /// out of four. All queues of karafka.yml, with the same weight, if nothing is said.
+    #[arg(long, value_name = "NAME[,WEIGHT]", num_args = 1..)]
+    pub(super) queues: Vec<String>,
+    /// How many jobs are performed at once
+    #[arg(long, value_name = "N")]
+    concurrency: Option<String>,
+    /// Where Kafka is, for what jobs emit: host:port, or several with commas
+    #[arg(long, value_name = "HOST:PORT,…")]
+    brokers: Option<String>,
+    /// How long a stop may take, such as 30s; what has not ended by then is put back
+    #[arg(long, value_name = "TIME")]
+    shutdown_timeout: Option<String>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum FlowFormat {
     Text,
@@ -105,6 +128,13 @@ impl From<ServerArgs> for Flags {
         let ServerArgs { groups, topics, exclude_topics, concurrency, brokers, shutdown_timeout, health } = args;
         let default_environment = None;
         Self { brokers, concurrency, shutdown_timeout, health, groups, topics, exclude_topics, default_environment }
+    }
+}
+
+impl From<WorkerArgs> for Flags {
+    fn from(args: WorkerArgs) -> Self {
+        let WorkerArgs { queues: _, concurrency, brokers, shutdown_timeout } = args;
+        Self { brokers, concurrency, shutdown_timeout, ..Self::default() }
     }
 }
 

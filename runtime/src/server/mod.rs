@@ -2,9 +2,11 @@
 
 mod command_line;
 mod development_broker;
+mod opening;
 mod serve;
 mod signals;
 mod startup;
+mod work;
 
 use std::{
     collections::BTreeMap,
@@ -66,6 +68,10 @@ where
     let page = match line.command {
         None => return serve::serve(app, build_state, &line.server.into(), &signals),
         Some(Command::Server(args)) => return serve::serve(app, build_state, &args.into(), &signals),
+        Some(Command::Worker(args)) => {
+            let queues = args.queues.clone();
+            return work::work(app, build_state, &args.into(), &queues, &signals);
+        }
         Some(Command::Flow { format }) => flow(app.manifest, format),
         Some(Command::Routes { format }) => routes(app.manifest, format),
         Some(Command::Info) => {

@@ -2,26 +2,25 @@
 
 use std::{
     future::Future,
-    io::{self, IsTerminal as _},
     sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
 use super::{
-    CLEAN, FAILED, FORCED, Status, complain, development_broker::DevelopmentBroker, fail, show, signals::Signals,
-    startup, variables,
+    CLEAN, FAILED, FORCED, Status, complain, development_broker::DevelopmentBroker, fail, opening, show,
+    signals::Signals, startup, variables,
 };
 use crate::{
     App, Result,
     engine::{self, Brokers, End, Running},
-    events::{Calm, Development, Event, Listener, LogFormat, Production, Totals, log_to},
+    events::{Event, Listener, Totals},
     health::Health,
     settings::{Flags, Settings},
 };
 
 /// How often the main thread looks up from waiting.
-const TICK: Duration = Duration::from_millis(50);
+pub(super) const TICK: Duration = Duration::from_millis(50);
 
 /// How long a forced stop waits for the groups to leave.
 const LEAVE: Duration = Duration::from_secs(3);
@@ -34,27 +33,11 @@ where
     Fut: Future<Output = Result<S>>,
 {
     let variables = variables();
-    let settings = Settings::read(app.manifest, &variables, flags);
-    let settings = settings.map(|settings| match settings.brokers {
-        Some(_) => settings,
-        None => settings.for_embedded_broker(),
-    });
-    let settings = match settings.and_then(|settings| settings.check_options().map(|()| settings)) {
+    let settings = match opening::settings(app.manifest, &variables, flags) {
         Ok(settings) => settings,
-        Err(errors) => {
-            errors.iter().for_each(|error| complain(&error.to_string()));
-            return FAILED;
-        }
+        Err(status) => return status,
     };
-    let color = |is_terminal: bool| is_terminal && variables.get("NO_COLOR").is_none_or(String::is_empty);
-    let (format, listener): (_, Arc<dyn Listener>) = if settings.is_development() {
-        let text = LogFormat::Text { color: color(io::stderr().is_terminal()) };
-        (text, Arc::new(Calm::new(Development::new(Box::new(io::stdout()), color(io::stdout().is_terminal())))))
-    } else {
-        (LogFormat::Json, Arc::new(Calm::new(Production)))
-    };
-    // An app that has set a subscriber of its own keeps it.
-    let _ = log_to(format, &variables);
+    let listener = opening::listener(&settings, &variables);
 
     // Before anything that may take long, so that a supervisor is told that the app is starting.
     let mut health = None;
@@ -81,15 +64,9 @@ where
     };
     let brokers = Brokers { address, embedded: broker.is_some() };
 
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("karafka work").build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("the runtime cannot start: {error}")),
-    };
-    let state = match runtime.block_on(until_signal(build_state(), signals)) {
-        Some(Ok(state)) => state,
-        Some(Err(error)) => return fail(&format!("the app's state cannot be built: {}", error.chain())),
-        // Nothing was begun, so nothing is left to end.
-        None => return CLEAN,
+    let (runtime, state) = match opening::state(build_state, signals) {
+        Ok(built) => built,
+        Err(status) => return status,
     };
     let manifest = app.manifest;
     let running = match engine::start(
@@ -119,19 +96,6 @@ where
     // A handler that never returns must not hold up the end of the process.
     runtime.shutdown_background();
     status
-}
-
-/// Waits for a future, or for a signal, whichever is first.
-async fn until_signal<T>(future: impl Future<Output = T>, signals: &Signals) -> Option<T> {
-    let mut future = std::pin::pin!(future);
-    loop {
-        if let Ok(value) = tokio::time::timeout(TICK, &mut future).await {
-            return Some(value);
-        }
-        if signals.wait(Duration::ZERO).is_some() {
-            return None;
-        }
-    }
 }
 
 /// From the first record to the last line.

@@ -5,7 +5,8 @@ use std::{fmt::Write as _, net::SocketAddr};
 use crate::{
     events::status,
     manifest::{ConsumerEntry, Manifest},
-    settings::{DEVELOPMENT_PARTITIONS, Group, Ordering, Settings},
+    jobs::worker::Worker,
+    settings::{DEVELOPMENT_PARTITIONS, Group, Ordering, Settings, redacted_url},
     topology::table,
 };
 
@@ -38,6 +39,9 @@ pub(super) fn page(
         Place::Beside => format!("embedded in another process, {address}"),
     };
     let _ = writeln!(page, "  broker      {broker}");
+    if let Some(url) = &settings.redis {
+        let _ = writeln!(page, "  redis       {}; jobs wait there for `worker`", redacted_url(url));
+    }
     let mut rows = Vec::new();
     for group in settings.groups.iter().filter(|group| group.selected) {
         let topics = consumed_by(manifest, settings, group);
@@ -50,7 +54,10 @@ pub(super) fn page(
         let words = format!("{count}, concurrency {}, {order}", group.concurrency);
         rows.push(vec!["group".to_owned(), group.id.clone(), words]);
         for entry in topics {
-            let mut words = format!("→ {}", entry.controller);
+            let mut words = match settings.consumer(entry).and_then(|consumer| consumer.queue.as_ref()) {
+                Some(queue) => format!("→ queue {queue} → {}", entry.controller),
+                None => format!("→ {}", entry.controller),
+            };
             if !entry.emits.is_empty() {
                 let _ = write!(words, " → {}", entry.emits.join(", "));
             }
@@ -66,6 +73,33 @@ pub(super) fn page(
     }
     page.push('\n');
     page
+}
+
+/// The page that `worker` prints in development.
+pub(super) fn worker_page(manifest: &Manifest, settings: &Settings, worker: &Worker) -> String {
+    let words = format!("worker of {} {} in {}", manifest.app, manifest.version, settings.environment);
+    let mut page = format!("{}\n\n", status("started", &words));
+    let redis = settings.redis.as_deref().map(redacted_url).unwrap_or_default();
+    let _ = writeln!(page, "  redis       {redis}");
+    let _ = writeln!(page, "  process     {}", worker.identity());
+    let _ = writeln!(page, "  queues      {}, {} jobs at once", worker.queues().words(), settings.concurrency);
+    let mut rows = Vec::new();
+    for (entry, consumer) in manifest.consumers.iter().zip(&settings.consumers) {
+        if let Some(queue) = consumer.queue.as_deref().filter(|queue| worker.queues().names().any(|name| name == *queue)) {
+            rows.push(vec![" ".repeat(9), queue.to_owned(), format!("→ {}", entry.worker), entry.topic.to_owned()]);
+        }
+    }
+    page.push_str(&table(&rows, "  ", "   "));
+    page.push('\n');
+    page
+}
+
+/// The same for machines.
+pub(super) fn log_worker(manifest: &Manifest, settings: &Settings, worker: &Worker) {
+    let (app, version, environment) = (manifest.app, manifest.version, settings.environment.as_str());
+    let redis = settings.redis.as_deref().map(redacted_url);
+    let (process, queues, concurrency) = (worker.identity(), worker.queues().words(), settings.concurrency);
+    tracing::info!(target: "karafka", app, version, environment, redis, process, queues, concurrency, "worker started");
 }
 
 /// How many partitions the embedded broker gives a topic.

@@ -51,6 +51,7 @@ impl<S: Send + Sync + 'static> Harness<S> {
         let app = AppShared {
             state,
             outlet: Outlet::Nowhere,
+            queues: BTreeMap::new(),
             names,
             seed: 0,
             #[cfg(any(test, feature = "testing"))]
@@ -224,7 +225,7 @@ impl fmt::Display for BatchOutcome {
 fn captured(scope: EmitScope) -> Vec<(&'static str, OwnedRecord)> {
     match scope {
         EmitScope::Captured(captured) => captured.into_inner().unwrap_or_else(PoisonError::into_inner),
-        EmitScope::Lane { .. } => Vec::new(),
+        EmitScope::Lane { .. } | EmitScope::Job(_) => Vec::new(),
     }
 }
 

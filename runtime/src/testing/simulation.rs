@@ -157,7 +157,7 @@ impl<S: Send + Sync + 'static> Simulation<S> {
         let stage = Arc::new(Stage::new(source.clone()));
         let names = engine::kafka_names(manifest, &settings);
         let (outlet, stage_of) = (Outlet::Source(source.clone()), Some(Arc::clone(&stage)));
-        let app = Arc::new(AppShared { state, outlet, names, seed: 0, stage: stage_of });
+        let app = Arc::new(AppShared { state, outlet, queues: BTreeMap::new(), names, seed: 0, stage: stage_of });
         let run = Self { manifest, settings, routes, app, source, stage, members: Mutex::default(), is_real };
         run.start();
         run
@@ -281,7 +281,7 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     pub fn start_with(&mut self, state: S) {
         let names = self.app.names.clone();
         let (outlet, stage) = (Outlet::Source(self.source.clone()), Some(Arc::clone(&self.stage)));
-        self.app = Arc::new(AppShared { state, outlet, names, seed: 0, stage });
+        self.app = Arc::new(AppShared { state, outlet, queues: BTreeMap::new(), names, seed: 0, stage });
         self.start();
     }
 

@@ -162,12 +162,12 @@ impl Source {
     }
 
     /// Takes what the app sends, and says so at once.
-    pub(crate) fn produce(&self, outgoing: Outgoing, sent: Sent, report: &Report) {
+    pub(crate) fn produce(&self, outgoing: Outgoing, report: &Report) {
         if self.is_down() {
             return;
         }
-        let origin = match sent {
-            Sent::Emit(_) => Origin::Emit,
+        let origin = match report.ticket.sent {
+            Sent::Emit(_) | Sent::Job => Origin::Emit,
             Sent::DeadLetter => Origin::DeadLetter,
         };
         report.sender.delivered(report.ticket, self.append(outgoing, None, origin));

@@ -9,7 +9,7 @@ use std::{
 
 use super::{Driver, Waiting};
 use crate::{
-    Context, Controller, Error, Parser, Record, Routed, Worker,
+    Context, Controller, Error, Interchanger, Parser, Record, Routed, Worker,
     engine::{
         attempt::{Attempt, Bounds, Parts, Unperformed, Work},
         backoff::after,
@@ -49,6 +49,7 @@ where
     W: Worker,
     W::Controller: Controller,
     P: Parser<MessageOf<W>>,
+    I: Interchanger<MessageOf<W>>,
 {
     if let Some(work) = &job.work {
         #[cfg(any(test, feature = "testing"))]
@@ -102,7 +103,8 @@ where
         let offset = record.offset();
         let mut job = self.jobs.pop().unwrap_or_else(|| {
             let scope = EmitScope::Lane { lane: Arc::clone(self.shared), sequence };
-            let ctx = Context::new(Arc::clone(self.app), scope);
+            let mut ctx = Context::new(Arc::clone(self.app), scope);
+            ctx.jobs.clone_from(&self.consumer.jobs);
             Box::new(Job { sequence, offset, work: None, ctx, begun: None, ended: Ok(()) })
         });
         if record.value().is_some() {

@@ -401,7 +401,7 @@ where
                 if let Some(took) = end.took
                     && driver.report.wants_done()
                 {
-                    driver.report.done(&driver.partition, message.offset(), took, &[]);
+                    driver.report.done(&driver.partition, message.offset(), took, &[], None);
                 }
                 self.finished(&item, &shared.counts.done);
             }

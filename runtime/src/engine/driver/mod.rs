@@ -44,8 +44,9 @@ use super::{
     tracker::Sequence,
 };
 use crate::{
-    BatchController, Controller, Parser, Record, Routed, Worker,
+    BatchController, Controller, Interchanger, Parser, Record, Routed, Worker,
     client::{Assigned, Delivery, Positions, RecordQueue, TopicPartition},
+    jobs::enqueue::JobRoute,
     manifest::ConsumerEntry,
     settings::{self, Backoff, Ordering, Tombstones},
     worker::MessageOf,
@@ -88,6 +89,8 @@ pub(crate) struct ConsumerSettings {
     pub(crate) ahead: Option<usize>,
     pub(crate) window: u64,
     pub(crate) positions: Positions,
+    /// Where jobs go; `None`: they are performed here.
+    pub(crate) jobs: Option<Arc<JobRoute>>,
     /// `None`: each record is handled by itself.
     pub(crate) batch: Option<settings::Batch>,
     /// How long performs take, if somebody wants to know.
@@ -101,7 +104,7 @@ where
     W: Worker,
     W::Controller: Routed<State = S> + Controller,
     P: Parser<MessageOf<W>>,
-    I: Send + Sync + 'static,
+    I: Interchanger<MessageOf<W>>,
 {
     // Whatever ends this task, the group's thread must not wait for it for ever.
     let _end = EndOnDrop(Arc::clone(&lane.shared));
@@ -380,7 +383,8 @@ where
                         self.lane.acknowledged(sequence);
                     }
                     match sent {
-                        Sent::Emit(topic) => self.log_emit(sequence, topic, delivered),
+                        Sent::Emit(topic) => self.log_arrived(sequence, Some(topic), delivered),
+                        Sent::Job => self.log_arrived(sequence, None, delivered),
                         Sent::DeadLetter => count(&self.shared.counts.dead),
                     }
                 }

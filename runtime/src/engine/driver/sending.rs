@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::Driver;
 use crate::{
     Error, Parser, Record, Routed, Worker,
+    client::outgoing::Ticket,
     dead_letter::{self, Cause},
     engine::{backoff::after, clock, shared::Sent, tracker::Sequence},
     producer::{Delivered, Outgoing},
@@ -73,7 +74,8 @@ where
         for resend in due {
             let lane = Arc::clone(self.shared);
             let (topic, content) = resend.outgoing.clone().split();
-            let sent = match self.app.send_from(&lane, resend.sequence, resend.sent, &topic, content) {
+            let ticket = Ticket { number: resend.sequence, sent: resend.sent };
+            let sent = match self.app.send_from(&lane, ticket, &topic, content) {
                 Ok(Some(waits)) => waits.await,
                 sent => sent.map(drop),
             };
@@ -87,18 +89,20 @@ where
         if missing > 0 {
             self.emits.insert(sequence, Emitted { offset, took, missing, places: Vec::new() });
         } else {
-            self.report.done(&self.partition, offset, took, &[]);
+            self.report.done(&self.partition, offset, took, &[], None);
         }
     }
 
-    pub(super) fn log_emit(&mut self, sequence: Sequence, topic: &'static str, delivered: Delivered) {
+    /// Something that a record has sent has arrived: in a topic, or, without one, in its queue.
+    pub(super) fn log_arrived(&mut self, sequence: Sequence, topic: Option<&'static str>, delivered: Delivered) {
         if let Some(emitted) = self.emits.get_mut(&sequence) {
-            emitted.places.push((topic, delivered));
+            emitted.places.extend(topic.map(|topic| (topic, delivered)));
             emitted.missing = emitted.missing.saturating_sub(1);
             if emitted.missing == 0
                 && let Some(emitted) = self.emits.remove(&sequence)
             {
-                self.report.done(&self.partition, emitted.offset, emitted.took, &emitted.places);
+                let queue = self.consumer.jobs.as_ref().map(|route| route.queue());
+                self.report.done(&self.partition, emitted.offset, emitted.took, &emitted.places, queue);
             }
         }
     }

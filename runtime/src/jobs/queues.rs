@@ -1,0 +1,253 @@
+//! The moves of a job, each of them one script or transaction.
+
+use std::{sync::LazyLock, time::Duration};
+
+use redis::{RedisResult, Script, aio::MultiplexedConnection};
+
+use super::verdict::{Next, seconds};
+
+/// How many jobs are moved by one script, so that no script keeps others from Redis for long.
+pub(crate) const BATCH: usize = 100;
+
+/// How long a job stays in `dead`, and how many do: Sidekiq's numbers.
+const DEAD_SECONDS: f64 = 180.0 * 24.0 * 60.0 * 60.0;
+const DEAD_JOBS: isize = 10_000;
+
+/// The set of processes that have jobs in hand.
+pub(crate) const WORKING: &str = "karafka:working";
+
+/// What a process has in hand.
+pub(crate) fn working(identity: &str) -> String {
+    format!("{WORKING}:{identity}")
+}
+
+fn queue_key(queue: &str) -> String {
+    format!("queue:{queue}")
+}
+
+/// Takes up to `ARGV[1]` jobs from the queues, in their order, into the hand of a process.
+static FETCH: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local jobs = {}
+        for i = 2, #KEYS do
+            while #jobs < tonumber(ARGV[1]) do
+                local job = redis.call('LMOVE', KEYS[i], KEYS[1], 'RIGHT', 'LEFT')
+                if not job then break end
+                jobs[#jobs + 1] = job
+            end
+        end
+        return jobs",
+    )
+});
+
+/// Puts a job back where it is taken from next, if it is still in hand: whoever took it away has put it somewhere.
+static PUT_BACK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+        redis.call('SADD', 'queues', ARGV[2])
+        redis.call('RPUSH', 'queue:' .. ARGV[2], ARGV[3])
+        return 1",
+    )
+});
+
+/// Moves a job from a hand into a sorted set. It goes there even if the hand is empty, as after a restart of Redis
+/// without its data: the process still knows the job.
+static SET_ASIDE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "redis.call('LREM', KEYS[1], 1, ARGV[1])
+        redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
+        if ARGV[4] then
+            redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
+            redis.call('ZREMRANGEBYRANK', KEYS[2], 0, ARGV[5])
+        end
+        return 1",
+    )
+});
+
+/// Buries a job that a dead process had in hand, if it still has it.
+static BURY_FOUND: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+        redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
+        return 1",
+    )
+});
+
+/// Moves jobs that are due to their queues: pairs of what stands in the set and what goes to the queue, and its name.
+static ENQUEUE_DUE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local moved = 0
+        for i = 1, #ARGV, 3 do
+            if redis.call('ZREM', KEYS[1], ARGV[i]) == 1 then
+                redis.call('SADD', 'queues', ARGV[i + 2])
+                redis.call('LPUSH', 'queue:' .. ARGV[i + 2], ARGV[i + 1])
+                moved = moved + 1
+            end
+        end
+        return moved",
+    )
+});
+
+/// Pushes jobs to the end of a queue, all or none.
+pub(crate) async fn push(connection: &mut MultiplexedConnection, queue: &str, jobs: &[&str]) -> RedisResult<()> {
+    let mut pipe = redis::pipe();
+    pipe.atomic().cmd("SADD").arg("queues").arg(queue).ignore();
+    pipe.cmd("LPUSH").arg(queue_key(queue)).arg(jobs).ignore();
+    pipe.query_async(connection).await
+}
+
+/// Takes up to `count` jobs into the hand of `identity`, from the first queue that has some on.
+pub(crate) async fn fetch(
+    connection: &mut MultiplexedConnection,
+    identity: &str,
+    queues: &[&str],
+    count: usize,
+) -> RedisResult<Vec<String>> {
+    let mut script = FETCH.key(working(identity));
+    for queue in queues {
+        script.key(queue_key(queue));
+    }
+    script.arg(count).invoke_async(connection).await
+}
+
+/// Waits for a job of one queue, at most this long, and takes it into the hand of `identity`.
+pub(crate) async fn wait_for_one(
+    connection: &mut MultiplexedConnection,
+    identity: &str,
+    queue: &str,
+    at_most: Duration,
+) -> RedisResult<Option<String>> {
+    let mut command = redis::cmd("BLMOVE");
+    command.arg(queue_key(queue)).arg(working(identity)).arg("RIGHT").arg("LEFT").arg(at_most.as_secs_f64());
+    command.query_async(connection).await
+}
+
+/// Whether there are jobs in the hand of `identity`: all of them.
+pub(crate) async fn in_hand(connection: &mut MultiplexedConnection, identity: &str) -> RedisResult<Vec<String>> {
+    redis::cmd("LRANGE").arg(working(identity)).arg(0).arg(-1).query_async(connection).await
+}
+
+/// A job was performed: out of the hand.
+pub(crate) async fn acknowledge(
+    connection: &mut MultiplexedConnection,
+    identity: &str,
+    job: &str,
+) -> RedisResult<()> {
+    redis::cmd("LREM").arg(working(identity)).arg(1).arg(job).query_async::<i64>(connection).await.map(drop)
+}
+
+/// Moves `job` from the hand of `identity` to where it goes next. Says whether it was there to be moved.
+pub(crate) async fn settle(
+    connection: &mut MultiplexedConnection,
+    identity: &str,
+    job: &str,
+    next: &Next,
+    now_ms: i64,
+) -> RedisResult<()> {
+    let now = seconds(now_ms);
+    match next {
+        Next::Dropped => acknowledge(connection, identity, job).await,
+        Next::Queue { queue, job: new } => put_back(connection, identity, job, queue, new).await.map(drop),
+        Next::Retry { job: new, at } => {
+            let mut script = SET_ASIDE.key(working(identity));
+            script.key("retry").arg(job).arg(new).arg(at).invoke_async::<i64>(connection).await.map(drop)
+        }
+        Next::Dead { job: new } => {
+            let mut script = SET_ASIDE.key(working(identity));
+            script.key("dead").arg(job).arg(new).arg(now).arg(now - DEAD_SECONDS).arg(-DEAD_JOBS - 1);
+            script.invoke_async::<i64>(connection).await.map(drop)
+        }
+    }
+}
+
+/// Puts a job back as the next one of its queue. Says whether it was still in hand.
+pub(crate) async fn put_back(
+    connection: &mut MultiplexedConnection,
+    identity: &str,
+    job: &str,
+    queue: &str,
+    new: &str,
+) -> RedisResult<bool> {
+    PUT_BACK.key(working(identity)).arg(job).arg(queue).arg(new).invoke_async(connection).await
+}
+
+/// As [`settle`], for a job that a dead process had in hand: only if nobody else has moved it meanwhile.
+pub(crate) async fn recover(
+    connection: &mut MultiplexedConnection,
+    identity: &str,
+    job: &str,
+    next: &Next,
+    now_ms: i64,
+) -> RedisResult<bool> {
+    match next {
+        Next::Queue { queue, job: new } => put_back(connection, identity, job, queue, new).await,
+        Next::Retry { job: new, .. } | Next::Dead { job: new } => {
+            let mut script = BURY_FOUND.key(working(identity));
+            script.key("dead").arg(job).arg(new).arg(seconds(now_ms)).invoke_async(connection).await
+        }
+        Next::Dropped => Ok(false),
+    }
+}
+
+/// Processes that have, or had, jobs in hand, and whether each is alive.
+pub(crate) async fn processes(connection: &mut MultiplexedConnection) -> RedisResult<Vec<(String, bool)>> {
+    let identities: Vec<String> = redis::cmd("SMEMBERS").arg(WORKING).query_async(connection).await?;
+    if identities.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut pipe = redis::pipe();
+    for identity in &identities {
+        pipe.cmd("EXISTS").arg(identity);
+    }
+    let alive: Vec<bool> = pipe.query_async(connection).await?;
+    Ok(identities.into_iter().zip(alive).collect())
+}
+
+/// A process has nothing in hand any more and will not come back. Its list, if something came into it meanwhile, is
+/// found again: the process is only forgotten when it is empty.
+pub(crate) async fn forget(connection: &mut MultiplexedConnection, identity: &str) -> RedisResult<()> {
+    static FORGET: LazyLock<Script> = LazyLock::new(|| {
+        Script::new(
+            "if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[2], ARGV[1]) end
+            redis.call('SREM', 'processes', ARGV[1])
+            return 1",
+        )
+    });
+    FORGET.key(working(identity)).key(WORKING).arg(identity).invoke_async::<i64>(connection).await.map(drop)
+}
+
+/// Jobs of `set` that are due, up to [`BATCH`].
+pub(crate) async fn due(connection: &mut MultiplexedConnection, set: &str, now_ms: i64) -> RedisResult<Vec<String>> {
+    let mut command = redis::cmd("ZRANGEBYSCORE");
+    command.arg(set).arg("-inf").arg(seconds(now_ms)).arg("LIMIT").arg(0).arg(BATCH);
+    command.query_async(connection).await
+}
+
+/// Moves jobs that are due to their queues: what stands in `set`, what goes to the queue, and the queue.
+pub(crate) async fn enqueue_due(
+    connection: &mut MultiplexedConnection,
+    set: &str,
+    jobs: &[(String, String, String)],
+) -> RedisResult<usize> {
+    if jobs.is_empty() {
+        return Ok(0);
+    }
+    let mut script = ENQUEUE_DUE.key(set);
+    for (old, new, queue) in jobs {
+        script.arg(old).arg(new).arg(queue);
+    }
+    script.invoke_async(connection).await
+}
+
+/// Moves what stands in `set` and is no job to `dead`, where a person finds it.
+pub(crate) async fn bury_unreadable(
+    connection: &mut MultiplexedConnection,
+    set: &str,
+    job: &str,
+    now_ms: i64,
+) -> RedisResult<()> {
+    let mut pipe = redis::pipe();
+    pipe.atomic().cmd("ZADD").arg("dead").arg(seconds(now_ms)).arg(job).ignore();
+    pipe.cmd("ZREM").arg(set).arg(job).ignore();
+    pipe.query_async(connection).await
+}

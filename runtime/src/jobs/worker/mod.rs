@@ -1,0 +1,375 @@
+//! `worker`: takes jobs from their queues, performs them, and says to Redis what has become of each.
+//!
+//! A job is in the hand of this process, a list in Redis, from when it is taken until Redis has taken what became of it:
+//! whatever happens to the process meanwhile, another finds the job there ([`patrol`]).
+
+mod hand;
+mod heartbeat;
+mod order;
+mod patrol;
+mod perform;
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use redis::RedisResult;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    task::JoinSet,
+    time::Instant,
+};
+
+use self::{hand::Hand, heartbeat::Told};
+pub(crate) use self::order::Queues;
+use super::{
+    job::Job,
+    link::{Link, Trouble},
+    now_ms, queues, verdict,
+};
+use crate::{Error, FailureKind, events::Listener, settings::Backoff};
+
+/// How long a connection waits for a job of an empty queue.
+const LISTEN: Duration = Duration::from_secs(2);
+
+/// How often a worker with nothing to do looks up.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How an attempt at a job ended.
+pub(crate) type Performed = Result<(), Failure>;
+
+/// Why an attempt at a job failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: FailureKind,
+    pub(crate) error: Error,
+    /// Whether there is no other attempt.
+    pub(crate) is_last: bool,
+    /// The manifest's backoff, if it has one.
+    pub(crate) backoff: Option<Backoff>,
+}
+
+/// What performs jobs: the consumers of an app.
+pub(crate) trait Perform: Send + Sync + 'static {
+    /// Makes one attempt. Panics of an app's code are failures.
+    fn perform<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Performed>;
+}
+
+/// What a worker is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Take jobs.
+    Work,
+    /// Take none, and end what was begun.
+    Quiet,
+    /// End what was begun, and then yourself, by then.
+    Stop(Instant),
+}
+
+/// What a worker is made with.
+pub(crate) struct WorkerParts {
+    /// Where Redis is.
+    pub(crate) url: String,
+    /// The app's name, which Sidekiq's page shows as a tag.
+    pub(crate) app: &'static str,
+    pub(crate) queues: Queues,
+    /// How many jobs are performed at once.
+    pub(crate) concurrency: usize,
+    /// How long a stop may take that Sidekiq's page asks for.
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) perform: Arc<dyn Perform>,
+    pub(crate) listener: Arc<dyn Listener>,
+}
+
+/// How a worker's run ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct WorkerEnd {
+    /// Jobs that were performed.
+    pub(crate) performed: u64,
+    /// Attempts that failed.
+    pub(crate) failed: u64,
+    /// Jobs that were begun, did not end in time, and were put back.
+    pub(crate) put_back: u64,
+    /// Jobs that were begun and are still in the hand of this process, because Redis did not take them back: another
+    /// process finds them there in a minute.
+    pub(crate) left: u64,
+}
+
+/// What the tasks of a worker share.
+pub(crate) struct Worker {
+    /// `host:number:word`.
+    identity: String,
+    /// In seconds since 1970.
+    started_at: f64,
+    app: &'static str,
+    queues: Queues,
+    concurrency: usize,
+    shutdown_timeout: Duration,
+    link: Link,
+    hand: Hand,
+    perform: Arc<dyn Perform>,
+    listener: Arc<dyn Listener>,
+    performed: AtomicU64,
+    failed: AtomicU64,
+    /// What Redis knows of both counters.
+    told: Mutex<Told>,
+    orders: watch::Sender<Order>,
+}
+
+impl Worker {
+    /// A worker that does nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the URL.
+    pub(crate) fn new(parts: WorkerParts) -> RedisResult<Arc<Self>> {
+        let WorkerParts { url, app, queues, concurrency, shutdown_timeout, perform, listener } = parts;
+        Ok(Arc::new(Self {
+            identity: heartbeat::identity(),
+            started_at: verdict::seconds(now_ms()),
+            app,
+            queues,
+            concurrency,
+            shutdown_timeout,
+            link: Link::new(&url, Arc::clone(&listener))?,
+            hand: Hand::default(),
+            perform,
+            listener,
+            performed: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            told: Mutex::default(),
+            orders: watch::Sender::new(Order::Work),
+        }))
+    }
+
+    /// Gives an order. One to stop is never taken back.
+    pub(crate) fn give(&self, order: Order) {
+        self.orders.send_if_modified(|current| {
+            let is_new = *current != order && !matches!(current, Order::Stop(_));
+            if is_new {
+                *current = order;
+            }
+            is_new
+        });
+    }
+
+    /// What was begun is not waited for any longer.
+    pub(crate) fn hurry(&self) {
+        self.orders.send_replace(Order::Stop(Instant::now()));
+    }
+
+    /// The name that Redis knows it by.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    pub(crate) fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    /// What it is told to do at present: by the app, or by Sidekiq's page.
+    pub(crate) fn order(&self) -> Order {
+        *self.orders.borrow()
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) async fn run(self: Arc<Self>) -> WorkerEnd {
+        let mut orders = self.orders.subscribe();
+        // Whoever looks for the dead must find this one alive before it has anything in hand.
+        tokio::select! {
+            () = self.register() => {}
+            _ = orders.wait_for(|order| matches!(order, Order::Stop(_))) => return WorkerEnd::default(),
+        }
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Arc::clone(&self).beat_on());
+        tasks.spawn(Arc::clone(&self).patrol());
+        let end = Arc::clone(&self).take_jobs().await;
+        tasks.shutdown().await;
+        // What Redis does not hear now it finds out when the heartbeat has expired.
+        let _ = tokio::time::timeout(heartbeat::FAREWELL, self.deregister()).await;
+        end
+    }
+
+    async fn take_jobs(self: Arc<Self>) -> WorkerEnd {
+        let mut orders = self.orders.subscribe();
+        let slots = Arc::new(Semaphore::new(self.concurrency));
+        let mut at_work = JoinSet::new();
+        let (tell, mut heard) = mpsc::unbounded_channel();
+        let mut listeners = Listeners::new(&self, tell);
+        let mut trouble = Trouble::new();
+        let deadline = loop {
+            while at_work.try_join_next().is_some() {}
+            while let Ok(heard) = heard.try_recv() {
+                self.begin_heard(&mut at_work, &mut listeners, heard);
+            }
+            let order = *orders.borrow_and_update();
+            if let Order::Stop(deadline) = order {
+                break deadline;
+            }
+            let free = if order == Order::Work { free(&slots) } else { Vec::new() };
+            let pause = if free.is_empty() {
+                None
+            } else {
+                match self.fetch(free.len()).await {
+                    Ok(jobs) => {
+                        trouble.over(&*self.listener);
+                        if !jobs.is_empty() {
+                            for (job, slot) in jobs.into_iter().zip(free) {
+                                self.begin(&mut at_work, job, slot);
+                            }
+                            continue;
+                        }
+                        listeners.listen(free);
+                        Some(IDLE)
+                    }
+                    Err(error) => {
+                        self.link.failed(&error).await;
+                        Some(trouble.met(&error, &*self.listener))
+                    }
+                }
+            };
+            tokio::select! {
+                _ = orders.changed() => {}
+                Some(heard) = heard.recv() => self.begin_heard(&mut at_work, &mut listeners, heard),
+                Some(_) = at_work.join_next() => {}
+                () = tokio::time::sleep(pause.unwrap_or(IDLE)) => {}
+            }
+        };
+        let unheard = async {
+            while !listeners.at.is_empty()
+                && let Some(heard) = heard.recv().await
+            {
+                listeners.at.remove(&heard.queue);
+                if let Some(job) = heard.job {
+                    self.hand.take(&job);
+                }
+            }
+        };
+        // What comes too late stays in the hand, where others find it.
+        let _ = tokio::time::timeout(LISTEN + IDLE, unheard).await;
+        self.put_back_what_is_not_begun().await;
+        self.end(deadline, at_work).await
+    }
+
+    async fn fetch(&self, count: usize) -> RedisResult<Vec<String>> {
+        let mut connection = self.link.connection().await?;
+        let order = self.queues.next_order();
+        queues::fetch(&mut connection, &self.identity, &order, count).await
+    }
+
+    fn begin(self: &Arc<Self>, at_work: &mut JoinSet<()>, job: String, slot: OwnedSemaphorePermit) {
+        self.hand.take(&job);
+        at_work.spawn(Arc::clone(self).handle(job, slot));
+    }
+
+    fn begin_heard(self: &Arc<Self>, at_work: &mut JoinSet<()>, listeners: &mut Listeners, heard: Heard) {
+        listeners.at.remove(&heard.queue);
+        if let Some(job) = heard.job {
+            self.begin(at_work, job, heard.slot);
+        }
+    }
+
+    /// Waits for what was begun, and puts back what does not end in time.
+    async fn end(&self, mut deadline: Instant, mut at_work: JoinSet<()>) -> WorkerEnd {
+        let mut orders = self.orders.subscribe();
+        loop {
+            tokio::select! {
+                ended = at_work.join_next() => if ended.is_none() { break },
+                () = tokio::time::sleep_until(deadline) => break,
+                // A second signal.
+                Ok(()) = orders.changed() => {
+                    if let Order::Stop(sooner) = *orders.borrow_and_update() {
+                        deadline = sooner;
+                    }
+                }
+            }
+        }
+        // Dropped where they wait; those that keep their thread end with the process.
+        at_work.abort_all();
+        let put_back = tokio::time::timeout(heartbeat::FAREWELL, self.put_back(self.hand.all())).await;
+        WorkerEnd {
+            performed: self.performed.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            put_back: put_back.unwrap_or_default(),
+            left: self.hand.len(),
+        }
+    }
+
+    async fn put_back_what_is_not_begun(&self) {
+        let _ = tokio::time::timeout(heartbeat::FAREWELL, self.put_back(self.hand.not_begun())).await;
+    }
+
+    /// Puts jobs back where they are taken from next. Says how many it was.
+    async fn put_back(&self, jobs: Vec<String>) -> u64 {
+        let mut count = 0;
+        for job in jobs {
+            let next = verdict::untouched(&job);
+            let moved = self.link.until_done(|mut connection| {
+                let (identity, job, next) = (&self.identity, &job, &next);
+                Box::pin(async move { queues::recover(&mut connection, identity, job, next, now_ms()).await })
+            });
+            count += u64::from(moved.await);
+            self.hand.let_go(&job);
+        }
+        count
+    }
+}
+
+/// Every slot that is free, up to what one script moves.
+fn free(slots: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
+    let next = || Arc::clone(slots).try_acquire_owned().ok();
+    std::iter::from_fn(next).take(queues::BATCH).collect()
+}
+
+/// What came of waiting at a queue.
+struct Heard {
+    queue: String,
+    job: Option<String>,
+    slot: OwnedSemaphorePermit,
+}
+
+/// Connections that wait for a job, each at a queue that was empty.
+struct Listeners {
+    identity: String,
+    links: Vec<(String, Arc<Link>)>,
+    /// Queues that somebody listens at.
+    at: BTreeSet<String>,
+    tell: mpsc::UnboundedSender<Heard>,
+}
+
+impl Listeners {
+    fn new(worker: &Worker, tell: mpsc::UnboundedSender<Heard>) -> Self {
+        let links = worker.queues.names().map(|queue| (queue.to_owned(), Arc::new(worker.link.another())));
+        Self { identity: worker.identity.clone(), links: links.collect(), at: BTreeSet::new(), tell }
+    }
+
+    /// Listens at each queue that nobody listens at, as far as there are slots: what is heard has to be begun.
+    fn listen(&mut self, mut free: Vec<OwnedSemaphorePermit>) {
+        for (queue, link) in &self.links {
+            if self.at.contains(queue) {
+                continue;
+            }
+            let Some(slot) = free.pop() else { return };
+            self.at.insert(queue.clone());
+            let (queue, link, identity) = (queue.clone(), Arc::clone(link), self.identity.clone());
+            let tell = self.tell.clone();
+            tokio::spawn(async move {
+                let job = match link.connection().await {
+                    Ok(mut connection) => queues::wait_for_one(&mut connection, &identity, &queue, LISTEN).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = &job {
+                    link.failed(error).await;
+                }
+                // The worker has gone: the job stays in its hand, where others find it.
+                let _ = tell.send(Heard { queue, job: job.unwrap_or_default(), slot });
+            });
+        }
+    }
+}
