@@ -50,6 +50,7 @@ codes! {
     INVALID_DURATION = "invalid-duration", Manifest, "The value is not a duration such as `30s`, or a range of two.";
     INVALID_SIZE = "invalid-size", Manifest, "The value is not a size such as `64MiB`.";
     INVALID_BROKER = "invalid-broker", Manifest, "The value is not `host:port`, or several of them.";
+    INVALID_URL = "invalid-url", Manifest, "The value is not an address of Redis.";
     INVALID_VARIABLE = "invalid-variable", Manifest, "A `${…}` is not of one of the forms that are read.";
     VARIABLE_NOT_ALLOWED = "variable-not-allowed", Manifest, "A `${…}` stands where routes or types are made, which are the same everywhere.";
     INVALID_NAME = "invalid-name", Manifest, "A name holds a character that it cannot, such as a letter that only looks like another one.";
@@ -79,6 +80,8 @@ codes! {
     MIXED_MESSAGES = "mixed-messages", Model, "A controller gets messages of more than one type.";
     MIXED_BATCHES = "mixed-batches", Model, "A controller gets batches from one topic and single messages from another.";
     TOMBSTONES_IN_BATCHES = "tombstones-in-batches", Model, "Records without a value are to be delivered, and `batch` holds messages only.";
+    JOBS_IN_BATCHES = "jobs-in-batches", Model, "Jobs on Redis are single messages, and `batch` hands over several at once.";
+    JOBS_IN_PROCESS = "jobs-in-process", Model, "A queue or the address of Redis is named, and the jobs run in the server's process, which has neither.";
     DUPLICATE_CONSUMER = "duplicate-consumer", Model, "A topic has two consumers in one group.";
     SHARED_WORKER = "shared-worker", Model, "One worker would serve two controllers.";
     UNWRITABLE_TOPIC = "unwritable-topic", Model, "It is not known how to write the topic that `emits` names.";

@@ -113,6 +113,10 @@ pub enum Takes {
     Backoff,
     /// A size such as `64MiB`, or `${…}`.
     Size,
+    /// The address of a Redis, with `${…}`.
+    RedisUrl,
+    /// The name of a job queue, without `${…}`.
+    Queue,
     /// A list of topics' keys.
     Topics,
     /// librdkafka properties and their values.
@@ -181,10 +185,7 @@ const ATTEMPTS: RangeInclusive<u64> = 1..=1_000_000;
 /// More than this is no batch but the whole partition.
 const BATCH: RangeInclusive<u64> = 1..=100_000;
 
-const IN_PROCESS: &[Word] = &[
-    now("in_process"),
-    later("redis", "jobs run in this process: take it out, and an offset counts as done when `perform` has returned"),
-];
+const BACKENDS: &[Word] = &[now("in_process"), now("redis")];
 const ORDERING: &[Word] = &[now("partition"), now("key"), now("none")];
 const DELIVERY: &[Word] = &[
     now("at_least_once"),
@@ -211,7 +212,7 @@ pub const KEYS: &[Key] = &[
         "Settings that differ by `KARAFKA_ENV`.",
     ),
     key(&[Root, Environment, Group], "concurrency", Takes::Number(CONCURRENCY), "32", "How many performs run at once."),
-    key(&[Root], "jobs", Takes::Keys(Jobs), "{ backend: in_process }", "Where jobs run."),
+    key(&[Root], "jobs", Takes::Keys(Jobs), "{ backend: redis }", "Where jobs run, and where Redis is."),
     key(
         &[Root],
         "defaults",
@@ -256,13 +257,20 @@ pub const KEYS: &[Key] = &[
         "{ compression.type: lz4 }",
         "Properties of librdkafka, for producers only.",
     ),
-    key(&[Jobs], "backend", Takes::Choice(IN_PROCESS), "in_process", "Where jobs run."),
-    not_yet(
+    key(
+        &[Jobs],
+        "backend",
+        Takes::Choice(BACKENDS),
+        "redis",
+        "Where jobs run: `in_process` (the default) is in the server, which acknowledges a record when its job is done; \
+         `redis` is in `karafka worker`, and the server acknowledges a record when its job is enqueued.",
+    ),
+    key(
         &[Jobs],
         "url",
-        "redis://localhost",
-        "Where Redis is.",
-        "jobs run in this process, which needs no Redis: take it out",
+        Takes::RedisUrl,
+        "redis://localhost:6379",
+        "Where Redis is, if the variable `REDIS_URL` does not say; in development `redis://127.0.0.1:6379` by default.",
     ),
     key(
         &[Message],
@@ -367,7 +375,13 @@ pub const KEYS: &[Key] = &[
         "{ attempts: 5, backoff: 1s..30s }",
         "How a failing record is tried again.",
     ),
-    key(CONSUMERS, "jobs", Takes::Choice(IN_PROCESS), "in_process", "Where this consumer's jobs run."),
+    key(
+        CONSUMERS,
+        "jobs",
+        Takes::Choice(BACKENDS),
+        "redis",
+        "Where this consumer's jobs run, where it differs from the app's `jobs`.",
+    ),
     key(
         CONSUMERS,
         "start",
@@ -390,12 +404,12 @@ pub const KEYS: &[Key] = &[
         "\"{topic}.dead\"",
         "The topic where records go that cannot be handled; without one they are tried again for ever.",
     ),
-    not_yet(
+    key(
         CONSUMERS,
         "queue",
+        Takes::Queue,
         "critical",
-        "The job queue, when jobs run on Redis.",
-        "jobs run in this process, which has no queues: take it out",
+        "The queue of its jobs, where they run on Redis; `default` by default.",
     ),
     key(
         // Not in `defaults`: it says which method a controller has.
@@ -432,14 +446,15 @@ pub const KEYS: &[Key] = &[
         "backoff",
         Takes::Backoff,
         "1s..30s",
-        "The first and the longest wait before a record is tried again.",
+        "The first and the longest wait before a record is tried again; a job on Redis has Sidekiq's waits by default.",
     ),
     key(
         &[Retry],
         "attempts",
         Takes::Number(ATTEMPTS),
         "5",
-        "How often a record is tried before it goes to the dead letter topic, the first time counted.",
+        "How often a record is tried before it goes to the dead letter topic, the first time counted; a job on Redis goes \
+         to Sidekiq's `dead` set instead, after 25 retries by default.",
     ),
     key(&[Batch], "size", Takes::Number(BATCH), "500", "How many records a batch holds at most; 100 by default."),
     key(

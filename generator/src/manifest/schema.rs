@@ -129,6 +129,8 @@ fn value(key: &Key) -> Value {
         }
         Takes::Backoff => json!({ "type": "string", "pattern": format!(r"^{DURATION}(\.\.{DURATION})?$|{VARIABLE}") }),
         Takes::Size => json!({ "type": "string", "pattern": format!("^[0-9]+(KiB|MiB|GiB)$|{VARIABLE}") }),
+        Takes::RedisUrl => json!({ "type": "string", "pattern": format!("^(redis://.|unix:///.)|{VARIABLE}") }),
+        Takes::Queue => json!({ "type": ["string", "number"], "pattern": "^[A-Za-z0-9_.-]{1,100}$" }),
         Takes::Topics => json!({ "type": "array", "items": text(), "uniqueItems": true }),
         Takes::Options => json!({
             "type": ["object", "null"],
@@ -272,6 +274,10 @@ mod tests {
             "app: a\ntopics: { t: { controller: A, start: yesterday } }",
             "app: a\ntopics: { t: { controller: A, lost_position: skip } }",
             "app: a\ntopics: { t: { controller: A, retry: { attempts: 0 } } }",
+            "app: a\ntopics: { t: { controller: A, jobs: sidekiq } }",
+            "app: a\ntopics: { t: { controller: A, queue: 'a b' } }",
+            "app: a\njobs: redis",
+            "app: a\njobs: { url: 'localhost:6379' }",
             "app: a\ntopics: { t: { controller: A, emits: x } }",
             "app: a\ntopics: { 'a b': {} }",
             "app: a\ntopics: { t: { consumers: [{ group: g }] } }",

@@ -19,6 +19,8 @@ pub struct Manifest {
     pub environments: Vec<Environment>,
     /// `concurrency:` of the process: a number, or `${…}`.
     pub concurrency: Option<Text>,
+    /// `jobs:`
+    pub jobs: Jobs,
     /// `defaults:` for every consumer.
     pub defaults: ConsumerSettings,
     /// `messages:`, in the order of the file.
@@ -40,6 +42,15 @@ pub struct Kafka {
     pub consumer: Vec<(Text, Text)>,
     /// `producer:`
     pub producer: Vec<(Text, Text)>,
+}
+
+/// `jobs:` at the top.
+#[derive(Debug, Clone, Default)]
+pub struct Jobs {
+    /// `backend: in_process | redis`; one that cannot be read is kept, so that nobody is said to have none.
+    pub backend: Option<Text>,
+    /// `url:`, as [`karafka::settings::redis_url`] takes it, or `${…}`
+    pub url: Option<Text>,
 }
 
 /// One entry of `environments:`.
@@ -86,8 +97,10 @@ pub struct ConsumerSettings {
     pub start: Option<Text>,
     /// `lost_position: fail | earliest | latest`
     pub lost_position: Option<Text>,
-    /// `jobs: in_process`, the only backend of this version.
+    /// `jobs: in_process | redis`; one that cannot be read is kept, so that the consumer is not said to have none.
     pub jobs: Option<Text>,
+    /// `queue:`
+    pub queue: Option<Text>,
 }
 
 /// A consumer of a topic: its own keys, or an entry of `consumers:`.

@@ -7,7 +7,7 @@ use super::{
     collisions::{self, Named},
     controllers::{self, Handled},
     dead_letters::DeadLetters,
-    deliveries, emits,
+    deliveries, emits, jobs,
     messages::Messages,
     report::Report,
     topics::Declared,
@@ -46,6 +46,7 @@ pub(super) fn resolve<'a>(
 ) -> Consumers {
     let mut resolver = Resolver {
         app,
+        manifest,
         defaults: &manifest.defaults,
         dead_letters: DeadLetters::new(declared, &manifest.defaults),
         parts: Parts::default(),
@@ -64,7 +65,8 @@ pub(super) fn resolve<'a>(
     for (role, constants) in &resolver.parts.named {
         collisions::check(*role, constants, messages, resolver.report);
     }
-    deliveries::check(&manifest.groups, &resolver.handled, &manifest.defaults, resolver.report);
+    deliveries::check(manifest, &resolver.handled, resolver.report);
+    jobs::check(manifest, &resolver.handled, resolver.report);
     emits::check(declared, &resolver.handled, &manifest.defaults, resolver.report);
     resolver.finish()
 }
@@ -79,6 +81,7 @@ struct Parts {
 
 struct Resolver<'r, 'a, 's> {
     app: &'r str,
+    manifest: &'a Manifest,
     defaults: &'a ConsumerSettings,
     dead_letters: DeadLetters<'a>,
     parts: Parts,
@@ -253,7 +256,9 @@ impl<'a> Resolver<'_, 'a, '_> {
     /// In alphabetical order.
     fn settings(&mut self, at: usize, consumer: &'a manifest::Consumer, messages: &Messages<'_>) -> Vec<Setting> {
         let own = &consumer.settings;
-        let mut settings = self.dead_letters.settings(at, own, messages, self.report);
+        let on_redis = jobs::on_redis(own, self.manifest);
+        let mut settings = self.dead_letters.settings(at, own, on_redis, messages, self.report);
+        settings.extend(jobs::settings(own, self.manifest));
         if let Some(batch) = &consumer.batch {
             settings.extend(batches::settings(batch));
             batches::check_tombstones(batch, own, self.defaults, self.report);

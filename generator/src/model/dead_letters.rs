@@ -71,10 +71,13 @@ impl<'a> DeadLetters<'a> {
     }
 
     /// `dead_letter` and `retry.attempts` of a consumer of the topic at `at`.
+    ///
+    /// The last attempt of a job on Redis leads to Sidekiq's `dead` set, with or without a dead letter topic.
     pub(super) fn settings(
         &mut self,
         at: usize,
         own: &'a ConsumerSettings,
+        on_redis: bool,
         messages: &Messages<'_>,
         report: &mut Report<'_>,
     ) -> Vec<Setting> {
@@ -90,9 +93,9 @@ impl<'a> DeadLetters<'a> {
         }
         match (&own.attempts, &self.defaults.attempts) {
             // Attempts that lead nowhere are taken out together with the default that they lead to.
-            (None, Some(_)) if text.is_none() && self.defaults.dead_letter.is_some() => {}
+            (None, Some(_)) if text.is_none() && self.defaults.dead_letter.is_some() && !on_redis => {}
             (Some(attempts), _) | (None, Some(attempts)) => {
-                if text.is_none() && self.is_new(attempts) {
+                if text.is_none() && !on_redis && self.is_new(attempts) {
                     let of_defaults = own.attempts.is_none();
                     report.add(without_end(attempts, source, of_defaults, is_holder, report));
                 }

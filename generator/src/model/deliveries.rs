@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{controllers::Handled, report::Report};
+use super::{controllers::Handled, jobs, report::Report};
 use crate::{
     diagnostic::{Diagnostic, codes},
-    manifest::{ConsumerSettings, Group, Text},
+    manifest::{Manifest, Text},
 };
 
-/// Reports retries, dead letter topics and batches in groups with `delivery: at_most_once`: what has failed is committed already,
-/// so that it can be neither repeated nor kept.
-pub(super) fn check(groups: &[Group], handled: &[Handled<'_>], defaults: &ConsumerSettings, report: &mut Report<'_>) {
+/// Reports retries, dead letter topics, batches and jobs on Redis in groups with `delivery: at_most_once`: what has failed
+/// is committed already, so that it can be neither repeated nor kept.
+pub(super) fn check(manifest: &Manifest, handled: &[Handled<'_>], report: &mut Report<'_>) {
+    let defaults = &manifest.defaults;
     // What `defaults` says counts once.
     let mut reported = BTreeSet::new();
-    for group in groups {
+    for group in &manifest.groups {
         let delivery = group.settings.iter().find(|(key, _)| key.value == "delivery").map(|(_, value)| value);
         let Some(delivery) = delivery.filter(|delivery| delivery.value == "at_most_once") else { continue };
         for (consumer, written, _) in handled.iter().filter(|(consumer, ..)| consumer.group == group.name.value) {
@@ -26,6 +27,19 @@ pub(super) fn check(groups: &[Group], handled: &[Handled<'_>], defaults: &Consum
                 );
                 let diagnostic = Diagnostic::error(codes::BROKEN_PROMISE, batch.span, words);
                 let help = "take `batch` out, or take `delivery` out of the group";
+                report.add(diagnostic.related(delivery.span, "the promise").help(help));
+            }
+            let backend = jobs::backend(own, manifest).filter(|backend| backend.value == "redis");
+            if let Some(backend) = backend.filter(|backend| reported.insert(backend.span.start)) {
+                let words = format!(
+                    "`{}` is consumed at most once, and a job on Redis that has failed is tried again",
+                    consumer.topic
+                );
+                let help = match own.jobs {
+                    Some(_) => "write `jobs: in_process`, or take `delivery` out of the group",
+                    None => "add `jobs: in_process` to the consumers of the group, or take `delivery` out of it",
+                };
+                let diagnostic = Diagnostic::error(codes::BROKEN_PROMISE, backend.span, words);
                 report.add(diagnostic.related(delivery.span, "the promise").help(help));
             }
             let places: [(&str, &str, [Option<&Text>; 2]); 3] = [

@@ -12,6 +12,7 @@ mod dead_letters;
 mod deliveries;
 mod emits;
 mod endless;
+mod jobs;
 mod lookup;
 mod messages;
 mod report;

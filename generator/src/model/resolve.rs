@@ -50,7 +50,7 @@ pub fn resolve(source: &Source, manifest: &Manifest) -> (Option<Model>, Vec<Diag
     let model = Model {
         app: app.to_owned(),
         crate_name: names::crate_name(app),
-        settings: settings(&manifest.kafka, manifest.concurrency.as_ref()),
+        settings: settings(&manifest.kafka, manifest.concurrency.as_ref(), manifest.jobs.url.as_ref()),
         environments: environments(&manifest.environments),
         groups,
         messages,
@@ -64,11 +64,14 @@ pub fn resolve(source: &Source, manifest: &Manifest) -> (Option<Model>, Vec<Diag
     (Some(model), report.finish())
 }
 
-fn settings(kafka: &manifest::Kafka, concurrency: Option<&Text>) -> Vec<Setting> {
+fn settings(kafka: &manifest::Kafka, concurrency: Option<&Text>, redis: Option<&Text>) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut add = |key: String, value: &Text| settings.push((key, value.value.clone()));
     if let Some(concurrency) = concurrency {
         add("concurrency".to_owned(), concurrency);
+    }
+    if let Some(url) = redis {
+        add("jobs.url".to_owned(), url);
     }
     if let Some(brokers) = &kafka.brokers {
         add("kafka.brokers".to_owned(), brokers);
@@ -86,7 +89,7 @@ fn environments(environments: &[manifest::Environment]) -> Vec<(String, Vec<Sett
     let mut resolved: Vec<_> = environments
         .iter()
         .map(|environment| {
-            (environment.name.value.clone(), settings(&environment.kafka, environment.concurrency.as_ref()))
+            (environment.name.value.clone(), settings(&environment.kafka, environment.concurrency.as_ref(), None))
         })
         .collect();
     resolved.sort();

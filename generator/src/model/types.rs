@@ -15,7 +15,8 @@ pub struct Model {
     pub app: String,
     /// The library's name in Rust: `app` with `-` as `_`.
     pub crate_name: String,
-    /// `kafka.brokers`, `kafka.options.*`, `kafka.consumer.*`, `kafka.producer.*`, `concurrency`.
+    /// `kafka.brokers`, `kafka.options.*`, `kafka.consumer.*`, `kafka.producer.*`, `concurrency`,
+    /// `jobs.url`.
     pub settings: Vec<Setting>,
     /// Name and settings of each environment, in alphabetical order.
     pub environments: Vec<(String, Vec<Setting>)>,
@@ -143,9 +144,18 @@ pub struct Consumer {
     pub emits: Vec<String>,
     /// Whether it says `batch`.
     pub takes_batches: bool,
-    /// `batch.size`, `batch.wait`, `dead_letter`, `lost_position`, `retry.attempts`, `retry.backoff`, `start`, `timeout`, `tombstones`, as far as the
-    /// manifest or its defaults name them. A dead letter topic is its name in Kafka as written; `{topic}` is left in it.
+    /// `batch.size`, `batch.wait`, `dead_letter`, `jobs`, `lost_position`, `queue`, `retry.attempts`, `retry.backoff`,
+    /// `start`, `timeout`, `tombstones`, as far as the manifest or its defaults name them. A dead letter topic is its name in
+    /// Kafka as written; `{topic}` is left in it. `jobs` is there if it is `redis`, and `queue` only beside it.
     pub settings: Vec<Setting>,
+}
+
+impl Consumer {
+    /// Whether its jobs run on Redis.
+    #[must_use]
+    pub fn is_on_redis(&self) -> bool {
+        self.settings.iter().any(|(key, value)| key == "jobs" && value == "redis")
+    }
 }
 
 /// A named type.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use karafka::settings::parse;
 
-use super::report::Report;
+use super::{jobs, report::Report};
 use crate::{
     diagnostic::{Diagnostic, codes},
-    manifest::{ConsumerSettings, Manifest, Text},
+    manifest::{Consumer, Manifest, Text},
 };
 
 /// How long a stop takes at most, where nobody says otherwise.
@@ -26,9 +26,14 @@ pub(super) fn check(manifest: &Manifest, report: &mut Report<'_>) {
             warn(text, words, help, report);
         }
     }
-    let consumers = manifest.topics.iter().flat_map(|topic| &topic.consumers).map(|consumer| &consumer.settings);
-    for ConsumerSettings { timeout, backoff, .. } in consumers.chain([&manifest.defaults]) {
-        if let Some(text) = timeout
+    let consumers = || manifest.topics.iter().flat_map(|topic| &topic.consumers);
+    // A job that waits for its next attempt waits in Redis, and no stop for it.
+    let on_redis = |consumer: &&Consumer| jobs::on_redis(&consumer.settings, manifest);
+    let with_default = || consumers().filter(|consumer| consumer.settings.backoff.is_none());
+    let default_is_for_jobs = with_default().next().is_some() && with_default().all(|consumer| on_redis(&consumer));
+    let own = consumers().map(|consumer| (&consumer.settings, on_redis(&consumer)));
+    for (settings, is_for_jobs) in own.chain([(&manifest.defaults, default_is_for_jobs)]) {
+        if let Some(text) = &settings.timeout
             && parse::duration(&text.value).is_ok_and(|timeout| timeout > STOP)
         {
             let words = format!("an attempt may take {}, and a stop waits 30s for it", text.value);
@@ -36,7 +41,7 @@ pub(super) fn check(manifest: &Manifest, report: &mut Report<'_>) {
                         give a stop more time with `KARAFKA_SHUTDOWN_TIMEOUT`";
             warn(text, words, help, report);
         }
-        if let Some(text) = backoff
+        if let Some(text) = settings.backoff.as_ref().filter(|_| !is_for_jobs)
             && let Ok(backoff) = parse::backoff(&text.value)
             && backoff.max > STOP
         {

@@ -192,14 +192,14 @@ fn setting(consumer: &Consumer, name: &str) -> Option<String> {
     expand(text, &BTreeMap::new()).ok()?.text
 }
 
-/// Whether a message that has failed once is tried again.
+/// Whether a message that has failed once is tried again by the server. A job on Redis has left the server.
 fn retries(consumer: &Consumer) -> bool {
-    setting(consumer, "retry.attempts").is_none_or(|attempts| attempts != "1")
+    !consumer.is_on_redis() && setting(consumer, "retry.attempts").is_none_or(|attempts| attempts != "1")
 }
 
-/// Whether a message that always fails goes to a dead letter topic.
+/// Whether a message that always fails goes to a dead letter topic, and not to Sidekiq's `dead` set.
 fn dies(consumer: &Consumer) -> bool {
-    setting(consumer, "dead_letter").is_some()
+    !consumer.is_on_redis() && setting(consumer, "dead_letter").is_some()
 }
 
 /// The consumers of a topic: they stand together, in the order of their topics.

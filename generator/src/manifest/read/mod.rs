@@ -1,5 +1,6 @@
 //! From text to the manifest: every mistake at once, in file order.
 
+mod jobs;
 mod kafka;
 mod messages;
 mod scalars;
@@ -62,9 +63,7 @@ impl Reader<'_> {
                 "kafka" => manifest.kafka = self.kafka(key, entry),
                 "environments" => manifest.environments = self.environments(key, entry),
                 "concurrency" => manifest.concurrency = self.value(key, entry),
-                "jobs" => {
-                    self.jobs(key, entry);
-                }
+                "jobs" => manifest.jobs = self.jobs(key, entry),
                 "defaults" => manifest.defaults = self.defaults(key, entry),
                 "messages" => manifest.messages = self.messages(key, entry),
                 "groups" => manifest.groups = self.groups(key, entry),
@@ -121,30 +120,6 @@ impl Reader<'_> {
             groups.push(Group { name, settings });
         }
         groups
-    }
-
-    /// `jobs: { backend: in_process }`: checked, and then the only way there is.
-    fn jobs(&mut self, key: &'static Key, entry: &Entry) {
-        if let Value::Scalar(scalar) = &entry.value.value
-            && !entry.value.is_null()
-        {
-            if let Some(Key { takes: Takes::Choice(words), .. }) = Section::Jobs.key("backend")
-                && let Some((word, instead)) =
-                    words.iter().find_map(|word| (word.text == scalar.text).then_some((word.text, word.not_yet?)))
-            {
-                self.not_supported(&format!("{}: {word}", key.name), entry.value.span, instead);
-                return;
-            }
-            self.report(
-                Diagnostic::error(codes::WRONG_KIND, entry.value.span, "`jobs` takes keys and values here, not a text")
-                    .help(format!("write `jobs: {}`", key.example))
-                    .suggest(entry.value.span, key.example),
-            );
-            return;
-        }
-        for (key, entry) in self.keys(Section::Jobs, &entry.value) {
-            self.value(key, entry);
-        }
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {

@@ -57,6 +57,11 @@ impl Reader<'_> {
             Takes::Start => self.variables(&text, &entry.value)? || self.is_start(key, &text),
             Takes::Backoff => self.variables(&text, &entry.value)? || self.is_backoff(key, &text),
             Takes::Size => self.variables(&text, &entry.value)? || self.is_size(key, &text),
+            Takes::RedisUrl => {
+                let known = !self.variables(&text, &entry.value)?;
+                self.is_redis_url(key, &text, known)
+            }
+            Takes::Queue => self.is_literal(key, &text, &entry.value) && self.is_queue(key, &text),
             Takes::Topics
             | Takes::Options
             | Takes::Keys(_)

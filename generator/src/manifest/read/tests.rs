@@ -39,6 +39,10 @@ fn every_value_arrives() {
     assert_eq!(manifest.defaults.backoff.as_ref().unwrap().value, "1s..30s");
     assert_eq!(manifest.defaults.attempts.as_ref().unwrap().value, "3");
     assert_eq!(manifest.defaults.dead_letter.as_ref().unwrap().value, "{topic}.dead");
+    assert_eq!(manifest.jobs.backend.as_ref().unwrap().value, "redis");
+    assert_eq!(manifest.jobs.url.as_ref().unwrap().value, "${REDIS_URL:-redis://localhost:6379}");
+    assert_eq!(manifest.defaults.jobs.as_ref().unwrap().value, "in_process");
+    assert_eq!(manifest.defaults.queue.as_ref().unwrap().value, "low");
     assert_eq!(manifest.groups[0].settings.len(), 8);
     let MessageBody::Fields(fields) = &manifest.messages[0].body else { panic!("a record") };
     assert_eq!((fields[2].name.value.as_str(), fields[2].optional), ("duration_seconds", true));
@@ -60,6 +64,8 @@ fn every_value_arrives() {
     assert_eq!(consumer.settings.attempts.as_ref().unwrap().value, "5");
     assert_eq!(consumer.settings.backoff.as_ref().unwrap().value, "200ms..20s");
     assert_eq!(consumer.settings.timeout.as_ref().unwrap().value, "30s");
+    assert_eq!(consumer.settings.jobs.as_ref().unwrap().value, "redis");
+    assert_eq!(consumer.settings.queue.as_ref().unwrap().value, "critical");
     assert_eq!(consumer.settings.dead_letter.as_ref().unwrap().value, "new_videos.dead");
     assert_eq!(manifest.topics[2].consumers.len(), 0);
     assert_eq!(manifest.topics[5].consumers.len(), 3);
@@ -145,8 +151,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ("unknown-key environment", "app: a\nenvironments:\n  production: { topics: {} }\n"),
     ("unknown-key homoglyph", "app: a\ntopics:\n  orders: { \u{441}ontroller: A }\n"),
     ("unknown-key defaults", "app: a\ndefaults: { controller: A }\n"),
-    ("not-supported jobs", "app: a\njobs: { backend: redis, url: \"${REDIS_URL}\" }\n"),
-    ("not-supported jobs word", "app: a\njobs: redis\n"),
+    ("not-supported redis tls", "app: a\njobs: { backend: redis, url: \"rediss://:hunter2@redis:6380\" }\n"),
+    ("not-supported redis tls variable", "app: a\njobs: { url: \"rediss://${HOST}\" }\n"),
     ("not-supported delivery", "app: a\ngroups:\n  g: { delivery: exactly_once }\n"),
     (
         "unknown-value start",
@@ -155,10 +161,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("not-supported schema", "app: a\nmessages:\n  Order: { schema: schemas/order.json }\n"),
     ("not-supported header", "app: a\nmessages:\n  A: { id: u8 }\n  E: { one_of: { a: A }, by: header:type }\n"),
-    (
-        "not-supported topic",
-        "app: a\ntopics:\n  orders: { controller: A, queue: critical, replication: 3, settings: {} }\n",
-    ),
+    ("not-supported topic", "app: a\ntopics:\n  orders: { controller: A, replication: 3, settings: {} }\n"),
     ("missing-key app", "topics:\n  orders: { controller: A }\n"),
     ("missing-key controller", "app: a\ntopics:\n  orders:\n    parser: bytes\n    group: g\n"),
     ("missing-key consumers entry", "app: a\ntopics:\n  orders:\n    consumers:\n      - { group: audit }\n"),
@@ -182,6 +185,20 @@ const MISTAKES: &[(&str, &str)] = &[
         "wrong-kind jobs",
         "app: a\njobs: in_process\ntopics:\n  orders: { controller: A, jobs: { backend: in_process } }\n",
     ),
+    (
+        "wrong-kind jobs redis",
+        "app: a\njobs: redis\ndefaults: { jobs: { backend: redis, url: \"${REDIS_URL}\" } }\ntopics:\n  orders: { controller: A, jobs: { url: \"redis://h\" } }\n",
+    ),
+    ("wrong-kind jobs list", "app: a\njobs: [redis]\n"),
+    ("unknown-key jobs", "app: a\njobs: { bakend: redis, redis: localhost }\n"),
+    ("unknown-value jobs", "app: a\njobs: { backend: sidekiq }\ntopics:\n  orders: { controller: A, jobs: reddis }\n"),
+    ("invalid-url", "app: a\njobs: { backend: redis, url: \"redis://ann:hunter2@redis:port\" }\n"),
+    ("invalid-url host", "app: a\njobs: { url: \"localhost:6379\" }\n"),
+    (
+        "invalid-name queue",
+        "app: a\ndefaults: { queue: very critical }\ntopics:\n  orders: { controller: A, queue: \"critical,3\" }\n",
+    ),
+    ("variable-not-allowed queue", "app: a\ndefaults: { queue: \"${QUEUE:-critical}\" }\n"),
     ("wrong-kind key", "app: a\n? [x, y]\n: b\n"),
     ("wrong-kind message", "app: a\nmessages: { Order: string }\n"),
     ("wrong-kind variant", "app: a\nmessages:\n  E: { one_of: { a: { id: u8 } }, by: type }\n"),

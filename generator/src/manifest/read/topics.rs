@@ -182,6 +182,7 @@ impl Reader<'_> {
                 });
             }
             "jobs" => settings.jobs = self.consumer_jobs(key, entry),
+            "queue" => settings.queue = self.value(key, entry),
             "start" => settings.start = self.value(key, entry),
             "lost_position" => settings.lost_position = self.value(key, entry),
             _ => {
@@ -218,23 +219,6 @@ impl Reader<'_> {
             }
         }
         Some(batch)
-    }
-
-    /// `jobs: in_process`, and the root's form where a consumer has it.
-    fn consumer_jobs(&mut self, key: &'static Key, entry: &Entry) -> Option<Text> {
-        if entry.value.entries().is_some() {
-            self.report(
-                Diagnostic::error(
-                    codes::WRONG_KIND,
-                    first_line(self.source, entry.value.span),
-                    "`jobs` takes a word here, not keys and values",
-                )
-                .help("write `jobs: in_process`")
-                .suggest(entry.value.span, "in_process"),
-            );
-            return None;
-        }
-        self.value(key, entry)
     }
 
     fn emits(&mut self, key: &'static Key, entry: &Entry) -> Vec<Text> {

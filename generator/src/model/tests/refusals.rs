@@ -21,6 +21,39 @@ const MISTAKES: &[(&str, &str)] = &[
         "broken_promise_batch",
         "app: a\ngroups:\n  a: { delivery: at_most_once }\ntopics:\n  one: { controller: AController, batch: { size: 10 } }\n",
     ),
+    (
+        "broken_promise_jobs",
+        "app: a\ngroups:\n  a: { delivery: at_most_once }\n  b: {}\ntopics:\n  one: { controller: AController, jobs: redis }\n  two: { controller: BController, group: b, jobs: redis }\n",
+    ),
+    (
+        "broken_promise_jobs_everywhere",
+        "app: a\njobs: { backend: redis }\ngroups:\n  a: { delivery: at_most_once }\ntopics:\n  one: { controller: AController }\n  two: { controller: BController }\n",
+    ),
+    (
+        "jobs_in_batches",
+        "app: a\ntopics:\n  orders: { controller: OrdersController, jobs: redis, batch: { size: 10 } }\n",
+    ),
+    (
+        "jobs_in_batches_everywhere",
+        "app: a\njobs: { backend: redis }\ntopics:\n  orders: { controller: OrdersController, batch: {} }\n  clicks: { controller: ClicksController, batch: {}, jobs: in_process }\n",
+    ),
+    ("jobs_in_process", "app: a\ntopics:\n  orders:\n    controller: OrdersController\n    queue: critical\n"),
+    (
+        "jobs_in_process_own",
+        "app: a\njobs: { backend: redis }\ntopics:\n  orders: { controller: OrdersController, jobs: in_process, queue: critical }\n  clicks: { controller: ClicksController }\n",
+    ),
+    (
+        "jobs_in_process_defaults",
+        "app: a\ndefaults: { queue: low }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "jobs_in_process_url",
+        "app: a\njobs: { url: \"redis://redis:6379\" }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "jobs_in_process_url_by_default",
+        "app: a\njobs: { backend: redis, url: \"redis://redis:6379\" }\ndefaults: { jobs: in_process }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
     ("invalid_app", "app: MyApp\n"),
     ("invalid_app_crate", "app: test\n"),
     ("invalid_constant", "app: a\ntopics:\n  orders: { controller: ::Facts::EventsConsumer }\n"),

@@ -228,3 +228,56 @@ topics:
     assert_eq!((consumer.attempts, consumer.dead_letter.as_deref()), (Some(2), Some("dead")));
     assert_eq!(consumer.timeout, Some(std::time::Duration::from_secs(5)));
 }
+
+/// The `jobs`, `queue` and `retry.attempts` of each consumer, as `topic: jobs, queue, attempts`.
+fn queues(yaml: &str) -> Vec<String> {
+    let line = |consumer: &Consumer| {
+        let named = ["jobs", "queue", "retry.attempts"]
+            .map(|name| consumer.settings.iter().find(|(key, _)| key == name).map_or("-", |(_, text)| text.as_str()));
+        assert_eq!(consumer.is_on_redis(), named[0] == "redis");
+        format!("{}: {}", consumer.topic, named.join(", "))
+    };
+    model(yaml).consumers.iter().map(line).collect()
+}
+
+/// If this fails, a consumer's jobs run elsewhere than the manifest says, or in another queue.
+#[test]
+fn jobs_run_where_the_nearest_word_says() {
+    let topics = "topics:
+  audit: { controller: AuditController, jobs: in_process }
+  clicks: { controller: ClicksController }
+  orders: { controller: OrdersController, jobs: redis, queue: critical }
+";
+    let with = |first: &str| queues(&format!("app: shop\n{first}{topics}"));
+    assert_eq!(with(""), ["audit: -, -, -", "clicks: -, -, -", "orders: redis, critical, -"]);
+    let redis = "jobs: { backend: redis }\n";
+    assert_eq!(with(redis), ["audit: -, -, -", "clicks: redis, -, -", "orders: redis, critical, -"]);
+    let low = "defaults: { jobs: redis, queue: low }\n";
+    assert_eq!(with(low), ["audit: -, -, -", "clicks: redis, low, -", "orders: redis, critical, -"]);
+    let here = "jobs: { backend: redis, url: \"${REDIS}\" }\ndefaults: { jobs: in_process, queue: low }\n";
+    assert_eq!(with(here), ["audit: -, -, -", "clicks: -, -, -", "orders: redis, critical, -"]);
+    let url = ("jobs.url".to_owned(), "${REDIS}".to_owned());
+    assert!(model(&format!("app: shop\n{here}{topics}")).settings.contains(&url));
+}
+
+/// If this fails, a job's attempts need a dead letter topic that they never lead to, or a stop is said to wait for a job
+/// that waits in Redis.
+#[test]
+fn jobs_have_attempts_without_dead_letters_and_wait_in_redis() {
+    let orders = "retry: { attempts: 3, backoff: 1m..1h }";
+    let orders = format!("  orders: {{ controller: OrdersController, {orders} }}\n");
+    let lines = queues(&format!("app: shop\njobs: {{ backend: redis }}\ntopics:\n{orders}"));
+    assert_eq!(lines, ["orders: redis, -, 3"]);
+    // A dead letter topic has no dead letters of its own, and its jobs have attempts all the same.
+    let lines = queues(
+        "app: shop
+jobs: { backend: redis }
+defaults: { dead_letter: \"{topic}.dead\", retry: { attempts: 4, backoff: 1m..1h } }
+topics:
+  orders: { controller: OrdersController }
+  orders.dead: { controller: DeadController }
+  views: { controller: ViewsController, jobs: in_process, retry: { backoff: 1s..2s } }
+",
+    );
+    assert_eq!(lines, ["orders: redis, -, 4", "orders.dead: redis, -, 4", "views: -, -, 4"]);
+}
