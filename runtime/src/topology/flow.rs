@@ -6,7 +6,7 @@ use super::{Topology, table};
 
 impl Topology {
     /// The flow as a text: incoming ⇒ controller ⇒ outgoing, a row a consumer; topics with consumers first. A column
-    /// says where records go that cannot be handled.
+    /// says where records go that cannot be handled, and a queue stands before the controller whose jobs wait in it.
     #[must_use]
     pub fn flow_text(&self) -> String {
         let mut rows = Vec::new();
@@ -30,7 +30,9 @@ impl Topology {
                 let key = if index == 0 { topic.key.as_str() } else { "" };
                 let group = if consumers.len() > 1 { format!(" [{}]", consumer.group) } else { String::new() };
                 let emits = if consumer.emits.is_empty() { "(end)".to_owned() } else { consumer.emits.join(", ") };
-                let mut row = vec![key.to_owned(), format!("⇒ {}{group}", consumer.controller), format!("⇒ {emits}")];
+                let queue = consumer.queue.as_ref().map(|queue| format!("⇒ queue {queue} ")).unwrap_or_default();
+                let controller = format!("{queue}⇒ {}{group}", consumer.controller);
+                let mut row = vec![key.to_owned(), controller, format!("⇒ {emits}")];
                 row.extend(consumer.dead_letter.iter().map(|topic| format!("✗ {topic}")));
                 rows.push(row);
             }
@@ -44,10 +46,16 @@ impl Topology {
         for row in rows.iter_mut().chain(&mut elsewhere) {
             row[0] = format!("{:widest$}", row[0]);
         }
-        let legend = match rows.iter().any(|row| row.len() > 3) {
-            true => "\n  ✗ where records go that cannot be handled\n",
-            false => "",
-        };
+        let mut legend = String::new();
+        if self.consumers.iter().any(|consumer| consumer.queue.is_some()) {
+            legend.push_str("  queue: jobs wait there, on Redis, for `karafka worker`\n");
+        }
+        if rows.iter().any(|row| row.len() > 3) {
+            legend.push_str("  ✗ where records go that cannot be handled\n");
+        }
+        if !legend.is_empty() {
+            legend.insert(0, '\n');
+        }
         format!("{}\n{}{}{legend}", self.app, table(&rows, "  ", "   "), table(&elsewhere, "  ", "   "))
     }
 
@@ -59,6 +67,7 @@ impl Topology {
                 json!({
                     "controller": consumer.controller,
                     "group": consumer.group,
+                    "queue": consumer.queue,
                     "emits": consumer.emits,
                     "dead_letter": consumer.dead_letter,
                 })

@@ -14,7 +14,10 @@ use serde::Serialize;
 
 pub use table::table;
 
-use crate::manifest::{ConsumerEntry, Manifest, Setting};
+use crate::{
+    manifest::{ConsumerEntry, Manifest, Setting},
+    settings::DEFAULT_QUEUE,
+};
 
 /// Stands in a dead letter topic for the source's name in Kafka.
 const TOPIC: &str = "{topic}";
@@ -56,6 +59,8 @@ pub struct Consumer {
     pub interchanger: String,
     /// Keys of the topics that it may send to, in alphabetical order.
     pub emits: Vec<String>,
+    /// The queue on Redis where its jobs wait for a worker; `None`: jobs run in the server's process.
+    pub queue: Option<String>,
     /// The topic where records go that it cannot handle, as [`Topic::key`].
     pub dead_letter: Option<String>,
 }
@@ -120,6 +125,10 @@ impl From<&Manifest> for Topology {
             let name = name.replace(TOPIC, names.get(consumer.topic).unwrap_or(&consumer.topic));
             Some(keys.get(name.as_str()).map_or(name.clone(), |key| (*key).to_owned()))
         };
+        let queue = |consumer: &ConsumerEntry| {
+            let on_redis = setting(consumer.settings, "jobs") == Some("redis");
+            on_redis.then(|| setting(consumer.settings, "queue").unwrap_or(DEFAULT_QUEUE).to_owned())
+        };
         let consumers = manifest.consumers.iter().map(|consumer| Consumer {
             topic: consumer.topic.to_owned(),
             group: consumer.group.to_owned(),
@@ -128,6 +137,7 @@ impl From<&Manifest> for Topology {
             parser: consumer.parser.to_owned(),
             interchanger: consumer.interchanger.to_owned(),
             emits: consumer.emits.iter().map(|topic| (*topic).to_owned()).collect(),
+            queue: queue(consumer),
             dead_letter: dead_letter(consumer),
         });
         Self::new(manifest.app.to_owned(), topics.collect(), consumers.collect())

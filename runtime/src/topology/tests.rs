@@ -14,6 +14,7 @@ fn consumer(topic: &str, group: &str, controller: &str, emits: &[&str]) -> Consu
         parser: "json".to_owned(),
         interchanger: "json".to_owned(),
         emits: emits.iter().map(|topic| (*topic).to_owned()).collect(),
+        queue: None,
         dead_letter: None,
     }
 }
@@ -60,6 +61,19 @@ fn shop() -> Topology {
     Topology::new("shop".to_owned(), topics, consumers)
 }
 
+/// The shop with some of its jobs on Redis.
+fn queued() -> Topology {
+    let mut shop = shop();
+    for consumer in &mut shop.consumers {
+        consumer.queue = match consumer.controller.as_str() {
+            "OrdersController" | "Clicks::AuditController" => Some("critical".to_owned()),
+            "Billing::RefundsController" => Some("default".to_owned()),
+            _ => None,
+        };
+    }
+    shop
+}
+
 fn snapshot(name: &str, text: &str) {
     insta::with_settings!({snapshot_path => "../../../tests/snapshots", prepend_module_to_snapshot => false}, {
         insta::assert_snapshot!(name, text);
@@ -81,6 +95,25 @@ fn flow_draws() {
     snapshot("flow_shop_mermaid", &shop().flow_mermaid());
     snapshot("flow_shop_dot", &shop().flow_dot());
     snapshot("flow_shop_json", &shop().flow_json());
+}
+
+/// If this fails, a person takes a message that waits in Redis for one that was handled.
+#[test]
+fn queues_are_shown() {
+    snapshot("flow_queued", &queued().flow_text());
+    snapshot("flow_queued_mermaid", &queued().flow_mermaid());
+    snapshot("flow_queued_dot", &queued().flow_dot());
+    snapshot("routes_queued", &queued().routes_text());
+    for json in [queued().flow_json(), queued().routes_json()] {
+        assert_eq!(json.matches("\"queue\": \"critical\"").count(), 2, "{json}");
+        assert_eq!(json.matches("\"queue\": null").count(), 4, "{json}");
+    }
+    let only = Topology::new(
+        "myapp".to_owned(),
+        vec![topic("orders", "json")],
+        vec![Consumer { queue: Some("default".to_owned()), ..consumer("orders", "myapp", "OrdersController", &[]) }],
+    );
+    snapshot("flow_queued_only", &only.flow_text());
 }
 
 /// If this fails, a name with quotes or markup breaks a diagram, or runs in the page that shows it.
@@ -132,7 +165,7 @@ fn comes_from_what_was_compiled_in() {
                 parser: "json",
                 interchanger: "json",
                 emits: &[],
-                settings: &[("dead_letter", "audit.dead"), ("timeout", "1s")],
+                settings: &[("dead_letter", "audit.dead"), ("jobs", "redis"), ("timeout", "1s")],
             },
             ConsumerEntry {
                 topic: "orders",
@@ -142,16 +175,18 @@ fn comes_from_what_was_compiled_in() {
                 parser: "json",
                 interchanger: "json",
                 emits: &["sent"],
-                settings: &[("dead_letter", "{topic}.dead")],
+                settings: &[("dead_letter", "{topic}.dead"), ("jobs", "redis"), ("queue", "critical")],
             },
         ],
     };
     let mut audit = consumer("orders", "audit", "AuditController", &[]);
     // Not in the manifest: a topic of its own.
     audit.dead_letter = Some("audit.dead".to_owned());
+    audit.queue = Some("default".to_owned());
     let mut orders = consumer("orders", "myapp", "OrdersController", &["sent"]);
     // In the manifest under this key.
     orders.dead_letter = Some("dead".to_owned());
+    orders.queue = Some("critical".to_owned());
     let written = Topology::new(
         "myapp".to_owned(),
         vec![topic("orders", "Order"), topic("sent", "Order"), topic("dead", "bytes")],
