@@ -45,14 +45,20 @@ fn tell_everything(listener: &dyn Listener) {
     listener.on(&Event::Assigned { group, partitions: &four });
     listener.on(&Event::Assigned { group, partitions: &[] });
     let emitted = [place("order_confirmed", 1, 0), place("audit", 0, 7)];
-    listener.on(&Event::Done { place: place("orders", 2, 0), controller, duration: ms(212), emitted: &emitted[..1] });
+    let done = |offset, micros, emitted, queue| {
+        let place = place("orders", 2, offset);
+        listener.on(&Event::Done { place, controller, duration: ms(micros), emitted, queue });
+    };
+    done(0, 212, &emitted[..1], None);
     listener.on(&Event::Done {
         place: place("clicks", 0, 41_234),
         controller: "Clicks::CountController",
         duration: ms(1_520_000),
         emitted: &[],
+        queue: None,
     });
-    listener.on(&Event::Done { place: place("orders", 2, 1), controller, duration: ms(80_000), emitted: &emitted });
+    done(1, 80_000, &emitted, None);
+    done(6, 90, &[], Some("critical"));
     listener.on(&Event::Skipped { place: place("orders", 2, 2), controller, reason: "a test order" });
     listener.on(&Event::TombstoneSkipped { place: place("orders", 2, 3), controller });
     listener.on(&Event::Deferred { place: place("orders", 2, 4), controller, wait: Duration::from_secs(5) });
@@ -67,6 +73,14 @@ fn tell_everything(listener: &dyn Listener) {
     });
     let what = "timed out";
     listener.on(&Event::NotRepeated { place: place("orders", 2, 5), controller, what, error: &error });
+    let job = JobName { queue: "critical", class: "OrdersWorker", jid: "b7f9a5771d734158b74866cc" };
+    listener.on(&Event::JobDone { job, duration: ms(900) });
+    listener.on(&Event::JobFailed { job, attempt: 1, error: "card declined: 402", next: Duration::from_secs(17) });
+    listener.on(&Event::JobGaveUp { job, attempts: 3, error: "card declined: 402", is_kept: true });
+    listener.on(&Event::JobGaveUp { job, attempts: 1, error: "card declined: 402", is_kept: false });
+    listener.on(&Event::JobsRecovered { process: "host:71:5d0c", jobs: 2, dead: 1 });
+    listener.on(&Event::RedisAway { reason: "Connection refused" });
+    listener.on(&Event::RedisBack);
     listener.on(&Event::Quieted);
     listener.on(&Event::Resumed);
     let record = Record::from(OwnedRecord {
@@ -172,7 +186,7 @@ fn development_counts_what_nobody_could_read() {
     let listener = Development::with_clock(Box::new(paper.clone()), false, noon);
     for offset in 0..1_000 {
         let (place, duration) = (place("orders", 0, offset), Duration::ZERO);
-        listener.on(&Event::Done { place, controller: "C", duration, emitted: &[] });
+        listener.on(&Event::Done { place, controller: "C", duration, emitted: &[], queue: None });
     }
     listener.on(&Event::Stopped(Totals { handled: 1_000, ..Totals::default() }));
     let text = paper.text();

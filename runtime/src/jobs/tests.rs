@@ -1,1 +1,5 @@
+//! What a job is in Redis, and what becomes of it.
 
+mod format;
+#[cfg(feature = "real-redis")]
+mod histories;

@@ -1,0 +1,287 @@
+//! Random histories of a queue on a real Redis: processes that take, perform, fail, die and are found.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use proptest::{prelude::*, test_runner::TestRunner};
+use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
+use tokio::runtime::Runtime;
+
+use crate::jobs::{
+    job::Job,
+    queues,
+    verdict::{Next, after_death, untouched},
+};
+
+const NOW: i64 = 1_795_396_682_000;
+
+/// A Redis of this test, gone with its process.
+struct Server {
+    child: Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server, which Debian's package of that name has");
+        Self { child, port, _folder: folder }
+    }
+
+    async fn connect(&self) -> MultiplexedConnection {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).expect("an address");
+        let began = Instant::now();
+        loop {
+            let config = AsyncConnectionConfig::new().set_response_timeout(None);
+            match client.get_multiplexed_async_connection_with_config(&config).await {
+                Ok(connection) => return connection,
+                Err(error) => assert!(began.elapsed() < Duration::from_secs(20), "Redis does not start: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What happens; the numbers choose among the processes and jobs that there are.
+#[derive(Debug, Clone)]
+enum Step {
+    Push(usize),
+    Fetch { process: usize, count: usize },
+    Acknowledge { process: usize, job: usize, twice: bool },
+    Retry { process: usize, job: usize, twice: bool },
+    Bury { process: usize, job: usize, twice: bool },
+    PutBack { process: usize, job: usize, twice: bool },
+    /// Due jobs go back to their queues.
+    Due,
+    /// A process dies, and another begins in its place.
+    Die(usize),
+    /// Somebody looks for the dead.
+    Recover,
+    /// Someone else has seen the same dead, and looks at the same time: what it finds is what was there before.
+    RecoverAtOnce,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let at_work = || (0..4_usize, 0..8_usize, any::<bool>());
+    prop_oneof![
+        4 => (0..3_usize).prop_map(Step::Push),
+        5 => (0..4_usize, 1..5_usize).prop_map(|(process, count)| Step::Fetch { process, count }),
+        3 => at_work().prop_map(|(process, job, twice)| Step::Acknowledge { process, job, twice }),
+        3 => at_work().prop_map(|(process, job, twice)| Step::Retry { process, job, twice }),
+        1 => at_work().prop_map(|(process, job, twice)| Step::Bury { process, job, twice }),
+        1 => at_work().prop_map(|(process, job, twice)| Step::PutBack { process, job, twice }),
+        2 => Just(Step::Due),
+        2 => (0..4_usize).prop_map(Step::Die),
+        2 => Just(Step::Recover),
+        1 => Just(Step::RecoverAtOnce),
+    ]
+}
+
+const QUEUES: [&str; 3] = ["critical", "default", "low"];
+
+/// The world: a Redis, and processes that each know what they have in hand.
+struct World {
+    redis: MultiplexedConnection,
+    /// Those that live, and what each has in hand.
+    alive: Vec<(String, Vec<String>)>,
+    begun: u64,
+    pushed: BTreeSet<String>,
+    done: BTreeSet<String>,
+}
+
+fn jid_of(job: &str) -> String {
+    Job::read(job).expect("a job").jid
+}
+
+impl World {
+    async fn new(mut redis: MultiplexedConnection) -> Self {
+        redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await.expect("an empty Redis");
+        let mut world = Self { redis, alive: Vec::new(), begun: 0, pushed: BTreeSet::new(), done: BTreeSet::new() };
+        for _ in 0..4 {
+            world.begin().await;
+        }
+        world
+    }
+
+    async fn begin(&mut self) {
+        self.begun += 1;
+        let identity = format!("host:{}:word", self.begun);
+        let mut pipe = redis::pipe();
+        pipe.cmd("HSET").arg(&identity).arg("beat").arg(1).ignore();
+        pipe.cmd("SADD").arg(queues::WORKING).arg(&identity).ignore();
+        pipe.query_async::<()>(&mut self.redis).await.expect("a beat");
+        self.alive.push((identity, Vec::new()));
+    }
+
+    /// A job that this process has in hand, taken out of what it knows.
+    fn take(&mut self, process: usize, job: usize) -> Option<(String, String)> {
+        let (identity, hand) = &mut self.alive[process];
+        let job = (!hand.is_empty()).then(|| job % hand.len())?;
+        Some((identity.clone(), hand.remove(job)))
+    }
+
+    async fn take_step(&mut self, step: &Step) -> redis::RedisResult<()> {
+        static JOBS: AtomicU64 = AtomicU64::new(0);
+        let redis = &mut self.redis.clone();
+        match *step {
+            Step::Push(queue) => {
+                let (queue, jid) = (QUEUES[queue], format!("j{}", JOBS.fetch_add(1, Ordering::Relaxed)));
+                let job = format!(r#"{{"class":"W","args":["t","x"],"queue":"{queue}","jid":"{jid}"}}"#);
+                queues::push(redis, queue, &[&job]).await?;
+                self.pushed.insert(jid);
+            }
+            Step::Fetch { process, count } => {
+                let (identity, hand) = &mut self.alive[process];
+                let jobs = queues::fetch(redis, identity, &QUEUES, count).await?;
+                assert!(jobs.len() <= count);
+                hand.extend(jobs);
+            }
+            Step::Acknowledge { process, job, twice } => {
+                let Some((identity, job)) = self.take(process, job) else { return Ok(()) };
+                // An answer that is lost makes the worker say it again.
+                for _ in 0..=u8::from(twice) {
+                    queues::acknowledge(redis, &identity, &job).await?;
+                }
+                self.done.insert(jid_of(&job));
+            }
+            Step::Retry { process, job, twice } => {
+                let Some((identity, job)) = self.take(process, job) else { return Ok(()) };
+                let mut new = Job::read(&job).expect("a job");
+                new.set("retry_count", new.retry_count.map_or(0, |count| count + 1));
+                let next = Next::Retry { job: new.write(), at: 0.0 };
+                for _ in 0..=u8::from(twice) {
+                    queues::settle(redis, &identity, &job, &next, NOW).await?;
+                }
+            }
+            Step::Bury { process, job, twice } => {
+                let Some((identity, job)) = self.take(process, job) else { return Ok(()) };
+                for _ in 0..=u8::from(twice) {
+                    queues::settle(redis, &identity, &job, &Next::Dead { job: job.clone() }, NOW).await?;
+                }
+            }
+            Step::PutBack { process, job, twice } => {
+                let Some((identity, job)) = self.take(process, job) else { return Ok(()) };
+                for round in 0..=u8::from(twice) {
+                    let moved = queues::recover(redis, &identity, &job, &untouched(&job), NOW).await?;
+                    assert_eq!(moved, round == 0);
+                }
+            }
+            Step::Due => {
+                let due = queues::due(redis, "retry", NOW).await?;
+                let moves: Vec<_> = due
+                    .iter()
+                    .map(|old| {
+                        let mut job = Job::read(old).expect("a job");
+                        job.set("enqueued_at", NOW);
+                        (old.clone(), job.write(), job.queue)
+                    })
+                    .collect();
+                // Two processes have read the same.
+                let moved = queues::enqueue_due(redis, "retry", &moves).await?;
+                assert_eq!((moved, queues::enqueue_due(redis, "retry", &moves).await?), (moves.len(), 0));
+            }
+            Step::Die(process) => {
+                let (identity, _) = self.alive.remove(process);
+                redis::cmd("DEL").arg(identity).query_async::<()>(redis).await?;
+                self.begin().await;
+            }
+            Step::Recover => self.recover(1).await?,
+            Step::RecoverAtOnce => self.recover(2).await?,
+        }
+        Ok(())
+    }
+
+    async fn recover(&mut self, at_once: usize) -> redis::RedisResult<()> {
+        let redis = &mut self.redis.clone();
+        for (process, is_alive) in queues::processes(redis).await? {
+            assert_eq!(is_alive, self.alive.iter().any(|(identity, _)| *identity == process));
+            if is_alive {
+                continue;
+            }
+            let found = queues::in_hand(redis, &process).await?;
+            for round in 0..at_once {
+                for job in &found {
+                    let moved = queues::recover(redis, &process, job, &after_death(job, NOW), NOW).await?;
+                    assert_eq!(moved, round == 0, "two have moved one job");
+                }
+            }
+            queues::forget(redis, &process).await?;
+        }
+        Ok(())
+    }
+
+    /// Where each job is; one that is nowhere, or in two places, is a failure.
+    async fn check(&mut self) -> Result<(), TestCaseError> {
+        let redis = &mut self.redis;
+        let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(redis).await.expect("keys");
+        for key in keys {
+            let jobs: Vec<String> = if key.starts_with("queue:") || key.starts_with("karafka:working:") {
+                redis::cmd("LRANGE").arg(&key).arg(0).arg(-1).query_async(redis).await.expect("a list")
+            } else if key == "retry" || key == "dead" {
+                redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).query_async(redis).await.expect("a set")
+            } else {
+                continue;
+            };
+            for job in jobs {
+                places.entry(jid_of(&job)).or_default().push(key.clone());
+            }
+        }
+        for jid in &self.pushed {
+            let at = places.remove(jid).unwrap_or_default();
+            let expected = usize::from(!self.done.contains(jid));
+            prop_assert_eq!(at.len(), expected, "{} is in {:?}", jid, at);
+        }
+        prop_assert!(places.is_empty(), "from nowhere: {:?}", places);
+        for (identity, hand) in &self.alive {
+            let mut known = hand.clone();
+            let mut in_redis = queues::in_hand(redis, identity).await.expect("a hand");
+            known.sort_unstable();
+            in_redis.sort_unstable();
+            prop_assert_eq!(known, in_redis, "{}", identity);
+        }
+        Ok(())
+    }
+}
+
+/// If this fails, a job is lost or there twice when a process dies, is found by two, or says something again because an
+/// answer was lost.
+#[test]
+fn random_histories_of_the_queue() {
+    let server = Server::start();
+    let runtime = Runtime::new().expect("a runtime");
+    let mut runner = TestRunner::new(ProptestConfig { cases: 150, ..ProptestConfig::default() });
+    let histories = prop::collection::vec(step(), 1..80);
+    let run = runner.run(&histories, |steps| {
+        runtime.block_on(async {
+            let mut world = World::new(server.connect().await).await;
+            for step in &steps {
+                world.take_step(step).await.map_err(|error| TestCaseError::fail(format!("{step:?}: {error}")))?;
+                world.check().await?;
+            }
+            Ok(())
+        })
+    });
+    assert!(run.is_ok(), "{}", run.expect_err("a failure"));
+}
