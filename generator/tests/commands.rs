@@ -162,29 +162,54 @@ fn sends_to_the_apps_broker() {
     assert!(!Beacon::path(app.path()).exists());
 }
 
+/// What the stand-in for cargo was told by `karafka` with these words, without the path of the app's `Cargo.toml`.
+fn handed_over(app: &tempfile::TempDir, words: &[&str]) -> Vec<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(app.path().join("Cargo.toml"), "[package]\nname = \"shop\"\nversion = \"0.1.0\"\n").expect("written");
+    // Stands in for cargo, which would build the app and become it.
+    let cargo = app.path().join("cargo");
+    fs::write(&cargo, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 7\n").expect("written");
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("it can be run");
+    let output = karafka(app.path(), words).env("CARGO", &cargo).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    let said = String::from_utf8(output.stdout).expect("text");
+    said.lines().filter(|line| !line.ends_with("Cargo.toml")).map(str::to_owned).collect()
+}
+
 /// If this fails, arguments for the app get lost, or a supervisor does not see the app's exit status.
 #[test]
 fn server_hands_over_to_the_app() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let app = app();
-    fs::write(app.path().join("Cargo.toml"), "[package]\nname = \"shop\"\nversion = \"0.1.0\"\n").unwrap();
-    // Stands in for cargo, which would build the app and become it.
-    let cargo = app.path().join("cargo");
-    fs::write(&cargo, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 7\n").unwrap();
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
     let words = ["server", "--release", "--", "--groups", "a b", "--concurrency=8"];
-    let output = karafka(app.path(), &words).env("CARGO", &cargo).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    let said: Vec<_> = said.lines().filter(|line| !line.ends_with("Cargo.toml")).collect();
-    assert_eq!(said, ["run", "--manifest-path", "--release", "--", "server", "--groups", "a b", "--concurrency=8"]);
-    assert_eq!(output.status.code(), Some(7));
+    let told = ["run", "--manifest-path", "--release", "--", "server", "--groups", "a b", "--concurrency=8"];
+    assert_eq!(handed_over(&app(), &words), told);
+}
+
+/// If this fails, jobs on Redis have nobody who performs them, or a worker waits for jobs that never come.
+#[test]
+fn worker_hands_over_to_an_app_with_jobs_on_redis() {
+    let app = app();
+    let manifest = app.path().join("karafka.yml");
+    let refused = run(app.path(), &["worker"]);
+    assert!(refused.starts_with("status: 1\n") && refused.contains("write `jobs: redis`"), "{refused}");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, format!("{text}\njobs: {{ backend: redis }}\n")).unwrap();
+    let refused = run(app.path(), &["worker"]);
+    assert!(refused.starts_with("status: 1\n") && refused.contains("there is no crate"), "{refused}");
+    for command in ["worker", "w"] {
+        let words = [command, "--", "--queues", "critical,3", "default,1", "--concurrency", "10"];
+        let told = ["run", "--manifest-path", "--", "worker"].iter().chain(&words[2..]);
+        assert_eq!(handed_over(&app, &words), told.copied().collect::<Vec<_>>());
+    }
+    fs::write(&manifest, "app: shop\njobs: redis\n").unwrap();
+    let refused = run(app.path(), &["worker"]);
+    assert!(refused.starts_with("status: 1\n") && refused.contains("`jobs: { backend: redis }`"), "{refused}");
 }
 
 /// If this fails, `--help` no longer says what a command does, or a script breaks over a flag that went away.
 #[test]
 fn help_teaches() {
     let app = app();
-    for command in ["flow", "routes", "info", "send", "broker", "server"] {
+    for command in ["flow", "routes", "info", "send", "broker", "server", "worker"] {
         snapshot(&format!("command_help_{command}"), &run(app.path(), &[command, "--help"]));
     }
 }

@@ -10,11 +10,9 @@ pub(crate) struct Args {
     _rest: Vec<String>,
 }
 
-/// Says that `command` is not there yet, and what to do meanwhile.
-pub(crate) fn refuse(command: &str) -> anyhow::Result<Exit> {
-    let (what, meanwhile) = match command {
-        "worker" => ("jobs on Redis come with a later version", "jobs run inside `karafka server` until then"),
-        _ => ("it comes with a later version", "`karafka flow`, `routes` and `info` show what there is until then"),
-    };
-    Err(WrongCall(format!("`karafka {command}` is not supported yet: {what}; {meanwhile}")).into())
+/// Says that the console is not there yet, and what to do meanwhile.
+pub(crate) fn refuse_console() -> anyhow::Result<Exit> {
+    let words = "`karafka console` is not supported yet: it comes with a later version; `karafka flow`, `routes` and \
+                 `info` show what there is until then";
+    Err(WrongCall(words.to_owned()).into())
 }

@@ -9,6 +9,7 @@ mod check;
 mod files;
 mod flow;
 mod generate;
+mod handover;
 mod info;
 mod later;
 mod new;
@@ -21,6 +22,7 @@ mod send;
 mod server;
 mod shell;
 mod topology;
+mod worker;
 
 use std::{io, path::PathBuf, process::ExitCode};
 
@@ -156,10 +158,10 @@ enum Command {
     Info(info::Args),
     #[command(visible_alias = "s")]
     Server(server::Args),
+    #[command(visible_alias = "w")]
+    Worker(worker::Args),
     Broker(broker::Args),
     Send(send::Args),
-    #[command(visible_alias = "w", hide = true)]
-    Worker(later::Args),
     #[command(visible_alias = "c", hide = true)]
     Console(later::Args),
 }
@@ -177,10 +179,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Routes(args) => routes::run(&args, &shell),
         Command::Info(args) => info::run(&args, &shell),
         Command::Server(args) => server::run(&args, &shell),
+        Command::Worker(args) => worker::run(&args, &shell),
         Command::Broker(args) => broker::run(&args, &shell),
         Command::Send(args) => send::run(&args, &shell),
-        Command::Worker(_) => later::refuse("worker"),
-        Command::Console(_) => later::refuse("console"),
+        Command::Console(_) => later::refuse_console(),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -47,9 +47,14 @@ impl RunningApp {
         (settings, errors)
     }
 
-    /// The app's settings; what is wrong with them is an error.
+    /// The app's settings; what is wrong with them is an error, except where Redis is: only the app itself goes there.
     pub(crate) fn settings(&self, brokers: Option<&str>) -> anyhow::Result<Settings> {
-        let (settings, errors) = self.examine(brokers);
+        let (settings, mut errors) = self.examine(brokers);
+        errors.retain(|error| match error {
+            SettingError::NoRedis { .. } => false,
+            SettingError::Wrong { key, .. } | SettingError::Expand { key, .. } => key != "jobs.url",
+            _ => true,
+        });
         if errors.is_empty() {
             return Ok(if settings.brokers.is_some() { settings } else { settings.for_embedded_broker() });
         }
