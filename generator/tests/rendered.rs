@@ -113,6 +113,19 @@ fn hostile_texts_stay_texts() {
     assert!(!files.iter().any(|file| file.text.contains('\u{202e}')));
 }
 
+/// If this fails, a new app's own tests wait for attempts and dead letters of the server, which only enqueues the job.
+#[test]
+fn a_job_on_redis_has_no_attempts_of_the_server() {
+    let topics =
+        "app: shop\ndefaults: { dead_letter: \"{topic}.dead\" }\ntopics:\n  orders: { controller: OrdersController";
+    for (jobs, simulations) in [("jobs: in_process", 2), ("jobs: redis", 0)] {
+        let files = rendered(&format!("{topics}, {jobs} }}\n"));
+        let test = files.iter().find(|file| file.path == "tests/orders_controller.rs").unwrap();
+        assert_eq!(test.text.matches("Simulation::new(").count(), simulations, "{}", test.text);
+        assert!(test.text.contains("harness.consume(\"orders\", SAMPLE)"), "{}", test.text);
+    }
+}
+
 /// If this fails, an app cannot be built again from the same manifest to the same bytes.
 #[test]
 fn generated_files_hold_no_date_version_or_path() {

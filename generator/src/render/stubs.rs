@@ -26,6 +26,7 @@ pub(super) fn controller(templates: &Templates, model: &Model, controller: &Cont
         first_emit: Option<&'m str>,
         delivers_tombstones: bool,
         takes_batches: bool,
+        on_redis: bool,
     }
     let message = type_in_prelude(&controller.payload);
     let (name, message) = if controller.takes_batches {
@@ -45,6 +46,11 @@ pub(super) fn controller(templates: &Templates, model: &Model, controller: &Cont
             .map(|topic| topic.rust_name.as_str()),
         delivers_tombstones: controller.delivers_tombstones,
         takes_batches: controller.takes_batches,
+        on_redis: controller
+            .topics
+            .iter()
+            .flat_map(|topic| consumers_of(model, topic))
+            .any(|consumer| consumer.controller == controller.constant && consumer.is_on_redis()),
     };
     templates.fill("src/controllers/controller.rs", &view)
 }
