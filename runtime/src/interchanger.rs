@@ -8,7 +8,9 @@ use crate::Result;
 /// Turns a message into text that a job can carry, and back.
 ///
 /// Ruby's interchangers exist because a job's arguments are JSON and not every message is. With jobs in the process
-/// (the default) a message never leaves memory, and its interchanger is not called.
+/// (the default) a message never leaves memory, and its interchanger is not called. With `jobs: redis` it is written by
+/// `server` and read by `worker`, which may be another version of the app: what is in the queue when a message's type
+/// changes has the old form.
 ///
 /// **Invariant:** `decode(encode(m))` is `m`.
 pub trait Interchanger<T>: Send + Sync + 'static {

@@ -11,8 +11,8 @@ use super::{
     shared::{AppShared, EmitScope, JobEmits},
 };
 use crate::{
-    Batch, BatchController, Context, Controller, Error, FromState, Interchanger, Message, OwnedRecord, Parser, Record, Routed,
-    Worker,
+    Batch, BatchController, Context, Controller, Error, FromState, Interchanger, Message, OwnedRecord, Parser, Record,
+    Routed, Worker,
     manifest::ConsumerEntry,
     settings::Tombstones,
     trace,

@@ -204,10 +204,8 @@ fn enqueuers(
     let queues: BTreeSet<&String> = selected.filter_map(|consumer| consumer.queue.as_ref()).collect();
     let enqueuers = queues.into_iter().map(|queue| {
         let enqueuer = Enqueuer::start(url, queue, reporter.listener(), runtime);
-        let enqueuer = enqueuer.map_err(|error| StartError::Redis {
-            url: settings::redacted_url(url),
-            reason: error.to_string(),
-        })?;
+        let enqueuer = enqueuer
+            .map_err(|error| StartError::Redis { url: settings::redacted_url(url), reason: error.to_string() })?;
         Ok((queue.clone(), Arc::new(enqueuer)))
     });
     enqueuers.collect()

@@ -442,8 +442,7 @@ impl LaneShared {
     }
 
     fn acknowledge(&self, acknowledgement: Acknowledgement) {
-        let can_wait =
-            matches!(acknowledgement, Acknowledgement::Delivered { sent: Sent::Emit(_) | Sent::Job, .. });
+        let can_wait = matches!(acknowledgement, Acknowledgement::Delivered { sent: Sent::Emit(_) | Sent::Job, .. });
         self.acknowledgements.lock().unwrap_or_else(PoisonError::into_inner).push(acknowledgement);
         // They come by the hundred, and the first one has woken the lane.
         let is_first = !self.has_acknowledgements.swap(true, Ordering::SeqCst);

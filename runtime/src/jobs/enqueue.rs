@@ -91,12 +91,7 @@ impl Enqueuer {
     /// # Errors
     ///
     /// What is wrong with `url`. That nothing answers there is no error but a wait.
-    pub(crate) fn start(
-        url: &str,
-        queue: &str,
-        listener: &Arc<dyn Listener>,
-        runtime: &Handle,
-    ) -> RedisResult<Self> {
+    pub(crate) fn start(url: &str, queue: &str, listener: &Arc<dyn Listener>, runtime: &Handle) -> RedisResult<Self> {
         let link = Link::new(url, Arc::clone(listener))?;
         let (pushes, waiting) = mpsc::unbounded_channel();
         runtime.spawn(run(link, queue.to_owned(), waiting));

@@ -118,9 +118,10 @@ impl<'a> Coordinates<'a> {
 
     /// The record without its value, which the job carries as a message.
     fn into_record(self, topic: &str) -> Result<OwnedRecord, base64::DecodeError> {
-        let headers = self.headers.into_iter().map(|(name, value)| {
-            Ok((name.into_vec()?, value.map(Bytes::into_vec).transpose()?))
-        });
+        let headers = self
+            .headers
+            .into_iter()
+            .map(|(name, value)| Ok((name.into_vec()?, value.map(Bytes::into_vec).transpose()?)));
         Ok(OwnedRecord {
             topic: topic.into(),
             partition: self.partition,

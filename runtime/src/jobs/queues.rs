@@ -128,11 +128,7 @@ pub(crate) async fn in_hand(connection: &mut MultiplexedConnection, identity: &s
 }
 
 /// A job was performed: out of the hand.
-pub(crate) async fn acknowledge(
-    connection: &mut MultiplexedConnection,
-    identity: &str,
-    job: &str,
-) -> RedisResult<()> {
+pub(crate) async fn acknowledge(connection: &mut MultiplexedConnection, identity: &str, job: &str) -> RedisResult<()> {
     redis::cmd("LREM").arg(working(identity)).arg(1).arg(job).query_async::<i64>(connection).await.map(drop)
 }
 

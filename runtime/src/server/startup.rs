@@ -4,8 +4,8 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use crate::{
     events::status,
-    manifest::{ConsumerEntry, Manifest},
     jobs::worker::Worker,
+    manifest::{ConsumerEntry, Manifest},
     settings::{DEVELOPMENT_PARTITIONS, Group, Ordering, Settings, redacted_url},
     topology::table,
 };
@@ -85,7 +85,9 @@ pub(super) fn worker_page(manifest: &Manifest, settings: &Settings, worker: &Wor
     let _ = writeln!(page, "  queues      {}, {} jobs at once", worker.queues().words(), settings.concurrency);
     let mut rows = Vec::new();
     for (entry, consumer) in manifest.consumers.iter().zip(&settings.consumers) {
-        if let Some(queue) = consumer.queue.as_deref().filter(|queue| worker.queues().names().any(|name| name == *queue)) {
+        if let Some(queue) =
+            consumer.queue.as_deref().filter(|queue| worker.queues().names().any(|name| name == *queue))
+        {
             rows.push(vec![" ".repeat(9), queue.to_owned(), format!("→ {}", entry.worker), entry.topic.to_owned()]);
         }
     }

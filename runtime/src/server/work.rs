@@ -29,7 +29,9 @@ where
         Err(status) => return status,
     };
     let Some(url) = settings.redis.clone() else {
-        return fail("no consumer of karafka.yml has `jobs: redis`, so there are no jobs: `server` performs everything");
+        return fail(
+            "no consumer of karafka.yml has `jobs: redis`, so there are no jobs: `server` performs everything",
+        );
     };
     let known: BTreeSet<&str> = settings.consumers.iter().filter_map(|consumer| consumer.queue.as_deref()).collect();
     let queues = match Queues::read(words, &known) {

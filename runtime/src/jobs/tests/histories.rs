@@ -67,11 +67,30 @@ impl Drop for Server {
 #[derive(Debug, Clone)]
 enum Step {
     Push(usize),
-    Fetch { process: usize, count: usize },
-    Acknowledge { process: usize, job: usize, twice: bool },
-    Retry { process: usize, job: usize, twice: bool },
-    Bury { process: usize, job: usize, twice: bool },
-    PutBack { process: usize, job: usize, twice: bool },
+    Fetch {
+        process: usize,
+        count: usize,
+    },
+    Acknowledge {
+        process: usize,
+        job: usize,
+        twice: bool,
+    },
+    Retry {
+        process: usize,
+        job: usize,
+        twice: bool,
+    },
+    Bury {
+        process: usize,
+        job: usize,
+        twice: bool,
+    },
+    PutBack {
+        process: usize,
+        job: usize,
+        twice: bool,
+    },
     /// Due jobs go back to their queues.
     Due,
     /// A process dies, and another begins in its place.

@@ -76,10 +76,8 @@ impl Worker {
         redis::cmd("PING").query_async::<()>(connection).await?;
         let round_trip = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
 
-        let now = Told {
-            performed: self.performed.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
-        };
+        let now =
+            Told { performed: self.performed.load(Ordering::Relaxed), failed: self.failed.load(Ordering::Relaxed) };
         let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let at_work = self.hand.at_work();
         let (key, work) = (&self.identity, [format!("{}:work", self.identity), format!("{}:workers", self.identity)]);
@@ -168,6 +166,7 @@ impl Worker {
 
 /// What the process takes of memory, as Sidekiq's page shows it.
 fn resident_kilobytes() -> u64 {
-    let pages = fs::read_to_string("/proc/self/statm").ok().and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+    let pages =
+        fs::read_to_string("/proc/self/statm").ok().and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
     pages.unwrap_or_default() * (rustix::param::page_size() as u64 / 1_024)
 }

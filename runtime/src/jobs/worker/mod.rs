@@ -26,8 +26,8 @@ use tokio::{
     time::Instant,
 };
 
-use self::{hand::Hand, heartbeat::Told};
 pub(crate) use self::order::Queues;
+use self::{hand::Hand, heartbeat::Told};
 use super::{
     job::Job,
     link::{Link, Trouble},

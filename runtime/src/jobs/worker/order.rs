@@ -69,9 +69,11 @@ impl Queues {
 
     /// `critical,3 default,1`.
     pub(crate) fn words(&self) -> String {
-        let words = self.queues.iter().map(|(name, weight)| {
-            if self.is_strict { name.clone() } else { format!("{name},{weight}") }
-        });
+        let words = self.queues.iter().map(
+            |(name, weight)| {
+                if self.is_strict { name.clone() } else { format!("{name},{weight}") }
+            },
+        );
         words.collect::<Vec<_>>().join(" ")
     }
 
