@@ -238,7 +238,8 @@ impl Job {
     /// What went wrong, as Sidekiq's page shows it.
     pub(crate) fn set_error(&mut self, class: &str, message: &str) {
         self.set("error_class", class);
-        let end = message.floor_char_boundary(LONGEST_MESSAGE);
+        let end =
+            (0..=LONGEST_MESSAGE.min(message.len())).rfind(|end| message.is_char_boundary(*end)).unwrap_or_default();
         self.set("error_message", &message[..end]);
     }
 

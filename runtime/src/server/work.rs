@@ -132,12 +132,9 @@ fn run(
         }
     }
     let ended = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(1), running).await });
-    let end = match ended {
-        Ok(Ok(end)) => end,
-        _ => {
-            complain("the worker has failed; what it had in hand is put back when its heartbeat has expired");
-            return FAILED;
-        }
+    let Ok(Ok(end)) = ended else {
+        complain("the worker has failed; what it had in hand is put back when its heartbeat has expired");
+        return FAILED;
     };
     conclude(&end, listener.as_ref(), is_forced)
 }
