@@ -25,13 +25,15 @@ fn queue_key(queue: &str) -> String {
     format!("queue:{queue}")
 }
 
-/// Takes up to `ARGV[1]` jobs from the queues, in their order, into the hand of a process.
+/// Takes up to `ARGV[1]` jobs from the queues, in their order, into the hand of a process: one that is alive for others,
+/// so that they know when it is not.
 static FETCH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "local jobs = {}
-        for i = 2, #KEYS do
+        "if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('SISMEMBER', KEYS[2], KEYS[1]) == 0 then return false end
+        local jobs = {}
+        for i = 4, #KEYS do
             while #jobs < tonumber(ARGV[1]) do
-                local job = redis.call('LMOVE', KEYS[i], KEYS[1], 'RIGHT', 'LEFT')
+                local job = redis.call('LMOVE', KEYS[i], KEYS[3], 'RIGHT', 'LEFT')
                 if not job then break end
                 jobs[#jobs + 1] = job
             end
@@ -96,14 +98,16 @@ pub(crate) async fn push(connection: &mut MultiplexedConnection, queue: &str, jo
     pipe.query_async(connection).await
 }
 
-/// Takes up to `count` jobs into the hand of `identity`, from the first queue that has some on.
+/// Takes up to `count` jobs into the hand of `identity`, from the first queue that has some on. `None`: Redis does not know
+/// the process for alive, as after a restart without its data, and it has to say so first.
 pub(crate) async fn fetch(
     connection: &mut MultiplexedConnection,
     identity: &str,
     queues: &[&str],
     count: usize,
-) -> RedisResult<Vec<String>> {
-    let mut script = FETCH.key(working(identity));
+) -> RedisResult<Option<Vec<String>>> {
+    let mut script = FETCH.key(identity);
+    script.key(WORKING).key(working(identity));
     for queue in queues {
         script.key(queue_key(queue));
     }
@@ -122,7 +126,7 @@ pub(crate) async fn wait_for_one(
     command.query_async(connection).await
 }
 
-/// Whether there are jobs in the hand of `identity`: all of them.
+/// All jobs in the hand of `identity`.
 pub(crate) async fn in_hand(connection: &mut MultiplexedConnection, identity: &str) -> RedisResult<Vec<String>> {
     redis::cmd("LRANGE").arg(working(identity)).arg(0).arg(-1).query_async(connection).await
 }

@@ -172,7 +172,7 @@ impl World {
             }
             Step::Fetch { process, count } => {
                 let (identity, hand) = &mut self.alive[process];
-                let jobs = queues::fetch(redis, identity, &QUEUES, count).await?;
+                let jobs = queues::fetch(redis, identity, &QUEUES, count).await?.expect("it is known for alive");
                 assert!(jobs.len() <= count);
                 hand.extend(jobs);
             }

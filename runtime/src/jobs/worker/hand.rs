@@ -62,34 +62,29 @@ impl Hand {
         self.with(|jobs| jobs.iter().filter_map(|(job, held)| Some((job.clone(), held.began?))).collect())
     }
 
-    pub(super) fn not_begun(&self) -> Vec<String> {
-        self.pick(|held| held.began.is_none())
-    }
-
     pub(super) fn all(&self) -> Vec<String> {
-        self.pick(|_| true)
+        self.with(|jobs| {
+            jobs.iter().flat_map(|(job, held)| std::iter::repeat_n(job.clone(), held.count as usize)).collect()
+        })
     }
 
-    fn pick(&self, wanted: impl Fn(&Held) -> bool) -> Vec<String> {
-        self.with(|jobs| {
-            let picked = jobs.iter().filter(|(_, held)| wanted(held));
-            picked.flat_map(|(job, held)| std::iter::repeat_n(job.clone(), held.count as usize)).collect()
-        })
+    /// Those that this process knows nothing of.
+    pub(super) fn unknown(&self, in_redis: Vec<String>) -> Vec<String> {
+        self.with(|jobs| in_redis.into_iter().filter(|job| !jobs.contains_key(job)).collect())
     }
 
     /// Looks at what Redis says is in this hand. Gives what this process has known nothing of for some heartbeats: Redis
     /// has moved it here, and its answer was lost.
-    pub(super) fn strays(&self, in_redis: &[String]) -> Vec<String> {
+    pub(super) fn strays(&self, in_redis: Vec<String>) -> Vec<String> {
         let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
-        let unknown: Vec<&String> = self.with(|jobs| in_redis.iter().filter(|job| !jobs.contains_key(*job)).collect());
         let seen = std::mem::take(&mut *strays);
         let mut found = Vec::new();
-        for job in unknown {
-            let looks = seen.get(job).map_or(1, |looks| looks + 1);
+        for job in self.unknown(in_redis) {
+            let looks = seen.get(&job).map_or(1, |looks| looks + 1);
             if looks >= LOOKS {
-                found.push(job.clone());
+                found.push(job);
             } else {
-                strays.insert(job.clone(), looks);
+                strays.insert(job, looks);
             }
         }
         found
@@ -106,16 +101,16 @@ mod tests {
     fn what_nobody_knows_of_is_a_stray_after_some_looks() {
         let hand = Hand::default();
         hand.take("known");
-        let in_redis = ["known", "lost"].map(str::to_owned);
-        assert!(hand.strays(&in_redis).is_empty());
-        assert!(hand.strays(&in_redis).is_empty());
-        assert_eq!(hand.strays(&in_redis), ["lost"]);
+        let strays = |in_redis: &[&str]| hand.strays(in_redis.iter().map(|job| (*job).to_owned()).collect());
+        assert!(strays(&["known", "lost"]).is_empty());
+        assert!(strays(&["known", "lost"]).is_empty());
+        assert_eq!(strays(&["known", "lost"]), ["lost"]);
         // One that is named in time, or is gone, is forgotten.
-        assert!(hand.strays(&["late".to_owned()]).is_empty());
+        assert!(strays(&["late"]).is_empty());
         hand.take("late");
-        assert!(hand.strays(&["late".to_owned()]).is_empty());
+        assert!(strays(&["late"]).is_empty());
         hand.let_go("late");
-        assert!(hand.strays(&["late".to_owned()]).is_empty());
+        assert!(strays(&["late"]).is_empty());
     }
 
     /// If this fails, the second of two jobs with one text is lost with the first.

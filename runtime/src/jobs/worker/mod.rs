@@ -217,7 +217,14 @@ impl Worker {
                 None
             } else {
                 match self.fetch(free.len()).await {
-                    Ok(jobs) => {
+                    Ok(None) => {
+                        tokio::select! {
+                            () = self.register() => {}
+                            _ = orders.changed() => {}
+                        }
+                        continue;
+                    }
+                    Ok(Some(jobs)) => {
                         trouble.over(&*self.listener);
                         if !jobs.is_empty() {
                             for (job, slot) in jobs.into_iter().zip(free) {
@@ -241,23 +248,13 @@ impl Worker {
                 () = tokio::time::sleep(pause.unwrap_or(IDLE)) => {}
             }
         };
-        let unheard = async {
-            while !listeners.at.is_empty()
-                && let Some(heard) = heard.recv().await
-            {
-                listeners.at.remove(&heard.queue);
-                if let Some(job) = heard.job {
-                    self.hand.take(&job);
-                }
-            }
-        };
-        // What comes too late stays in the hand, where others find it.
-        let _ = tokio::time::timeout(LISTEN + IDLE, unheard).await;
-        self.put_back_what_is_not_begun().await;
+        // What they hear now stays in the hand.
+        drop(listeners);
+        self.put_back_unknown().await;
         self.end(deadline, at_work).await
     }
 
-    async fn fetch(&self, count: usize) -> RedisResult<Vec<String>> {
+    async fn fetch(&self, count: usize) -> RedisResult<Option<Vec<String>>> {
         let mut connection = self.link.connection().await?;
         let order = self.queues.next_order();
         queues::fetch(&mut connection, &self.identity, &order, count).await
@@ -292,20 +289,28 @@ impl Worker {
         }
         // Dropped where they wait; those that keep their thread end with the process.
         at_work.abort_all();
-        let put_back = tokio::time::timeout(heartbeat::FAREWELL, self.put_back(self.hand.all())).await;
+        let begun = self.hand.all();
+        let put_back = tokio::time::timeout(heartbeat::FAREWELL, self.put_back(begun)).await.unwrap_or_default();
+        self.put_back_unknown().await;
         WorkerEnd {
             performed: self.performed.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
-            put_back: put_back.unwrap_or_default(),
+            put_back,
             left: self.hand.len(),
         }
     }
 
-    async fn put_back_what_is_not_begun(&self) {
-        let _ = tokio::time::timeout(heartbeat::FAREWELL, self.put_back(self.hand.not_begun())).await;
+    /// Puts back what stands in the hand and was never begun.
+    async fn put_back_unknown(&self) {
+        let unknown = async {
+            let Ok(mut connection) = self.link.connection().await else { return };
+            let Ok(in_hand) = queues::in_hand(&mut connection, &self.identity).await else { return };
+            self.put_back(self.hand.unknown(in_hand)).await;
+        };
+        let _ = tokio::time::timeout(heartbeat::FAREWELL, unknown).await;
     }
 
-    /// Puts jobs back where they are taken from next. Says how many it was.
+    /// Puts jobs back where they are taken from next. Says how many were still in the hand.
     async fn put_back(&self, jobs: Vec<String>) -> u64 {
         let mut count = 0;
         for job in jobs {
@@ -341,16 +346,25 @@ struct Listeners {
     /// Queues that somebody listens at.
     at: BTreeSet<String>,
     tell: mpsc::UnboundedSender<Heard>,
+    /// They end, and close their connections, when this is dropped.
+    tasks: JoinSet<()>,
 }
 
 impl Listeners {
     fn new(worker: &Worker, tell: mpsc::UnboundedSender<Heard>) -> Self {
         let links = worker.queues.names().map(|queue| (queue.to_owned(), Arc::new(worker.link.another())));
-        Self { identity: worker.identity.clone(), links: links.collect(), at: BTreeSet::new(), tell }
+        Self {
+            identity: worker.identity.clone(),
+            links: links.collect(),
+            at: BTreeSet::new(),
+            tell,
+            tasks: JoinSet::new(),
+        }
     }
 
     /// Listens at each queue that nobody listens at, as far as there are slots: what is heard has to be begun.
     fn listen(&mut self, mut free: Vec<OwnedSemaphorePermit>) {
+        while self.tasks.try_join_next().is_some() {}
         for (queue, link) in &self.links {
             if self.at.contains(queue) {
                 continue;
@@ -359,7 +373,7 @@ impl Listeners {
             self.at.insert(queue.clone());
             let (queue, link, identity) = (queue.clone(), Arc::clone(link), self.identity.clone());
             let tell = self.tell.clone();
-            tokio::spawn(async move {
+            self.tasks.spawn(async move {
                 let job = match link.connection().await {
                     Ok(mut connection) => queues::wait_for_one(&mut connection, &identity, &queue, LISTEN).await,
                     Err(error) => Err(error),
@@ -367,7 +381,7 @@ impl Listeners {
                 if let Err(error) = &job {
                     link.failed(error).await;
                 }
-                // The worker has gone: the job stays in its hand, where others find it.
+                // It is heard as long as there are listeners.
                 let _ = tell.send(Heard { queue, job: job.unwrap_or_default(), slot });
             });
         }
