@@ -5,12 +5,12 @@
 
 mod hand;
 mod heartbeat;
+mod listen;
 mod order;
 mod patrol;
 mod perform;
 
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -27,16 +27,17 @@ use tokio::{
 };
 
 pub(crate) use self::order::Queues;
-use self::{hand::Hand, heartbeat::Told};
+use self::{
+    hand::Hand,
+    heartbeat::Told,
+    listen::{Heard, Listeners},
+};
 use super::{
     job::Job,
     link::{Link, Trouble},
     now_ms, queues, verdict,
 };
 use crate::{Error, FailureKind, events::Listener, settings::Backoff};
-
-/// How long a connection waits for a job of an empty queue.
-const LISTEN: Duration = Duration::from_secs(2);
 
 /// How often a worker with nothing to do looks up.
 const IDLE: Duration = Duration::from_secs(1);
@@ -330,60 +331,4 @@ impl Worker {
 fn free(slots: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
     let next = || Arc::clone(slots).try_acquire_owned().ok();
     std::iter::from_fn(next).take(queues::BATCH).collect()
-}
-
-/// What came of waiting at a queue.
-struct Heard {
-    queue: String,
-    job: Option<String>,
-    slot: OwnedSemaphorePermit,
-}
-
-/// Connections that wait for a job, each at a queue that was empty.
-struct Listeners {
-    identity: String,
-    links: Vec<(String, Arc<Link>)>,
-    /// Queues that somebody listens at.
-    at: BTreeSet<String>,
-    tell: mpsc::UnboundedSender<Heard>,
-    /// They end, and close their connections, when this is dropped.
-    tasks: JoinSet<()>,
-}
-
-impl Listeners {
-    fn new(worker: &Worker, tell: mpsc::UnboundedSender<Heard>) -> Self {
-        let links = worker.queues.names().map(|queue| (queue.to_owned(), Arc::new(worker.link.another())));
-        Self {
-            identity: worker.identity.clone(),
-            links: links.collect(),
-            at: BTreeSet::new(),
-            tell,
-            tasks: JoinSet::new(),
-        }
-    }
-
-    /// Listens at each queue that nobody listens at, as far as there are slots: what is heard has to be begun.
-    fn listen(&mut self, mut free: Vec<OwnedSemaphorePermit>) {
-        while self.tasks.try_join_next().is_some() {}
-        for (queue, link) in &self.links {
-            if self.at.contains(queue) {
-                continue;
-            }
-            let Some(slot) = free.pop() else { return };
-            self.at.insert(queue.clone());
-            let (queue, link, identity) = (queue.clone(), Arc::clone(link), self.identity.clone());
-            let tell = self.tell.clone();
-            self.tasks.spawn(async move {
-                let job = match link.connection().await {
-                    Ok(mut connection) => queues::wait_for_one(&mut connection, &identity, &queue, LISTEN).await,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = &job {
-                    link.failed(error).await;
-                }
-                // It is heard as long as there are listeners.
-                let _ = tell.send(Heard { queue, job: job.unwrap_or_default(), slot });
-            });
-        }
-    }
 }
