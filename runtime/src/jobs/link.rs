@@ -50,8 +50,7 @@ impl Link {
         if let Some(connection) = &*kept {
             return Ok(connection.clone());
         }
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(ANSWER));
+        let config = AsyncConnectionConfig::new().set_connection_timeout(CONNECT).set_response_timeout(ANSWER);
         let made = self.client.get_multiplexed_async_connection_with_config(&config).await?;
         Ok(kept.insert(made).clone())
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use proptest::{prelude::*, test_runner::TestRunner};
-use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 
 use crate::jobs::{
@@ -46,8 +46,7 @@ impl Server {
         let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).expect("an address");
         let began = Instant::now();
         loop {
-            let config = AsyncConnectionConfig::new().set_response_timeout(None);
-            match client.get_multiplexed_async_connection_with_config(&config).await {
+            match client.get_multiplexed_async_connection().await {
                 Ok(connection) => return connection,
                 Err(error) => assert!(began.elapsed() < Duration::from_secs(20), "Redis does not start: {error}"),
             }
