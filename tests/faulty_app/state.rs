@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     fs::{File, OpenOptions},
     io::Write,
     path::PathBuf,
@@ -10,11 +11,14 @@ use std::{
 };
 
 use karafka::{Error, Result};
+use serde_json::Value;
 
 /// Lent to controllers as `ctx.state()`.
 #[derive(Debug)]
 pub struct State {
     log: File,
+    /// Where jobs write down what they have been given.
+    seen: Option<File>,
     /// While this file is there, everything fails.
     outage: Option<PathBuf>,
     /// How long each record takes.
@@ -28,10 +32,22 @@ impl State {
     ///
     /// When the variable is not set or the file cannot be opened.
     pub async fn build() -> Result<Self> {
-        let log = OpenOptions::new().create(true).append(true).open(env::var("FAULTY_LOG")?)?;
+        let append = |path: OsString| OpenOptions::new().create(true).append(true).open(path);
+        let log = append(env::var("FAULTY_LOG")?.into())?;
+        let seen = env::var_os("FAULTY_SEEN").map(append).transpose()?;
         let outage = env::var_os("FAULTY_OUTAGE").map(PathBuf::from);
         let pace = env::var("FAULTY_PACE_MS").ok().map_or(Ok(0), |text| text.parse())?;
-        Ok(Self { log, outage, pace: Duration::from_millis(pace) })
+        Ok(Self { log, seen, outage, pace: Duration::from_millis(pace) })
+    }
+
+    /// Writes down what a job has been given, in one line.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn see(&self, given: &Value) -> Result {
+        let line = format!("{given}\n");
+        Ok(self.seen.as_ref().map_or(Ok(()), |mut seen| seen.write_all(line.as_bytes()))?)
     }
 
     /// Does what a record says: `sleep MS`, `block MS` (its thread), `fail`, `fail-once`, `panic` (once), `hang`.

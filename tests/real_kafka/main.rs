@@ -7,6 +7,7 @@
 mod bench;
 mod crash;
 mod faults;
+mod peers;
 mod receipts;
 mod share;
 mod stop;
@@ -34,6 +35,8 @@ const CASES: &[Case] = &[
         name: "receipts_are_in_kafka_before_the_offset_moves",
         run: receipts::receipts_are_in_kafka_before_the_offset_moves,
     },
+    Case { name: "redis_dies_forgets_freezes_and_fills", run: peers::redis_dies_forgets_freezes_and_fills },
+    Case { name: "sidekiq_performs_and_is_asked", run: peers::sidekiq_performs_and_is_asked },
 ];
 
 fn main() -> ExitCode {

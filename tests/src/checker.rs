@@ -65,6 +65,8 @@ pub enum Order {
     Partition,
     /// Those of one key in a partition.
     Key,
+    /// None: it ends at the job queue.
+    None,
 }
 
 /// A whole run, for [`check`].
@@ -74,8 +76,10 @@ pub struct Run {
     pub produced: Vec<Produced>,
     /// What the processes logged, in order.
     pub log: Vec<Event>,
-    /// What is in the dead letter topic.
+    /// What is in the dead letter topic, or was given up as a job.
     pub dead: Vec<DeadLetter>,
+    /// What waits as a job in Redis, or is at work there: still to be handled, and not lost by a commit behind it.
+    pub jobs: BTreeSet<Place>,
     /// The group's committed offsets.
     pub committed: BTreeMap<i32, i64>,
     /// What was seen of them before, in order: partition and offset.
@@ -87,9 +91,9 @@ pub struct Run {
 /// What is wrong with a run, and how often what may go wrong has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Committed as done, and neither done nor dead-lettered.
+    /// Committed as done, and neither done, dead-lettered nor a job.
     pub lost: Vec<Place>,
-    /// Not committed, and neither done nor dead-lettered: still to be handled.
+    /// Not committed, or a job, and neither done nor dead-lettered: still to be handled.
     pub unseen: Vec<Place>,
     /// Handled and never produced, such as what a transaction took back.
     pub phantoms: Vec<Place>,
@@ -143,7 +147,7 @@ fn judge_fates(run: &Run, dead: &BTreeSet<Place>, produced: &BTreeMap<Place, &Pr
     for place in produced.keys() {
         if !done.contains(place) && !dead.contains(place) {
             let committed = run.committed.get(&place.0).is_some_and(|next| place.1 < *next);
-            if committed { &mut verdict.lost } else { &mut verdict.unseen }.push(*place);
+            if committed && !run.jobs.contains(place) { &mut verdict.lost } else { &mut verdict.unseen }.push(*place);
         }
     }
 }
@@ -232,6 +236,7 @@ fn judge_order(
         match order {
             Order::Partition => Some((place.0, None)),
             Order::Key => Some((place.0, Some(produced.get(place)?.key.as_deref()?))),
+            Order::None => None,
         }
     };
     let mut lines: BTreeMap<(i32, Option<&[u8]>), Line> = BTreeMap::new();

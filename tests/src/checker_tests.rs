@@ -48,6 +48,16 @@ fn what_a_commit_passed_is_lost_and_what_waits_is_unseen() {
     assert!(verdict.expect_nothing_lost().is_err());
 }
 
+/// If this fails, a job that waits in Redis counts as lost, or one that Redis has lost does not.
+#[test]
+fn a_job_is_not_lost_by_a_commit_behind_it() {
+    let mut run = run(3, &[begun(1, 1), done(1, 1)], 3);
+    run.jobs = BTreeSet::from([(0, 0)]);
+    let verdict = check(&run, Order::None);
+    assert_eq!((verdict.lost.clone(), verdict.unseen.clone()), (vec![(0, 2)], vec![(0, 0)]));
+    assert!(verdict.expect_nothing_lost().is_err());
+}
+
 /// If this fails, a dead letter counts as a loss, or a copy of one goes unseen.
 #[test]
 fn a_dead_letter_is_a_fate_and_its_copy_is_counted() {

@@ -9,7 +9,7 @@ pub fn clean(command: &mut Command) -> &mut Command {
         let text = name.to_string_lossy();
         let settings = text.starts_with("KARAFKA_") || text.starts_with("KAFKA_");
         let package = text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_");
-        if settings || package || text == "CARGO_PRIMARY_PACKAGE" || text == "NO_COLOR" {
+        if settings || package || matches!(&*text, "CARGO_PRIMARY_PACKAGE" | "NO_COLOR" | "REDIS_URL") {
             command.env_remove(name);
         }
     }

@@ -19,6 +19,7 @@ use crate::{
     growing::{self, Growing},
     kafka::{Found, Kafka, Offsets, Producer},
     process::{Process, Signal},
+    redis::{Jobs, Redis},
 };
 
 /// Which of the app's consumers runs.
@@ -46,6 +47,10 @@ pub enum Route {
     Ranged,
     /// As `Patient`, with `assignor: roundrobin`.
     Robin,
+    /// `jobs: redis`, retried as Sidekiq does it.
+    Queued,
+    /// `jobs: redis` in a queue of its own, three attempts; `tombstones: deliver`.
+    Retried,
 }
 
 impl Route {
@@ -62,20 +67,16 @@ impl Route {
             Self::Shared => "shared",
             Self::Ranged => "ranged",
             Self::Robin => "robin",
+            Self::Queued => "queued",
+            Self::Retried => "retried",
         }
     }
 
     fn order(self) -> Order {
         match self {
             Self::Ordered | Self::Buried | Self::Following => Order::Partition,
-            Self::Keyed
-            | Self::Named
-            | Self::Once
-            | Self::Patient
-            | Self::Batched
-            | Self::Shared
-            | Self::Ranged
-            | Self::Robin => Order::Key,
+            Self::Queued | Self::Retried => Order::None,
+            _ => Order::Key,
         }
     }
 }
@@ -97,9 +98,16 @@ pub fn build(release: bool) -> Result<Built> {
         app.rewrite(&format!("src/controllers/{topic}_controller.rs"), &text)?;
     }
     app.rewrite("src/controllers/batched_controller.rs", include_str!("../faulty_app/batched_controller.rs"))?;
+    for (controller, file) in
+        [("QueuedController", "queued_controller"), ("EntriesController", "retried/entries_controller")]
+    {
+        let text = include_str!("../faulty_app/job_controller.rs").replace("{Controller}", controller);
+        app.rewrite(&format!("src/controllers/{file}.rs"), &text)?;
+    }
     let dependencies = "[dependencies]\n";
-    let with_time = format!("{dependencies}tokio = {{ version = \"1\", features = [\"time\"] }}\n");
-    app.rewrite("Cargo.toml", &app.read("Cargo.toml")?.replacen(dependencies, &with_time, 1))?;
+    let more = "serde_json = \"1\"\ntokio = { version = \"1\", features = [\"time\"] }\n";
+    let with_more = format!("{dependencies}{more}");
+    app.rewrite("Cargo.toml", &app.read("Cargo.toml")?.replacen(dependencies, &with_more, 1))?;
     let built = if release { app.build_release() } else { app.build() };
     built.context("the faulty app does not build")
 }
@@ -115,6 +123,8 @@ pub struct Trial<'a> {
     pub log: Log,
     /// What was seen of the group's offsets, in order.
     commits: Vec<Place>,
+    /// Where its jobs are, if it has any.
+    redis: Option<&'a Redis>,
     folder: TempDir,
 }
 
@@ -156,7 +166,7 @@ impl<'a> Trial<'a> {
             variables.retain(|name, _| !name.starts_with("KARAFKA_OPTIONS_"));
         }
         let topic = format!("{name}-{}", route.key());
-        Ok(Self { kafka, app, topic, route, variables, log, commits: Vec::new(), folder })
+        Ok(Self { kafka, app, topic, route, variables, log, commits: Vec::new(), redis: None, folder })
     }
 
     /// The same, and its processes get this variable.
@@ -164,6 +174,13 @@ impl<'a> Trial<'a> {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// The same with its jobs in this Redis.
+    #[must_use]
+    pub fn on(mut self, redis: &'a Redis) -> Self {
+        self.redis = Some(redis);
+        self.with("REDIS_URL", &redis.url())
     }
 
     /// The source topic.
@@ -197,6 +214,17 @@ impl<'a> Trial<'a> {
     /// When it cannot be started.
     pub fn start(&self) -> Result<Process> {
         Process::start(self.app.command().args(["server", "--topics", self.route.key()]).envs(&self.variables))
+    }
+
+    /// Starts a worker of the app: `worker ARGS`, with these variables as well.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn start_worker(&self, args: &[&str], variables: &[(&str, &str)]) -> Result<Process> {
+        let mut command = self.app.command();
+        command.arg("worker").args(args).envs(&self.variables).envs(variables.iter().copied());
+        Process::start(&mut command)
     }
 
     /// Kills a process with `kill -9`, and notes that it is gone.
@@ -305,6 +333,50 @@ impl<'a> Trial<'a> {
         Ok(begun.iter().filter(open).count())
     }
 
+    /// What the group has committed when that has stood still for a second, longer than what is acknowledged waits for
+    /// its commit.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka does not say, or it does not come to rest.
+    pub fn committed_at_rest(&mut self) -> Result<Offsets> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let (mut committed, mut since) = (self.committed()?, Instant::now());
+        while since.elapsed() < Duration::from_secs(1) {
+            ensure!(Instant::now() < deadline, "commits go on: {committed:?}");
+            std::thread::sleep(Duration::from_millis(50));
+            let now = self.committed()?;
+            if now != committed {
+                (committed, since) = (now, Instant::now());
+            }
+        }
+        Ok(committed)
+    }
+
+    /// Checks that each record below these commits is one of `jobs`, or done: the queue is behind no commit. The commits
+    /// must have been read before the jobs.
+    ///
+    /// # Errors
+    ///
+    /// The first that is neither.
+    pub fn expect_jobs_behind(&mut self, committed: &Offsets, jobs: &Jobs) -> Result<()> {
+        self.log.read()?;
+        let mut known: HashSet<Place> = jobs.open_places()?.into_iter().collect();
+        for job in &jobs.dead {
+            known.insert(job.place()?);
+        }
+        known.extend(&self.log.done);
+        let below = committed.iter().flat_map(|(partition, next)| (0..*next).map(|offset| (*partition, offset)));
+        let passed: Vec<_> = below.filter(|place| !known.contains(place)).collect();
+        ensure!(
+            passed.is_empty(),
+            "commits {committed:?} have passed {} records that Redis does not have, the first {:?}",
+            passed.len(),
+            passed[0]
+        );
+        Ok(())
+    }
+
     /// Judges what comes from here on by itself: the topic has been made anew, and its places are those of others now.
     ///
     /// # Errors
@@ -333,9 +405,14 @@ impl<'a> Trial<'a> {
     ///
     /// When something cannot be read.
     pub fn judge(&mut self) -> Result<Verdict> {
+        // Read before the log: what leaves Redis in between is in the log.
+        let jobs = self.redis.map_or_else(|| Ok(Jobs::default()), Redis::jobs)?;
         self.log.read()?;
         let dead = match self.route {
             Route::Ordered | Route::Once | Route::Following | Route::Patient => Vec::new(),
+            Route::Queued | Route::Retried => {
+                jobs.dead.iter().map(|job| Ok(DeadLetter { source: job.place()? })).collect::<Result<_>>()?
+            }
             _ => self.dead_letters()?.iter().map(source_of).collect::<Result<_>>()?,
         };
         let mut records = self.kafka.records(&self.topic)?;
@@ -349,6 +426,7 @@ impl<'a> Trial<'a> {
             produced: produced.collect(),
             log: self.log.events.clone(),
             dead,
+            jobs: jobs.open_places()?.into_iter().collect(),
             committed: self.committed()?,
             commits: self.commits.clone(),
             ends: self.kafka.ends(&self.topic)?,

@@ -16,3 +16,5 @@ pub mod licences;
 pub mod process;
 pub mod proxy;
 pub mod readme;
+pub mod redis;
+pub mod sidekiq;

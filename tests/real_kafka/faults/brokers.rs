@@ -11,7 +11,7 @@ use karafka_tests::{
     kafka::Producer,
 };
 
-use super::{PATIENCE, conclude, fill, send_one, trial, while_records_come};
+use super::{PATIENCE, conclude, cpu_time, fill, send_one, trial, while_records_come};
 use crate::bench::Bench;
 
 const AWAY: Duration = Duration::from_secs(15);
@@ -77,15 +77,6 @@ fn outage(
     ensure!(busy < lasts / 2, "{busy:?} of CPU while Kafka was away");
     conclude(&mut trial, bound)?;
     Ok(())
-}
-
-/// The CPU time of a process so far.
-fn cpu_time(process: u32) -> Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name, in brackets, may hold blanks; after it come the state and, as 12th and 13th, the times.
-    let rest = stat.rsplit(") ").next().unwrap_or_default();
-    let ticks: u64 = rest.split(' ').skip(11).take(2).filter_map(|word| word.parse::<u64>().ok()).sum();
-    Ok(Duration::from_millis(ticks * 10))
 }
 
 /// If this fails, a record that cannot be buried is dropped, or holds up what is not behind it.

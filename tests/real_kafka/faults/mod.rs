@@ -4,11 +4,14 @@
 
 mod brokers;
 mod crash;
+mod jobs;
 mod members;
 mod modes;
 mod network;
 mod records;
+mod sidekiq;
 mod topics;
+mod workers;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -70,6 +73,21 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "row_17_a_topic_is_made_anew_at_once", run: topics::row_17_a_topic_is_made_anew_at_once },
     Case { name: "row_17_a_topic_is_made_anew_unseen", run: topics::row_17_a_topic_is_made_anew_unseen },
     Case { name: "row_18_two_with_one_name", run: members::row_18_two_with_one_name },
+    Case { name: "row_19_redis_is_away", run: jobs::row_19_redis_is_away },
+    Case { name: "row_19_redis_comes_later", run: jobs::row_19_redis_comes_later },
+    Case { name: "row_19_redis_is_slow", run: jobs::row_19_redis_is_slow },
+    Case { name: "row_19_redis_is_full", run: jobs::row_19_redis_is_full },
+    Case { name: "row_19_workers_empty_a_full_redis", run: jobs::row_19_workers_empty_a_full_redis },
+    Case { name: "row_19_redis_restarted_without_its_data", run: jobs::row_19_redis_restarted_without_its_data },
+    Case { name: "row_20_a_worker_is_killed_amid_jobs", run: workers::row_20_a_worker_is_killed_amid_jobs },
+    Case { name: "row_20_a_worker_is_stopped_amid_jobs", run: workers::row_20_a_worker_is_stopped_amid_jobs },
+    Case {
+        name: "a_job_that_fails_is_tried_again_and_then_dead",
+        run: workers::a_job_that_fails_is_tried_again_and_then_dead,
+    },
+    Case { name: "sidekiq_performs_what_the_app_pushes", run: sidekiq::sidekiq_performs_what_the_app_pushes },
+    Case { name: "the_app_performs_what_sidekiq_pushes", run: sidekiq::the_app_performs_what_sidekiq_pushes },
+    Case { name: "sidekiq_sees_and_steers_the_workers", run: sidekiq::sidekiq_sees_and_steers_the_workers },
     Case { name: "row_21_frozen_past_the_session", run: members::row_21_frozen_past_the_session },
 ];
 
@@ -133,4 +151,13 @@ fn conclude(trial: &mut Trial<'_>, bound: usize) -> Result<Verdict> {
     let verdict = trial.judge()?;
     println!("  {} done: {verdict}; the bound of repeats is {bound}", trial.log.done());
     verdict.expect_nothing_lost()?.expect_repeats_within(bound)
+}
+
+/// The CPU time of a process so far.
+fn cpu_time(process: u32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, in brackets, may hold blanks; after it come the state and, as 12th and 13th, the times.
+    let rest = stat.rsplit(") ").next().unwrap_or_default();
+    let ticks: u64 = rest.split(' ').skip(11).take(2).filter_map(|word| word.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(ticks * 10))
 }

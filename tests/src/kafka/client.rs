@@ -16,7 +16,7 @@ use rdkafka::{
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
-    message::Headers as _,
+    message::{Header, Headers as _, OwnedHeaders},
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
 };
 
@@ -175,8 +175,31 @@ impl Producer {
     ///
     /// As for [`Producer::send`].
     pub fn send_bytes(&self, topic: &str, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<()> {
+        self.send_with_headers(topic, partition, key, value, &[])
+    }
+
+    /// The same with headers in this order; a header's value can be missing, too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Producer::send`].
+    pub fn send_with_headers(
+        &self,
+        topic: &str,
+        partition: i32,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&str, Option<&[u8]>)],
+    ) -> Result<()> {
         let mut record = BaseRecord::<[u8], [u8]>::to(topic).partition(partition);
         (record.key, record.payload) = (key, value);
+        if !headers.is_empty() {
+            let mut all = OwnedHeaders::new_with_capacity(headers.len());
+            for (key, value) in headers {
+                all = all.insert(Header { key, value: *value });
+            }
+            record = record.headers(all);
+        }
         let deadline = Instant::now() + ANSWER;
         while let Err((error, back)) = self.inner.send(record) {
             let full = matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
