@@ -27,11 +27,7 @@ use tokio::{
 };
 
 pub(crate) use self::order::Queues;
-use self::{
-    hand::Hand,
-    heartbeat::Told,
-    listen::{Heard, Listeners},
-};
+use self::{hand::Hand, heartbeat::Told};
 use super::{
     job::Job,
     link::{Link, Trouble},
