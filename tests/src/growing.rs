@@ -71,15 +71,14 @@ pub fn wait_until(
         if has_come {
             return Ok(());
         }
-        let late = Instant::now() >= deadline;
-        for process in &mut *processes {
-            if late || !process.is_running()? {
-                let state = if late { "is late" } else { "ended" };
-                bail!("no {what}: {handled} handled, and an app {state}:\n{}", process.text());
-            }
+        if Instant::now() >= deadline {
+            let texts: Vec<_> = processes.iter().map(|process| process.text()).collect();
+            bail!("no {what} in time: {handled} handled\n{}", texts.join("\n"));
         }
-        if late {
-            bail!("no {what}: {handled} handled");
+        for process in &mut *processes {
+            if !process.is_running()? {
+                bail!("no {what}: {handled} handled, and an app ended:\n{}", process.text());
+            }
         }
         std::thread::sleep(Duration::from_millis(20));
     }

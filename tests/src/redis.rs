@@ -154,14 +154,14 @@ impl Redis {
         self.process().signal(Signal::CONT)
     }
 
-    /// Leaves it room for so many bytes more than it has now: from then on it refuses what needs memory
-    /// (`OOM command not allowed`).
+    /// Leaves it room for so many bytes more than it has now, or takes as many away: from then on it refuses what needs
+    /// memory (`OOM command not allowed`).
     ///
     /// # Errors
     ///
     /// When Redis does not take the limit.
-    pub fn leave_room(&self, bytes: u64) -> Result<()> {
-        let limit = self.memory()? + bytes;
+    pub fn leave_room(&self, bytes: i64) -> Result<()> {
+        let limit = self.memory()?.saturating_add_signed(bytes);
         self.ask(cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg("noeviction").arg("maxmemory").arg(limit))
     }
 

@@ -26,12 +26,20 @@ use crate::bench::Bench;
 /// minute).
 const RECOVERY: Duration = Duration::from_secs(150);
 
-/// Makes jobs of `count` records, and ends the server that did.
-fn push(bench: &Bench, trial: &mut Trial<'_>, count: u64, act: impl Fn(u64) -> String) -> Result<()> {
+/// Makes jobs of `count` records, each once, and ends the server that did.
+fn push(bench: &Bench, redis: &Redis, trial: &mut Trial<'_>, count: u64, act: impl Fn(u64) -> String) -> Result<()> {
     fill(bench, trial, 4, 0..count, act)?;
     let server = trial.start()?;
     trial.wait_committed(PATIENCE).with_context(|| server.text())?;
     trial.stop(server)?;
+    let places = redis.jobs()?.open_places()?;
+    let each: BTreeSet<Place> = places.iter().copied().collect();
+    ensure!(
+        (places.len() as u64, each.len() as u64) == (count, count),
+        "{count} records became {} jobs of {} records",
+        places.len(),
+        each.len()
+    );
     Ok(())
 }
 
@@ -42,7 +50,7 @@ pub(super) fn row_20_a_worker_is_killed_amid_jobs(bench: &Bench) -> Result<()> {
     const CONCURRENCY: usize = 5;
     let redis = Redis::start()?;
     let mut trial = trial(bench, "row-20-killed", Route::Queued, 4)?.on(&redis).with("FAULTY_PACE_MS", "100");
-    push(bench, &mut trial, JOBS as u64, |_| String::new())?;
+    push(bench, &redis, &mut trial, JOBS as u64, |_| String::new())?;
     let concurrency = CONCURRENCY.to_string();
     let worker = |trial: &Trial<'_>| trial.start_worker(&["--concurrency", &concurrency], &[]);
     let mut workers = vec![worker(&trial)?, worker(&trial)?];
@@ -79,7 +87,7 @@ pub(super) fn row_20_a_worker_is_stopped_amid_jobs(bench: &Bench) -> Result<()> 
     const CONCURRENCY: usize = 8;
     let redis = Redis::start()?;
     let mut trial = trial(bench, "row-20-stopped", Route::Queued, 4)?.on(&redis);
-    push(bench, &mut trial, JOBS as u64, |_| String::new())?;
+    push(bench, &redis, &mut trial, JOBS as u64, |_| String::new())?;
     let concurrency = CONCURRENCY.to_string();
     let concurrency = ["--concurrency", concurrency.as_str()];
 
@@ -95,7 +103,8 @@ pub(super) fn row_20_a_worker_is_stopped_amid_jobs(bench: &Bench) -> Result<()> 
     println!("  stops amid jobs of 500 ms took {took:.0?}");
     ensure!(took.iter().all(|took| *took < Duration::from_secs(5)), "stops took {took:.0?}");
     let verdict = trial.judge()?;
-    ensure!(verdict.lost.is_empty() && verdict.redelivered.is_empty(), "{verdict}");
+    ensure!(verdict.lost.is_empty(), "clean stops have lost {:?}", verdict.lost);
+    ensure!(verdict.redelivered.is_empty(), "clean stops have repeated {:?}", verdict.redelivered);
 
     // What does not: it goes back to where it came from, at once.
     let mut worker = trial
@@ -138,7 +147,7 @@ pub(super) fn a_job_that_fails_is_tried_again_and_then_dead(bench: &Bench) -> Re
         2 => "panic",
         _ => "",
     };
-    push(bench, &mut trial, JOBS, |id| act(id).to_owned())?;
+    push(bench, &redis, &mut trial, JOBS, |id| act(id).to_owned())?;
     let (dies, lives) = (usize::try_from(JOBS / 4)?, usize::try_from(JOBS / 4 * 3)?);
     let mut worker = trial.start_worker(&["--concurrency", "10"], &[])?;
     let retried = waiting(&redis, &mut worker, |jobs| jobs.retried.first().cloned())?;
