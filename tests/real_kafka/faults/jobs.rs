@@ -31,6 +31,7 @@ const RESUMES: Duration = Duration::from_secs(10);
 /// If this fails, an outage of Redis loses jobs, lets commits pass jobs that Redis does not have, or never ends.
 pub(super) fn row_19_redis_is_away(bench: &Bench) -> Result<()> {
     const RECORDS: usize = 30_000;
+    const OUTAGES: usize = 3;
     const CONCURRENCY: usize = 16;
     let redis = Redis::start_durable()?;
     let mut trial = trial(bench, "row-19-away", Route::Queued, 4)?.on(&redis);
@@ -38,25 +39,28 @@ pub(super) fn row_19_redis_is_away(bench: &Bench) -> Result<()> {
     let mut server = trial.start()?;
     let mut worker = trial.start_worker(&["--concurrency", &CONCURRENCY.to_string()], &[])?;
     let mut bound = 0;
-    for outage in 1..=3 {
-        trial.wait_done(outage * 1_000, &mut [&mut server, &mut worker], PATIENCE)?;
+    for outage in 1..=OUTAGES {
+        // Amid pushes and work.
+        wait_until_pushed(&mut trial, &redis, outage * 4_000, outage * 200, &mut [&mut server, &mut worker])?;
         redis.kill()?;
         let (committed, had) = (trial.committed_at_rest()?, redis.jobs_on_disk()?);
         trial.expect_jobs_behind(&committed, &had)?;
+        let (pushed, done) = (had.open().count() + trial.log.done(), trial.log.done());
+        ensure!(pushed < RECORDS, "Redis went only after the last push");
         // What Redis had taken and not answered is pushed again, and what was at work may be done again.
-        let pushed = had.open().count() + trial.log.done();
-        ensure!(outage > 1 || pushed < RECORDS, "Redis went only after the last push");
         let unanswered = beyond(&committed, &had.open_places()?).len();
         bound += unanswered + CONCURRENCY;
         thread::sleep(Duration::from_secs(3));
         let waits = trial.committed()?;
         ensure!(waits == committed, "without Redis commits went on from {committed:?} to {waits:?}");
         redis.start_again()?;
-        let (done, back) = (trial.log.done(), Instant::now());
-        trial.wait_done((done + 200).min(RECORDS), &mut [&mut server, &mut worker], PATIENCE)?;
+        let back = Instant::now();
+        wait_until_pushed(&mut trial, &redis, pushed + 1, done + CONCURRENCY + 1, &mut [&mut server, &mut worker])?;
         let took = back.elapsed();
-        let jobs = had.open().count();
-        println!("  outage {outage}: Redis had {jobs} jobs, {unanswered} not committed; work went on after {took:.1?}");
+        println!(
+            "  outage {outage}: {pushed} records were pushed, {unanswered} of them not committed; pushes and work went on \
+             after {took:.1?}"
+        );
         ensure!(took < RESUMES, "work went on only after {took:.1?}");
     }
     trial.wait_done(RECORDS, &mut [&mut server, &mut worker], 2 * PATIENCE)?;
@@ -291,6 +295,21 @@ fn wait_until_all_are_jobs(trial: &mut Trial<'_>, redis: &Redis, count: usize, s
         }
         let places: BTreeSet<Place> = redis.jobs()?.open_places()?.into_iter().collect();
         Ok((done + places.len() >= count, done))
+    })
+}
+
+/// Waits until so many jobs were pushed, and so many of them are done.
+fn wait_until_pushed(
+    trial: &mut Trial<'_>,
+    redis: &Redis,
+    pushed: usize,
+    done: usize,
+    processes: &mut [&mut Process],
+) -> Result<()> {
+    growing::wait_until(&format!("{pushed} jobs pushed, {done} done"), processes, PATIENCE, || {
+        let waiting = length(redis)?;
+        trial.log.read()?;
+        Ok((waiting + trial.log.done() >= pushed && trial.log.done() >= done, trial.log.done()))
     })
 }
 
