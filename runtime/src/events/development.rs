@@ -179,7 +179,7 @@ impl Development {
             }
             Event::Fatal { group, reason } => paint.red(&format!("group {group} cannot go on: {reason}")),
             Event::RedisAway { reason } => {
-                paint.yellow(&format!("Redis does not answer as it should: {reason}\njobs wait, and it is asked again"))
+                paint.yellow(&format!("Redis refuses, or does not answer: {reason}\njobs wait, and it is asked again"))
             }
             Event::RedisBack => "Redis answers again".to_owned(),
             Event::JobDone { job, duration } => {

@@ -184,7 +184,7 @@ impl Listener for Production {
                 );
             }
             Event::Fatal { group, reason } => error!(target: TARGET, group, reason, "cannot go on"),
-            Event::RedisAway { reason } => warn!(target: TARGET, reason, "Redis does not answer as it should"),
+            Event::RedisAway { reason } => warn!(target: TARGET, reason, "Redis refuses, or does not answer"),
             Event::RedisBack => info!(target: TARGET, "Redis answers again"),
             Event::JobDone { job, duration } => {
                 debug!(target: TARGET, queue = job.queue, class = job.class, jid = job.jid, duration_ms = milliseconds(duration), "done");

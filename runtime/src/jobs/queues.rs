@@ -27,9 +27,13 @@ fn queue_key(queue: &str) -> String {
 
 /// Takes up to `ARGV[1]` jobs from the queues, in their order, into the hand of a process: one that is alive for others,
 /// so that they know when it is not.
+///
+/// A Redis that is full refuses whatever might take memory, but not in a script that has written before: deleting
+/// nothing is such a write. Otherwise nobody could empty it.
 static FETCH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('SISMEMBER', KEYS[2], KEYS[1]) == 0 then return false end
+        redis.call('DEL', KEYS[3] .. ':none')
         local jobs = {}
         for i = 4, #KEYS do
             while #jobs < tonumber(ARGV[1]) do
