@@ -138,9 +138,11 @@ where
         ctx: &Context<W::Controller>,
         bounds: Bounds,
     ) -> Attempt {
-        let attempt = match work {
-            Work::Message(message) => guard(pin!(self.admit_and_perform(message, ctx)), bounds.timeout).await,
-            Work::Tombstone(record) => guard(pin!(self.perform_tombstone(record, ctx)), bounds.timeout).await,
+        let attempt = match (work, &ctx.jobs) {
+            (Work::Message(message), None) => guard(pin!(self.admit_and_perform(message, ctx)), bounds.timeout).await,
+            (Work::Tombstone(record), None) => guard(pin!(self.perform_tombstone(record, ctx)), bounds.timeout).await,
+            // In a place of its own, so that an attempt that performs is small.
+            (work, Some(route)) => Box::pin(self.attempt_to_enqueue(work, ctx, route, bounds)).await,
         };
         if let Err(Unperformed::Failed(kind, error)) = &attempt {
             // In a place of their own, so that an attempt that goes well is small.
@@ -186,6 +188,16 @@ where
         self.call_hooks(&failure, work.message(), ctx).await;
     }
 
+    async fn attempt_to_enqueue(
+        &self,
+        work: &Work<MessageOf<W>>,
+        ctx: &Context<W::Controller>,
+        route: &JobRoute,
+        bounds: Bounds,
+    ) -> Attempt {
+        guard(pin!(self.admit_and_enqueue(work, ctx, route)), bounds.timeout).await
+    }
+
     async fn admit_and_perform(
         &self,
         message: &Message<MessageOf<W>>,
@@ -195,13 +207,6 @@ where
             Admission::Accept => {
                 #[cfg(any(test, feature = "testing"))]
                 crate::testing::stage::act(ctx).await?;
-                if let Some(route) = &ctx.jobs {
-                    let text = self.interchanger.encode(&message.payload)?;
-                    if let Some(room) = enqueue(route, Some(text), message, ctx)? {
-                        room.await?;
-                    }
-                    return Ok(Ok(()));
-                }
                 self.worker.perform(&self.controller, message, ctx).await?;
                 Ok(())
             }
@@ -213,13 +218,27 @@ where
     async fn perform_tombstone(&self, record: &Record, ctx: &Context<W::Controller>) -> Result<Attempt> {
         #[cfg(any(test, feature = "testing"))]
         crate::testing::stage::act(ctx).await?;
-        match &ctx.jobs {
-            None => self.controller.perform_tombstone(record.key(), ctx).await?,
-            Some(route) => {
-                if let Some(room) = enqueue(route, None, record, ctx)? {
-                    room.await?;
-                }
-            }
+        self.controller.perform_tombstone(record.key(), ctx).await?;
+        Ok(Ok(()))
+    }
+
+    /// Admits, and hands over as a job what would be performed.
+    async fn admit_and_enqueue(
+        &self,
+        work: &Work<MessageOf<W>>,
+        ctx: &Context<W::Controller>,
+        route: &JobRoute,
+    ) -> Result<Attempt> {
+        let text = match work {
+            Work::Message(message) => match self.controller.before_enqueue(message, ctx).await? {
+                Admission::Accept => Some(self.interchanger.encode(&message.payload)?),
+                Admission::Skip(reason) => return Ok(Err(Unperformed::Skipped(reason))),
+                Admission::Defer(wait) => return Ok(Err(Unperformed::Deferred(wait))),
+            },
+            Work::Tombstone(_) => None,
+        };
+        if let Some(room) = enqueue(route, text, work.record(), ctx)? {
+            room.await?;
         }
         Ok(Ok(()))
     }
