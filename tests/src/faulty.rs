@@ -76,7 +76,14 @@ impl Route {
         match self {
             Self::Ordered | Self::Buried | Self::Following => Order::Partition,
             Self::Queued | Self::Retried => Order::None,
-            _ => Order::Key,
+            Self::Keyed
+            | Self::Named
+            | Self::Once
+            | Self::Patient
+            | Self::Batched
+            | Self::Shared
+            | Self::Ranged
+            | Self::Robin => Order::Key,
         }
     }
 }

@@ -77,7 +77,6 @@ impl Hand {
     /// has moved it here, and its answer was lost.
     pub(super) fn strays(&self, in_redis: Vec<String>) -> Vec<String> {
         let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
-        let unknown: Vec<&String> = self.with(|jobs| in_redis.iter().filter(|job| !jobs.contains_key(*job)).collect());
         let seen = std::mem::take(&mut *strays);
         let mut found = Vec::new();
         for job in self.unknown(in_redis) {

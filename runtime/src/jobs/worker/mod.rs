@@ -27,7 +27,11 @@ use tokio::{
 };
 
 pub(crate) use self::order::Queues;
-use self::{hand::Hand, heartbeat::Told};
+use self::{
+    hand::Hand,
+    heartbeat::Told,
+    listen::{Heard, Listeners},
+};
 use super::{
     job::Job,
     link::{Link, Trouble},
