@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use super::shared::{EmitScope, JobEmits, WaitsForRoom};
+use super::{
+    job_emits::JobEmits,
+    shared::{EmitScope, WaitsForRoom},
+};
 use crate::{
     Admission, Context, Controller, Error, Failure, Interchanger, Message, Parser, Record, Result, Worker,
     client::outgoing::{Report, Sender, Sent, Ticket},
@@ -166,7 +169,7 @@ where
                 Work::Message(message) => self.worker.perform(&self.controller, message, ctx).await?,
                 Work::Tombstone(record) => self.controller.perform_tombstone(record.key(), ctx).await?,
             }
-            emits.all_acknowledged().await
+            emits.all_acknowledged(ctx.emitted.load(Ordering::Relaxed)).await
         };
         let performed = guarded(performed, bounds.timeout).await;
         if let Err((kind, error)) = &performed {

@@ -8,7 +8,8 @@ use tracing::Instrument as _;
 use super::{
     attempt::{Bounds, Parts, Unperformed, Work, guarded},
     driver::{self, LaneParts, Outcome},
-    shared::{AppShared, EmitScope, JobEmits},
+    job_emits::JobEmits,
+    shared::{AppShared, EmitScope},
 };
 use crate::{
     Batch, BatchController, Context, Controller, Error, FromState, Interchanger, Message, OwnedRecord, Parser, Record,

@@ -12,6 +12,7 @@ pub(crate) mod counts;
 mod driver;
 pub(crate) mod group;
 pub(crate) mod histogram;
+mod job_emits;
 pub(crate) mod jobs;
 mod lane;
 mod pool;

@@ -12,10 +12,10 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{claim::Claim, counts::Counts, progress::Progress, pulse::Pulse, tracker::Sequence};
+use super::{claim::Claim, counts::Counts, job_emits::JobEmits, progress::Progress, pulse::Pulse, tracker::Sequence};
 use crate::{
     OwnedRecord, Result,
-    client::outgoing::{Content, Report, Sender, Ticket},
+    client::outgoing::{Content, Report, Sender, Sent, Ticket},
     jobs::enqueue::Enqueuer,
     producer::{Delivered, Outgoing, Producer},
 };
@@ -62,10 +62,7 @@ impl<S> AppShared<S> {
         let ticket = |number| Ticket { number, sent: Sent::Emit(topic) };
         match scope {
             EmitScope::Lane { lane, sequence } => self.send_from(lane, ticket(*sequence), name, content),
-            EmitScope::Job(emits) => {
-                emits.begin();
-                self.send_from(emits, ticket(0), name, content).inspect_err(|_| emits.never_mind())
-            }
+            EmitScope::Job(emits) => self.send_from(emits, ticket(0), name, content),
             EmitScope::Captured(captured) => {
                 let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
                 let offset = i64::try_from(captured.len()).unwrap_or(i64::MAX);
@@ -124,72 +121,6 @@ pub(crate) enum EmitScope {
     Job(Arc<JobEmits>),
     /// Kept for a test, each with its topic's key.
     Captured(Mutex<Vec<(&'static str, OwnedRecord)>>),
-}
-
-pub(crate) use crate::client::outgoing::Sent;
-
-/// What one attempt at a job has sent: it is done only when Kafka has all of it.
-#[derive(Debug, Default)]
-pub(crate) struct JobEmits {
-    state: Mutex<JobEmitsState>,
-    settled: Notify,
-}
-
-#[derive(Debug, Default)]
-struct JobEmitsState {
-    on_their_way: u64,
-    refused: Option<String>,
-}
-
-impl JobEmits {
-    fn with<T>(&self, change: impl FnOnce(&mut JobEmitsState) -> T) -> T {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn begin(&self) {
-        self.with(|state| state.on_their_way += 1);
-    }
-
-    /// One that was begun was not sent after all.
-    fn never_mind(&self) {
-        self.with(|state| state.on_their_way -= 1);
-    }
-
-    fn end(&self, refused: Option<String>) {
-        let is_last = self.with(|state| {
-            state.on_their_way -= 1;
-            state.refused = state.refused.take().or(refused);
-            state.on_their_way == 0
-        });
-        if is_last {
-            self.settled.notify_one();
-        }
-    }
-
-    /// Waits until Kafka has answered for all that was sent.
-    ///
-    /// # Errors
-    ///
-    /// What Kafka did not take: the job is to be done again.
-    pub(crate) async fn all_acknowledged(&self) -> Result {
-        while self.with(|state| state.on_their_way > 0) {
-            self.settled.notified().await;
-        }
-        match self.with(|state| state.refused.take()) {
-            Some(reason) => Err(crate::Error::new(reason)),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Sender for JobEmits {
-    fn delivered(&self, _: Ticket, _: Delivered) {
-        self.end(None);
-    }
-
-    fn undelivered(&self, _: Ticket, outgoing: Outgoing, reason: String) {
-        self.end(Some(format!("{} has not acknowledged what was emitted: {reason}", outgoing.topic)));
-    }
 }
 
 /// What became of something that a lane has sent.

@@ -19,9 +19,10 @@ use self::client::Member;
 use crate::{
     OwnedRecord, Record,
     client::{
-        Client, ClientEvent, Commit, CommitAnswer, CommitError, Positions, TopicPartition, Wake, outgoing::Report,
+        Client, ClientEvent, Commit, CommitAnswer, CommitError, Positions, TopicPartition, Wake,
+        outgoing::{Report, Sent},
     },
-    engine::{clock, shared::Sent},
+    engine::clock,
     producer::{Delivered, Outgoing},
     topic,
 };

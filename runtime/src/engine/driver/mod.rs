@@ -40,12 +40,12 @@ use super::{
     progress::Progress,
     report::Report,
     session::{Gate, Session},
-    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Reservation, Sent},
+    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Reservation},
     tracker::Sequence,
 };
 use crate::{
     BatchController, Controller, Interchanger, Parser, Record, Routed, Worker,
-    client::{Assigned, Delivery, Positions, RecordQueue, TopicPartition},
+    client::{Assigned, Delivery, Positions, RecordQueue, TopicPartition, outgoing::Sent},
     jobs::enqueue::JobRoute,
     manifest::ConsumerEntry,
     settings::{self, Backoff, Ordering, Tombstones},

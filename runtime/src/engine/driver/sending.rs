@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use super::Driver;
 use crate::{
     Error, Parser, Record, Routed, Worker,
-    client::outgoing::Ticket,
+    client::outgoing::{Sent, Ticket},
     dead_letter::{self, Cause},
-    engine::{backoff::after, clock, shared::Sent, tracker::Sequence},
+    engine::{backoff::after, clock, tracker::Sequence},
     producer::{Delivered, Outgoing},
     worker::MessageOf,
 };
