@@ -65,9 +65,7 @@ pub(super) fn row_19_redis_is_away(bench: &Bench) -> Result<()> {
     }
     trial.wait_done(RECORDS, &mut [&mut server, &mut worker], 2 * PATIENCE)?;
     trial.wait_committed(PATIENCE)?;
-    trial.stop(server)?;
-    trial.stop(worker)?;
-    expect_nothing_left(&redis)?;
+    end(&trial, &redis, server, worker)?;
     conclude(&mut trial, bound)?;
     Ok(())
 }
@@ -95,9 +93,7 @@ pub(super) fn row_19_redis_comes_later(bench: &Bench) -> Result<()> {
     ensure!(took < RESUMES, "work began only after {took:.1?}");
     trial.wait_done(RECORDS, &mut [&mut server, &mut worker], PATIENCE)?;
     trial.wait_committed(PATIENCE)?;
-    trial.stop(server)?;
-    trial.stop(worker)?;
-    expect_nothing_left(&redis)?;
+    end(&trial, &redis, server, worker)?;
     conclude(&mut trial, 0)?;
     Ok(())
 }
@@ -152,9 +148,7 @@ pub(super) fn row_19_redis_is_slow(bench: &Bench) -> Result<()> {
     let bound = beyond(&committed, &sent_before.into_iter().collect::<Vec<_>>()).len();
     let mut worker = trial.start_worker(&["--concurrency", "50"], &[])?;
     trial.wait_done(all, &mut [&mut server, &mut worker], 2 * PATIENCE)?;
-    trial.stop(server)?;
-    trial.stop(worker)?;
-    expect_nothing_left(&redis)?;
+    end(&trial, &redis, server, worker)?;
     let mut twice = conclude(&mut trial, bound)?.redelivered;
     let copies = twice.len();
     twice.sort_unstable();
@@ -206,9 +200,7 @@ pub(super) fn row_19_redis_is_full(bench: &Bench) -> Result<()> {
     trial.wait_committed(PATIENCE)?;
     let mut worker = trial.start_worker(&["--concurrency", "50"], &[])?;
     trial.wait_done(RECORDS, &mut [&mut server, &mut worker], 2 * PATIENCE)?;
-    trial.stop(server)?;
-    trial.stop(worker)?;
-    expect_nothing_left(&redis)?;
+    end(&trial, &redis, server, worker)?;
     conclude(&mut trial, 0)?;
     Ok(())
 }
@@ -229,9 +221,7 @@ pub(super) fn row_19_workers_empty_a_full_redis(bench: &Bench) -> Result<()> {
     trial.wait_done(RECORDS, &mut [&mut server, &mut worker], PATIENCE)?;
     println!("  {RECORDS} jobs went through a Redis that had room for {full}");
     trial.wait_committed(PATIENCE)?;
-    trial.stop(server)?;
-    trial.stop(worker)?;
-    expect_nothing_left(&redis)?;
+    end(&trial, &redis, server, worker)?;
     conclude(&mut trial, 0)?;
     Ok(())
 }
@@ -258,9 +248,7 @@ pub(super) fn row_19_redis_restarted_without_its_data(bench: &Bench) -> Result<(
     growing::wait_until("an empty queue", &mut [&mut server, &mut worker], PATIENCE, || {
         Ok((redis.jobs()?.open().next().is_none(), 0))
     })?;
-    trial.stop(server)?;
-    trial.stop(worker)?;
-    expect_nothing_left(&redis)?;
+    end(&trial, &redis, server, worker)?;
     let mut verdict = trial.judge()?;
     let (gone, lost): (Vec<_>, Vec<_>) = verdict.lost.iter().partition(|place| had.contains(place));
     println!(
@@ -316,6 +304,13 @@ fn wait_until_pushed(
 /// How many jobs wait in the queue.
 pub(super) fn length(redis: &Redis) -> Result<usize> {
     redis.ask(cmd("LLEN").arg(format!("queue:{QUEUE}")))
+}
+
+/// Stops both processes, after which no job may lie anywhere.
+fn end(trial: &Trial<'_>, redis: &Redis, server: Process, worker: Process) -> Result<()> {
+    trial.stop(server)?;
+    trial.stop(worker)?;
+    expect_nothing_left(redis)
 }
 
 /// Checks that no job lies anywhere, not even in the list of a process that is gone.
