@@ -122,7 +122,7 @@ pub(super) fn row_9_the_coordinator_is_killed(bench: &Bench) -> Result<()> {
         .with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "10000");
     let mut members = vec![trial.start()?];
     let mut bound = 0;
-    let sent = while_records_come(bench, &mut trial, 6, |trial| {
+    let sent = while_records_come(bench, &mut trial, 6, 4, |trial| {
         trial.wait_done(300, &mut [&mut members[0]], PATIENCE)?;
         for _ in 0..3 {
             let coordinator = bench.kafka.coordinator(trial.group())?;

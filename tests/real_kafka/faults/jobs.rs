@@ -19,51 +19,55 @@ use karafka_tests::{
     redis::{Jobs, Redis},
 };
 
-use super::{PATIENCE, conclude, cpu_time, fill, trial};
+use super::{PATIENCE, conclude, cpu_time, fill, trial, while_records_come};
 use crate::bench::Bench;
 
 /// The queue of jobs that name none.
 pub(super) const QUEUE: &str = "default";
+
+/// How many records come every 10 ms while Redis is to go amid pushes.
+const PACE: u64 = 30;
 
 /// How soon jobs must flow again when Redis is back: the longest pause between two tries, and what a busy machine adds.
 const RESUMES: Duration = Duration::from_secs(10);
 
 /// If this fails, an outage of Redis loses jobs, lets commits pass jobs that Redis does not have, or never ends.
 pub(super) fn row_19_redis_is_away(bench: &Bench) -> Result<()> {
-    const RECORDS: usize = 30_000;
     const OUTAGES: usize = 3;
     const CONCURRENCY: usize = 16;
     let redis = Redis::start_durable()?;
     let mut trial = trial(bench, "row-19-away", Route::Queued, 4)?.on(&redis);
-    fill(bench, &trial, 4, 0..RECORDS as u64, |_| String::new())?;
     let mut server = trial.start()?;
     let mut worker = trial.start_worker(&["--concurrency", &CONCURRENCY.to_string()], &[])?;
-    let mut bound = 0;
-    for outage in 1..=OUTAGES {
-        // Amid pushes and work.
-        wait_until_pushed(&mut trial, &redis, outage * 4_000, outage * 200, &mut [&mut server, &mut worker])?;
-        redis.kill()?;
-        let (committed, had) = (trial.committed_at_rest()?, redis.jobs_on_disk()?);
-        trial.expect_jobs_behind(&committed, &had)?;
-        let (pushed, done) = (had.open().count() + trial.log.done(), trial.log.done());
-        ensure!(pushed < RECORDS, "Redis went only after the last push");
-        // What Redis had taken and not answered is pushed again, and what was at work may be done again.
-        let unanswered = beyond(&committed, &had.open_places()?).len();
-        bound += unanswered + CONCURRENCY;
-        thread::sleep(Duration::from_secs(3));
-        let waits = trial.committed()?;
-        ensure!(waits == committed, "without Redis commits went on from {committed:?} to {waits:?}");
-        redis.start_again()?;
-        let back = Instant::now();
-        wait_until_pushed(&mut trial, &redis, pushed + 1, done + CONCURRENCY + 1, &mut [&mut server, &mut worker])?;
-        let took = back.elapsed();
-        println!(
-            "  outage {outage}: {pushed} records were pushed, {unanswered} of them not committed; pushes and work went on \
-             after {took:.1?}"
-        );
-        ensure!(took < RESUMES, "work went on only after {took:.1?}");
-    }
-    trial.wait_done(RECORDS, &mut [&mut server, &mut worker], 2 * PATIENCE)?;
+    let (mut pushed, mut done, mut bound) = (0, 0, 0);
+    let records = while_records_come(bench, &mut trial, 4, PACE, |trial| {
+        for outage in 1..=OUTAGES {
+            // Amid pushes and work.
+            wait_until_pushed(trial, &redis, pushed + 2_000, done + 200, &mut [&mut server, &mut worker])?;
+            redis.kill()?;
+            let (committed, had) = (trial.committed_at_rest()?, redis.jobs_on_disk()?);
+            trial.expect_jobs_behind(&committed, &had)?;
+            (pushed, done) = (had.open().count() + trial.log.done(), trial.log.done());
+            // What Redis had taken and not answered is pushed again, and what was at work may be done again.
+            let unanswered = beyond(&committed, &had.open_places()?).len();
+            bound += unanswered + CONCURRENCY;
+            thread::sleep(Duration::from_secs(3));
+            let waits = trial.committed()?;
+            ensure!(waits == committed, "without Redis commits went on from {committed:?} to {waits:?}");
+            redis.start_again()?;
+            let back = Instant::now();
+            let (more, further) = (pushed + 1, done + CONCURRENCY + 1);
+            wait_until_pushed(trial, &redis, more, further, &mut [&mut server, &mut worker])?;
+            let took = back.elapsed();
+            println!(
+                "  outage {outage}: {pushed} records were pushed, {unanswered} of them not committed; pushes and work \
+                 went on after {took:.1?}"
+            );
+            ensure!(took < RESUMES, "work went on only after {took:.1?}");
+        }
+        Ok(())
+    })?;
+    trial.wait_done(records, &mut [&mut server, &mut worker], 2 * PATIENCE)?;
     trial.wait_committed(PATIENCE)?;
     end(&trial, &redis, server, worker)?;
     conclude(&mut trial, bound)?;
@@ -228,22 +232,23 @@ pub(super) fn row_19_workers_empty_a_full_redis(bench: &Bench) -> Result<()> {
 
 /// If this fails, a Redis that comes back without its data costs more than what it had acknowledged, or stops the app.
 pub(super) fn row_19_redis_restarted_without_its_data(bench: &Bench) -> Result<()> {
-    const RECORDS: usize = 30_000;
     let redis = Redis::start_durable()?;
     let mut trial = trial(bench, "row-19-empty", Route::Queued, 4)?.on(&redis);
-    fill(bench, &trial, 4, 0..RECORDS as u64, |_| String::new())?;
     let mut server = trial.start()?;
-    growing::wait_until("jobs in the queue", &mut [&mut server], PATIENCE, || Ok((length(&redis)? > 2_000, 0)))?;
-    redis.kill()?;
-    let (committed, had) = (trial.committed_at_rest()?, redis.jobs_on_disk()?);
-    trial.expect_jobs_behind(&committed, &had)?;
-    let acknowledged = usize::try_from(committed.values().sum::<i64>())?;
-    ensure!(acknowledged < RECORDS, "Redis went only after the last record");
-    redis.start_again_empty()?;
+    let (mut acknowledged, mut had) = (0, Jobs::default());
+    let records = while_records_come(bench, &mut trial, 4, PACE, |trial| {
+        growing::wait_until("jobs in the queue", &mut [&mut server], PATIENCE, || Ok((length(&redis)? > 2_000, 0)))?;
+        redis.kill()?;
+        had = redis.jobs_on_disk()?;
+        let committed = trial.committed_at_rest()?;
+        trial.expect_jobs_behind(&committed, &had)?;
+        acknowledged = usize::try_from(committed.values().sum::<i64>())?;
+        redis.start_again_empty()
+    })?;
     trial.wait_committed(PATIENCE)?;
     let mut worker = trial.start_worker(&["--concurrency", "50"], &[])?;
     let had: BTreeSet<Place> = had.open_places()?.into_iter().collect();
-    let at_least = RECORDS - had.len();
+    let at_least = records - had.len();
     trial.wait_done(at_least, &mut [&mut server, &mut worker], 2 * PATIENCE)?;
     growing::wait_until("an empty queue", &mut [&mut server, &mut worker], PATIENCE, || {
         Ok((redis.jobs()?.open().next().is_none(), 0))

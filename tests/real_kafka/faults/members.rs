@@ -46,7 +46,7 @@ pub(super) fn row_2_sigterm_amid_slow_handlers(bench: &Bench) -> Result<()> {
 pub(super) fn row_2_rolling_sigterm_of_three_members(bench: &Bench) -> Result<()> {
     let mut trial = trial(bench, "row-2-rolling", Route::Keyed, 6)?.with("FAULTY_PACE_MS", "10");
     let mut members = Vec::new();
-    let sent = while_records_come(bench, &mut trial, 6, |trial| {
+    let sent = while_records_come(bench, &mut trial, 6, 4, |trial| {
         for _ in 0..3 {
             members.push(trial.start()?);
         }
@@ -81,7 +81,7 @@ pub(super) fn row_3_members_join_under_eager_assignors(bench: &Bench) -> Result<
 fn members_join(bench: &Bench, trial: Trial<'_>) -> Result<()> {
     let mut trial = trial.with("FAULTY_PACE_MS", "20");
     let mut members = Vec::new();
-    let sent = while_records_come(bench, &mut trial, 6, |trial| {
+    let sent = while_records_come(bench, &mut trial, 6, 4, |trial| {
         for _ in 0..3 {
             let member = trial.start()?;
             let id = member.id();
@@ -132,7 +132,7 @@ pub(super) fn row_5_members_come_and_go(bench: &Bench) -> Result<()> {
     let mut trial = trial(bench, "row-5", Route::Keyed, 12)?.with("FAULTY_PACE_MS", "10");
     let mut members: Vec<Process> = Vec::new();
     let mut stops = 0;
-    let sent = while_records_come(bench, &mut trial, 12, |trial| {
+    let sent = while_records_come(bench, &mut trial, 12, 4, |trial| {
         members.push(trial.start()?);
         for change in 0..8 {
             thread::sleep(Duration::from_secs(3));

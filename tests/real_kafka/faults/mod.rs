@@ -116,11 +116,14 @@ fn send_one(producer: &Producer, topic: &str, partitions: i32, id: u64, act: &st
     send(producer, topic, i32::try_from(key)? % partitions, &format!("k{key}"), id, act)
 }
 
-/// Runs `body` while records keep coming, some hundred a second; gives how many they were.
+/// Runs `body` while records keep coming, `each` of them every 10 ms; gives how many they were.
+///
+/// What happens in `body` happens amid records, however fast the machine is.
 fn while_records_come(
     bench: &Bench,
     trial: &mut Trial<'_>,
     partitions: i32,
+    each: u64,
     body: impl FnOnce(&mut Trial<'_>) -> Result<()>,
 ) -> Result<usize> {
     let (enough, topic, address) = (AtomicBool::new(false), trial.topic().to_owned(), bench.kafka.address());
@@ -129,7 +132,7 @@ fn while_records_come(
             let producer = Producer::new(address)?;
             let mut sent = 0;
             while !enough.load(Ordering::Relaxed) {
-                for _ in 0..4 {
+                for _ in 0..each {
                     send_one(&producer, &topic, partitions, sent, "")?;
                     sent += 1;
                 }
