@@ -8,6 +8,7 @@ mod contest;
 mod emit;
 mod generate;
 mod instructions;
+mod jobs;
 mod keyed;
 mod latency;
 mod memory;
@@ -67,9 +68,11 @@ enum Bench {
     Memory(memory::Options),
     /// Killed at full speed and started again, on a real Kafka.
     Restart(restart::Options),
+    /// Jobs on a real Redis, beside Ruby's Sidekiq.
+    Jobs(jobs::Options),
     /// What a record costs in the engine alone, under valgrind, beside what is recorded.
     Instructions(instructions::Options),
-    /// All of them that need no Kafka and no valgrind, with their defaults.
+    /// All of them that need no Kafka, no Redis and no valgrind, with their defaults.
     All,
 }
 
@@ -99,6 +102,7 @@ fn run(cli: &Cli) -> Result<()> {
         Bench::Partitions(options) => show(partitions::run(options, common)?, common),
         Bench::Memory(options) => show(memory::run(options, common)?, common),
         Bench::Restart(options) => show(restart::run(options, common)?, common),
+        Bench::Jobs(options) => show(jobs::run(options, common)?, common),
         Bench::Instructions(options) => instructions::run(options)?,
         Bench::All => {
             show(generate::run(&generate::Options::default(), common)?, common);

@@ -62,6 +62,7 @@ pub static MANIFEST: Manifest = Manifest {
     groups: &[
         GroupEntry { name: "${BENCH_GROUP:-benched}", settings: &[] },
         GroupEntry { name: "${BENCH_GROUP:-benched}-killed", settings: &[] },
+        GroupEntry { name: "${BENCH_GROUP:-benched}-queued", settings: &[] },
         GroupEntry { name: "${BENCH_GROUP:-benched}-raw", settings: &[] },
         GroupEntry { name: "${BENCH_GROUP:-benched}-relay", settings: &[] },
         GroupEntry { name: "${BENCH_GROUP:-benched}-ticks", settings: &[] },
@@ -75,6 +76,7 @@ pub static MANIFEST: Manifest = Manifest {
         TopicEntry { key: "killed", message: "Event", settings: &[("name", "${BENCH_KILLED:-killed}")] },
         TopicEntry { key: "lag", message: "bytes", settings: &[("name", "${BENCH_LAG:-lag}")] },
         TopicEntry { key: "named", message: "Event", settings: &[("name", "${BENCH_NAMED:-named}")] },
+        TopicEntry { key: "queued", message: "Event", settings: &[("name", "${BENCH_QUEUED:-queued}")] },
         TopicEntry { key: "raw", message: "bytes", settings: &[("name", "${BENCH_RAW:-raw}")] },
         TopicEntry { key: "relay", message: "Event", settings: &[("name", "${BENCH_RELAY:-relay}")] },
         TopicEntry { key: "relayed", message: "Event", settings: &[("name", "${BENCH_RELAYED:-relayed}")] },
@@ -132,6 +134,16 @@ pub static MANIFEST: Manifest = Manifest {
             settings: &[],
         },
         ConsumerEntry {
+            topic: "queued",
+            group: "${BENCH_GROUP:-benched}-queued",
+            controller: "EventsController",
+            worker: "EventsWorker",
+            parser: "json",
+            interchanger: "json",
+            emits: &[],
+            settings: &[("jobs", "redis")],
+        },
+        ConsumerEntry {
             topic: "raw",
             group: "${BENCH_GROUP:-benched}-raw",
             controller: "RawController",
@@ -174,7 +186,8 @@ pub fn app() -> App<State> {
         .consumer::<super::workers::KilledWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[2])
         .consumer::<super::workers::LagWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[3])
         .consumer::<super::workers::KilledWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[4])
-        .consumer::<super::workers::RawWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[5])
-        .consumer::<super::workers::RelayWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[6])
-        .consumer::<super::workers::TicksWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[7])
+        .consumer::<super::workers::EventsWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[5])
+        .consumer::<super::workers::RawWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[6])
+        .consumer::<super::workers::RelayWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[7])
+        .consumer::<super::workers::TicksWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[8])
 }

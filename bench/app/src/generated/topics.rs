@@ -122,6 +122,30 @@ pub trait EmitsNamed {}
 
 impl<C: EmitsNamed> karafka::EmittedBy<C> for Named {}
 
+/// The topic `queued`, `${BENCH_QUEUED:-queued}` in Kafka.
+#[derive(Debug, Clone, Copy)]
+pub struct Queued;
+
+impl karafka::Topic for Queued {
+    type Message = super::messages::Event;
+    const KEY: &'static str = "queued";
+
+    fn encode(message: &Self::Message) -> karafka::Result<Vec<u8>> {
+        karafka::topic::encode_json(message)
+    }
+}
+
+/// A controller that lists `queued` under its `emits`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not list `queued` under `emits`",
+    label = "not declared in karafka.yml",
+    note = "add `queued` to `emits:` of this controller in karafka.yml",
+    note = "then run `karafka generate`"
+)]
+pub trait EmitsQueued {}
+
+impl<C: EmitsQueued> karafka::EmittedBy<C> for Queued {}
+
 /// The topic `raw`, `${BENCH_RAW:-raw}` in Kafka.
 #[derive(Debug, Clone, Copy)]
 pub struct Raw;
