@@ -21,18 +21,26 @@ pub(crate) fn working(identity: &str) -> String {
     format!("{WORKING}:{identity}")
 }
 
+/// There when others have taken a process for dead, for longer than any process stands still and comes back.
+fn taken_for_dead(identity: &str) -> String {
+    format!("karafka:taken-for-dead:{identity}")
+}
+
+const TAKEN_FOR_DEAD_SECONDS: u64 = 24 * 60 * 60;
+
 fn queue_key(queue: &str) -> String {
     format!("queue:{queue}")
 }
 
-/// Takes up to `ARGV[1]` jobs from the queues, in their order, into the hand of a process: one that is alive for others,
-/// so that they know when it is not.
+/// Takes what was performed, from `ARGV[2]` on, out of the hand of a process, and up to `ARGV[1]` jobs from the queues, in
+/// their order, into it: if it is alive for others, so that they know when it is not.
 ///
 /// A Redis that is full refuses whatever might take memory, but not in a script that has written before: deleting
 /// nothing is such a write. Otherwise nobody could empty it.
-static FETCH: LazyLock<Script> = LazyLock::new(|| {
+static EXCHANGE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('SISMEMBER', KEYS[2], KEYS[1]) == 0 then return false end
+        "for i = 2, #ARGV do redis.call('LREM', KEYS[3], 1, ARGV[i]) end
+        if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('SISMEMBER', KEYS[2], KEYS[1]) == 0 then return false end
         redis.call('DEL', KEYS[3] .. ':none')
         local jobs = {}
         for i = 4, #KEYS do
@@ -57,10 +65,11 @@ static PUT_BACK: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Moves a job from a hand into a sorted set. It goes there even if the hand is empty, as after a restart of Redis
-/// without its data: the process still knows the job.
+/// without its data: the process still knows the job. But not if others took the process for dead, and the job from it:
+/// then they have put it somewhere.
 static SET_ASIDE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "redis.call('LREM', KEYS[1], 1, ARGV[1])
+        "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 and redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
         redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
         if ARGV[4] then
             redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
@@ -70,7 +79,7 @@ static SET_ASIDE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Buries a job that a dead process had in hand, if it still has it.
+/// Buries a job that a process has in hand, if it still has it.
 static BURY_FOUND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
@@ -102,20 +111,22 @@ pub(crate) async fn push(connection: &mut MultiplexedConnection, queue: &str, jo
     pipe.query_async(connection).await
 }
 
-/// Takes up to `count` jobs into the hand of `identity`, from the first queue that has some on. `None`: Redis does not know
-/// the process for alive, as after a restart without its data, and it has to say so first.
-pub(crate) async fn fetch(
+/// Takes what was `performed` out of the hand of `identity`, and up to `count` jobs into it, from the first queue that has
+/// some on. `None`: Redis does not know the process for alive, as after a restart without its data, and it has to say so
+/// first.
+pub(crate) async fn exchange(
     connection: &mut MultiplexedConnection,
     identity: &str,
+    performed: &[&str],
     queues: &[&str],
     count: usize,
-) -> RedisResult<Option<Vec<String>>> {
-    let mut script = FETCH.key(identity);
+) -> RedisResult<Option<Vec<Vec<u8>>>> {
+    let mut script = EXCHANGE.key(identity);
     script.key(WORKING).key(working(identity));
     for queue in queues {
         script.key(queue_key(queue));
     }
-    script.arg(count).invoke_async(connection).await
+    script.arg(count).arg(performed).invoke_async(connection).await
 }
 
 /// Waits for a job of one queue, at most this long, and takes it into the hand of `identity`.
@@ -124,20 +135,43 @@ pub(crate) async fn wait_for_one(
     identity: &str,
     queue: &str,
     at_most: Duration,
-) -> RedisResult<Option<String>> {
+) -> RedisResult<Option<Vec<u8>>> {
     let mut command = redis::cmd("BLMOVE");
     command.arg(queue_key(queue)).arg(working(identity)).arg("RIGHT").arg("LEFT").arg(at_most.as_secs_f64());
     command.query_async(connection).await
 }
 
-/// All jobs in the hand of `identity`.
-pub(crate) async fn in_hand(connection: &mut MultiplexedConnection, identity: &str) -> RedisResult<Vec<String>> {
-    redis::cmd("LRANGE").arg(working(identity)).arg(0).arg(-1).query_async(connection).await
+/// All jobs in the hand of `identity`. What is not even text is moved to the dead on the way.
+pub(crate) async fn in_hand(
+    connection: &mut MultiplexedConnection,
+    identity: &str,
+    now_ms: i64,
+) -> RedisResult<Vec<String>> {
+    let found: Vec<Vec<u8>> =
+        redis::cmd("LRANGE").arg(working(identity)).arg(0).arg(-1).query_async(connection).await?;
+    let mut jobs = Vec::with_capacity(found.len());
+    for job in found {
+        match String::from_utf8(job) {
+            Ok(job) => jobs.push(job),
+            Err(error) => {
+                bury_found(connection, identity, error.as_bytes(), error.as_bytes(), now_ms).await?;
+            }
+        }
+    }
+    Ok(jobs)
 }
 
-/// A job was performed: out of the hand.
-pub(crate) async fn acknowledge(connection: &mut MultiplexedConnection, identity: &str, job: &str) -> RedisResult<()> {
-    redis::cmd("LREM").arg(working(identity)).arg(1).arg(job).query_async::<i64>(connection).await.map(drop)
+/// Jobs were performed: out of the hand.
+pub(crate) async fn acknowledge(
+    connection: &mut MultiplexedConnection,
+    identity: &str,
+    jobs: &[&str],
+) -> RedisResult<()> {
+    let (mut pipe, hand) = (redis::pipe(), working(identity));
+    for job in jobs {
+        pipe.cmd("LREM").arg(&hand).arg(1).arg(job).ignore();
+    }
+    pipe.query_async(connection).await
 }
 
 /// Moves `job` from the hand of `identity` to where it goes next. Says whether it was there to be moved.
@@ -150,15 +184,30 @@ pub(crate) async fn settle(
 ) -> RedisResult<()> {
     let now = seconds(now_ms);
     match next {
-        Next::Dropped => acknowledge(connection, identity, job).await,
+        Next::Dropped => acknowledge(connection, identity, &[job]).await,
         Next::Queue { queue, job: new } => put_back(connection, identity, job, queue, new).await.map(drop),
         Next::Retry { job: new, at } => {
             let mut script = SET_ASIDE.key(working(identity));
-            script.key("retry").arg(job).arg(new).arg(at).invoke_async::<i64>(connection).await.map(drop)
+            script
+                .key("retry")
+                .key(taken_for_dead(identity))
+                .arg(job)
+                .arg(new)
+                .arg(at)
+                .invoke_async::<i64>(connection)
+                .await
+                .map(drop)
         }
         Next::Dead { job: new } => {
             let mut script = SET_ASIDE.key(working(identity));
-            script.key("dead").arg(job).arg(new).arg(now).arg(now - DEAD_SECONDS).arg(-DEAD_JOBS - 1);
+            script
+                .key("dead")
+                .key(taken_for_dead(identity))
+                .arg(job)
+                .arg(new)
+                .arg(now)
+                .arg(now - DEAD_SECONDS)
+                .arg(-DEAD_JOBS - 1);
             script.invoke_async::<i64>(connection).await.map(drop)
         }
     }
@@ -186,11 +235,22 @@ pub(crate) async fn recover(
     match next {
         Next::Queue { queue, job: new } => put_back(connection, identity, job, queue, new).await,
         Next::Retry { job: new, .. } | Next::Dead { job: new } => {
-            let mut script = BURY_FOUND.key(working(identity));
-            script.key("dead").arg(job).arg(new).arg(seconds(now_ms)).invoke_async(connection).await
+            bury_found(connection, identity, job.as_bytes(), new.as_bytes(), now_ms).await
         }
         Next::Dropped => Ok(false),
     }
+}
+
+/// Moves `job` to the dead as `new`, if it is in the hand of `identity`. Says whether it was.
+pub(crate) async fn bury_found(
+    connection: &mut MultiplexedConnection,
+    identity: &str,
+    job: &[u8],
+    new: &[u8],
+    now_ms: i64,
+) -> RedisResult<bool> {
+    let mut script = BURY_FOUND.key(working(identity));
+    script.key("dead").arg(job).arg(new).arg(seconds(now_ms)).invoke_async(connection).await
 }
 
 /// Processes that have, or had, jobs in hand, and whether each is alive.
@@ -207,6 +267,16 @@ pub(crate) async fn processes(connection: &mut MultiplexedConnection) -> RedisRe
     Ok(identities.into_iter().zip(alive).collect())
 }
 
+/// Writes down that a process is taken for dead, before its hand is emptied: it may come back. As in the other scripts,
+/// the first write is one that a full Redis does not refuse.
+pub(crate) async fn take_for_dead(connection: &mut MultiplexedConnection, identity: &str) -> RedisResult<()> {
+    static TAKE_FOR_DEAD: LazyLock<Script> = LazyLock::new(|| {
+        Script::new("redis.call('DEL', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) return 1")
+    });
+    let mut script = TAKE_FOR_DEAD.key(taken_for_dead(identity));
+    script.arg(identity).arg(TAKEN_FOR_DEAD_SECONDS).invoke_async::<i64>(connection).await.map(drop)
+}
+
 /// A process has nothing in hand any more and will not come back. Its list, if something came into it meanwhile, is
 /// found again: the process is only forgotten when it is empty.
 pub(crate) async fn forget(connection: &mut MultiplexedConnection, identity: &str) -> RedisResult<()> {
@@ -221,7 +291,7 @@ pub(crate) async fn forget(connection: &mut MultiplexedConnection, identity: &st
 }
 
 /// Jobs of `set` that are due, up to [`BATCH`].
-pub(crate) async fn due(connection: &mut MultiplexedConnection, set: &str, now_ms: i64) -> RedisResult<Vec<String>> {
+pub(crate) async fn due(connection: &mut MultiplexedConnection, set: &str, now_ms: i64) -> RedisResult<Vec<Vec<u8>>> {
     let mut command = redis::cmd("ZRANGEBYSCORE");
     command.arg(set).arg("-inf").arg(seconds(now_ms)).arg("LIMIT").arg(0).arg(BATCH);
     command.query_async(connection).await
@@ -247,7 +317,7 @@ pub(crate) async fn enqueue_due(
 pub(crate) async fn bury_unreadable(
     connection: &mut MultiplexedConnection,
     set: &str,
-    job: &str,
+    job: &[u8],
     now_ms: i64,
 ) -> RedisResult<()> {
     let mut pipe = redis::pipe();

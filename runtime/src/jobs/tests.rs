@@ -3,3 +3,7 @@
 mod format;
 #[cfg(feature = "real-redis")]
 mod histories;
+#[cfg(feature = "real-redis")]
+mod server;
+#[cfg(feature = "real-redis")]
+mod worker;

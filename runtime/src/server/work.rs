@@ -1,8 +1,14 @@
 //! `worker`: from settings to a clean stop.
 
-use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
 
-use tokio::{runtime::Runtime, time::Instant};
+use tokio::{runtime::Builder, time::Instant};
 
 use super::{
     CLEAN, FAILED, FORCED, Status, complain, development_broker::DevelopmentBroker, fail, opening, serve::TICK, show,
@@ -74,6 +80,7 @@ where
         concurrency: settings.concurrency,
         shutdown_timeout: settings.shutdown_timeout,
         perform: Arc::new(jobs),
+        runtime: runtime.handle().clone(),
         listener: Arc::clone(&listener),
     });
     let worker = match worker {
@@ -85,7 +92,7 @@ where
     } else {
         startup::log_worker(manifest, &settings, &worker);
     }
-    let status = run(&runtime, &worker, &settings, &listener, signals);
+    let status = run(&worker, &settings, &listener, signals);
     drop(broker);
     // A handler that never returns must not hold up the end of the process.
     runtime.shutdown_background();
@@ -93,14 +100,11 @@ where
 }
 
 /// From the first job to the last line.
-fn run(
-    runtime: &Runtime,
-    worker: &Arc<Worker>,
-    settings: &Settings,
-    listener: &Arc<dyn Listener>,
-    signals: &Signals,
-) -> Status {
-    let running = runtime.spawn(Arc::clone(worker).run());
+fn run(worker: &Arc<Worker>, settings: &Settings, listener: &Arc<dyn Listener>, signals: &Signals) -> Status {
+    let running = match spawn(worker) {
+        Ok(running) => running,
+        Err(error) => return fail(&format!("the worker cannot start: {error}")),
+    };
     let mut quiet = false;
     let mut is_stopping = false;
     let mut is_forced = false;
@@ -131,12 +135,18 @@ fn run(
             worker.give(Order::Stop(Instant::now() + settings.shutdown_timeout));
         }
     }
-    let ended = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(1), running).await });
-    let Ok(Ok(end)) = ended else {
+    let Ok(end) = running.join() else {
         complain("the worker has failed; what it had in hand is put back when its heartbeat has expired");
         return FAILED;
     };
     conclude(&end, listener.as_ref(), is_forced)
+}
+
+/// Runs a worker on a thread of its own, with a runtime of its own: the app's code runs on another.
+fn spawn(worker: &Arc<Worker>) -> io::Result<JoinHandle<WorkerEnd>> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let worker = Arc::clone(worker);
+    thread::Builder::new().name("karafka jobs".to_owned()).spawn(move || runtime.block_on(worker.run()))
 }
 
 /// Tells how the run ended, and which exit status that is.

@@ -2,16 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::TcpListener,
-    process::{Child, Command, Stdio},
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
 };
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 
+use super::server::Server;
 use crate::jobs::{
     job::Job,
     queues,
@@ -20,54 +18,13 @@ use crate::jobs::{
 
 const NOW: i64 = 1_795_396_682_000;
 
-/// A Redis of this test, gone with its process.
-struct Server {
-    child: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
-}
-
-impl Server {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("redis-server, which Debian's package of that name has");
-        Self { child, port, _folder: folder }
-    }
-
-    async fn connect(&self) -> MultiplexedConnection {
-        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).expect("an address");
-        let began = Instant::now();
-        loop {
-            match client.get_multiplexed_async_connection().await {
-                Ok(connection) => return connection,
-                Err(error) => assert!(began.elapsed() < Duration::from_secs(20), "Redis does not start: {error}"),
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// What happens; the numbers choose among the processes and jobs that there are.
 #[derive(Debug, Clone)]
 enum Step {
     Push(usize),
-    Fetch {
+    Exchange {
         process: usize,
+        performed: usize,
         count: usize,
     },
     Acknowledge {
@@ -94,6 +51,11 @@ enum Step {
     Due,
     /// A process dies, and another begins in its place.
     Die(usize),
+    /// One that was taken for dead, or will be, goes on, and a job that it knows fails.
+    ComeBack {
+        process: usize,
+        job: usize,
+    },
     /// Somebody looks for the dead.
     Recover,
     /// Someone else has seen the same dead, and looks at the same time: what it finds is what was there before.
@@ -104,13 +66,15 @@ fn step() -> impl Strategy<Value = Step> {
     let at_work = || (0..4_usize, 0..8_usize, any::<bool>());
     prop_oneof![
         4 => (0..3_usize).prop_map(Step::Push),
-        5 => (0..4_usize, 1..5_usize).prop_map(|(process, count)| Step::Fetch { process, count }),
+        5 => (0..4_usize, 0..3_usize, 0..5_usize)
+            .prop_map(|(process, performed, count)| Step::Exchange { process, performed, count }),
         3 => at_work().prop_map(|(process, job, twice)| Step::Acknowledge { process, job, twice }),
         3 => at_work().prop_map(|(process, job, twice)| Step::Retry { process, job, twice }),
         1 => at_work().prop_map(|(process, job, twice)| Step::Bury { process, job, twice }),
         1 => at_work().prop_map(|(process, job, twice)| Step::PutBack { process, job, twice }),
         2 => Just(Step::Due),
         2 => (0..4_usize).prop_map(Step::Die),
+        2 => (0..4_usize, 0..8_usize).prop_map(|(process, job)| Step::ComeBack { process, job }),
         2 => Just(Step::Recover),
         1 => Just(Step::RecoverAtOnce),
     ]
@@ -123,6 +87,8 @@ struct World {
     redis: MultiplexedConnection,
     /// Those that live, and what each has in hand.
     alive: Vec<(String, Vec<String>)>,
+    /// Those that stand still, and what each had in hand.
+    gone: Vec<(String, Vec<String>)>,
     begun: u64,
     pushed: BTreeSet<String>,
     done: BTreeSet<String>,
@@ -132,10 +98,23 @@ fn jid_of(job: &str) -> String {
     Job::read(job).expect("a job").jid
 }
 
+fn retry(job: &str) -> Next {
+    let mut new = Job::read(job).expect("a job");
+    new.set("retry_count", new.retry_count.map_or(0, |count| count + 1));
+    Next::Retry { job: new.write(), at: 0.0 }
+}
+
 impl World {
     async fn new(mut redis: MultiplexedConnection) -> Self {
         redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await.expect("an empty Redis");
-        let mut world = Self { redis, alive: Vec::new(), begun: 0, pushed: BTreeSet::new(), done: BTreeSet::new() };
+        let mut world = Self {
+            redis,
+            alive: Vec::new(),
+            gone: Vec::new(),
+            begun: 0,
+            pushed: BTreeSet::new(),
+            done: BTreeSet::new(),
+        };
         for _ in 0..4 {
             world.begin().await;
         }
@@ -169,25 +148,27 @@ impl World {
                 queues::push(redis, queue, &[&job]).await?;
                 self.pushed.insert(jid);
             }
-            Step::Fetch { process, count } => {
+            Step::Exchange { process, performed, count } => {
                 let (identity, hand) = &mut self.alive[process];
-                let jobs = queues::fetch(redis, identity, &QUEUES, count).await?.expect("it is known for alive");
+                let performed: Vec<String> = hand.drain(..performed.min(hand.len())).collect();
+                self.done.extend(performed.iter().map(|job| jid_of(job)));
+                let performed: Vec<&str> = performed.iter().map(String::as_str).collect();
+                let jobs = queues::exchange(redis, identity, &performed, &QUEUES, count).await?;
+                let jobs = jobs.expect("it is known for alive");
                 assert!(jobs.len() <= count);
-                hand.extend(jobs);
+                hand.extend(jobs.into_iter().map(|job| String::from_utf8(job).expect("text")));
             }
             Step::Acknowledge { process, job, twice } => {
                 let Some((identity, job)) = self.take(process, job) else { return Ok(()) };
                 // An answer that is lost makes the worker say it again.
                 for _ in 0..=u8::from(twice) {
-                    queues::acknowledge(redis, &identity, &job).await?;
+                    queues::acknowledge(redis, &identity, &[&job]).await?;
                 }
                 self.done.insert(jid_of(&job));
             }
             Step::Retry { process, job, twice } => {
                 let Some((identity, job)) = self.take(process, job) else { return Ok(()) };
-                let mut new = Job::read(&job).expect("a job");
-                new.set("retry_count", new.retry_count.map_or(0, |count| count + 1));
-                let next = Next::Retry { job: new.write(), at: 0.0 };
+                let next = retry(&job);
                 for _ in 0..=u8::from(twice) {
                     queues::settle(redis, &identity, &job, &next, NOW).await?;
                 }
@@ -210,9 +191,10 @@ impl World {
                 let moves: Vec<_> = due
                     .iter()
                     .map(|old| {
-                        let mut job = Job::read(old).expect("a job");
+                        let old = String::from_utf8(old.clone()).expect("text");
+                        let mut job = Job::read(&old).expect("a job");
                         job.set("enqueued_at", NOW);
-                        (old.clone(), job.write(), job.queue)
+                        (old, job.write(), job.queue)
                     })
                     .collect();
                 // Two processes have read the same.
@@ -220,9 +202,16 @@ impl World {
                 assert_eq!((moved, queues::enqueue_due(redis, "retry", &moves).await?), (moves.len(), 0));
             }
             Step::Die(process) => {
-                let (identity, _) = self.alive.remove(process);
-                redis::cmd("DEL").arg(identity).query_async::<()>(redis).await?;
+                let (identity, hand) = self.alive.remove(process);
+                redis::cmd("DEL").arg(&identity).query_async::<()>(redis).await?;
+                self.gone.push((identity, hand));
                 self.begin().await;
+            }
+            Step::ComeBack { process, job } => {
+                let count = self.gone.len();
+                let Some((identity, hand)) = self.gone.get_mut(process % count.max(1)) else { return Ok(()) };
+                let Some(job) = (!hand.is_empty()).then(|| hand.remove(job % hand.len())) else { return Ok(()) };
+                queues::settle(redis, identity, &job, &retry(&job), NOW).await?;
             }
             Step::Recover => self.recover(1).await?,
             Step::RecoverAtOnce => self.recover(2).await?,
@@ -237,7 +226,8 @@ impl World {
             if is_alive {
                 continue;
             }
-            let found = queues::in_hand(redis, &process).await?;
+            queues::take_for_dead(redis, &process).await?;
+            let found = queues::in_hand(redis, &process, NOW).await?;
             for round in 0..at_once {
                 for job in &found {
                     let moved = queues::recover(redis, &process, job, &after_death(job, NOW), NOW).await?;
@@ -274,7 +264,7 @@ impl World {
         prop_assert!(places.is_empty(), "from nowhere: {:?}", places);
         for (identity, hand) in &self.alive {
             let mut known = hand.clone();
-            let mut in_redis = queues::in_hand(redis, identity).await.expect("a hand");
+            let mut in_redis = queues::in_hand(redis, identity, NOW).await.expect("a hand");
             known.sort_unstable();
             in_redis.sort_unstable();
             prop_assert_eq!(known, in_redis, "{}", identity);

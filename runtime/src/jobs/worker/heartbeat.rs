@@ -148,7 +148,7 @@ impl Worker {
 
     /// Puts back what Redis has moved into this hand in an answer that was lost.
     async fn find_strays(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
-        let in_hand = queues::in_hand(connection, &self.identity).await?;
+        let in_hand = queues::in_hand(connection, &self.identity, now_ms()).await?;
         for job in self.hand.strays(in_hand) {
             queues::recover(connection, &self.identity, &job, &verdict::untouched(&job), now_ms()).await?;
         }

@@ -14,33 +14,65 @@ use crate::jobs::{link::Link, queues};
 const LISTEN: Duration = Duration::from_secs(2);
 
 /// What came of waiting at a queue.
-pub(super) struct Heard {
-    pub(super) queue: String,
-    pub(super) job: Option<String>,
-    pub(super) slot: OwnedSemaphorePermit,
+struct Heard {
+    queue: String,
+    job: Option<Vec<u8>>,
+    slot: OwnedSemaphorePermit,
 }
 
 /// Connections that wait for a job, each at a queue that was empty.
+///
+/// What one has heard and nobody has begun when this is dropped stays in the hand of the process.
 pub(super) struct Listeners {
     identity: String,
     links: Vec<(String, Arc<Link>)>,
     /// Queues that somebody listens at.
-    pub(super) at: BTreeSet<String>,
+    at: BTreeSet<String>,
     tell: mpsc::UnboundedSender<Heard>,
+    heard: mpsc::UnboundedReceiver<Heard>,
     /// They end, and close their connections, when this is dropped.
     tasks: JoinSet<()>,
 }
 
 impl Listeners {
-    pub(super) fn new(worker: &Worker, tell: mpsc::UnboundedSender<Heard>) -> Self {
+    pub(super) fn new(worker: &Worker) -> Self {
         let links = worker.queues.names().map(|queue| (queue.to_owned(), Arc::new(worker.link.another())));
+        let (tell, heard) = mpsc::unbounded_channel();
         Self {
             identity: worker.identity.clone(),
             links: links.collect(),
             at: BTreeSet::new(),
             tell,
+            heard,
             tasks: JoinSet::new(),
         }
+    }
+
+    /// Whether somebody listens.
+    pub(super) fn are_listening(&self) -> bool {
+        !self.at.is_empty()
+    }
+
+    /// Comes with what was heard: a job, or none in time.
+    pub(super) async fn heard(&mut self) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
+        // This has a sender too.
+        let heard = self.heard.recv().await?;
+        self.take(heard)
+    }
+
+    /// A job that was heard meanwhile.
+    pub(super) fn heard_already(&mut self) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
+        loop {
+            let heard = self.heard.try_recv().ok()?;
+            if let Some(job) = self.take(heard) {
+                return Some(job);
+            }
+        }
+    }
+
+    fn take(&mut self, Heard { queue, job, slot }: Heard) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
+        self.at.remove(&queue);
+        Some((job?, slot))
     }
 
     /// Listens at each queue that nobody listens at, as far as there are slots: what is heard has to be begun.

@@ -3,6 +3,7 @@
 //! A job is in the hand of this process, a list in Redis, from when it is taken until Redis has taken what became of it:
 //! whatever happens to the process meanwhile, another finds the job there ([`patrol`]).
 
+mod at_work;
 mod hand;
 mod heartbeat;
 mod listen;
@@ -21,17 +22,14 @@ use std::{
 use futures_util::future::BoxFuture;
 use redis::RedisResult;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
     time::Instant,
 };
 
 pub(crate) use self::order::Queues;
-use self::{
-    hand::Hand,
-    heartbeat::Told,
-    listen::{Heard, Listeners},
-};
+use self::{at_work::AtWork, hand::Hand, heartbeat::Told, listen::Listeners};
 use super::{
     job::Job,
     link::{Link, Trouble},
@@ -85,6 +83,8 @@ pub(crate) struct WorkerParts {
     /// How long a stop may take that Sidekiq's page asks for.
     pub(crate) shutdown_timeout: Duration,
     pub(crate) perform: Arc<dyn Perform>,
+    /// Where jobs are performed.
+    pub(crate) runtime: Handle,
     pub(crate) listener: Arc<dyn Listener>,
 }
 
@@ -115,6 +115,7 @@ pub(crate) struct Worker {
     link: Link,
     hand: Hand,
     perform: Arc<dyn Perform>,
+    runtime: Handle,
     listener: Arc<dyn Listener>,
     performed: AtomicU64,
     failed: AtomicU64,
@@ -130,7 +131,7 @@ impl Worker {
     ///
     /// What is wrong with the URL.
     pub(crate) fn new(parts: WorkerParts) -> RedisResult<Arc<Self>> {
-        let WorkerParts { url, app, queues, concurrency, shutdown_timeout, perform, listener } = parts;
+        let WorkerParts { url, app, queues, concurrency, shutdown_timeout, perform, runtime, listener } = parts;
         Ok(Arc::new(Self {
             identity: heartbeat::identity(),
             started_at: verdict::seconds(now_ms()),
@@ -141,6 +142,7 @@ impl Worker {
             link: Link::new(&url, Arc::clone(&listener))?,
             hand: Hand::default(),
             perform,
+            runtime,
             listener,
             performed: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -179,7 +181,8 @@ impl Worker {
         *self.orders.borrow()
     }
 
-    /// Runs until it is told to stop.
+    /// Runs until it is told to stop, on a runtime on which no code of the app is: a handler that keeps its thread must
+    /// not keep this process from saying that it lives, or from ending.
     pub(crate) async fn run(self: Arc<Self>) -> WorkerEnd {
         let mut orders = self.orders.subscribe();
         // Whoever looks for the dead must find this one alive before it has anything in hand.
@@ -190,109 +193,20 @@ impl Worker {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&self).beat_on());
         tasks.spawn(Arc::clone(&self).patrol());
-        let end = Arc::clone(&self).take_jobs().await;
+        let at_work = Arc::clone(&self).take_jobs().await;
+        tokio::select! {
+            _ = async { tokio::join!(self.put_back_unknown(), at_work.all_ended()) } => {}
+            () = self.out_of_time() => {}
+        }
         tasks.shutdown().await;
-        // What Redis does not hear now it finds out when the heartbeat has expired.
-        let _ = tokio::time::timeout(heartbeat::FAREWELL, self.deregister()).await;
-        end
-    }
-
-    async fn take_jobs(self: Arc<Self>) -> WorkerEnd {
-        let mut orders = self.orders.subscribe();
-        let slots = Arc::new(Semaphore::new(self.concurrency));
-        let mut at_work = JoinSet::new();
-        let (tell, mut heard) = mpsc::unbounded_channel();
-        let mut listeners = Listeners::new(&self, tell);
-        let mut trouble = Trouble::new();
-        let deadline = loop {
-            while at_work.try_join_next().is_some() {}
-            while let Ok(heard) = heard.try_recv() {
-                self.begin_heard(&mut at_work, &mut listeners, heard);
-            }
-            let order = *orders.borrow_and_update();
-            if let Order::Stop(deadline) = order {
-                break deadline;
-            }
-            let free = if order == Order::Work { free(&slots) } else { Vec::new() };
-            let pause = if free.is_empty() {
-                None
-            } else {
-                match self.fetch(free.len()).await {
-                    Ok(None) => {
-                        tokio::select! {
-                            () = self.register() => {}
-                            _ = orders.changed() => {}
-                        }
-                        continue;
-                    }
-                    Ok(Some(jobs)) => {
-                        trouble.over(&*self.listener);
-                        if !jobs.is_empty() {
-                            for (job, slot) in jobs.into_iter().zip(free) {
-                                self.begin(&mut at_work, job, slot);
-                            }
-                            continue;
-                        }
-                        listeners.listen(free);
-                        Some(IDLE)
-                    }
-                    Err(error) => {
-                        self.link.failed(&error).await;
-                        Some(trouble.met(&error, &*self.listener))
-                    }
-                }
-            };
-            tokio::select! {
-                _ = orders.changed() => {}
-                Some(heard) = heard.recv() => self.begin_heard(&mut at_work, &mut listeners, heard),
-                Some(_) = at_work.join_next() => {}
-                () = tokio::time::sleep(pause.unwrap_or(IDLE)) => {}
-            }
+        let mut put_back = 0;
+        let farewell = async {
+            self.put_back(self.hand.all(), &mut put_back).await;
+            self.put_back_unknown().await;
+            self.deregister().await;
         };
-        // What they hear now stays in the hand.
-        drop(listeners);
-        self.put_back_unknown().await;
-        self.end(deadline, at_work).await
-    }
-
-    async fn fetch(&self, count: usize) -> RedisResult<Option<Vec<String>>> {
-        let mut connection = self.link.connection().await?;
-        let order = self.queues.next_order();
-        queues::fetch(&mut connection, &self.identity, &order, count).await
-    }
-
-    fn begin(self: &Arc<Self>, at_work: &mut JoinSet<()>, job: String, slot: OwnedSemaphorePermit) {
-        self.hand.take(&job);
-        at_work.spawn(Arc::clone(self).handle(job, slot));
-    }
-
-    fn begin_heard(self: &Arc<Self>, at_work: &mut JoinSet<()>, listeners: &mut Listeners, heard: Heard) {
-        listeners.at.remove(&heard.queue);
-        if let Some(job) = heard.job {
-            self.begin(at_work, job, heard.slot);
-        }
-    }
-
-    /// Waits for what was begun, and puts back what does not end in time.
-    async fn end(&self, mut deadline: Instant, mut at_work: JoinSet<()>) -> WorkerEnd {
-        let mut orders = self.orders.subscribe();
-        loop {
-            tokio::select! {
-                ended = at_work.join_next() => if ended.is_none() { break },
-                () = tokio::time::sleep_until(deadline) => break,
-                // A second signal.
-                Ok(()) = orders.changed() => {
-                    if let Order::Stop(sooner) = *orders.borrow_and_update() {
-                        deadline = sooner;
-                    }
-                }
-            }
-        }
-        // Dropped where they wait; those that keep their thread end with the process.
-        at_work.abort_all();
-        let begun = self.hand.all();
-        let put_back = tokio::time::timeout(heartbeat::FAREWELL, self.put_back(begun)).await.unwrap_or_default();
-        self.put_back_unknown().await;
+        // What Redis does not hear now it finds out when the heartbeat has expired.
+        let _ = tokio::time::timeout(heartbeat::FAREWELL, farewell).await;
         WorkerEnd {
             performed: self.performed.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
@@ -301,29 +215,119 @@ impl Worker {
         }
     }
 
+    /// Takes jobs and begins them until it is told to stop. Gives what is at work then.
+    async fn take_jobs(self: Arc<Self>) -> AtWork {
+        let mut orders = self.orders.subscribe();
+        let slots = Arc::new(Semaphore::new(self.concurrency));
+        let mut at_work = AtWork::new(&self);
+        let mut listeners = Listeners::new(&self);
+        let mut trouble = Trouble::new();
+        loop {
+            let order = *orders.borrow_and_update();
+            match order {
+                Order::Stop(_) => return at_work,
+                Order::Quiet if listeners.are_listening() => {
+                    listeners = Listeners::new(&self);
+                    self.put_back_unknown().await;
+                }
+                Order::Work | Order::Quiet => {}
+            }
+            while let Some((job, slot)) = listeners.heard_already() {
+                at_work.begin(job, slot);
+            }
+            let mut free = if order == Order::Work { free(&slots) } else { Vec::new() };
+            let performed = at_work.performed();
+            let mut pause = IDLE;
+            if !free.is_empty() || !performed.is_empty() {
+                let ended = performed.len();
+                let wanted = if order == Order::Work { free.len() + ended } else { 0 };
+                let exchanged = tokio::select! {
+                    exchanged = self.exchange(&performed, wanted.min(queues::BATCH)) => exchanged,
+                    // What an answer that nobody hears has put into the hand is unknown here, and put back.
+                    () = self.out_of_time() => continue,
+                };
+                if exchanged.is_ok() {
+                    trouble.over(&*self.listener);
+                    free.extend(at_work.acknowledged(ended));
+                }
+                match exchanged {
+                    Ok(Some(jobs)) if jobs.is_empty() => {
+                        if order == Order::Work {
+                            listeners.listen(free);
+                        }
+                    }
+                    Ok(Some(jobs)) => {
+                        jobs.into_iter().zip(free).for_each(|(job, slot)| at_work.begin(job, slot));
+                        continue;
+                    }
+                    Ok(None) => {
+                        tokio::select! {
+                            () = self.register() => {}
+                            _ = orders.changed() => {}
+                        }
+                        continue;
+                    }
+                    Err(error) => {
+                        self.link.failed(&error).await;
+                        pause = trouble.met(&error, &*self.listener);
+                    }
+                }
+            }
+            tokio::select! {
+                _ = orders.changed() => {}
+                Some((job, slot)) = listeners.heard() => at_work.begin(job, slot),
+                () = at_work.told() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn exchange(&self, performed: &[&str], count: usize) -> RedisResult<Option<Vec<Vec<u8>>>> {
+        let mut connection = self.link.connection().await?;
+        let order = self.queues.next_order();
+        queues::exchange(&mut connection, &self.identity, performed, &order, count).await
+    }
+
+    /// Comes when what was begun has no more time.
+    async fn out_of_time(&self) {
+        let mut orders = self.orders.subscribe();
+        loop {
+            let order = *orders.borrow_and_update();
+            let time = async move {
+                match order {
+                    Order::Stop(deadline) => tokio::time::sleep_until(deadline).await,
+                    Order::Work | Order::Quiet => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = time => return,
+                // A second signal leaves less.
+                _ = orders.changed() => {}
+            }
+        }
+    }
+
     /// Puts back what stands in the hand and was never begun.
     async fn put_back_unknown(&self) {
         let unknown = async {
             let Ok(mut connection) = self.link.connection().await else { return };
-            let Ok(in_hand) = queues::in_hand(&mut connection, &self.identity).await else { return };
-            self.put_back(self.hand.unknown(in_hand)).await;
+            let Ok(in_hand) = queues::in_hand(&mut connection, &self.identity, now_ms()).await else { return };
+            self.put_back(self.hand.unknown(in_hand), &mut 0).await;
         };
         let _ = tokio::time::timeout(heartbeat::FAREWELL, unknown).await;
     }
 
-    /// Puts jobs back where they are taken from next. Says how many were still in the hand.
-    async fn put_back(&self, jobs: Vec<String>) -> u64 {
-        let mut count = 0;
+    /// Puts jobs back where they are taken from next, and counts those that were still in the hand.
+    async fn put_back(&self, jobs: Vec<String>, count: &mut u64) {
         for job in jobs {
             let next = verdict::untouched(&job);
             let moved = self.link.until_done(|mut connection| {
                 let (identity, job, next) = (&self.identity, &job, &next);
                 Box::pin(async move { queues::recover(&mut connection, identity, job, next, now_ms()).await })
             });
-            count += u64::from(moved.await);
+            *count += u64::from(moved.await);
             self.hand.let_go(&job);
         }
-        count
     }
 }
 

@@ -52,12 +52,13 @@ impl Worker {
         let due = queues::due(&mut connection, set, now).await?;
         let mut moves = Vec::with_capacity(due.len());
         for old in &due {
-            match Job::read(old) {
-                Ok(mut job) => {
+            let text = std::str::from_utf8(old).ok();
+            match text.and_then(|text| Some((text, Job::read(text).ok()?))) {
+                Some((text, mut job)) => {
                     job.set("enqueued_at", now);
-                    moves.push((old.clone(), job.write(), job.queue));
+                    moves.push((text.to_owned(), job.write(), job.queue));
                 }
-                Err(_) => queues::bury_unreadable(&mut connection, set, old, now).await?,
+                None => queues::bury_unreadable(&mut connection, set, old, now).await?,
             }
         }
         queues::enqueue_due(&mut connection, set, &moves).await?;
@@ -66,19 +67,22 @@ impl Worker {
 
     async fn recover_the_dead(&self) -> RedisResult<()> {
         let mut connection = self.link.connection().await?;
+        let mut recovered = Ok(());
         for (process, is_alive) in queues::processes(&mut connection).await? {
             if !is_alive && process != self.identity {
-                self.recover(&mut connection, &process).await?;
+                // What is wrong with one is not to keep the jobs of the others.
+                recovered = recovered.and(self.recover(&mut connection, &process).await);
             }
         }
-        Ok(())
+        recovered
     }
 
     /// Puts back what a dead process had in hand.
     async fn recover(&self, connection: &mut MultiplexedConnection, process: &str) -> RedisResult<()> {
         let (mut jobs, mut dead) = (0, 0);
         let now = now_ms();
-        for job in queues::in_hand(connection, process).await? {
+        queues::take_for_dead(connection, process).await?;
+        for job in queues::in_hand(connection, process, now).await? {
             let next = after_death(&job, now);
             if queues::recover(connection, process, &job, &next, now).await? {
                 if matches!(next, Next::Dead { .. }) {

@@ -1,8 +1,8 @@
-//! One job: performed, and settled.
+//! One job: performed, and sent to where it goes next.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{fmt::Display, sync::atomic::Ordering};
 
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 
 use super::{Failure, Worker};
 use crate::{
@@ -16,27 +16,23 @@ use crate::{
 };
 
 impl Worker {
-    /// Performs a job that was taken, and gives its slot free when Redis knows what has become of it.
-    pub(super) async fn handle(self: Arc<Self>, text: String, slot: OwnedSemaphorePermit) {
-        let next = match Job::read(&text) {
+    /// Makes one attempt at a job that was taken. Gives where the job goes now; `None` if it is done.
+    ///
+    /// Runs where the app's code runs, and asks nothing of Redis: that is not to wait for the app's code.
+    pub(super) async fn attempt(&self, text: &str) -> Option<Next> {
+        match Job::read(text) {
             Ok(job) => {
-                self.hand.begin(&text, now_ms() / 1_000);
-                self.attempt(job).await
+                self.hand.begin(text, now_ms() / 1_000);
+                self.perform(job).await
             }
             Err(error) => {
-                let name = JobName { queue: "?", class: "?", jid: "?" };
-                let error = format!("it cannot be read: {error}");
-                self.listener.on(&Event::JobGaveUp { job: name, attempts: 0, error: &error, is_kept: true });
-                Some(Next::Dead { job: text.clone() })
+                self.tell_unreadable(&error);
+                Some(Next::Dead { job: text.to_owned() })
             }
-        };
-        self.settle(&text, next).await;
-        self.hand.let_go(&text);
-        drop(slot);
+        }
     }
 
-    /// Makes one attempt. Gives where the job goes now; `None` if it is done.
-    async fn attempt(&self, job: Job) -> Option<Next> {
+    async fn perform(&self, job: Job) -> Option<Next> {
         let began = Instant::now();
         let performed = self.perform.perform(&job).await;
         let name = JobName { queue: &job.queue, class: &job.class, jid: &job.jid };
@@ -65,19 +61,30 @@ impl Worker {
         Some(next)
     }
 
-    /// Tells Redis what has become of a job, until Redis has heard it.
-    async fn settle(&self, text: &str, next: Option<Next>) {
-        let now = now_ms();
-        let (identity, next) = (self.identity.as_str(), next.as_ref());
+    /// Tells Redis where a job goes next, until Redis has heard it.
+    pub(super) async fn settle(&self, text: &str, next: &Next) {
+        let (identity, now) = (self.identity.as_str(), now_ms());
         self.link
             .until_done(|mut connection| {
-                Box::pin(async move {
-                    match next {
-                        None => queues::acknowledge(&mut connection, identity, text).await,
-                        Some(next) => queues::settle(&mut connection, identity, text, next, now).await,
-                    }
-                })
+                Box::pin(async move { queues::settle(&mut connection, identity, text, next, now).await })
             })
             .await;
+    }
+
+    /// Moves what is in hand and is not even text to the dead, where a person finds it.
+    pub(super) async fn bury_unreadable(&self, job: &[u8]) {
+        self.tell_unreadable(&"not UTF-8");
+        let (identity, now) = (self.identity.as_str(), now_ms());
+        self.link
+            .until_done(|mut connection| {
+                Box::pin(async move { queues::bury_found(&mut connection, identity, job, job, now).await })
+            })
+            .await;
+    }
+
+    fn tell_unreadable(&self, error: &dyn Display) {
+        let name = JobName { queue: "?", class: "?", jid: "?" };
+        let error = format!("it cannot be read: {error}");
+        self.listener.on(&Event::JobGaveUp { job: name, attempts: 0, error: &error, is_kept: true });
     }
 }

@@ -1,0 +1,138 @@
+//! Jobs that were begun: each a task among the app's until it has ended, and then kept until Redis knows.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    task::JoinSet,
+};
+
+use super::Worker;
+use crate::jobs::{queues, verdict::Next};
+
+/// What was begun and has not ended, as far as Redis knows.
+pub(super) struct AtWork {
+    worker: Arc<Worker>,
+    /// They end when this is dropped, where they wait; those that keep their thread end with the process.
+    tasks: JoinSet<()>,
+    tell: mpsc::UnboundedSender<Told>,
+    told: mpsc::UnboundedReceiver<Told>,
+    performed: Vec<Performed>,
+    /// How many were begun that Redis does not know the end of.
+    open: usize,
+}
+
+/// What has become of a job.
+enum Told {
+    Performed(Performed),
+    /// It has failed.
+    Goes {
+        next: Next,
+        text: String,
+        slot: OwnedSemaphorePermit,
+    },
+    /// Redis knows where it went.
+    Gone,
+}
+
+/// A job that was performed and is still in the hand.
+struct Performed {
+    text: String,
+    slot: OwnedSemaphorePermit,
+}
+
+impl AtWork {
+    pub(super) fn new(worker: &Arc<Worker>) -> Self {
+        let (tell, told) = mpsc::unbounded_channel();
+        Self { worker: Arc::clone(worker), tasks: JoinSet::new(), tell, told, performed: Vec::new(), open: 0 }
+    }
+
+    /// Begins a job that Redis has put into the hand of this process.
+    pub(super) fn begin(&mut self, job: Vec<u8>, slot: OwnedSemaphorePermit) {
+        while self.tasks.try_join_next().is_some() {}
+        self.open += 1;
+        let (worker, tell) = (Arc::clone(&self.worker), self.tell.clone());
+        let text = match String::from_utf8(job) {
+            Ok(text) => text,
+            Err(error) => {
+                self.tasks.spawn(async move {
+                    worker.bury_unreadable(error.as_bytes()).await;
+                    drop(slot);
+                    // Whoever is told lives at least as long as this.
+                    let _ = tell.send(Told::Gone);
+                });
+                return;
+            }
+        };
+        self.worker.hand.take(&text);
+        let task = async move {
+            let _ = tell.send(match worker.attempt(&text).await {
+                None => Told::Performed(Performed { text, slot }),
+                Some(next) => Told::Goes { next, text, slot },
+            });
+        };
+        self.tasks.spawn_on(task, &self.worker.runtime);
+    }
+
+    fn hear(&mut self, told: Told) {
+        match told {
+            Told::Performed(performed) => self.performed.push(performed),
+            Told::Goes { next, text, slot } => {
+                let (worker, tell) = (Arc::clone(&self.worker), self.tell.clone());
+                self.tasks.spawn(async move {
+                    worker.settle(&text, &next).await;
+                    worker.hand.let_go(&text);
+                    drop(slot);
+                    let _ = tell.send(Told::Gone);
+                });
+            }
+            Told::Gone => self.open -= 1,
+        }
+    }
+
+    /// Comes when something has become of a job.
+    pub(super) async fn told(&mut self) {
+        // This has a sender too.
+        if let Some(told) = self.told.recv().await {
+            self.hear(told);
+        }
+    }
+
+    /// What was performed and has to be told to Redis, as much as one script takes.
+    pub(super) fn performed(&mut self) -> Vec<&str> {
+        while let Ok(told) = self.told.try_recv() {
+            self.hear(told);
+        }
+        self.performed.iter().take(queues::BATCH).map(|performed| performed.text.as_str()).collect()
+    }
+
+    /// Redis knows of the first `count` of them. Gives their slots.
+    pub(super) fn acknowledged(&mut self, count: usize) -> impl Iterator<Item = OwnedSemaphorePermit> {
+        self.open -= count;
+        self.performed.drain(..count).map(|Performed { text, slot }| {
+            self.worker.hand.let_go(&text);
+            slot
+        })
+    }
+
+    /// Comes when all that was begun has ended, and Redis knows it. Whoever does not wait for that long drops it.
+    pub(super) async fn all_ended(mut self) {
+        while self.open > 0 {
+            let worker = Arc::clone(&self.worker);
+            let performed = self.performed();
+            if performed.is_empty() {
+                self.told().await;
+                continue;
+            }
+            let (identity, jobs) = (worker.identity.as_str(), performed.as_slice());
+            worker
+                .link
+                .until_done(|mut connection| {
+                    Box::pin(async move { queues::acknowledge(&mut connection, identity, jobs).await })
+                })
+                .await;
+            let count = performed.len();
+            self.acknowledged(count).for_each(drop);
+        }
+    }
+}
