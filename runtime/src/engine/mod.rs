@@ -103,6 +103,8 @@ pub(crate) struct End {
     pub(crate) dead: u64,
     /// Handlers that did not end in time.
     pub(crate) blocked: Vec<Blocked>,
+    /// Records whose emits, job or dead letter were not acknowledged in time.
+    pub(crate) unacknowledged: u64,
     /// What else went wrong at the end: a group and a sentence. The records behind it are done again.
     pub(crate) uncommitted: Vec<(String, String)>,
     /// Groups whose client gave up, and why.
@@ -445,6 +447,7 @@ impl Running {
                     end.failed += group.failed;
                     end.dead += group.dead;
                     end.blocked.extend(group.blocked);
+                    end.unacknowledged += group.unacknowledged;
                     end.uncommitted.extend(group.uncommitted.map(|reason| (name.clone(), reason)));
                     end.fatal.extend(group.fatal.map(|reason| (name.clone(), reason)));
                 }

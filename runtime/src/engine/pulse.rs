@@ -29,6 +29,10 @@ pub(crate) struct Pulse {
     in_flight: Mutex<InFlight>,
     /// Records that were delivered and have not been started.
     waiting: AtomicUsize,
+    /// Records of a lane that drains that were performed, and whose emits or job are on their way.
+    performed_on_their_way: AtomicU64,
+    /// Those whose dead letter is.
+    dying_on_their_way: AtomicU64,
     /// Records that wait for a person: they cannot be parsed, and there is no dead letter topic.
     stuck: AtomicU64,
     /// The offset to read from is gone; nothing more is read.
@@ -72,6 +76,8 @@ impl Default for Pulse {
             blocked: AtomicU64::new(0),
             in_flight: Mutex::default(),
             waiting: AtomicUsize::new(0),
+            performed_on_their_way: AtomicU64::new(0),
+            dying_on_their_way: AtomicU64::new(0),
             stuck: AtomicU64::new(0),
             halted: AtomicBool::new(false),
             prefetched: AtomicUsize::new(0),
@@ -138,6 +144,18 @@ impl Pulse {
 
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Notes what a lane that drains waits for: records that were performed, and dead letters.
+    pub(crate) fn set_on_their_way(&self, (performed, dying): (u64, u64)) {
+        self.performed_on_their_way.store(performed, Ordering::Relaxed);
+        self.dying_on_their_way.store(dying, Ordering::Relaxed);
+    }
+
+    /// What the lane noted last.
+    pub(crate) fn on_their_way(&self) -> (u64, u64) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (of(&self.performed_on_their_way), of(&self.dying_on_their_way))
     }
 
     pub(crate) fn add_stuck(&self) {

@@ -158,13 +158,19 @@ fn conclude(end: &End, listener: &dyn Listener, forced: bool) -> Status {
         listener.on(&Event::Fatal { group, reason });
         complain(&format!("group {group} cannot go on: {reason}"));
     }
-    let to_repeat = u64::try_from(end.blocked.len()).unwrap_or(u64::MAX);
+    let to_repeat = end.unacknowledged.saturating_add(u64::try_from(end.blocked.len()).unwrap_or(u64::MAX));
     let (handled, failed) = (end.handled, end.failed);
     listener.on(&Event::Stopped(Totals { handled, failed, to_repeat, blocked: &end.blocked }));
     for blocked in &end.blocked {
         complain(&format!("did not end in time: {blocked}"));
     }
-    if forced || !end.blocked.is_empty() {
+    if end.unacknowledged > 0 {
+        complain(&format!(
+            "of {} records what they sent, or the job, was not acknowledged in time; they will be done again",
+            end.unacknowledged
+        ));
+    }
+    if forced || to_repeat > 0 {
         FORCED
     } else if !end.fatal.is_empty() {
         FAILED

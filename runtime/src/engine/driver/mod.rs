@@ -344,6 +344,9 @@ where
             return Woken::Other;
         }
         self.shared.pulse.set_waiting(waiting + self.deliveries.len());
+        if !self.lane.is_open() {
+            self.shared.pulse.set_on_their_way(self.lane.on_their_way());
+        }
         let next_resend = self.resending.iter().map(|resend| resend.at).min();
         let moment = self.lane.next_timer().into_iter().chain(next_resend).chain(due).min();
         let rest = moment.map(|moment| moment.saturating_sub(clock::since(self.started)));

@@ -96,3 +96,23 @@ fn row_16_everything_fails_for_a_while_by_key() {
     // Each of the seven keys does.
     assert!((7..=7 * most_attempts(took)).contains(&attempts), "{attempts} attempts in {took:?}");
 }
+
+/// If this fails, a stop calls a record handled whose emit Kafka has not acknowledged, and the next start does it again.
+#[test]
+fn what_was_not_acknowledged_in_time_is_not_called_handled() {
+    let brokers = Brokers3::start();
+    let mut shop = brokers.shop(&MANIFEST);
+    shop.variables.insert("KARAFKA_SHUTDOWN_TIMEOUT".to_owned(), "1s".to_owned());
+    shop.state.emits.store(true, Ordering::Relaxed);
+    shop.take_time(Duration::from_millis(50));
+    shop.send_numbers(0..20);
+    let running = shop.start();
+    shop.until("a start", |shop| shop.handled() > 0);
+    brokers.cluster().broker_round_trip_time(-1, Duration::from_secs(60)).expect("a delay");
+    let before = shop.handled();
+    shop.until("some more", |shop| shop.handled() > before + 2);
+    let end = running.join();
+    brokers.cluster().broker_round_trip_time(-1, Duration::ZERO).expect("no delay");
+    assert!(end.unacknowledged > 2 && end.blocked.is_empty(), "{end:?}");
+    assert_eq!(end.handled + end.unacknowledged, shop.handled() as u64, "{end:?}");
+}

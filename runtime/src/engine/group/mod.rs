@@ -68,6 +68,8 @@ pub(crate) struct GroupEnd {
     pub(crate) dead: u64,
     /// Handlers that did not end in time.
     pub(crate) blocked: Vec<Blocked>,
+    /// Records whose emits, job or dead letter were not acknowledged in time.
+    pub(crate) unacknowledged: u64,
     /// Why Kafka did not take the last commit.
     pub(crate) uncommitted: Option<String>,
     /// Why the client gave up.

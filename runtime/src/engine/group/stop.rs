@@ -91,11 +91,16 @@ impl Running {
                 let controller = self.group.controllers.get(&*partition.topic).copied().unwrap_or_default().to_owned();
                 self.end.blocked.push(Blocked { controller, partition, offset, running: now - since });
             }
+            let is_open = !lane.shared.has_ended();
+            let (performed, dying) = if is_open { lane.shared.pulse.on_their_way() } else { (0, 0) };
             // A future that waits is dropped here; one that blocks its thread stays, and its record with it.
             lane.shared.give(Order::Lose);
             lane.task.abort();
             clean &= ends_soon(&lane.task);
             count(&mut self.end, &lane);
+            // They were counted when they were performed.
+            self.end.handled = self.end.handled.saturating_sub(performed);
+            self.end.unacknowledged += performed + dying;
         }
         let outstanding = self.outstanding.count();
         let close = match (clean, outstanding) {
