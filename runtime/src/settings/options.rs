@@ -4,10 +4,11 @@ use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaConfRes};
 
 /// Properties that would break the engine's promise, or that the manifest has a key of its own for, each with what to
 /// do instead.
-const REFUSED: [(&str, &str); 14] = [
+const REFUSED: [(&str, &str); 16] = [
+    ("acks", ALL_REPLICAS),
     ("auto.commit.enable", ENGINE_COMMITS),
     ("auto.commit.interval.ms", ENGINE_COMMITS),
-    ("auto.offset.reset", "leave it out: a group without an offset begins at the earliest record"),
+    ("auto.offset.reset", "write `start` at the topic, or under `defaults`"),
     ("bootstrap.servers", "write `kafka.brokers`, or set KARAFKA_BROKERS"),
     ("enable.auto.commit", ENGINE_COMMITS),
     ("enable.auto.offset.store", ENGINE_COMMITS),
@@ -18,8 +19,19 @@ const REFUSED: [(&str, &str); 14] = [
     ("metadata.broker.list", "write `kafka.brokers`, or set KARAFKA_BROKERS"),
     ("offset.store.method", ENGINE_COMMITS),
     ("partition.assignment.strategy", "write `assignor` at the group, under `groups`"),
+    ("request.required.acks", ALL_REPLICAS),
     ("transactional.id", "leave it out: the engine sets it"),
 ];
+
+/// What may stand there all the same: it says what the engine does anyway.
+const HARMLESS: [(&str, &[&str]); 4] = [
+    ("acks", &["all", "-1"]),
+    ("enable.auto.commit", &["false"]),
+    ("enable.auto.offset.store", &["false"]),
+    ("request.required.acks", &["all", "-1"]),
+];
+
+const ALL_REPLICAS: &str = "leave it out: what an app sends counts as sent when all replicas in sync have it";
 
 const ENGINE_COMMITS: &str = "leave it out: the engine commits what was handled, and nothing else";
 
@@ -32,17 +44,17 @@ pub fn refused_option(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, instead)| *instead)
 }
 
-/// As [`refused_option`], but lets pass what says what the engine does anyway: `enable.auto.commit: false` and
-/// `enable.auto.offset.store: false`.
+/// As [`refused_option`], but lets pass what says what the engine does anyway: `enable.auto.commit: false`,
+/// `enable.auto.offset.store: false` and `acks: all`.
 #[must_use]
 pub fn refused(name: &str, value: &str) -> Option<&'static str> {
-    let harmless = matches!(name, "enable.auto.commit" | "enable.auto.offset.store") && value.trim() == "false";
+    let harmless = HARMLESS.iter().any(|(lenient, values)| *lenient == name && values.contains(&value.trim()));
     if harmless { None } else { refused_option(name) }
 }
 
 /// The properties that are refused whatever their value, in alphabetical order.
 pub fn refused_options() -> impl Iterator<Item = &'static str> {
-    REFUSED.iter().map(|(name, _)| *name).filter(|name| refused(name, "false").is_some())
+    REFUSED.iter().map(|(name, _)| *name).filter(|name| HARMLESS.iter().all(|(lenient, _)| lenient != name))
 }
 
 /// What librdkafka has against a property.
@@ -185,6 +197,10 @@ mod tests {
         assert_eq!(refused("enable.auto.offset.store", "false"), None);
         assert!(refused("enable.auto.offset.store", "true").is_some());
         assert_eq!(refused("fetch.min.bytes", "1"), None);
+        for acks in ["0", "1"] {
+            assert!(refused("acks", acks).is_some() && refused("request.required.acks", acks).is_some());
+        }
+        assert_eq!((refused("acks", "all"), refused("acks", "-1")), (None, None));
     }
 
     /// If this fails, a refused name is misspelt here, and what it should stop goes through.
@@ -192,7 +208,7 @@ mod tests {
     fn every_refused_option_is_one_of_librdkafkas() {
         for (name, _) in REFUSED {
             assert_ne!(check_option(name, ""), Err(OptionError::Unknown { name: name.to_owned() }), "{name}");
-            let lenient = matches!(name, "enable.auto.commit" | "enable.auto.offset.store");
+            let lenient = HARMLESS.iter().any(|(lenient, _)| *lenient == name);
             assert_eq!(refused_options().any(|refused| refused == name), !lenient, "{name}");
         }
     }
