@@ -249,6 +249,9 @@ impl Listener for Ear {
                 let words = format!("attempt {attempts}, the last, failed: {error}; it goes to `{topic}`");
                 note(place, Status::Dying, words);
             }
+            Event::NotRepeated { place, what, error, .. } => {
+                note(place, Status::Finished, format!("{what}, and is not repeated: {error}"));
+            }
             Event::Unparseable { record, error, dead_letter, .. } => {
                 refused(record, *dead_letter, format!("it cannot be parsed: {error}"));
             }

@@ -53,6 +53,8 @@ static WITH_DEAD_LETTER: Manifest = shop(
     &[payments("shop", &[("dead_letter", "{topic}.dead"), ("retry.attempts", "5"), ("timeout", "30s")])],
 );
 static WITHOUT: Manifest = shop(BY_PARTITION, &[payments("shop", &[])]);
+static AT_MOST_ONCE: Manifest =
+    shop(&[GroupEntry { name: "shop", settings: &[("delivery", "at_most_once")] }], &[payments("shop", &[])]);
 static KEYED: Manifest = shop(BY_KEY, &[payments("shop", &[])]);
 static TWO_GROUPS: Manifest = shop(
     &[GroupEntry { name: "audit", settings: &[] }, GroupEntry { name: "shop", settings: &[] }],
@@ -203,6 +205,20 @@ async fn what_fails_twice_is_performed_the_third_time() {
     assert_eq!(run.committed("payments", 0), Some(2));
     let history = run.history(&first);
     assert!(history.contains("attempt 2 failed: the till is locked") && history.ends_with("done\n"), "{history}");
+}
+
+/// If this fails, the test of a controller whose messages are not repeated waits for what never comes.
+#[tokio::test]
+async fn what_is_not_repeated_is_done_with() {
+    let run = run(&AT_MOST_ONCE);
+    run.fail("payments", 1, "the till is locked");
+    let (failed, foreign) = (run.send("payments", "1"), run.send("payments", "not a payment"));
+    run.settle().await;
+    for (sent, words) in [(&failed, "failed, and is not repeated: the till is locked"), (&foreign, "cannot be parsed")]
+    {
+        assert!(run.is_done(sent) && run.history(sent).contains(words), "{}", run.history(sent));
+    }
+    assert_eq!((run.attempts(&failed), performed(&run).len()), (1, 0));
 }
 
 /// If this fails, the same test passes today and fails tomorrow.
