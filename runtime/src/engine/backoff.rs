@@ -15,7 +15,10 @@ fn ceiling(backoff: Backoff, attempt: u32) -> Duration {
 /// The lower half is kept: with jitter down to nothing, a partition that retries in place would now and then try again
 /// at once, which is a hot loop that a person sees in the log.
 pub(crate) fn after(backoff: Backoff, attempt: u32, random: f64) -> Duration {
-    ceiling(backoff, attempt).mul_f64(0.5 + 0.5 * random.clamp(0.0, 1.0))
+    let ceiling = ceiling(backoff, attempt);
+    let part = 0.5 + 0.5 * random.clamp(0.0, 1.0);
+    // The longest duration there is does not come back from a floating-point number, which is rounded up.
+    Duration::try_from_secs_f64(ceiling.as_secs_f64() * part).unwrap_or(ceiling)
 }
 
 /// A small generator of numbers between 0 and 1 (xorshift, Marsaglia 2003): jitter needs no better one.
@@ -47,6 +50,16 @@ mod tests {
         let ceilings: Vec<_> = (1..=7).map(|attempt| ceiling(backoff, attempt).as_secs()).collect();
         assert_eq!(ceilings, [1, 2, 4, 8, 16, 30, 30]);
         assert_eq!(ceiling(backoff, u32::MAX).as_secs(), 30);
+    }
+
+    /// If this fails, a wait that somebody means to be endless ends the process.
+    #[test]
+    fn the_longest_backoff_there_is_can_be_waited_for() {
+        let backoff = Backoff { min: Duration::MAX, max: Duration::MAX };
+        for attempt in [1, 31, u32::MAX] {
+            assert!(after(backoff, attempt, 0.0) > Duration::MAX / 3);
+            assert_eq!(after(backoff, attempt, 1.0), Duration::MAX);
+        }
     }
 
     /// If this fails, all partitions retry in step and hit a recovering service together.

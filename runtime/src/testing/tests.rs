@@ -272,6 +272,26 @@ async fn an_hour_of_putting_off_passes_at_once() {
     assert_at_once(begun);
 }
 
+/// If this fails, a controller that puts a message off for as long as can be said ends the process, at each start anew.
+#[tokio::test]
+async fn what_is_put_off_for_ever_waits_and_ends_nothing() {
+    let run = run(&KEYED);
+    run.state().put_off.lock().expect("no panic").insert(7, (2, Duration::MAX));
+    // Of the time that a lane counts by, something has passed.
+    run.advance(Duration::from_secs(60)).await;
+    let (payment, next) = (run.send_keyed("payments", "c-1", "7"), run.send_keyed("payments", "c-1", "8"));
+    run.send_keyed("payments", "c-2", "9");
+    for _ in 0..2 {
+        run.advance(Duration::from_secs(24 * 3_600)).await;
+        assert_eq!(run.pending("payments"), [payment.clone(), next.clone()], "{}", run.history(&payment));
+        assert_eq!(performed(&run), [9], "another key goes on");
+        assert!(run.stop().await.blocked.is_empty());
+        run.start();
+    }
+    run.settle().await;
+    assert_eq!(performed(&run), [9, 7, 8], "asked again at each start");
+}
+
 /// If this fails, `ordering: key` cannot be tested: a key that fails holds up others, or lets its own pass.
 #[tokio::test]
 async fn a_key_waits_for_itself_and_for_no_other() {

@@ -196,7 +196,7 @@ where
             Unperformed::Deferred(wait) => {
                 self.report.deferred(work.record(), wait);
                 count(&self.shared.counts.deferred);
-                self.lane.deferred(sequence, clock::since(self.started) + wait);
+                self.lane.deferred(sequence, clock::since(self.started).saturating_add(wait));
                 self.keep(sequence, job);
             }
             Unperformed::Failed(kind, error) => {
@@ -214,7 +214,7 @@ where
                     let step = if error.is_permanent() { u32::MAX } else { number };
                     let wait = after(self.consumer.backoff, step, self.jitter.next());
                     self.report.failed(work.record(), number, kind, &error, wait);
-                    self.lane.failed(sequence, clock::since(self.started) + wait);
+                    self.lane.failed(sequence, clock::since(self.started).saturating_add(wait));
                     self.keep(sequence, job);
                     self.publish();
                 }

@@ -174,7 +174,7 @@ where
         }
         let since = *self.since.get_or_insert(now);
         let is_full = self.gatherer.available() >= self.size || !self.has_room();
-        Some(if is_full { now } else { since + self.wait })
+        Some(if is_full { now } else { since.saturating_add(self.wait) })
     }
 
     fn has_room(&self) -> bool {
@@ -413,7 +413,7 @@ where
             Outcome::Not(Unperformed::Deferred(wait)) => {
                 driver.report.deferred(&message, wait);
                 count(&shared.counts.deferred);
-                self.put_off(item, message, end.at + wait);
+                self.put_off(item, message, end.at.saturating_add(wait));
             }
             Outcome::Not(Unperformed::Failed(kind, error)) => self.failed(item, message, kind, &error, end),
             Outcome::Together(kind, error) => self.failed(item, message, kind, &error, end),
@@ -449,7 +449,7 @@ where
         let step = if error.is_permanent() { u32::MAX } else { item.attempt };
         let wait = after(driver.consumer.backoff, step, end.random);
         driver.report.failed(&message, item.attempt, kind, error, wait);
-        driver.lane.failed(item.sequence, end.at + wait);
+        driver.lane.failed(item.sequence, end.at.saturating_add(wait));
         self.keep(item, message);
     }
 

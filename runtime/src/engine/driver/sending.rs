@@ -60,7 +60,7 @@ where
         resend.failures += 1;
         let wait = after(self.consumer.backoff, resend.failures, self.jitter.next());
         self.report.send_failed(&self.partition, &resend.outgoing.topic, reason, wait);
-        resend.at = clock::since(self.started) + wait;
+        resend.at = clock::since(self.started).saturating_add(wait);
         self.resending.push(resend);
     }
 

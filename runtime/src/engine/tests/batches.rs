@@ -72,6 +72,8 @@ enum Strike {
     Hang,
     Skip,
     Defer,
+    /// It is put off for as long as can be said.
+    DeferForEver,
 }
 
 #[derive(Default)]
@@ -132,8 +134,9 @@ impl BatchController for AuditController {
     }
 
     async fn before_enqueue(&self, message: &Message<u64>, ctx: &Context<Self>) -> Result<Admission> {
-        Ok(match ctx.state().strike(message.payload, &[Strike::Skip, Strike::Defer]) {
+        Ok(match ctx.state().strike(message.payload, &[Strike::Skip, Strike::Defer, Strike::DeferForEver]) {
             Some(Strike::Skip) => Admission::skip("not ours"),
+            Some(Strike::DeferForEver) => Admission::Defer(Duration::MAX),
             Some(_) => Admission::Defer(Duration::from_millis(30)),
             None => Admission::Accept,
         })
@@ -356,6 +359,26 @@ fn what_is_not_admitted_leaves_the_batch() {
     let expected: Vec<_> = (0..20).filter(|number| *number != 3).collect();
     assert_eq!(office.done(), expected);
     assert_eq!((office.noted("Skipped {"), office.noted("Deferred {")), (1, 2));
+}
+
+/// If this fails, a record that is put off for as long as can be said ends the process, at each start anew, or keeps others
+/// from being done.
+#[test]
+fn what_is_put_off_for_ever_waits_and_ends_nothing() {
+    let office = Office::with_records(20);
+    office.strike(5, Strike::DeferForEver, 1);
+    let running = office.start(&KEYED);
+    // Number 5 holds back those behind it that have its key, but for those that were in its batch.
+    office.until("all of other keys", |office| office.done().iter().filter(|number| *number % 7 != 5).count() == 17);
+    office.until("the commit of what is before it", |office| {
+        office.source.commit().is_some_and(|(offset, _)| offset == 5)
+    });
+    let end = running.join();
+    assert!(end.fatal.is_empty() && end.blocked.is_empty(), "{end:?}");
+    let running = office.start(&KEYED);
+    office.until("all", |office| office.source.commit() == Some((20, None)));
+    running.join();
+    assert_once(&office.done(), 0..20);
 }
 
 /// If this fails, a record that cannot be parsed keeps those before it from being done, or is passed by those behind it.
