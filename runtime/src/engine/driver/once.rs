@@ -36,7 +36,8 @@ where
 
     /// Whether something was taken in that is neither done nor stuck.
     pub(super) fn has_unfinished(&self) -> bool {
-        self.taken_in() > 0 || self.shared.claim.is_open()
+        // Records of batches wait with whoever gathers them, so that nobody counts here what rests.
+        self.taken_in() > 0 || self.lane.next_timer().is_some() || self.shared.claim.is_open()
     }
 
     /// How many records were taken in and are not done.

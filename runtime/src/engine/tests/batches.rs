@@ -60,6 +60,20 @@ static BURYING: Manifest = Manifest {
     ..QUICK
 };
 
+/// By key, with failures that rest for a while, and a partition that goes on by itself when its position is lost.
+static FOLLOWS: Manifest = Manifest {
+    consumers: &[ConsumerEntry {
+        settings: &[
+            ("batch.size", "10"),
+            ("batch.wait", "20ms"),
+            ("retry.backoff", "200ms..200ms"),
+            ("lost_position", "earliest"),
+        ],
+        ..FULL.consumers[0]
+    }],
+    ..KEYED
+};
+
 /// What becomes of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Strike {
@@ -187,6 +201,11 @@ impl Partition {
     fn send(&self, key: &str, value: &str) {
         let (topic, key, value) = ("orders".to_owned(), Some(key.into()), Some(value.into()));
         self.0.append(Outgoing { topic, key, value, headers: Vec::new() }, None, Origin::Test);
+    }
+
+    /// Retention passes everything before `begin`.
+    fn forget_before(&self, begin: i64) {
+        self.0.forget_before(partition(), begin);
     }
 
     fn commit(&self) -> Option<(i64, Option<String>)> {
@@ -470,6 +489,25 @@ fn a_lost_partition_that_comes_back_repeats_nothing() {
     office.until("a commit of all", |office| office.source.commit() == Some((50, None)));
     running.join();
     assert_once(&office.done(), 0..50);
+}
+
+/// If this fails, a record that has failed and waits for its next attempt is never tried again when retention passes its
+/// partition's position, though it is in memory.
+#[test]
+fn what_rests_is_done_before_a_lost_position_is_left() {
+    let office = Office::with_records(7);
+    office.strike(4, Strike::Fail, 3);
+    let running = office.start(&FOLLOWS);
+    office.until("all but one", |office| office.done().len() == 6);
+    // What comes now is not there any more, and the one that has failed is not, either.
+    office.source.forget_before(40);
+    office.send(7..60);
+    office.until("all that is there", |office| office.source.commit() == Some((60, None)));
+    running.join();
+    let mut done = office.done();
+    done.sort_unstable();
+    assert_eq!(done, (0..7).chain(40..60).collect::<Vec<_>>(), "what was read is done, and what is there");
+    assert_eq!(office.noted("from: Some(7), to: 40, passed: 33"), 1);
 }
 
 /// If this fails, the offsets of a batch are committed before Kafka has what it sent, one bad record takes its whole
