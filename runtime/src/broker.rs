@@ -100,6 +100,16 @@ impl EmbeddedBroker {
         Ok(())
     }
 
+    /// Lets nobody write from here on who has not written before, as Kafka does to a principal without the right to.
+    #[cfg(test)]
+    pub(crate) fn refuse_producers(&self) {
+        use rdkafka_sys::types::{RDKafkaApiKey, RDKafkaRespErr};
+        let refusals = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED; 10];
+        if let Some(cluster) = self._owner.client().mock_cluster() {
+            cluster.request_errors(RDKafkaApiKey::InitProducerId, &refusals);
+        }
+    }
+
     /// What it has dropped because a partition was full. Asks the broker, and so takes some milliseconds.
     #[must_use]
     pub fn dropped(&self) -> Vec<Dropped> {

@@ -151,8 +151,25 @@ impl Producer {
         match native::produce(self.inner.client.client(), produced, content, report) {
             Ok(()) => Ok(None),
             Err((RDKafkaErrorCode::QueueFull, report)) => Ok(Some(report)),
-            Err((code, _)) => Err(refused(code)),
+            Err((code, _)) => Err(match self.failure() {
+                Some(reason) => SendError::Refused { topic: topic.to_owned(), reason },
+                None => refused(code),
+            }),
         }
+    }
+
+    /// Why this producer will never send anything again, if that is so, in librdkafka's words: Kafka does not let it
+    /// write, or it cannot go on without writing something twice. What is tried again is refused again; only another
+    /// producer, as that of a process that has been started anew, may do better.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.inner.client.client().fatal_error().map(|(code, words)| format!("{words} ({code:?})"))
+    }
+
+    /// Fails for good.
+    #[cfg(test)]
+    pub(crate) fn fail_for_good(&self, words: &str) {
+        native::fail_for_good(self.inner.client.client(), words);
     }
 
     /// Waits until nothing is on its way any more, at most this long. Blocks.

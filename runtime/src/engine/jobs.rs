@@ -77,6 +77,12 @@ impl<S: Send + Sync + 'static> Jobs<S> {
         Ok(Self { app, consumers })
     }
 
+    /// What jobs send with. Once it has [failed](Producer::failure), no job that emits can be done by this process.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever performs, to look at while jobs run"))]
+    pub(crate) fn producer(&self) -> Option<&Producer> {
+        if let Outlet::Kafka(producer) = &self.app.outlet { Some(producer) } else { None }
+    }
+
     /// The job's consumer and arguments. Without, the job is tried again all the same: a later version of the app may
     /// know it.
     fn find(&self, job: &Job) -> Result<(&JobConsumer<S>, Arguments), Error> {

@@ -370,6 +370,13 @@ impl Lane {
         }
     }
 
+    /// What was sent will never be acknowledged: a lane that drains waits for it no longer, and it stays uncommitted.
+    pub(crate) fn give_up_acknowledgements(&mut self) {
+        if self.phase == Phase::Draining && self.running == 0 && self.unacknowledged > 0 {
+            self.phase = Phase::Lost;
+        }
+    }
+
     /// The partition belongs to somebody else: nothing more may start or be committed.
     pub(crate) fn lose(&mut self) {
         self.phase = Phase::Lost;

@@ -109,6 +109,8 @@ pub(crate) struct End {
     pub(crate) uncommitted: Vec<(String, String)>,
     /// Groups whose client gave up, and why.
     pub(crate) fatal: Vec<(String, String)>,
+    /// Why the producer will never send anything again, if that is so.
+    pub(crate) producer: Option<String>,
 }
 
 /// Which brokers an app consumes from.
@@ -399,11 +401,12 @@ impl Running {
         Arc::clone(&self.watch)
     }
 
-    /// Waits until a group has ended by itself, at most this long. Says whether one has.
+    /// Waits until a group has ended by itself, at most this long. Says whether the app cannot go on: one has, or the
+    /// producer has failed for good, so that no emit and no dead letter would ever arrive.
     pub(crate) fn wait(&self, at_most: Duration) -> bool {
         match self.ended.recv_timeout(at_most) {
             Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => true,
-            Err(mpsc::RecvTimeoutError::Timeout) => false,
+            Err(mpsc::RecvTimeoutError::Timeout) => self.producer.as_ref().and_then(Producer::failure).is_some(),
         }
     }
 
@@ -457,6 +460,7 @@ impl Running {
         if let Some(producer) = self.producer {
             // Lanes have waited for what they sent; what is left belongs to handlers that were cut off.
             let _ = producer.flush(Duration::from_secs(1));
+            end.producer = producer.failure();
         }
         end
     }

@@ -146,7 +146,7 @@ impl Pulse {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Notes what a lane that drains waits for: records that were performed, and dead letters.
+    /// Notes what a lane that drains waits for, or has ended without: records that were performed, and dead letters.
     pub(crate) fn set_on_their_way(&self, (performed, dying): (u64, u64)) {
         self.performed_on_their_way.store(performed, Ordering::Relaxed);
         self.dying_on_their_way.store(dying, Ordering::Relaxed);

@@ -98,6 +98,18 @@ impl<S> AppShared<S> {
     }
 }
 
+impl Outlet {
+    /// Whether nothing will be sent any more.
+    pub(crate) fn has_failed(&self) -> bool {
+        match self {
+            Self::Kafka(producer) => producer.failure().is_some(),
+            #[cfg(any(test, feature = "testing"))]
+            Self::Source(_) => false,
+            Self::Nowhere => false,
+        }
+    }
+}
+
 /// A record on its way into a producer's queue that is full.
 pub(crate) type WaitsForRoom<'a> = Pin<Box<dyn Future<Output = Result> + Send + 'a>>;
 

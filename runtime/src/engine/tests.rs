@@ -6,6 +6,7 @@ mod finished;
 mod instructions;
 mod once;
 mod positions;
+mod producer;
 mod stall;
 
 use std::{

@@ -178,6 +178,7 @@ impl Development {
                 )
             }
             Event::Fatal { group, reason } => paint.red(&format!("group {group} cannot go on: {reason}")),
+            Event::ProducerFatal { reason } => paint.red(&format!("the producer cannot go on: {reason}")),
             Event::RedisAway { reason } => {
                 paint.yellow(&format!("Redis refuses, or does not answer: {reason}\njobs wait, and it is asked again"))
             }

@@ -286,6 +286,11 @@ pub enum Event<'a> {
         /// librdkafka's words.
         reason: &'a str,
     },
+    /// The producer of emits and dead letters cannot go on; the process ends.
+    ProducerFatal {
+        /// librdkafka's words.
+        reason: &'a str,
+    },
     /// Redis does not take jobs, or give any; it is asked again.
     RedisAway {
         /// Its words, or why it cannot be reached.

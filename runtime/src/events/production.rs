@@ -184,6 +184,7 @@ impl Listener for Production {
                 );
             }
             Event::Fatal { group, reason } => error!(target: TARGET, group, reason, "cannot go on"),
+            Event::ProducerFatal { reason } => error!(target: TARGET, reason, "the producer cannot go on"),
             Event::RedisAway { reason } => warn!(target: TARGET, reason, "Redis refuses, or does not answer"),
             Event::RedisBack => info!(target: TARGET, "Redis answers again"),
             Event::JobDone { job, duration } => {

@@ -136,6 +136,7 @@ fn tell_everything(listener: &dyn Listener) {
     listener.on(&Event::Lost { group, partitions: &four[1..3], to_repeat: 7 });
     listener.on(&Event::BrokerDropped { partition: &four[0], count: 1_204 });
     listener.on(&Event::Fatal { group, reason: "Group authorization failed" });
+    listener.on(&Event::ProducerFatal { reason: "Cluster authorization failed" });
     listener.on(&Event::Stopping { budget: Duration::from_secs(30) });
     let blocked = [Blocked {
         controller: "OrdersController".to_owned(),

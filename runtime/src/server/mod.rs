@@ -40,7 +40,7 @@ const FORCED: Status = 2;
 
 impl<S: Send + Sync + 'static> App<S> {
     /// Runs what the command line says, `server` if it says nothing, and gives the exit status: 0 after a clean end,
-    /// 1 when the app could not start or its client gave up, 2 when a stop had to be forced or the call is wrong.
+    /// 1 when the app could not start or a client of its gave up, 2 when a stop had to be forced or the call is wrong.
     ///
     /// `build_state` is called once, before the first record.
     pub fn run<F, Fut>(self, build_state: F) -> ExitCode

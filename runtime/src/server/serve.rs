@@ -158,6 +158,10 @@ fn conclude(end: &End, listener: &dyn Listener, forced: bool) -> Status {
         listener.on(&Event::Fatal { group, reason });
         complain(&format!("group {group} cannot go on: {reason}"));
     }
+    if let Some(reason) = &end.producer {
+        listener.on(&Event::ProducerFatal { reason });
+        complain(&format!("the producer cannot go on: {reason}"));
+    }
     let to_repeat = end.unacknowledged.saturating_add(u64::try_from(end.blocked.len()).unwrap_or(u64::MAX));
     let (handled, failed) = (end.handled, end.failed);
     listener.on(&Event::Stopped(Totals { handled, failed, to_repeat, blocked: &end.blocked }));
@@ -170,10 +174,13 @@ fn conclude(end: &End, listener: &dyn Listener, forced: bool) -> Status {
             end.unacknowledged
         ));
     }
-    if forced || to_repeat > 0 {
+    if forced || !end.blocked.is_empty() {
         FORCED
-    } else if !end.fatal.is_empty() {
+    } else if !end.fatal.is_empty() || end.producer.is_some() {
+        // What is not acknowledged, either, is so because of that.
         FAILED
+    } else if to_repeat > 0 {
+        FORCED
     } else {
         CLEAN
     }

@@ -25,6 +25,8 @@ use std::{
 use rdkafka::TopicPartitionList;
 use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
 
+#[cfg(test)]
+pub(crate) use self::produce::fail_for_good;
 pub(crate) use self::{
     commits::Commits,
     mock::MockCluster,

@@ -77,6 +77,15 @@ pub(crate) fn produce<C: ProducerContext<DeliveryOpaque = Box<Report>>>(
     }
 }
 
+/// Lets a client fail for good, as librdkafka does by itself when it cannot go on.
+#[cfg(test)]
+pub(crate) fn fail_for_good<C: ProducerContext>(producer: &rdkafka::client::Client<C>, words: &str) {
+    let words = CString::new(words).unwrap_or_default();
+    let code = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    // SAFETY: the client is live, and the string ends in NUL and is copied.
+    unsafe { sys::rd_kafka_test_fatal_error(producer.native_ptr(), code, words.as_ptr()) };
+}
+
 type Part = sys::rd_kafka_vtype_t;
 type Value = sys::rd_kafka_vu_s__bindgen_ty_1;
 

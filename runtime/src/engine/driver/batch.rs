@@ -116,7 +116,7 @@ where
             if !self.driver.lane.is_open() {
                 self.leave();
             }
-            if self.driver.lane.is_over() {
+            if self.driver.is_over() {
                 // The last word, for the last commit, and for this process if the partition comes back to it.
                 self.driver.shared.tell(self.driver.lane.progress());
                 break;

@@ -40,7 +40,7 @@ use super::{
     progress::Progress,
     report::Report,
     session::{Gate, Session},
-    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Reservation},
+    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Order, Reservation},
     tracker::Sequence,
 };
 use crate::{
@@ -276,7 +276,7 @@ where
             while let Some(ended) = pool.next_ended().await {
                 self.ended(ended);
             }
-            if self.lane.is_over() {
+            if self.is_over() {
                 // The last word, for the last commit, and for this process if the partition comes back to it.
                 self.shared.tell(self.lane.progress());
                 break;
@@ -369,6 +369,22 @@ where
             acquire.as_mut().poll(cx).map(Woken::Permit)
         })
         .await
+    }
+
+    /// Whether nothing is left to do or to wait for. A partition that is let go does not wait for what a producer has
+    /// refused that has failed for good: whoever has the partition next does those records again.
+    fn is_over(&mut self) -> bool {
+        let drains = self.shared.order() == Order::Drain;
+        let mut left = (0, 0);
+        if drains && !self.resending.is_empty() && self.app.outlet.has_failed() {
+            left = self.lane.on_their_way();
+            self.lane.give_up_acknowledgements();
+        }
+        let is_over = self.lane.is_over();
+        if is_over {
+            self.shared.pulse.set_on_their_way(left);
+        }
+        is_over
     }
 
     /// Takes in orders and acknowledgements.

@@ -91,8 +91,7 @@ impl Running {
                 let controller = self.group.controllers.get(&*partition.topic).copied().unwrap_or_default().to_owned();
                 self.end.blocked.push(Blocked { controller, partition, offset, running: now - since });
             }
-            let is_open = !lane.shared.has_ended();
-            let (performed, dying) = if is_open { lane.shared.pulse.on_their_way() } else { (0, 0) };
+            let (performed, dying) = lane.shared.pulse.on_their_way();
             // A future that waits is dropped here; one that blocks its thread stays, and its record with it.
             lane.shared.give(Order::Lose);
             lane.task.abort();

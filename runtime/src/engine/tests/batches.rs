@@ -543,6 +543,28 @@ fn emits_and_dead_letters_come_before_the_commit() {
     assert_eq!(running.join().handled, 1);
 }
 
+/// If this fails, a stop waits for dead letters that a producer which has failed for good will never send.
+#[test]
+fn a_stop_does_not_wait_for_a_producer_that_has_failed_for_good() {
+    let broker = EmbeddedBroker::start(&[("orders".to_owned(), 1)]).expect("a broker");
+    let shop = Shop::at(broker.address(), &MANIFEST);
+    let office = Office::open();
+    shop.send_numbers(0..20);
+    office.strike(19, Strike::Fail, u32::MAX);
+    let running = office.start_on_kafka(&BURYING, broker.address());
+    running.producer.as_ref().expect("it buries").fail_for_good("the books are burnt");
+    office.until("a dead letter that is refused", |office| office.noted("has not taken a record for orders.dead") > 0);
+    let begun = Instant::now();
+    let end = running.join();
+    assert!(begun.elapsed() < Duration::from_secs(15), "the stop has waited: {:?}", begun.elapsed());
+    assert_eq!((end.handled, end.dead, end.unacknowledged, end.blocked.len()), (19, 0, 1, 0), "{end:?}");
+    office.strike(19, Strike::Fail, 0);
+    let running = office.start_on_kafka(&BURYING, broker.address());
+    office.until("the last one", |office| office.done().len() == 20);
+    running.join();
+    assert_once(&office.done(), 0..20);
+}
+
 /// If this fails, an author cannot test what a controller makes of a batch.
 #[tokio::test]
 async fn the_harness_hands_over_a_batch() {

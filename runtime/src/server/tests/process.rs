@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     App, Context, Controller, Message, Result, Routed, Worker,
-    broker::Beacon,
+    broker::{Beacon, EmbeddedBroker},
     interchanger,
     manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry},
     parser,
@@ -59,6 +59,7 @@ impl Worker for OrdersWorker {
 #[test]
 fn app() {
     let Ok(root) = std::env::var(FOLDER) else { return };
+    let emits: &[&str] = if std::env::var_os("TEST_APP_EMITS").is_some() { &["orders"] } else { &[] };
     let manifest: &'static Manifest = Box::leak(Box::new(Manifest {
         app: "shop",
         version: "0.1.0",
@@ -67,16 +68,16 @@ fn app() {
         environments: &[],
         groups: &[GroupEntry { name: "shop", settings: &[] }],
         topics: &[TopicEntry { key: "orders", message: "json", settings: &[("partitions", "1")] }],
-        consumers: &[ConsumerEntry {
+        consumers: Box::leak(Box::new([ConsumerEntry {
             topic: "orders",
             group: "shop",
             controller: "OrdersController",
             worker: "OrdersWorker",
             parser: "json",
             interchanger: "json",
-            emits: &[],
+            emits,
             settings: &[],
-        }],
+        }])),
     }));
     let app = App::new(manifest).consumer::<OrdersWorker, parser::Json, interchanger::Json>(&manifest.consumers[0]);
     let words = std::env::var("TEST_APP_WORDS").unwrap_or_default();
@@ -287,6 +288,28 @@ fn a_handler_that_blocks_is_named() {
     app.wait_for("orders/0@0  OrdersController  has kept its thread for");
     let live = app.ask("/live");
     assert!(live.contains(r#""kind":"handler_blocks""#) && live.contains(r#""offset":0"#), "{live}");
+}
+
+/// If this fails, an app that Kafka lets write nothing works on for ever, none of its emits arrives, and no supervisor hears
+/// of it.
+#[test]
+fn a_producer_that_may_not_write_ends_it_with_the_reason() {
+    let broker = EmbeddedBroker::start(&[("orders".to_owned(), 1)]).unwrap();
+    broker.refuse_producers();
+    let [development] = DEVELOPMENT;
+    let mut app =
+        Process::start("", &[development, ("KARAFKA_BROKERS", broker.address()), ("TEST_APP_EMITS", "orders")]);
+    let began = Instant::now();
+    while app.child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it works on:\n{}", app.text("output"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (output, errors) = (app.text("output"), app.text("errors"));
+    assert_eq!(app.status(), Some(1), "{errors}");
+    let said = "the producer cannot go on: ";
+    let (_, reason) = errors.split_once(said).unwrap();
+    assert!(reason.to_lowercase().contains("cluster authorization failed"), "{errors}");
+    assert!(output.contains(said), "{output}");
 }
 
 /// If this fails, an app that cannot start looks to its supervisor as if it had ended well.
