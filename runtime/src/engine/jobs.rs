@@ -78,7 +78,6 @@ impl<S: Send + Sync + 'static> Jobs<S> {
     }
 
     /// What jobs send with. Once it has [failed](Producer::failure), no job that emits can be done by this process.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever performs, to look at while jobs run"))]
     pub(crate) fn producer(&self) -> Option<&Producer> {
         if let Outlet::Kafka(producer) = &self.app.outlet { Some(producer) } else { None }
     }

@@ -19,6 +19,7 @@ use crate::{
     engine::{Brokers, jobs},
     events::{Event, Listener, Totals},
     jobs::worker::{Order, Queues, Worker, WorkerEnd, WorkerParts},
+    producer::Producer,
     settings::{Flags, Origin, Settings, redacted_url},
 };
 
@@ -73,6 +74,7 @@ where
         Ok(jobs) => jobs,
         Err(error) => return fail(&error.to_string()),
     };
+    let producer = jobs.producer().cloned();
     let worker = Worker::new(WorkerParts {
         url: url.clone(),
         app: manifest.app,
@@ -92,7 +94,7 @@ where
     } else {
         startup::log_worker(manifest, &settings, &worker);
     }
-    let status = run(&worker, &settings, &listener, signals);
+    let status = run(&worker, producer.as_ref(), &settings, &listener, signals);
     drop(broker);
     // A handler that never returns must not hold up the end of the process.
     runtime.shutdown_background();
@@ -100,7 +102,13 @@ where
 }
 
 /// From the first job to the last line.
-fn run(worker: &Arc<Worker>, settings: &Settings, listener: &Arc<dyn Listener>, signals: &Signals) -> Status {
+fn run(
+    worker: &Arc<Worker>,
+    producer: Option<&Producer>,
+    settings: &Settings,
+    listener: &Arc<dyn Listener>,
+    signals: &Signals,
+) -> Status {
     let running = match spawn(worker) {
         Ok(running) => running,
         Err(error) => return fail(&format!("the worker cannot start: {error}")),
@@ -109,6 +117,7 @@ fn run(worker: &Arc<Worker>, settings: &Settings, listener: &Arc<dyn Listener>, 
     let mut is_stopping = false;
     let mut is_forced = false;
     let mut asked_quiet = false;
+    let mut producer_failure = None;
     while !running.is_finished() {
         // A signal, or Sidekiq's page, asks for quiet.
         if signals.is_quiet() != asked_quiet {
@@ -123,6 +132,13 @@ fn run(worker: &Arc<Worker>, settings: &Settings, listener: &Arc<dyn Listener>, 
         if !is_stopping && matches!(worker.order(), Order::Stop(_)) {
             is_stopping = true;
             listener.on(&Event::Stopping { budget: settings.shutdown_timeout });
+        }
+        if producer_failure.is_none()
+            && let Some(reason) = producer.and_then(Producer::failure)
+        {
+            // No job that sends something can be done any more.
+            producer_failure = Some(reason);
+            worker.give(Order::Stop(Instant::now() + settings.shutdown_timeout));
         }
         if signals.wait(TICK).is_none() {
             continue;
@@ -139,7 +155,11 @@ fn run(worker: &Arc<Worker>, settings: &Settings, listener: &Arc<dyn Listener>, 
         complain("the worker has failed; what it had in hand is put back when its heartbeat has expired");
         return FAILED;
     };
-    conclude(&end, listener.as_ref(), is_forced)
+    let status = conclude(&end, listener.as_ref(), is_forced);
+    let Some(reason) = producer_failure else { return status };
+    listener.on(&Event::ProducerFatal { reason: &reason });
+    complain(&format!("the producer cannot go on: {reason}"));
+    if is_forced { status } else { FAILED }
 }
 
 /// Runs a worker on a thread of its own, with a runtime of its own: the app's code runs on another.
