@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, aio::MultiplexedConnection};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -55,9 +55,9 @@ impl Link {
         Ok(kept.insert(made).clone())
     }
 
-    /// Forgets a connection that an error has shown to be broken, or whose answers have lost their time.
+    /// Forgets the connection after an error that another one may not meet.
     pub(crate) async fn failed(&self, error: &RedisError) {
-        if error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error() {
+        if asks_for_another(error) {
             *self.connection.lock().await = None;
         }
     }
@@ -87,6 +87,16 @@ impl Link {
     }
 }
 
+/// Whether a new connection may reach what this error's does not.
+///
+/// Whatever the server refuses may be the refusal of a node that has become a replica, or is about to, while its name leads
+/// to another one by now; Redis before 7 calls that a plain error when a script has met it. A Redis that is full, or does
+/// not know a script, is the one that is wanted, and a new connection at each try would only burden it.
+fn asks_for_another(error: &RedisError) -> bool {
+    let is_full = error.code() == Some("OOM") || error.detail().is_some_and(|detail| detail.contains("-OOM "));
+    !is_full && error.kind() != ErrorKind::NoScriptError
+}
+
 /// Failures in a row, told once and again when they are over.
 pub(crate) struct Trouble {
     failures: u32,
@@ -112,6 +122,49 @@ impl Trouble {
         if self.failures > 0 {
             listener.on(&Event::RedisBack);
             self.failures = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// What a server answers, as the client reads it.
+    fn refused(answer: &str) -> RedisError {
+        let value = redis::parse_redis_value(format!("-{answer}\r\n").as_bytes());
+        value.and_then(redis::Value::extract_error).expect_err("an error")
+    }
+
+    /// If this fails, an app stays for ever with a node that has been demoted, or connects again and again to a Redis that
+    /// is full.
+    #[test]
+    fn what_a_demoted_node_says_asks_for_another_connection() {
+        for answer in [
+            "READONLY You can't write against a read only replica.",
+            "READONLY You can't write against a read only replica. script: 7a2f, on @user_script:1.",
+            "ERR Error running script (call to f_7a2f): @user_script:1: @user_script: 1: -READONLY You can't write \
+             against a read only replica.",
+            "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            "NOREPLICAS Not enough good replicas to write.",
+            "LOADING Redis is loading the dataset in memory",
+            "CLUSTERDOWN The cluster is down",
+            "NOAUTH Authentication required.",
+        ] {
+            assert!(asks_for_another(&refused(answer)), "{answer}");
+        }
+        assert!(asks_for_another(&io::Error::from(io::ErrorKind::TimedOut).into()));
+        assert!(asks_for_another(&io::Error::from(io::ErrorKind::BrokenPipe).into()));
+        for answer in [
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "ERR Error running script (call to f_7a2f): @user_script:1: @user_script: 1: -OOM command not allowed when \
+             used memory > 'maxmemory'.",
+            "NOSCRIPT No matching script. Please use EVAL.",
+        ] {
+            assert!(!asks_for_another(&refused(answer)), "{answer}");
         }
     }
 }

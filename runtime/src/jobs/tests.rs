@@ -1,6 +1,10 @@
 //! What a job is in Redis, and what becomes of it.
 
+#[cfg(feature = "real-redis")]
+mod failover;
 mod format;
+#[cfg(feature = "real-redis")]
+mod forwarder;
 #[cfg(feature = "real-redis")]
 mod histories;
 #[cfg(feature = "real-redis")]

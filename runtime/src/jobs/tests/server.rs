@@ -11,7 +11,7 @@ use redis::aio::MultiplexedConnection;
 /// A Redis of this test, gone with its process.
 pub(super) struct Server {
     child: Child,
-    port: u16,
+    pub(super) port: u16,
     _folder: tempfile::TempDir,
 }
 

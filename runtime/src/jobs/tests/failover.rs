@@ -1,0 +1,141 @@
+//! A Redis that becomes a replica while its name leads to the new master.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+use redis::{AsyncCommands as _, aio::MultiplexedConnection};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    time::Instant,
+};
+
+use super::{forwarder::Forwarder, server::Server};
+use crate::{
+    client::outgoing::{Delivered, Outgoing, Report, Sender, Sent, Ticket},
+    events::Listener,
+    jobs::{
+        enqueue::Enqueuer,
+        job::Job,
+        queues,
+        worker::{Order, Perform, Performed, Queues, Worker, WorkerParts},
+    },
+};
+
+/// Until a failover must be over for those who come by name: some tries.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Passes on what it is told.
+struct Tells(mpsc::Sender<String>);
+
+impl Sender for Tells {
+    fn delivered(&self, ticket: Ticket, _delivered: Delivered) {
+        let _ = self.0.send(ticket.number.to_string());
+    }
+
+    fn undelivered(&self, _ticket: Ticket, _outgoing: Outgoing, _reason: String) {}
+}
+
+impl Perform for Tells {
+    fn perform<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Performed> {
+        async {
+            let _ = self.0.send(job.jid.clone());
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+/// A master, one that is to follow it, and the name that both are reached by.
+struct Scene {
+    runtime: Runtime,
+    old: Server,
+    new: Server,
+    name: Forwarder,
+}
+
+impl Scene {
+    fn set() -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let (old, new) = (Server::start(), Server::start());
+        runtime.block_on(async { tokio::join!(old.connect(), new.connect()) });
+        let name = Forwarder::to(old.port);
+        Self { runtime, old, new, name }
+    }
+
+    /// The old master follows the new one, which the name leads to. Who is connected to the old one stays connected.
+    fn fail_over(&self) -> MultiplexedConnection {
+        self.name.point_at(self.new.port);
+        self.runtime.block_on(async {
+            let mut old = self.old.connect().await;
+            let mut demote = redis::cmd("REPLICAOF");
+            demote.arg("127.0.0.1").arg(self.new.port).query_async::<()>(&mut old).await.expect("demoted");
+            self.new.connect().await
+        })
+    }
+}
+
+fn job(jid: &str) -> String {
+    format!(r#"{{"class":"W","args":["t","x"],"queue":"default","jid":"{jid}"}}"#)
+}
+
+/// If this fails, an app whose Redis has failed over pushes no job until somebody starts it again.
+#[test]
+fn a_push_arrives_at_the_new_master() {
+    let scene = Scene::set();
+    let (tell, told) = mpsc::channel();
+    let sender: Arc<dyn Sender> = Arc::new(Tells(tell));
+    let listener: Arc<dyn Listener> = Arc::new(());
+    let enqueuer =
+        Enqueuer::start(&scene.name.url(), "default", &listener, scene.runtime.handle()).expect("an address");
+    let push = |number: u64| {
+        let report = Report { sender: Arc::clone(&sender), ticket: Ticket { number, sent: Sent::Job } };
+        assert!(enqueuer.try_push(job(&number.to_string()), report).is_ok());
+    };
+    push(1);
+    assert_eq!(told.recv_timeout(SOON).as_deref(), Ok("1"));
+    let mut new = scene.fail_over();
+    push(2);
+    assert_eq!(told.recv_timeout(SOON).as_deref(), Ok("2"), "it stays with the one that was demoted");
+    let pushed: Vec<String> = scene.runtime.block_on(new.lrange("queue:default", 0, -1)).expect("jobs");
+    assert_eq!(pushed, [job("2")]);
+}
+
+/// If this fails, a worker whose Redis has failed over performs no job until somebody starts it again.
+#[test]
+fn a_worker_takes_jobs_from_the_new_master() {
+    let scene = Scene::set();
+    let (tell, told) = mpsc::channel();
+    let worker = Worker::new(WorkerParts {
+        url: scene.name.url(),
+        app: "test",
+        queues: Queues::read(&[], &BTreeSet::from(["default"])).expect("queues"),
+        concurrency: 2,
+        shutdown_timeout: Duration::from_secs(1),
+        perform: Arc::new(Tells(tell)),
+        runtime: scene.runtime.handle().clone(),
+        listener: Arc::new(()),
+    })
+    .expect("an address");
+    let runs = Arc::clone(&worker);
+    let running = thread::spawn(move || {
+        assert!(Handle::try_current().is_err(), "a runtime in a runtime");
+        Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(runs.run())
+    });
+    let push = |redis: &mut MultiplexedConnection, jid: &str| {
+        scene.runtime.block_on(queues::push(redis, "default", &[&job(jid)])).expect("pushed");
+    };
+    push(&mut scene.runtime.block_on(scene.old.connect()), "first");
+    assert_eq!(told.recv_timeout(SOON).as_deref(), Ok("first"));
+    // It listens now, on a connection that waits.
+    thread::sleep(Duration::from_millis(300));
+    push(&mut scene.fail_over(), "second");
+    assert_eq!(told.recv_timeout(SOON).as_deref(), Ok("second"), "it stays with the one that was demoted");
+    worker.give(Order::Stop(Instant::now() + Duration::from_secs(1)));
+    let end = running.join().expect("an end");
+    assert_eq!((end.performed, end.put_back, end.left), (2, 0, 0));
+}
