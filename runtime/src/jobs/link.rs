@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, aio::MultiplexedConnection};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{
     engine::backoff::{Jitter, after},
@@ -27,6 +27,8 @@ pub(crate) struct Link {
     client: Client,
     connection: Mutex<Option<MultiplexedConnection>>,
     listener: Arc<dyn Listener>,
+    /// Wakes those that wait for their next try, when another has been answered again.
+    answers: Notify,
 }
 
 impl Link {
@@ -36,12 +38,26 @@ impl Link {
     ///
     /// What is wrong with `url`.
     pub(crate) fn new(url: &str, listener: Arc<dyn Listener>) -> RedisResult<Self> {
-        Ok(Self { client: Client::open(url)?, connection: Mutex::new(None), listener })
+        Ok(Self::to(Client::open(url)?, listener))
     }
 
     /// Another connection to the same Redis, for commands that wait.
     pub(crate) fn another(&self) -> Self {
-        Self { client: self.client.clone(), connection: Mutex::new(None), listener: Arc::clone(&self.listener) }
+        Self::to(self.client.clone(), Arc::clone(&self.listener))
+    }
+
+    fn to(client: Client, listener: Arc<dyn Listener>) -> Self {
+        Self { client, connection: Mutex::new(None), listener, answers: Notify::new() }
+    }
+
+    /// What goes wrong from now on with one task.
+    pub(crate) fn trouble(&self) -> Trouble<'_> {
+        Trouble { link: self, failures: 0, jitter: Jitter::new(trace::new_id()) }
+    }
+
+    /// Waits for that long, or until another has been answered again after a failure.
+    pub(crate) async fn rest(&self, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.answers.notified()).await;
     }
 
     /// The connection, made now if there is none.
@@ -67,7 +83,7 @@ impl Link {
         &self,
         work: impl Fn(MultiplexedConnection) -> BoxFuture<'a, RedisResult<T>>,
     ) -> T {
-        let mut trouble = Trouble::new();
+        let mut trouble = self.trouble();
         loop {
             let done = match self.connection().await {
                 Ok(connection) => work(connection).await,
@@ -75,12 +91,12 @@ impl Link {
             };
             match done {
                 Ok(done) => {
-                    trouble.over(&*self.listener);
+                    trouble.over();
                     return done;
                 }
                 Err(error) => {
                     self.failed(&error).await;
-                    tokio::time::sleep(trouble.met(&error, &*self.listener)).await;
+                    self.rest(trouble.met(&error)).await;
                 }
             }
         }
@@ -97,31 +113,32 @@ fn asks_for_another(error: &RedisError) -> bool {
     !is_full && error.kind() != ErrorKind::NoScriptError
 }
 
-/// Failures in a row, told once and again when they are over.
-pub(crate) struct Trouble {
+/// Failures of one task in a row, told once and again when they are over.
+pub(crate) struct Trouble<'a> {
+    link: &'a Link,
     failures: u32,
     jitter: Jitter,
 }
 
-impl Trouble {
-    pub(crate) fn new() -> Self {
-        Self { failures: 0, jitter: Jitter::new(trace::new_id()) }
-    }
-
+impl Trouble<'_> {
     /// Says it if it is the first one, and how long to wait before the next try.
-    pub(crate) fn met(&mut self, error: &RedisError, listener: &dyn Listener) -> Duration {
+    pub(crate) fn met(&mut self, error: &RedisError) -> Duration {
         if self.failures == 0 {
-            listener.on(&Event::RedisAway { reason: &error.to_string() });
+            self.link.listener.on(&Event::RedisAway { reason: &error.to_string() });
         }
         self.failures = self.failures.saturating_add(1);
         after(BACKOFF, self.failures, self.jitter.next())
     }
 
     /// Redis has answered.
-    pub(crate) fn over(&mut self, listener: &dyn Listener) {
+    ///
+    /// Wakes the others only after a failure: where some commands are refused and others are not, as by a Redis that is
+    /// full, those that fail keep to their backoff.
+    pub(crate) fn over(&mut self) {
         if self.failures > 0 {
-            listener.on(&Event::RedisBack);
             self.failures = 0;
+            self.link.listener.on(&Event::RedisBack);
+            self.link.answers.notify_waiters();
         }
     }
 }
@@ -131,6 +148,10 @@ mod tests {
     use std::io;
 
     use super::*;
+
+    fn link() -> Link {
+        Link::new("redis://127.0.0.1", Arc::new(())).expect("an address")
+    }
 
     /// What a server answers, as the client reads it.
     fn refused(answer: &str) -> RedisError {
@@ -166,5 +187,18 @@ mod tests {
         ] {
             assert!(!asks_for_another(&refused(answer)), "{answer}");
         }
+    }
+
+    /// If this fails, what waits for Redis goes on some seconds after Redis has, or one that fails keeps the others trying.
+    #[tokio::test(start_paused = true)]
+    async fn who_is_answered_again_wakes_the_others() {
+        let link = link();
+        let began = tokio::time::Instant::now();
+        let mut trouble = link.trouble();
+        tokio::join!(link.rest(Duration::from_secs(3)), async { trouble.over() });
+        assert_eq!(began.elapsed(), Duration::from_secs(3), "nothing was wrong with it");
+        trouble.met(&refused("LOADING Redis is loading the dataset in memory"));
+        tokio::join!(link.rest(Duration::from_secs(3)), link.rest(Duration::from_secs(3)), async { trouble.over() });
+        assert_eq!(began.elapsed(), Duration::from_secs(3));
     }
 }

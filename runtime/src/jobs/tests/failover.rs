@@ -1,17 +1,24 @@
-//! A Redis that becomes a replica while its name leads to the new master.
+//! A Redis that becomes a replica while its name leads to the new master, and one that refuses for a while.
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, join_all},
+};
 use redis::{AsyncCommands as _, aio::MultiplexedConnection};
 use tokio::{
     runtime::{Builder, Handle, Runtime},
-    time::Instant,
+    time::{Instant, sleep},
 };
 
 use super::{forwarder::Forwarder, server::Server};
@@ -21,6 +28,7 @@ use crate::{
     jobs::{
         enqueue::Enqueuer,
         job::Job,
+        link::Link,
         queues,
         worker::{Order, Perform, Performed, Queues, Worker, WorkerParts},
     },
@@ -138,4 +146,40 @@ fn a_worker_takes_jobs_from_the_new_master() {
     worker.give(Order::Stop(Instant::now() + Duration::from_secs(1)));
     let end = running.join().expect("an end");
     assert_eq!((end.performed, end.put_back, end.left), (2, 0, 0));
+}
+
+/// If this fails, each task that waits for Redis sleeps on for seconds when another has been answered already.
+#[test]
+fn who_waits_for_redis_goes_on_with_the_first_that_is_answered() {
+    let server = Server::start();
+    Runtime::new().expect("a runtime").block_on(async {
+        server.connect().await;
+        let link = Link::new(&server.url(), Arc::new(())).expect("an address");
+        let (refuses, tries) = (AtomicBool::new(true), AtomicU32::new(0));
+        let task = || async {
+            link.until_done(|mut connection| {
+                let (refuses, tries) = (&refuses, &tries);
+                async move {
+                    let key = if refuses.load(Ordering::Relaxed) { "a list" } else { "a text" };
+                    tries.fetch_add(1, Ordering::Relaxed);
+                    connection.append::<_, _, ()>(key, "x").await
+                }
+                .boxed()
+            })
+            .await;
+            Instant::now()
+        };
+        server.connect().await.lpush::<_, _, ()>("a list", "x").await.expect("a list");
+        let back = async {
+            // By then their pauses are the longest ones.
+            while tries.load(Ordering::Relaxed) < 8 * 6 {
+                sleep(Duration::from_millis(20)).await;
+            }
+            refuses.store(false, Ordering::Relaxed);
+        };
+        let (mut ended, ()) = tokio::join!(join_all((0..8).map(|_| task())), back);
+        ended.sort_unstable();
+        let spread = ended[7] - ended[0];
+        assert!(spread < Duration::from_millis(500), "the last one followed the first after {spread:?}");
+    });
 }

@@ -30,11 +30,7 @@ use tokio::{
 
 pub(crate) use self::order::Queues;
 use self::{at_work::AtWork, hand::Hand, heartbeat::Told, listen::Listeners};
-use super::{
-    job::Job,
-    link::{Link, Trouble},
-    now_ms, queues, verdict,
-};
+use super::{job::Job, link::Link, now_ms, queues, verdict};
 use crate::{Error, FailureKind, events::Listener, settings::Backoff};
 
 /// How often a worker with nothing to do looks up.
@@ -221,7 +217,7 @@ impl Worker {
         let slots = Arc::new(Semaphore::new(self.concurrency));
         let mut at_work = AtWork::new(&self);
         let mut listeners = Listeners::new(&self);
-        let mut trouble = Trouble::new();
+        let mut trouble = self.link.trouble();
         loop {
             let order = *orders.borrow_and_update();
             match order {
@@ -247,7 +243,7 @@ impl Worker {
                     () = self.out_of_time() => continue,
                 };
                 if exchanged.is_ok() {
-                    trouble.over(&*self.listener);
+                    trouble.over();
                     free.extend(at_work.acknowledged(ended));
                 }
                 match exchanged {
@@ -269,7 +265,7 @@ impl Worker {
                     }
                     Err(error) => {
                         self.link.failed(&error).await;
-                        pause = trouble.met(&error, &*self.listener);
+                        pause = trouble.met(&error);
                     }
                 }
             }
@@ -277,7 +273,7 @@ impl Worker {
                 _ = orders.changed() => {}
                 Some((job, slot)) = listeners.heard() => at_work.begin(job, slot),
                 () = at_work.told() => {}
-                () = tokio::time::sleep(pause) => {}
+                () = self.link.rest(pause) => {}
             }
         }
     }
