@@ -203,7 +203,7 @@ impl Development {
                 paint.yellow("quiet: nothing new is begun, and partitions are kept\nSIGCONT (`fg`) goes on, SIGTERM stops")
             }
             Event::Resumed => "going on".to_owned(),
-            Event::Stopping { .. } | Event::Stopped(_) => String::new(),
+            Event::RedisUnanswered | Event::Stopping { .. } | Event::Stopped(_) => String::new(),
         }
     }
 

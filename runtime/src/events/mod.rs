@@ -298,6 +298,8 @@ pub enum Event<'a> {
     },
     /// Redis takes and gives jobs again.
     RedisBack,
+    /// What [waited for Redis](Event::RedisAway) waits no longer, and was not answered: a stop comes first, for one.
+    RedisUnanswered,
     /// A job was performed. Made only for listeners that [want it](Listener::wants_done).
     JobDone {
         /// The job.

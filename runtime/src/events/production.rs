@@ -187,6 +187,7 @@ impl Listener for Production {
             Event::ProducerFatal { reason } => error!(target: TARGET, reason, "the producer cannot go on"),
             Event::RedisAway { reason } => warn!(target: TARGET, reason, "Redis refuses, or does not answer"),
             Event::RedisBack => info!(target: TARGET, "Redis answers again"),
+            Event::RedisUnanswered => debug!(target: TARGET, "Redis is not waited for any longer"),
             Event::JobDone { job, duration } => {
                 debug!(target: TARGET, queue = job.queue, class = job.class, jid = job.jid, duration_ms = milliseconds(duration), "done");
             }

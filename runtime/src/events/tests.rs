@@ -81,6 +81,7 @@ fn tell_everything(listener: &dyn Listener) {
     listener.on(&Event::JobsRecovered { process: "host:71:5d0c", jobs: 2, dead: 1 });
     listener.on(&Event::RedisAway { reason: "Connection refused" });
     listener.on(&Event::RedisBack);
+    listener.on(&Event::RedisUnanswered);
     listener.on(&Event::Quieted);
     listener.on(&Event::Resumed);
     let record = Record::from(OwnedRecord {

@@ -1,7 +1,8 @@
 //! How an app is doing, over HTTP: `/live`, `/ready`, `/metrics`.
 //!
 //! `/live` asks whether the process gets on: a poll thread that stands still, or a record that is past its time-out,
-//! fails it, and a new process mends it. Backoffs, pauses and missing brokers do not: a restart would not help.
+//! fails it, and a new process mends it. Backoffs, pauses, missing brokers and a missing Redis do not: a restart would
+//! not help.
 //! `/ready` asks whether the app has its partitions and all of them move. An app that a person has quieted has them, and is
 //! ready: no other process could take its part, and a probe that failed would only page somebody. Both answer `healthy`, `rebalancing` or
 //! `failed` with the reasons, as JSON; the HTTP status is 200 or 503.

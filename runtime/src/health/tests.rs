@@ -12,7 +12,7 @@ use super::{
 use crate::{
     engine::watch::{ConsumerView, ConsumerWatch, GroupView, LaneView, Phase},
     events::{Event, Partition},
-    metrics::{GroupTold, Told, Waiting},
+    metrics::{GroupTold, RedisTold, Told, Waiting},
 };
 
 static SHOP: Manifest = Manifest {
@@ -93,6 +93,9 @@ fn what_waits_on_purpose_lives() {
     assert_eq!(ask(group(lane()), &retrying), (Healthy, Healthy, vec!["retrying"]));
     let disconnected = told(GroupTold { disconnected: Some("AllBrokersDown".to_owned()), ..GroupTold::default() });
     assert_eq!(ask(group(lane()), &disconnected), (Rebalancing, Rebalancing, vec!["disconnected"]));
+    let away = RedisTold { away: 1, reason: "Connection refused".to_owned() };
+    let without_redis = Told { redis: away, ..Told::default() };
+    assert_eq!(ask(group(lane()), &without_redis), (Rebalancing, Rebalancing, vec!["redis_away"]));
     let patient = LaneView { timeout: None, oldest: Some((1, 1, Duration::from_secs(3_600))), ..lane() };
     assert_eq!(ask(group(patient), &Told::default()), (Healthy, Healthy, vec![]), "no bound was given");
     let rebalancing = GroupView { phase: Phase::Rebalancing, ..group(lane()) };
@@ -168,6 +171,14 @@ fn probes_are_answered() {
     assert!(metrics.contains("content-type: text/plain; version=0.0.4"), "{metrics}");
     assert!(metrics.contains("\nkarafka_commit_failures_total{group=\"shop\"} 1\n"), "{metrics}");
     assert!(get(&health, "/").starts_with("HTTP/1.1 404 "));
+    health.listener().on(&Event::RedisAway { reason: "Connection refused" });
+    let away = get(&health, "/ready");
+    assert!(away.starts_with("HTTP/1.1 503 ") && away.contains("is asked again: Connection refused"), "{away}");
+    assert!(get(&health, "/live").starts_with("HTTP/1.1 200 "));
+    assert!(get(&health, "/metrics").contains("\nkarafka_redis_away 1\n"));
+    health.listener().on(&Event::RedisBack);
+    assert!(get(&health, "/ready").starts_with("HTTP/1.1 200 "));
+    assert!(get(&health, "/metrics").contains("\nkarafka_redis_away 0\n"));
     let posted = say(&health, b"POST /live HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n");
     assert!(posted.starts_with("HTTP/1.1 405 "), "{posted}");
 }

@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) enum Status {
     /// Everything goes on, or waits on purpose.
     Healthy,
-    /// Partitions come or go, or the brokers are away; that passes by itself.
+    /// Partitions come or go, or the brokers or Redis are away; that passes by itself.
     Rebalancing,
     /// Something does not mend itself.
     Failed,
@@ -110,6 +110,10 @@ pub(crate) enum Question {
 /// Answers a question. `groups` is `None` while the app starts.
 pub(crate) fn judge(question: Question, groups: Option<&[GroupView]>, told: &Told) -> Verdict {
     let mut reasons = Vec::new();
+    if told.redis.away > 0 {
+        let message = format!("Redis takes no jobs, and is asked again: {}", told.redis.reason);
+        reasons.push(Reason::new(Weight::Passing, "redis_away", message));
+    }
     match groups {
         None => reasons.push(Reason::new(Weight::Passing, "starting", "the app is starting")),
         Some(groups) => {

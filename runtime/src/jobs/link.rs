@@ -113,7 +113,7 @@ fn asks_for_another(error: &RedisError) -> bool {
     !is_full && error.kind() != ErrorKind::NoScriptError
 }
 
-/// Failures of one task in a row, told once and again when they are over.
+/// Failures of one task in a row, told once and again when they are over, or nobody waits for their end.
 pub(crate) struct Trouble<'a> {
     link: &'a Link,
     failures: u32,
@@ -143,15 +143,20 @@ impl Trouble<'_> {
     }
 }
 
+impl Drop for Trouble<'_> {
+    fn drop(&mut self) {
+        if self.failures > 0 {
+            self.link.listener.on(&Event::RedisUnanswered);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::{io, time::Instant};
 
     use super::*;
-
-    fn link() -> Link {
-        Link::new("redis://127.0.0.1", Arc::new(())).expect("an address")
-    }
+    use crate::metrics::Tally;
 
     /// What a server answers, as the client reads it.
     fn refused(answer: &str) -> RedisError {
@@ -192,7 +197,7 @@ mod tests {
     /// If this fails, what waits for Redis goes on some seconds after Redis has, or one that fails keeps the others trying.
     #[tokio::test(start_paused = true)]
     async fn who_is_answered_again_wakes_the_others() {
-        let link = link();
+        let link = Link::new("redis://127.0.0.1", Arc::new(())).expect("an address");
         let began = tokio::time::Instant::now();
         let mut trouble = link.trouble();
         tokio::join!(link.rest(Duration::from_secs(3)), async { trouble.over() });
@@ -200,5 +205,26 @@ mod tests {
         trouble.met(&refused("LOADING Redis is loading the dataset in memory"));
         tokio::join!(link.rest(Duration::from_secs(3)), link.rest(Duration::from_secs(3)), async { trouble.over() });
         assert_eq!(began.elapsed(), Duration::from_secs(3));
+    }
+
+    /// If this fails, an app is not ready although nothing waits for Redis, or ready although something does.
+    #[tokio::test]
+    async fn who_waits_for_redis_is_counted_until_it_does_not() {
+        let tally = Arc::new(Tally::new(Arc::new(())));
+        let link = Link::new("redis://127.0.0.1", Arc::clone(&tally) as _).expect("an address");
+        let away = || tally.told(Instant::now()).redis.away;
+        let (mut one, mut two) = (link.trouble(), link.trouble());
+        one.over();
+        for _ in 0..3 {
+            one.met(&refused("LOADING Redis is loading the dataset in memory"));
+        }
+        assert_eq!(away(), 1);
+        two.met(&refused("OOM command not allowed when used memory > 'maxmemory'."));
+        assert_eq!(away(), 2);
+        one.over();
+        drop(one);
+        assert_eq!(away(), 1);
+        drop(two);
+        assert_eq!(away(), 0, "it was dropped while it waited, as by a stop");
     }
 }

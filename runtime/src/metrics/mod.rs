@@ -6,9 +6,9 @@
 mod tally;
 mod text;
 
-#[cfg(test)]
-pub(crate) use tally::Waiting;
 pub(crate) use tally::{GroupTold, Tally, Told};
+#[cfg(test)]
+pub(crate) use tally::{RedisTold, Waiting};
 pub(crate) use text::{CONTENT_TYPE, text};
 
 #[cfg(test)]

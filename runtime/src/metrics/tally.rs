@@ -1,4 +1,4 @@
-//! What is known from events: how often partitions came and went, and which records wait and why.
+//! What is known from events: how often partitions came and went, which records wait and why, and what waits for Redis.
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +28,7 @@ pub(crate) struct Told {
     pub(crate) groups: BTreeMap<String, GroupTold>,
     /// The last failure of a record, by partition and controller.
     pub(crate) waiting: BTreeMap<(Partition, String), Waiting>,
+    pub(crate) redis: RedisTold,
 }
 
 /// What events have told of one group.
@@ -41,6 +42,15 @@ pub(crate) struct GroupTold {
     pub(crate) disconnected: Option<String>,
     /// Why the client gave up.
     pub(crate) fatal: Option<String>,
+}
+
+/// What events have told of Redis.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct RedisTold {
+    /// How many wait for it: in a server, queues whose jobs it does not take.
+    pub(crate) away: u64,
+    /// Why the last one began to wait.
+    pub(crate) reason: String,
 }
 
 /// A record that failed and waits.
@@ -77,6 +87,9 @@ impl Tally {
                 told.waiting.insert(key, Waiting { offset: place.offset, error, again });
             }
         };
+        let redis = |change: &dyn Fn(&mut RedisTold)| {
+            change(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner).redis);
+        };
         match *event {
             Event::Assigned { group: name, .. } => group(&|told| told.assigned += 1, name),
             Event::Revoked { group: name, partitions, .. } => {
@@ -92,6 +105,11 @@ impl Tally {
                 group(&|told| told.disconnected = Some(reason.to_owned()), name);
             }
             Event::Reconnected { group: name } => group(&|told| told.disconnected = None, name),
+            Event::RedisAway { reason } => redis(&|told| {
+                told.away += 1;
+                reason.clone_into(&mut told.reason);
+            }),
+            Event::RedisBack | Event::RedisUnanswered => redis(&|told| told.away = told.away.saturating_sub(1)),
             Event::Fatal { group: name, reason } => group(&|told| told.fatal = Some(reason.to_owned()), name),
             Event::Failed { place, controller, attempt, error, next } => {
                 waits(place, controller, error.chain(), Some((attempt, now + next)));

@@ -23,6 +23,9 @@ pub(crate) fn text(manifest: &Manifest, groups: &[GroupView], told: &Told) -> St
     page.family("karafka_info", "gauge", "The app and its runtime; always 1.");
     let labels = [("app", manifest.app), ("version", manifest.version), ("karafka", crate::info::VERSION)];
     page.sample("karafka_info", &labels, 1);
+    let help = "Queues whose jobs Redis does not take: it refuses, or does not answer, and is asked again.";
+    page.family("karafka_redis_away", "gauge", help);
+    page.sample("karafka_redis_away", &[], told.redis.away);
     of_groups(&mut page, groups, told);
     of_consumers(&mut page, groups);
     of_partitions(&mut page, groups);

@@ -2,13 +2,14 @@
 
 use std::{
     collections::BTreeSet,
+    net::TcpListener,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
         mpsc,
     },
     thread,
-    time::Duration,
+    time::{self, Duration},
 };
 
 use futures_util::{
@@ -32,6 +33,7 @@ use crate::{
         queues,
         worker::{Order, Perform, Performed, Queues, Worker, WorkerParts},
     },
+    metrics::Tally,
 };
 
 /// Until a failover must be over for those who come by name: some tries.
@@ -182,4 +184,28 @@ fn who_waits_for_redis_goes_on_with_the_first_that_is_answered() {
         let spread = ended[7] - ended[0];
         assert!(spread < Duration::from_millis(500), "the last one followed the first after {spread:?}");
     });
+}
+
+/// If this fails, an app whose jobs pile up before a Redis that is away looks ready, or never does again.
+#[test]
+fn a_queue_that_waits_is_counted_until_redis_takes_its_jobs() {
+    let scene = Scene::set();
+    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    scene.name.point_at(nobody.port());
+    let (tell, told) = mpsc::channel();
+    let tally = Arc::new(Tally::new(Arc::new(())));
+    let listener = Arc::clone(&tally) as Arc<dyn Listener>;
+    let enqueuer =
+        Enqueuer::start(&scene.name.url(), "default", &listener, scene.runtime.handle()).expect("an address");
+    let report = Report { sender: Arc::new(Tells(tell)), ticket: Ticket { number: 1, sent: Sent::Job } };
+    assert!(enqueuer.try_push(job("1"), report).is_ok());
+    let away = || tally.told(time::Instant::now()).redis.away;
+    let began = Instant::now();
+    while away() == 0 {
+        assert!(began.elapsed() < SOON, "nobody says that it waits");
+        thread::sleep(Duration::from_millis(20));
+    }
+    scene.name.point_at(scene.new.port);
+    assert_eq!(told.recv_timeout(SOON).as_deref(), Ok("1"));
+    assert_eq!(away(), 0);
 }
