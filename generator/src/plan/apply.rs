@@ -264,8 +264,7 @@ fn take_back(root: &Path, done: &[Entry]) -> Result<(), ApplyError> {
         };
         match outcome {
             Ok(()) => {}
-            // Not done yet when the process was killed; or a folder in which somebody has put something since.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {}
+            Err(error) if is_nothing_of_ours(entry, error.kind()) => {}
             Err(source) => return Err(ApplyError::NotTakenBack { path: root.join(path), source }),
         }
     }
@@ -279,6 +278,17 @@ fn take_back(root: &Path, done: &[Entry]) -> Result<(), ApplyError> {
     let _ = fs::remove_dir_all(undo);
     let _ = fs::remove_dir(root.join(ROOM));
     Ok(())
+}
+
+/// Whether an entry that cannot be taken back leaves nothing behind that this run has made.
+fn is_nothing_of_ours(entry: &Entry, why: io::ErrorKind) -> bool {
+    match why {
+        // Not done yet when the process was killed; or a folder in which somebody has put something since.
+        io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty => true,
+        // What cannot be there was not made. What was saved was there, and must come back.
+        io::ErrorKind::InvalidFilename | io::ErrorKind::NotADirectory => !matches!(entry, Entry::Save(..)),
+        _ => false,
+    }
 }
 
 /// Removes the folders above a removed file that hold nothing any more.

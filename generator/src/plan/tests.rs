@@ -175,6 +175,28 @@ fn an_interrupt_at_any_step_leaves_the_tree_as_it_was() {
     }
 }
 
+/// If this fails, a file that the disk cannot hold leaves half an app, and no command can mend it.
+#[test]
+fn a_file_that_cannot_be_made_is_taken_back() {
+    let app = app(FIRST);
+    let before = everything(app.path());
+    let step = |path: String| Step { path, action: Action::Create, before: None, after: Some(String::new()) };
+    let long = "x".repeat(300);
+    for path in [format!("src/{long}.rs"), format!("src/{long}/a.rs"), "src/lib.rs/a.rs".to_owned()] {
+        let mut plan = plan(app.path(), SECOND);
+        plan.steps.push(step(path.clone()));
+        let outcome = apply(app.path(), &plan, &|| false);
+        assert!(matches!(outcome, Err(ApplyError::Failed { .. })), "{path}: {outcome:?}");
+        assert_eq!(everything(app.path()), before, "{path}");
+
+        // As a process leaves it that was killed: with every step in its journal.
+        let faulty = Faulty { left: Cell::new(8), kill: true };
+        catch_unwind(AssertUnwindSafe(|| apply_on(&faulty, app.path(), &plan, &|| false))).unwrap_err();
+        assert!(recover(app.path()).unwrap());
+        assert_eq!(everything(app.path()), before, "{path}");
+    }
+}
+
 /// If this fails, a failed `karafka new` leaves a folder that the next one refuses.
 #[test]
 fn a_new_app_that_fails_leaves_no_folder() {
