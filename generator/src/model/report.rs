@@ -72,6 +72,7 @@ impl<'a> Report<'a> {
             Refusal::Keyword { .. } | Refusal::Device { .. } | Refusal::Hides { .. } => {
                 Some("choose another name".to_owned())
             }
+            Refusal::LongFile { .. } => Some("choose a shorter name".to_owned()),
             _ => None,
         };
         match (&error.instead, advice) {

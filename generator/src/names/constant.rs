@@ -8,6 +8,10 @@ use super::{
     letters, reserved,
 };
 
+/// The longest name of a file, in bytes and without its ending. Disks take 255, and a test's name becomes longer when
+/// it is built: the compiler puts up to 35 bytes of its own behind it.
+const FILE_LIMIT: usize = 200;
+
 /// What a constant stands for, and so which folder it lives in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
@@ -230,7 +234,22 @@ impl Constant {
         if let Some(of) = reserved::hidden_by(type_name) {
             return Err(Refusal::Hides { of: of.to_owned() });
         }
-        Ok(Self(Arc::new(Parts { text: text.to_owned(), role, modules, type_name: type_name.to_owned(), file_module })))
+        let parts = Parts { text: text.to_owned(), role, modules, type_name: type_name.to_owned(), file_module };
+        let constant = Self(Arc::new(parts));
+        let length = constant.longest_file();
+        if length > FILE_LIMIT {
+            return Err(Refusal::LongFile { length, limit: FILE_LIMIT });
+        }
+        Ok(constant)
+    }
+
+    /// The length of the longest name among its files and folders.
+    fn longest_file(&self) -> usize {
+        if self.0.role == Role::Controller {
+            // Its test's name holds all others.
+            return self.flat_name().len();
+        }
+        self.0.modules.iter().chain([&self.0.file_module]).map(String::len).max().unwrap_or(0)
     }
 }
 

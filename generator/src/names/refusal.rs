@@ -70,6 +70,14 @@ pub enum Refusal {
         /// The most that is allowed.
         limit: usize,
     },
+    /// A file that a disk could not hold, or a test that could not be built.
+    #[error("would need a file whose name has {length} bytes; {limit} are allowed")]
+    LongFile {
+        /// The length of the file's or folder's name, in bytes and without its ending.
+        length: usize,
+        /// The most that is allowed.
+        limit: usize,
+    },
     /// `.` or `..`, which Kafka keeps for itself.
     #[error("is refused by Kafka, because it would name a folder of the broker's log")]
     Dots,

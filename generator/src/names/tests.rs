@@ -119,6 +119,26 @@ fn a_topic_has_at_most_249_bytes() {
     assert_eq!(topic_name(&"a".repeat(250)).unwrap_err().why, Refusal::TooLong { length: 250, limit: 249 });
 }
 
+/// If this fails, a name that no disk can hold is found out when its file is written, or its test built.
+#[test]
+fn files_have_names_that_a_disk_can_hold() {
+    let name = |length: usize| format!("C{}", "c".repeat(length - 1));
+    for role in [Role::Controller, Role::Worker, Role::Parser, Role::Interchanger] {
+        Constant::parse(&name(200), role).unwrap();
+        for long in [name(201), format!("{}::Part", name(201))] {
+            let error = Constant::parse(&long, role).unwrap_err();
+            assert!(matches!(error.why, Refusal::LongFile { limit: 200, .. }), "{role:?} {error:?}");
+        }
+    }
+    // A controller's test is named after all of it.
+    let both = format!("{}::{}", name(100), name(100));
+    Constant::parse(&both, Role::Parser).unwrap();
+    assert_eq!(
+        Constant::parse(&both, Role::Controller).unwrap_err().why,
+        Refusal::LongFile { length: 201, limit: 200 }
+    );
+}
+
 proptest! {
     /// If this fails, a name in camel case does not come back from its file, and two files could be one type.
     #[test]

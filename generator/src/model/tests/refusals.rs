@@ -63,6 +63,14 @@ const MISTAKES: &[(&str, &str)] = &[
         "invalid_constant_reserved",
         "app: a\ntopics:\n  orders: { controller: OrdersController, parser: Parsers::Json }\n",
     ),
+    (
+        "invalid_constant_long",
+        concat!(
+            "app: a\ntopics: { t: { controller: ",
+            "ControllerWithAVeryLongNameControllerWithAVeryLongNameControllerWithAVeryLongNameControllerWithAName",
+            "ControllerWithAVeryLongNameControllerWithAVeryLongNameControllerWithAVeryLongName } }\n"
+        ),
+    ),
     ("invalid_message_name", "app: a\nmessages:\n  new_video: { id: uuid }\n"),
     ("invalid_message_name_reserved", "app: a\nmessages:\n  Result: { id: uuid }\n"),
     ("invalid_message_name_nested", "app: a\nmessages:\n  As:\n    ref: { id: uuid }\n"),
