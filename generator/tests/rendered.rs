@@ -126,6 +126,18 @@ fn a_job_on_redis_has_no_attempts_of_the_server() {
     }
 }
 
+/// If this fails, a new app's own tests wait for a second attempt that its group has promised never to make.
+#[test]
+fn what_is_consumed_at_most_once_is_not_tried_again() {
+    let topics = "topics:\n  orders: { controller: OrdersController }\n";
+    for (delivery, retries) in [("at_least_once", 1), ("at_most_once", 0)] {
+        let files = rendered(&format!("app: shop\ngroups: {{ shop: {{ delivery: {delivery} }} }}\n{topics}"));
+        let test = files.iter().find(|file| file.path == "tests/orders_controller.rs").unwrap();
+        assert_eq!(test.text.matches("tries_a_message_again").count(), retries, "{}", test.text);
+        assert!(test.text.contains("harness.consume(\"orders\", SAMPLE)"), "{}", test.text);
+    }
+}
+
 /// If this fails, an app cannot be built again from the same manifest to the same bytes.
 #[test]
 fn generated_files_hold_no_date_version_or_path() {

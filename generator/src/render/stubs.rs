@@ -151,8 +151,8 @@ pub(super) fn test(templates: &Templates, model: &Model, controller: &Controller
         let alone = consumers_of(model, &consumer.topic).len() == 1;
         tests.push(TestView { name, consume: consume(&consumer.topic, (!alone).then_some(&consumer.group)) });
     }
-    let simulation = |shows: fn(&Consumer) -> bool| {
-        let consumer = consumers.iter().copied().find(|consumer| shows(consumer))?;
+    let simulation = |shows: fn(&Model, &Consumer) -> bool| {
+        let consumer = consumers.iter().copied().find(|consumer| shows(model, consumer))?;
         Some(SimulationView::new(consumer, consumers_of(model, &consumer.topic).len() == 1))
     };
     let (retry, death) = (simulation(retries), simulation(dies));
@@ -198,14 +198,23 @@ fn setting(consumer: &Consumer, name: &str) -> Option<String> {
     expand(text, &BTreeMap::new()).ok()?.text
 }
 
-/// Whether a message that has failed once is tried again by the server. A job on Redis has left the server.
-fn retries(consumer: &Consumer) -> bool {
-    !consumer.is_on_redis() && setting(consumer, "retry.attempts").is_none_or(|attempts| attempts != "1")
+/// Whether a message that has failed once is tried again by the server. A job on Redis has left the server, and what is
+/// consumed at most once is committed already.
+fn retries(model: &Model, consumer: &Consumer) -> bool {
+    !consumer.is_on_redis()
+        && !is_at_most_once(model, consumer)
+        && setting(consumer, "retry.attempts").is_none_or(|attempts| attempts != "1")
 }
 
 /// Whether a message that always fails goes to a dead letter topic, and not to Sidekiq's `dead` set.
-fn dies(consumer: &Consumer) -> bool {
+fn dies(_: &Model, consumer: &Consumer) -> bool {
     !consumer.is_on_redis() && setting(consumer, "dead_letter").is_some()
+}
+
+/// Whether the consumer's group commits a message before it is performed.
+fn is_at_most_once(model: &Model, consumer: &Consumer) -> bool {
+    let group = model.groups.iter().find(|group| group.name == consumer.group);
+    group.is_some_and(|group| group.settings.iter().any(|(key, value)| key == "delivery" && value == "at_most_once"))
 }
 
 /// The consumers of a topic: they stand together, in the order of their topics.
