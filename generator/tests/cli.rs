@@ -287,6 +287,23 @@ fn a_group_moves_only_when_accepted() {
     calls(&root, &["check"], 0);
 }
 
+/// If this fails, renaming an app makes files that do not compile, and `check` calls them in step.
+#[test]
+fn an_app_is_renamed_in_its_cargo_toml_too() {
+    let (_folder, root) = shop();
+    replace(&root.join("karafka.yml"), "app: shop", "app: web-store");
+    let before = everything(&root);
+    for arguments in [&["check"][..], &["generate", "--accept-group-change"]] {
+        let said = calls(&root, arguments, 1);
+        let words = "by line 2 of `Cargo.toml`: write `name = \"web-store\"` there, and `web_store::` for `shop::`";
+        assert!(said.contains("[cargo-toml]") && said.contains(words), "{said}");
+    }
+    assert_eq!(everything(&root), before);
+    replace(&root.join("Cargo.toml"), "name = \"shop\"", "name = \"web-store\"");
+    calls(&root, &["generate", "--accept-group-change"], 0);
+    calls(&root, &["check"], 0);
+}
+
 /// If this fails, a topic that several groups consume has to be edited by hand, or the wrong consumer changes.
 #[test]
 fn parts_of_a_topic_with_several_consumers() {

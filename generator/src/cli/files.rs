@@ -210,7 +210,7 @@ pub(crate) fn code(problem: &Problem) -> &'static str {
     match problem {
         Problem::GroupMoves { .. } => "group-change",
         Problem::TwoModules { .. } => "two-modules",
-        Problem::Cargo(_) => "cargo-toml",
+        Problem::Cargo(_) | Problem::OtherCrate { .. } => "cargo-toml",
         _ => "file-in-the-way",
     }
 }
@@ -225,6 +225,7 @@ pub(crate) fn help(problem: &Problem) -> &'static str {
         Problem::Link(_) => "put a file or a folder there, or call karafka where the link leads",
         Problem::NotUtf8(_) => "save it as UTF-8, or delete it if it is a generated file",
         Problem::TwoModules { .. } => "a module is a file or a folder, not both",
+        Problem::OtherCrate { .. } => "or put `app:` back; `group:` under `defaults` changes the group alone",
         Problem::Cargo(_) => "mend it, so that cargo can read it too",
         _ => "",
     }
@@ -241,7 +242,8 @@ pub(crate) fn drift(plan: &Plan, shell: &Shell) -> String {
     let color = shell.color_out();
     let mut found: Vec<(&'static str, String, String, String)> = Vec::new();
     for problem in &plan.problems {
-        found.push((code(problem), "karafka.yml".to_owned(), problem.to_string(), help(problem).to_owned()));
+        let file = if code(problem) == "cargo-toml" { "Cargo.toml" } else { "karafka.yml" };
+        found.push((code(problem), file.to_owned(), problem.to_string(), help(problem).to_owned()));
     }
     let only_lock = plan.problems.is_empty() && plan.steps.iter().all(|step| step.path == plan::LOCK || !differs(step));
     for step in plan.steps.iter().filter(|step| step.path != plan::LOCK || only_lock) {

@@ -1,8 +1,9 @@
 //! `Cargo.toml` is the user's: only a dependency that is missing is added, and the rest stays byte for byte.
 
-use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
+use toml_edit::{Array, Document, DocumentMut, Item, Table, Value, value};
 
-use crate::render::Dependency;
+use super::Problem;
+use crate::{model::Model, names, render::Dependency};
 
 /// `text` with the dependencies that generated code needs.
 pub(super) fn with_dependencies(text: &str, runtime: &Dependency) -> Result<String, String> {
@@ -49,6 +50,25 @@ fn testing(document: &DocumentMut) -> Option<String> {
     Some(testing.to_string())
 }
 
+/// Whether `Cargo.toml` names the library in another way than the app's files do.
+pub(super) fn other_name(text: &str, model: &Model) -> Option<Problem> {
+    let document = Document::parse(text).ok()?;
+    let name = |table: &str| document.get(table).and_then(|table| table.get("name"));
+    let (name, wanted) = match name("lib") {
+        Some(name) => (name, &model.crate_name),
+        // A workspace without a package of its own has no library either.
+        None => (name("package")?, &model.app),
+    };
+    let found = names::crate_name(name.as_str()?);
+    let before = text.get(..name.span()?.start)?;
+    (found != model.crate_name).then(|| Problem::OtherCrate {
+        line: before.matches('\n').count() + 1,
+        found,
+        wanted: wanted.clone(),
+        crate_name: model.crate_name.clone(),
+    })
+}
+
 /// Whether `Cargo.toml` surely builds the runtime without this feature; a workspace may say more than can be seen here.
 #[must_use]
 pub fn lacks_feature(text: &str, feature: &str) -> bool {
@@ -79,6 +99,32 @@ mod tests {
             assert_eq!(lacks_feature(&format!("[dependencies]\n{line}\n"), "ssl"), lacks, "{line}");
         }
         assert!(!lacks_feature("[dependencies", "ssl"));
+    }
+
+    /// If this fails, files are made that name a crate which is not there, or an app that compiles is called wrong.
+    #[test]
+    fn another_name_of_the_crate_is_seen() {
+        let source = crate::source::Source::new("karafka.yml", "app: web-shop\n");
+        let model = crate::compile(&source).model.unwrap();
+        for (text, line, wanted) in [
+            ("[package]\nname = \"shop\"\n", 2, "web-shop"),
+            ("[package]\nversion = \"1\"\nname = \"shop\"\n[lib]\npath = \"src/lib.rs\"\n", 3, "web-shop"),
+            ("package.name = \"web-shop\"\n\nlib.name = \"shop\"\n", 3, "web_shop"),
+        ] {
+            let wanted = wanted.to_owned();
+            let problem = Problem::OtherCrate { line, found: "shop".into(), wanted, crate_name: "web_shop".into() };
+            assert_eq!(other_name(text, &model), Some(problem), "{text}");
+        }
+        for text in [
+            "[package]\nname = \"web-shop\"\n",
+            "[package]\nname = \"web_shop\"\n",
+            "[package]\nname = \"shop-consumer\"\n[lib]\nname = \"web_shop\"\n",
+            "[workspace]\nmembers = [\"a\"]\n",
+            "[package]\nversion.workspace = true\n",
+            "[package",
+        ] {
+            assert_eq!(other_name(text, &model), None, "{text}");
+        }
     }
 
     /// If this fails, a command rewrites what a person keeps in `Cargo.toml`.

@@ -112,6 +112,21 @@ pub enum Problem {
         /// The folder.
         folder: String,
     },
+    /// `Cargo.toml` names the library in another way than the app's files do.
+    #[error(
+        "the crate is `{crate_name}` by `app:` in karafka.yml, and `{found}` by line {line} of `Cargo.toml`: write \
+         `name = \"{wanted}\"` there, and `{crate_name}::` for `{found}::` in `src/main.rs` and `tests/`"
+    )]
+    OtherCrate {
+        /// The line of `Cargo.toml`, from 1.
+        line: usize,
+        /// The library's name there.
+        found: String,
+        /// What must stand there.
+        wanted: String,
+        /// The library's name in the app's files.
+        crate_name: String,
+    },
     /// `Cargo.toml` cannot be read.
     #[error("`Cargo.toml` is not right: {0}")]
     Cargo(String),
@@ -258,7 +273,7 @@ impl Planner<'_> {
             let text = if fate.is_rendered() { texts.next() } else { None };
             match (fate, text) {
                 (Fate::InTheWay(problem), _) => self.plan.problems.push(problem),
-                (Fate::Cargo, _) => self.cargo(renderer),
+                (Fate::Cargo, _) => self.cargo(model, renderer),
                 (Fate::Stays, _) => self.push(path, Action::Identical, None, None),
                 (_, Some((text, Some(hash)))) => self.generated(path, text, hash),
                 (_, Some((text, None))) => self.push(path, Action::Create, None, Some(text)),
@@ -336,12 +351,13 @@ impl Planner<'_> {
         self.tree.hash(path).is_some_and(|hash| self.old.has(path, hash))
     }
 
-    fn cargo(&mut self, renderer: &Renderer<'_>) {
+    fn cargo(&mut self, model: &Model, renderer: &Renderer<'_>) {
         let path = "Cargo.toml".to_owned();
         let Some(Ok(before)) = self.tree.bytes(&path).map(std::str::from_utf8) else {
             self.plan.problems.push(Problem::NotUtf8(path));
             return;
         };
+        self.plan.problems.extend(cargo::other_name(before, model));
         match cargo::with_dependencies(before, renderer.dependency()) {
             Ok(after) if after == before => self.push(path, Action::Identical, None, None),
             Ok(after) => self.push(path, Action::Update, Some(before.to_owned()), Some(after)),
