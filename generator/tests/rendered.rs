@@ -138,6 +138,18 @@ fn what_is_consumed_at_most_once_is_not_tried_again() {
     }
 }
 
+/// If this fails, clippy warns of generated code in which a namespace is called like the file that it stands in.
+#[test]
+fn a_namespace_may_be_called_workers() {
+    let files = rendered(
+        "app: shop\ntopics:\n  a: { controller: Workers::AController }\n  b: { controller: Shop::Workers::BController }\n",
+    );
+    let workers = files.iter().find(|file| file.path == "src/generated/workers.rs").unwrap();
+    assert_eq!(workers.text.matches("#[expect(clippy::module_inception)]").count(), 1, "{}", workers.text);
+    assert!(workers.text.contains("#[expect(clippy::module_inception)]\npub mod workers {"), "{}", workers.text);
+    assert_eq!(rustfmt_changes(&files), "");
+}
+
 /// If this fails, an app cannot be built again from the same manifest to the same bytes.
 #[test]
 fn generated_files_hold_no_date_version_or_path() {

@@ -69,9 +69,10 @@ impl<'a> Report<'a> {
             Refusal::NoLetter if code == codes::INVALID_TOPIC_NAME => {
                 Some("give it a key with letters, and its own name under `name:`".to_owned())
             }
-            Refusal::Keyword { .. } | Refusal::Device { .. } | Refusal::Hides { .. } => {
-                Some("choose another name".to_owned())
-            }
+            Refusal::Keyword { .. }
+            | Refusal::Device { .. }
+            | Refusal::ModuleInItself { .. }
+            | Refusal::Hides { .. } => Some("choose another name".to_owned()),
             Refusal::LongFile { .. } => Some("choose a shorter name".to_owned()),
             _ => None,
         };

@@ -48,6 +48,16 @@ impl Role {
         }
     }
 
+    /// What a type's name may end in to say its role.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Controller => "Controller",
+            Self::Worker => "Worker",
+            Self::Parser => "Parser",
+            Self::Interchanger => "Interchanger",
+        }
+    }
+
     /// The first segment that stands for the folder itself.
     fn prefix(self) -> &'static str {
         match self {
@@ -228,6 +238,11 @@ impl Constant {
         for module in modules.iter().chain([&file_module]) {
             check_module(module)?;
         }
+        let path: Vec<&str> =
+            [role.folder()].into_iter().chain(modules.iter().chain([&file_module]).map(String::as_str)).collect();
+        if let Some(pair) = path.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Refusal::ModuleInItself { module: pair[0].to_owned() });
+        }
         if modules.first().is_some_and(|module| module == "karafka") {
             return Err(Refusal::Hides { of: "the crate `karafka`".to_owned() });
         }
@@ -301,10 +316,16 @@ fn repairs(text: &str, role: Role, why: &Refusal) -> Vec<String> {
         let plural = |word: &String| if reserved::is_keyword(&snake(word)) { plural(word) } else { word.clone() };
         forms.push(whole(&namespaces.iter().map(plural).collect::<Vec<_>>(), last));
     }
+    if let Refusal::ModuleInItself { .. } = why {
+        // `Videos::Videos::ListController`: one of the two is enough. `Videos::Videos`: with its role behind it.
+        let mut once = namespaces.to_vec();
+        once.dedup();
+        forms.push(whole(&once, last));
+        forms.push(whole(&once, &format!("{last}{}", role.word())));
+    }
     match (role, namespaces.last()) {
         // `Parsers::Json`: with its role behind it, as controllers and workers have it.
-        (Role::Parser, _) => forms.push(whole(namespaces, &format!("{last}Parser"))),
-        (Role::Interchanger, _) => forms.push(whole(namespaces, &format!("{last}Interchanger"))),
+        (Role::Parser | Role::Interchanger, _) => forms.push(whole(namespaces, &format!("{last}{}", role.word()))),
         // `Payments::Controller`: with its namespace before it.
         (Role::Controller | Role::Worker, Some(namespace)) => {
             forms.push(whole(namespaces, &format!("{}{last}", camel(namespace))));

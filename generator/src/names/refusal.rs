@@ -93,6 +93,12 @@ pub enum Refusal {
         /// The file without its ending.
         file: String,
     },
+    /// A module directly inside of one of the same name, which clippy warns about.
+    #[error("would need a module `{module}` inside of the module `{module}`")]
+    ModuleInItself {
+        /// The module.
+        module: String,
+    },
     /// A name that the app's own files already have in scope.
     #[error("would hide {of}, which every file of the app uses")]
     Hides {

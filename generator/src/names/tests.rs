@@ -131,7 +131,7 @@ fn files_have_names_that_a_disk_can_hold() {
         }
     }
     // A controller's test is named after all of it.
-    let both = format!("{}::{}", name(100), name(100));
+    let both = format!("{}::{}", name(100), name(99) + "d");
     Constant::parse(&both, Role::Parser).unwrap();
     assert_eq!(
         Constant::parse(&both, Role::Controller).unwrap_err().why,

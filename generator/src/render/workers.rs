@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{escape::code, templates::Templates};
-use crate::model::{Model, Worker};
+use crate::{
+    model::{Model, Worker},
+    names::Role,
+};
 
 #[derive(Default)]
 struct Namespace<'m> {
@@ -27,19 +30,21 @@ pub(super) fn text(templates: &Templates, model: &Model) -> String {
         namespace.workers.push(worker);
     }
     let mut body = String::new();
-    for item in items(templates, &root) {
+    for item in items(templates, Role::Worker.folder(), &root) {
         body.push_str("\n\n");
         body.push_str(item.trim_end());
     }
     templates.fill("src/generated/workers.rs", &View { body })
 }
 
-/// Each worker and each module of a namespace, not indented.
-fn items(templates: &Templates, namespace: &Namespace<'_>) -> Vec<String> {
+/// Each worker and each module of a namespace, not indented. `module` is the namespace's own.
+fn items(templates: &Templates, module: &str, namespace: &Namespace<'_>) -> Vec<String> {
     let workers = namespace.workers.iter().map(|worker| item(templates, worker));
     let modules = namespace.inner.iter().map(|(name, inner)| {
-        let body = items(templates, inner).join("\n");
-        format!("/// Workers of {}.\npub mod {name} {{\n{}}}\n", code(name), indented(&body))
+        let body = items(templates, name, inner).join("\n");
+        // `Workers::ListController` is right under `src/controllers`, and its worker stands here.
+        let expect = if *name == module { "#[expect(clippy::module_inception)]\n" } else { "" };
+        format!("/// Workers of {}.\n{expect}pub mod {name} {{\n{}}}\n", code(name), indented(&body))
     });
     workers.chain(modules).collect()
 }

@@ -63,6 +63,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "invalid_constant_reserved",
         "app: a\ntopics:\n  orders: { controller: OrdersController, parser: Parsers::Json }\n",
     ),
+    ("invalid_constant_module", "app: a\ntopics:\n  videos: { controller: Videos::Videos }\n"),
     (
         "invalid_constant_long",
         concat!(
