@@ -15,6 +15,7 @@ mod endless;
 mod jobs;
 mod lookup;
 mod messages;
+mod repeated;
 mod report;
 mod resolve;
 pub mod sample;
@@ -24,6 +25,7 @@ mod types;
 pub mod value;
 mod waits;
 
+pub use repeated::check_repeated;
 pub use resolve::resolve;
 pub use types::*;
 

@@ -217,7 +217,7 @@ fn words<'w>(allowed: impl Iterator<Item = &'w str>) -> String {
 }
 
 /// Goes down to a field, and gives the length that leads back.
-fn enter(path: &mut String, field: &str) -> usize {
+pub(super) fn enter(path: &mut String, field: &str) -> usize {
     let before = path.len();
     let plain = !field.is_empty() && field.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
     let written = match (plain, before) {

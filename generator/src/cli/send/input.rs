@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::bail;
 use karafka::types::Timestamp;
-use karafka_generator::model::{Model, Payload, Topic, sample, value};
+use karafka_generator::model::{Model, Payload, Topic, check_repeated, sample, value};
 use serde_json::Value;
 
 /// The most mistakes that are shown one by one.
@@ -87,6 +87,7 @@ impl Checked<'_> {
         }
         let message: Value = serde_json::from_slice(line).map_err(|error| format!("not JSON: {}", place_in(&error)))?;
         value::check(self.model, &self.topic.payload, &message).map_err(|error| error.to_string())?;
+        check_repeated(self.model, &self.topic.payload, line).map_err(|error| error.to_string())?;
         let key = match self.key.or(self.topic.key_field.as_deref()) {
             Some(field) => self.key_of(&message, field)?,
             None => None,

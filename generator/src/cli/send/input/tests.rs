@@ -6,9 +6,12 @@ const MANIFEST: &str = "
 app: shop
 messages:
   Order: { id: uuid, customer: string, items: [{ sku: string, count: u32 }], note?: string }
+  Made: { id: u8, by?: { string: { name: string } } }
+  Event: { one_of: { made: Made }, by: type }
 topics:
   orders: { message: Order, key: customer, controller: OrdersController }
   clicks: { controller: ClicksController }
+  events: { message: Event, controller: EventsController }
   lines: { parser: text, controller: LinesController }
 ";
 
@@ -57,10 +60,34 @@ fn names_line_and_field() {
     });
 }
 
+/// If this fails, a message is sent that the app cannot parse, because a field stands in it twice.
+#[test]
+fn a_field_stands_once() {
+    let twice =
+        |topic: &str, line: &str| with(topic, None, |checked| checked.lines(line.as_bytes())).unwrap_err().lines;
+    for (topic, line, path) in [
+        ("orders", GOOD.replace("\"customer\"", "\"customer\":\"c-0\",\"customer\""), "customer"),
+        ("orders", GOOD.replace("\"count\":1", "\"count\":1,\"\\u0063ount\":2"), "items[0].count"),
+        ("events", r#"{"id":1,"type":"made","id":2}"#.to_owned(), "id"),
+        ("events", r#"{"type":"made","id":1,"type":"made"}"#.to_owned(), "type"),
+        ("events", r#"{"type":"made","id":1,"by":{"x":{"name":"a","name":"b"}}}"#.to_owned(), "by.x.name"),
+    ] {
+        assert_eq!(twice(topic, &line), [(1, format!("{path}: stands twice"))], "{line}");
+    }
+    // What the app itself takes: other fields, keys of maps, and any JSON.
+    for (topic, line) in [
+        ("orders", GOOD.replace("{\"id\"", "{\"x\":1,\"x\":2,\"id\"")),
+        ("events", r#"{"type":"made","id":1,"by":{"x":{"name":"a"},"x":{"name":"b"}}}"#.to_owned()),
+        ("clicks", r#"{"a":1,"a":2}"#.to_owned()),
+    ] {
+        assert_eq!(with(topic, None, |checked| checked.lines(line.as_bytes())).unwrap().len(), 1, "{line}");
+    }
+}
+
 /// If this fails, `--sample` makes messages that the app itself cannot read.
 #[test]
 fn samples_fit_their_type() {
-    for topic in ["orders", "clicks", "lines"] {
+    for topic in ["orders", "clicks", "events", "lines"] {
         let messages = with(topic, None, |checked| checked.samples(50, Timestamp::default())).unwrap();
         let text = messages.iter().map(|message| message.value.clone()).collect::<Vec<_>>().join(&b'\n');
         let read = with(topic, None, |checked| checked.lines(&text)).unwrap();
