@@ -116,7 +116,7 @@ impl<'t> Layout<'t> {
     pub(super) fn add_item(&self, list: &Node, item: &str) -> Option<Change> {
         let Value::Sequence { items, flow } = &list.value else { return None };
         let Some(last) = items.last() else {
-            return Some(Change { at: list.span, with: format!("[{item}]") });
+            return Some(self.above_close(list, item).unwrap_or(Change { at: list.span, with: format!("[{item}]") }));
         };
         if *flow {
             return self.add_after(last.span.end, item);
@@ -129,6 +129,9 @@ impl<'t> Layout<'t> {
 
     /// Writes the first entry of a value that is nothing, or `{}`.
     fn fill(&self, owner: &Entry, name: &str, body: Body<'_>) -> Option<Change> {
+        if let Some(change) = self.above_close(&owner.value, &flow(name, body)) {
+            return Some(change);
+        }
         let colon = self.colon(owner)?;
         let old = owner.value.span;
         let (start, end) = if old.start == old.end { (colon, colon) } else { (old.start, old.end) };
@@ -155,10 +158,23 @@ impl<'t> Layout<'t> {
             Some(last) if last.value.span.start == last.value.span.end => None,
             Some(last) => self.add_after(last.value.span.end, entry),
             None if self.text[node.span.start..node.span.end].starts_with('{') => {
-                Some(Change { at: node.span, with: format!("{{ {entry} }}") })
+                let alone = || Change { at: node.span, with: format!("{{ {entry} }}") };
+                Some(self.above_close(node, entry).unwrap_or_else(alone))
             }
             None => None,
         }
+    }
+
+    /// Adds an entry to brackets that hold nothing but comments, below those; nothing if there are none.
+    fn above_close(&self, node: &Node, entry: &str) -> Option<Change> {
+        if !self.text.get(node.span.start..node.span.end)?.contains('#') {
+            return None;
+        }
+        // Behind a comment the bracket that closes stands on a line of its own.
+        let close = node.span.end.checked_sub(1)?;
+        let line = self.line_start(close);
+        let indent = " ".repeat(close - line + 2);
+        Some(Change { at: Span::new(line, line), with: format!("{indent}{entry}{}", self.newline) })
     }
 
     /// Adds an entry between brackets, after the one that ends at `end` and the comma that it may have.

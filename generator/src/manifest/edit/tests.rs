@@ -65,6 +65,26 @@ fn braces_are_edited_inside() {
     assert_eq!(topic("{topics: {}}\n"), format!("{{topics: {{ {entry} }}}}\n"));
 }
 
+/// If this fails, a comment between braces is deleted when the first entry is put there.
+#[test]
+fn comments_between_braces_stay() {
+    let entry = "clicks: { controller: ClicksController, emits: [a] }";
+    assert_eq!(topic("app: x\ntopics: {\n  # none\n}\n"), format!("app: x\ntopics: {{\n  # none\n  {entry}\n}}\n"));
+    assert_eq!(
+        topic("topics: { # none\r\n  # yet\r\n  } # end\r\n"),
+        format!("topics: {{ # none\r\n  # yet\r\n    {entry}\r\n  }} # end\r\n"),
+    );
+    assert_eq!(topic("{topics: { # }\n }}\n"), format!("{{topics: {{ # }}\n   {entry}\n }}}}\n"));
+    assert_eq!(
+        set_topic_key("topics:\n  a: {\n    # mine\n  }\n", "a", "controller", "A").unwrap(),
+        "topics:\n  a: {\n    # mine\n    controller: A\n  }\n",
+    );
+    assert_eq!(
+        add_emits("topics:\n  a: { controller: A, emits: [\n    # none\n  ] }\n", "a", "A", "z").unwrap(),
+        "topics:\n  a: { controller: A, emits: [\n    # none\n    z\n  ] }\n",
+    );
+}
+
 /// If this fails, `--worker` or `--emits` on a topic that is there loses what stood beside it.
 #[test]
 fn a_topics_keys_are_added_and_replaced() {
