@@ -117,6 +117,17 @@ impl Drop for Broker {
     }
 }
 
+/// If this fails, a person whose Kafka is not there reads that messages were sent and acknowledged.
+#[test]
+fn what_was_not_sent_is_not_called_sent() {
+    let app = app();
+    let options = "kafka:\n  producer: { message.timeout.ms: 300 }\n";
+    fs::write(app.path().join("karafka.yml"), SHOP.replace("kafka:\n", options)).expect("written");
+    let said = run(app.path(), &["send", "orders", "--sample", "1", "--brokers", "127.0.0.1:1"]);
+    assert!(said.starts_with("status: 1\n") && said.contains("error: 1 of 1 were not sent: "), "{said}");
+    assert!(!said.contains(", acknowledged"), "{said}");
+}
+
 /// If this fails, a person who looks at an app with the command sees something else than it is.
 #[test]
 fn shows_an_app() {

@@ -117,9 +117,11 @@ impl Tally<'_> {
         if self.delivered > self.shown {
             self.shell.out(&format!("… and {} more\n", self.delivered - self.shown))?;
         }
-        let noun = if self.delivered == 1 { "message" } else { "messages" };
-        let words = format!("{} {noun} to {topic} in {:.1} s, acknowledged", self.delivered, took.as_secs_f64());
-        self.shell.progress(Tone::Good, "sent", &words);
+        if self.delivered > 0 {
+            let noun = if self.delivered == 1 { "message" } else { "messages" };
+            let words = format!("{} {noun} to {topic} in {:.1} s, acknowledged", self.delivered, took.as_secs_f64());
+            self.shell.progress(Tone::Good, "sent", &words);
+        }
         let Some(reason) = self.first_failure else { return Ok(Exit::Done) };
         let mark = paint(Tone::Bad, "error", self.shell.color_err());
         self.shell.err(&format!("{mark}: {} of {count} were not sent: {reason}\n", self.failed));
