@@ -468,6 +468,16 @@ fn a_manifest_comes_from_standard_input() {
     assert!(!folder.path().join("wrong").exists());
 }
 
+/// If this fails, a field that is given twice is called something that a person should add by hand.
+#[test]
+fn a_field_that_is_given_twice_is_refused() {
+    let (_folder, root) = shop();
+    for twice in [["id:uuid", "id:uuid"], ["id:uuid", "id:string:optional"]] {
+        let said = calls(&root, &["generate", "message", "Parcel", twice[0], twice[1]], 2);
+        assert!(said.ends_with("error: the field `id` stands twice\n"), "{said}");
+    }
+}
+
 /// If this fails, a lock file that was deleted or merged is mended without a word, or not at all.
 #[test]
 fn a_lock_file_is_mended_by_generate() {

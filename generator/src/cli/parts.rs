@@ -132,7 +132,12 @@ impl MessageArgs {
     pub(crate) fn add(&self, text: &str) -> anyhow::Result<(String, String)> {
         let mut fields = Vec::new();
         for field in &self.fields {
-            fields.push(field_type(field)?);
+            let (name, kind) = field_type(field)?;
+            let plain = |name: &str| name.trim_end_matches('?').to_owned();
+            if fields.iter().any(|(other, _): &(String, _)| plain(other) == plain(&name)) {
+                return Err(WrongCall(format!("the field `{}` stands twice", plain(&name))).into());
+            }
+            fields.push((name, kind));
         }
         let entries: Vec<_> = fields.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
         let text = edit::add_message(text, &self.name, &entries)?;
