@@ -189,19 +189,23 @@ pub(crate) struct Foreign {
 pub(crate) fn foreign(name: &str) -> Option<Foreign> {
     let character = name.chars().find(|c| !(c.is_ascii_graphic() || *c == ' '))?;
     let point = u32::from(character);
-    let words = match look_alike(character) {
-        Some(ascii) => {
+    let words = match (character, look_alike(character)) {
+        ('\n' | '\r', _) => "holds a line break".to_owned(),
+        ('\t', _) => "holds a tab".to_owned(),
+        _ if character.is_ascii_control() => format!("holds the control character U+{point:04X}"),
+        (_, Some(ascii)) => {
             format!("holds `{character}` (U+{point:04X}, {}), which only looks like `{ascii}`", script(character))
         }
-        None if character.is_alphanumeric() => format!("holds `{character}` (U+{point:04X}), which is not ASCII"),
-        None => format!("holds U+{point:04X}, which is not an ASCII character"),
+        _ if character.is_alphanumeric() => format!("holds `{character}` (U+{point:04X}), which is not ASCII"),
+        _ => format!("holds U+{point:04X}, which is not an ASCII character"),
     };
     let mended: String = name
         .chars()
         .filter(|c| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'))
         .map(|c| look_alike(c).unwrap_or(c))
         .collect();
-    Some(Foreign { words, mended: mended.is_ascii().then_some(mended) })
+    let mends = mended.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    Some(Foreign { words, mended: mends.then_some(mended) })
 }
 
 fn script(character: char) -> &'static str {
@@ -308,5 +312,13 @@ mod tests {
         assert_eq!(foreign("größe").unwrap().mended, None);
         assert_eq!(foreign("a\u{200b}b").unwrap().mended.as_deref(), Some("ab"));
         assert_eq!(foreign("Plain_name-1"), None);
+        for (name, words) in [
+            ("a\nb", "holds a line break"),
+            ("a\tb", "holds a tab"),
+            ("a\u{7}b", "holds the control character U+0007"),
+            ("a\u{85}b", "holds U+0085, which is not an ASCII character"),
+        ] {
+            assert_eq!(foreign(name), Some(Foreign { words: words.to_owned(), mended: None }));
+        }
     }
 }

@@ -243,7 +243,8 @@ impl Reader<'_> {
             Diagnostic::error(codes::INVALID_NAME, name.span, format!("{} {}", quote(&name.value), foreign.words));
         self.report(match foreign.mended {
             Some(mended) => diagnostic.help(format!("write {}", quote(&mended))).suggest(name.span, mended),
-            None => diagnostic.help("names become Rust code, files and topics, and are written in ASCII"),
+            None if name.value.contains(['\n', '\r']) => diagnostic.help("write it on one line"),
+            None => diagnostic.help("names become Rust code, files and topics, and are written in printable ASCII"),
         });
         false
     }

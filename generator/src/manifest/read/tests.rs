@@ -234,6 +234,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("invalid-name homoglyph", "app: a\ntopics:\n  orders: { controller: \u{421}licksController }\n"),
     ("invalid-name blank", "app: a\ntopics:\n  orders: { controller: A, group: \" g\" }\n"),
     ("invalid-name umlaut", "app: größe\n"),
+    (
+        "invalid-name control",
+        "app: a\ntopics:\n  orders:\n    controller: |\n      A\n    group: \"g\\th\"\n    parser: \"P\\u0007\"\n",
+    ),
     ("invalid-name zero width", "app: a\nmessages:\n  Or\u{200b}der: { id: uuid }\n"),
     (
         "invalid-topic-name blank",
