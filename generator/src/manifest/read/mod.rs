@@ -251,6 +251,10 @@ impl Reader<'_> {
 
     fn wrong_kind(&mut self, key: &Key, node: &Node) {
         let message = format!("`{}` takes {}, not {}", key.name, wanted(&key.takes), kind_of(node));
+        self.wrong_kind_in_words(key, node, message);
+    }
+
+    fn wrong_kind_in_words(&mut self, key: &Key, node: &Node, message: String) {
         self.report(
             Diagnostic::error(codes::WRONG_KIND, first_line(self.source, node.span), message)
                 .help(format!("write `{}: {}`", key.name, key.example)),

@@ -7,7 +7,7 @@ use super::{
         values::{self, BackoffError, Variables},
         yaml::{Entry, Node, Scalar, Value},
     },
-    Reader, list,
+    Reader, kind_of, list,
 };
 use crate::{
     diagnostic::{Diagnostic, codes, quote},
@@ -74,6 +74,16 @@ impl Reader<'_> {
         fits.then_some(text)
     }
 
+    /// An entry of a list of texts; anything else is reported.
+    pub(super) fn entry_of(&mut self, key: &Key, item: &Node) -> Option<Text> {
+        if !matches!(item.value, Value::Scalar(_)) {
+            let message = format!("an entry of `{}` is a text, not {}", key.name, kind_of(item));
+            self.wrong_kind_in_words(key, item, message);
+            return None;
+        }
+        self.scalar(key, item)
+    }
+
     /// A text that is not empty; anything else is reported.
     pub(super) fn scalar(&mut self, key: &Key, node: &Node) -> Option<Text> {
         let Value::Scalar(Scalar { text, .. }) = &node.value else {
@@ -94,7 +104,7 @@ impl Reader<'_> {
     fn joined(&mut self, key: &Key, items: &[Node], span: Span) -> Option<Text> {
         let mut texts = Vec::with_capacity(items.len());
         for item in items {
-            texts.push(self.scalar(key, item)?.value);
+            texts.push(self.entry_of(key, item)?.value);
         }
         if texts.is_empty() {
             self.report(Diagnostic::error(codes::EMPTY_VALUE, span, format!("`{}` is an empty list", key.name)));

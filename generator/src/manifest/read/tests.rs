@@ -180,6 +180,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("wrong-kind topic", "app: a\ntopics:\n  orders: OrdersController\n"),
     ("wrong-kind text", "app: a\ntopics:\n  orders: { controller: [A, B] }\n"),
     ("wrong-kind emits", "app: a\ntopics:\n  orders: { controller: A, emits: clicks }\n  clicks: {}\n"),
+    (
+        "wrong-kind entry",
+        "app: a\nkafka: { brokers: [\"a:1\", [\"b:1\"]] }\ntopics:\n  orders: { controller: A, emits: [[clicks], { clicks: {} }] }\n  clicks: {}\n",
+    ),
     ("wrong-kind option", "app: a\nkafka: { options: { security: { protocol: ssl } } }\n"),
     (
         "wrong-kind jobs",

@@ -237,7 +237,7 @@ impl Reader<'_> {
         let mut emits: Vec<Text> = Vec::with_capacity(items.len());
         let mut places: HashMap<String, Span> = HashMap::new();
         for item in items {
-            let Some(topic) = self.scalar(key, item) else { continue };
+            let Some(topic) = self.entry_of(key, item) else { continue };
             if !self.is_literal(key, &topic, item) || !self.check_ascii(&topic) {
                 continue;
             }
