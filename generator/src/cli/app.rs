@@ -70,24 +70,32 @@ impl App {
         })
     }
 
-    /// The resolved app; `None` when the manifest has errors. What was found in it goes to standard error.
+    /// The resolved app, for a command that only looks at it; `None` when the manifest has errors. What was found in it
+    /// goes to standard error.
     pub(crate) fn model(&self, shell: &Shell) -> anyhow::Result<Option<Model>> {
-        Ok(model(&self.source(shell)?, shell))
+        let source = self.source(shell)?;
+        Ok(shown(compile(&source), &source, shell, ""))
     }
 }
 
-/// The resolved app of a manifest; `None` when it has errors. What was found in it goes to standard error.
+/// The resolved app of a manifest, for a command that writes; `None` when it has errors. What was found in it goes to
+/// standard error.
 pub(crate) fn model(source: &Source, shell: &Shell) -> Option<Model> {
     right(compile(source), source, shell)
 }
 
-/// The resolved app of a manifest that was compiled; `None` when it has errors. What was found in it goes to standard
-/// error.
+/// The resolved app of a manifest that was compiled, for a command that writes; `None` when it has errors. What was
+/// found in it goes to standard error.
 pub(crate) fn right(compiled: Compiled, source: &Source, shell: &Shell) -> Option<Model> {
+    shown(compiled, source, shell, "; nothing was written")
+}
+
+/// The resolved app, after what was found in its manifest was shown; `consequence` follows the number of errors.
+fn shown(compiled: Compiled, source: &Source, shell: &Shell, consequence: &str) -> Option<Model> {
     shell.err(&shell.diagnostics(source, &compiled.diagnostics, shell.color_err()));
     if compiled.model.is_none() {
         let errors = count(errors(&compiled.diagnostics), "error");
-        shell.summary(&format!("{errors}; nothing was written"));
+        shell.summary(&format!("{errors}{consequence}"));
     }
     compiled.model
 }
