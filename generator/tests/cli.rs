@@ -491,6 +491,15 @@ fn a_field_that_is_given_twice_is_refused() {
     }
 }
 
+/// If this fails, `--app` is taken by a command that makes an app elsewhere.
+#[test]
+fn new_does_not_take_the_folder_of_another_app() {
+    let folder = folder();
+    let said = calls(folder.path(), &["new", "shop", "--app", "elsewhere"], 2);
+    assert!(said.contains("`--app` is for an app that is there"), "{said}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
 /// If this fails, a lock file that was deleted or merged is mended without a word, or not at all.
 #[test]
 fn a_lock_file_is_mended_by_generate() {

@@ -52,6 +52,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
+    if shell.app.is_some() {
+        return Err(
+            WrongCall("`--app` is for an app that is there; `karafka new DIR` makes one in DIR".to_owned()).into()
+        );
+    }
     memory::take(app::MEMORY);
     let root = &args.folder;
     let name = folder_name(root)?;
