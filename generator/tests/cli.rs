@@ -468,6 +468,25 @@ fn a_manifest_comes_from_standard_input() {
     assert!(!folder.path().join("wrong").exists());
 }
 
+/// If this fails, an editor or a workflow gets a plain error instead of the place that is not UTF-8.
+#[test]
+fn a_manifest_that_is_not_utf_8_is_shown_with_its_place() {
+    let folder = folder();
+    fs::write(folder.path().join("karafka.yml"), b"app: caf\xe9\n").unwrap();
+    let place = "karafka.yml:1:9: error[bad-character]: the file is not UTF-8 here";
+    for command in [&["check"][..], &["generate"], &["flow"], &["new", "mine", "--manifest", "karafka.yml"]] {
+        let said = calls(folder.path(), &[command, &["--output-format", "concise"]].concat(), 1);
+        assert!(said.contains(place), "{command:?}: {said}");
+    }
+    let said = calls(folder.path(), &["check", "--output-format", "github"], 1);
+    assert!(said.contains("::error file=karafka.yml,line=1,col=9"), "{said}");
+    let mut child = karafka(folder.path(), &["new", "piped", "--manifest", "-"]);
+    let mut child = child.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"app: caf\xe9\n").unwrap();
+    let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    assert!(said.contains("error[bad-character]") && said.contains("<stdin>:1:9"), "{said}");
+}
+
 /// If this fails, a command that never writes speaks of what was not written, as if it could have been.
 #[test]
 fn only_commands_that_write_say_that_nothing_was_written() {

@@ -1,7 +1,7 @@
 //! Finding the app and reading its manifest.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     thread,
 };
@@ -54,7 +54,7 @@ impl App {
     /// The manifest's text, after whatever a command that was killed left half done has been taken back.
     pub(crate) fn source(&self, shell: &Shell) -> anyhow::Result<Source> {
         recover(&self.root, shell)?;
-        Ok(Source::new(MANIFEST, read_text(&self.root.join(MANIFEST))?))
+        read(MANIFEST, &self.root.join(MANIFEST))
     }
 
     /// The resolved manifest, and the app's folders, which are read meanwhile.
@@ -118,12 +118,8 @@ pub(crate) fn recover(root: &Path, shell: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A file's text, with an error that names the file.
-pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
+/// A manifest under the name that messages show. What is not UTF-8 in it is a mistake like any other.
+pub(crate) fn read(name: impl Into<String>, path: &Path) -> anyhow::Result<Source> {
     let bytes = fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let message = format!("`{}` is not UTF-8 (byte {at}); save it as UTF-8", path.display());
-        io::Error::new(io::ErrorKind::InvalidData, message).into()
-    })
+    Ok(Source::from_bytes(name, &bytes))
 }

@@ -68,11 +68,11 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             Source::new(MANIFEST, starter_manifest(&name))
         }
         Some(path) if path == Path::new("-") => {
-            let mut text = String::new();
-            io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
-            Source::new("<stdin>", text)
+            let mut bytes = Vec::new();
+            io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
+            Source::from_bytes("<stdin>", &bytes)
         }
-        Some(path) => Source::new(path.to_string_lossy(), app::read_text(path)?),
+        Some(path) => app::read(path.to_string_lossy(), path)?,
     };
     let Some(model) = app::model(&source, shell) else { return Ok(Exit::Wrong) };
 
