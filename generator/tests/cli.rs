@@ -487,19 +487,6 @@ fn a_manifest_that_is_not_utf_8_is_shown_with_its_place() {
     assert!(said.contains("error[bad-character]") && said.contains("<stdin>:1:9"), "{said}");
 }
 
-/// If this fails, a command that never writes speaks of what was not written, as if it could have been.
-#[test]
-fn only_commands_that_write_say_that_nothing_was_written() {
-    let folder = folder();
-    fs::write(folder.path().join("karafka.yml"), "app: a\ntopics: { b: { contoller: BController } }\n").unwrap();
-    for command in [&["flow"][..], &["routes"], &["info"], &["send", "b"]] {
-        let said = calls(folder.path(), command, 1);
-        assert!(said.ends_with("\n1 error\n"), "{command:?}: {said}");
-    }
-    let said = calls(folder.path(), &["generate"], 1);
-    assert!(said.ends_with("\n1 error; nothing was written\n"), "{said}");
-}
-
 /// If this fails, a field that is given twice is called something that a person should add by hand.
 #[test]
 fn a_field_that_is_given_twice_is_refused() {

@@ -117,6 +117,18 @@ impl Drop for Broker {
     }
 }
 
+/// If this fails, a command that never writes speaks of what was not written, as if it could have been.
+#[test]
+fn commands_that_only_look_do_not_speak_of_writing() {
+    let app = app();
+    fs::write(app.path().join("karafka.yml"), SHOP.replace("controller:", "contoller:")).expect("written");
+    for words in [&["flow"][..], &["routes"], &["info"], &["send", "orders"]] {
+        let said = run(app.path(), words);
+        assert!(said.starts_with("status: 1\n") && said.ends_with("\n1 error\n"), "{words:?}: {said}");
+    }
+    assert!(run(app.path(), &["generate"]).ends_with("\n1 error; nothing was written\n"));
+}
+
 /// If this fails, a person whose Kafka is not there reads that messages were sent and acknowledged.
 #[test]
 fn what_was_not_sent_is_not_called_sent() {
