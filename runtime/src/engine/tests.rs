@@ -13,7 +13,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -66,6 +66,8 @@ struct State {
     fails: Mutex<BTreeMap<u64, u32>>,
     panics: Mutex<BTreeMap<u64, u32>>,
     sleep: Mutex<Duration>,
+    /// For how many microseconds a handler keeps its thread.
+    busy: AtomicU64,
     emits: AtomicBool,
     /// While it is set, every attempt fails.
     outage: AtomicBool,
@@ -113,6 +115,10 @@ impl Controller for OrdersController {
         let sleep = *state.sleep.lock().expect("no panic");
         if !sleep.is_zero() {
             tokio::time::sleep(sleep).await;
+        }
+        let busy = state.busy.load(Ordering::Relaxed);
+        if busy > 0 {
+            std::thread::sleep(Duration::from_micros(busy));
         }
         if state.outage.load(Ordering::Relaxed) || strike(&state.fails, number) {
             return Err(Error::new("the shop is closed"));

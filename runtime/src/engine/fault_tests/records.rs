@@ -38,6 +38,8 @@ fn row_13_a_dead_letter_does_not_wait_for_the_end_of_the_work() {
             sent.await.expect("no panic").expect("acknowledged");
         }
     });
+    // Ready at once, so that the lane has no reason to look up, and slow, so that there is time to look from outside.
+    shop.state.busy.store(1_000, Ordering::Relaxed);
     let running = shop.start();
     let mut consumer = ClientConfig::new();
     consumer.set("bootstrap.servers", &shop.address).set("log_level", "2");
@@ -49,6 +51,7 @@ fn row_13_a_dead_letter_does_not_wait_for_the_end_of_the_work() {
         }
         assert!(shop.seen().len() < RECORDS as usize, "all the others came first");
     };
+    shop.state.busy.store(0, Ordering::Relaxed);
     shop.until("all", |shop| shop.handled() == RECORDS as usize);
     running.join();
     assert!(handled_before < RECORDS as usize, "{handled_before} records were handled before it was sent");
