@@ -343,6 +343,7 @@ impl Lane {
     }
 
     /// Records that were performed or skipped, and whose emits or job are on their way; and those whose dead letter is.
+    #[cold]
     pub(crate) fn on_their_way(&self) -> (u64, u64) {
         let in_state = |state| self.entries.iter().map(|entry| u64::from(entry.state == state)).sum();
         (in_state(State::Emitting), in_state(State::Dying))

@@ -371,9 +371,15 @@ where
         .await
     }
 
-    /// Whether nothing is left to do or to wait for. A partition that is let go does not wait for what a producer has
-    /// refused that has failed for good: whoever has the partition next does those records again.
+    /// Whether nothing is left to do or to wait for.
     fn is_over(&mut self) -> bool {
+        !self.lane.is_open() && self.ends()
+    }
+
+    /// A partition that is let go does not wait for what a producer has refused that has failed for good: whoever has the
+    /// partition next does those records again.
+    #[cold]
+    fn ends(&mut self) -> bool {
         let drains = self.shared.order() == Order::Drain;
         let mut left = (0, 0);
         if drains && !self.resending.is_empty() && self.app.outlet.has_failed() {
