@@ -4,6 +4,13 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test program: its figures are for the terminal")]
 
+/// Cases, each named after its function.
+macro_rules! cases {
+    ($($module:ident::$name:ident,)*) => {
+        &[$($crate::Case { name: stringify!($name), run: $module::$name }),*]
+    };
+}
+
 mod bench;
 mod crash;
 mod faults;
@@ -25,18 +32,15 @@ struct Case {
     run: fn(&Bench) -> Result<()>,
 }
 
-const CASES: &[Case] = &[
-    Case { name: "kafka_takes_and_gives_records", run: throughput::kafka_takes_and_gives_records },
-    Case { name: "every_record_is_handled", run: throughput::every_record_is_handled },
-    Case { name: "nothing_is_lost_by_kill_9", run: crash::nothing_is_lost_by_kill_9 },
-    Case { name: "nothing_is_lost_or_repeated_by_sigterm", run: stop::nothing_is_lost_or_repeated_by_sigterm },
-    Case { name: "two_processes_share_and_hand_over", run: share::two_processes_share_and_hand_over },
-    Case {
-        name: "receipts_are_in_kafka_before_the_offset_moves",
-        run: receipts::receipts_are_in_kafka_before_the_offset_moves,
-    },
-    Case { name: "redis_dies_forgets_freezes_and_fills", run: peers::redis_dies_forgets_freezes_and_fills },
-    Case { name: "sidekiq_performs_and_is_asked", run: peers::sidekiq_performs_and_is_asked },
+const CASES: &[Case] = cases![
+    throughput::kafka_takes_and_gives_records,
+    throughput::every_record_is_handled,
+    crash::nothing_is_lost_by_kill_9,
+    stop::nothing_is_lost_or_repeated_by_sigterm,
+    share::two_processes_share_and_hand_over,
+    receipts::receipts_are_in_kafka_before_the_offset_moves,
+    peers::redis_dies_forgets_freezes_and_fills,
+    peers::sidekiq_performs_and_is_asked,
 ];
 
 fn main() -> ExitCode {
