@@ -38,6 +38,18 @@ enum Part {
     Peer(PathBuf),
 }
 
+/// Whoever has a row.
+pub(crate) trait Named {
+    /// What the row is called.
+    fn name(&self) -> &str;
+}
+
+impl Named for Contender {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Contender {
     /// The app that `karafka generate` made, consuming the topic of this key.
     pub(crate) fn app(name: &str, topic: &'static str) -> Self {
@@ -128,12 +140,12 @@ impl Contender {
 
 /// Rounds in which everybody runs once. Interleaved, so that a slow minute of the machine falls on all; turned about,
 /// so that nobody is always first.
-pub(crate) fn hold(
-    contenders: &[Contender],
+pub(crate) fn hold<C: Named>(
+    contenders: &[C],
     rounds: usize,
-    mut run: impl FnMut(&Contender, usize) -> Result<Run>,
+    mut run: impl FnMut(&C, usize) -> Result<Run>,
 ) -> Result<Vec<Row>> {
-    let mut rows: Vec<Row> = contenders.iter().map(|contender| Row::of(&contender.name)).collect();
+    let mut rows: Vec<Row> = contenders.iter().map(|contender| Row::of(contender.name())).collect();
     for round in 0..rounds {
         for turn in 0..contenders.len() {
             let place = (round + turn) % contenders.len();

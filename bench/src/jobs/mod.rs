@@ -6,17 +6,20 @@ mod sidekiq;
 use anyhow::Result;
 use benched::generated::messages::Event;
 use clap::Args;
-use karafka_tests::{process::Process, redis::Redis};
+use karafka_tests::{
+    process::{Process, Signal},
+    redis::Redis,
+};
 use redis::cmd;
 use serde_json::json;
 
 pub(crate) use self::by_hand::run as by_hand;
 use crate::{
-    Common,
+    Common, contest,
     report::{
         Comparison,
         Figure::{Cpu, Rate},
-        Report, Row, Run,
+        Report, Run,
     },
     role,
     stage::event,
@@ -50,31 +53,27 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
     let messages = if common.smoke { options.messages.min(2_000) } else { options.messages };
     let rounds = common.rounds.unwrap_or(if common.smoke { 1 } else { 5 });
     let contenders = [Contender::Karafka, Contender::ByHand, Contender::Sidekiq];
-    let mut rows = contenders.map(|contender| Row::of(contender.name()));
-    for round in 0..rounds {
-        for turn in 0..contenders.len() {
-            let place = (round + turn) % contenders.len();
-            rows[place].runs.push(contenders[place].run(messages, options.concurrency)?);
-        }
-    }
+    let rows = contest::hold(&contenders, rounds, |contender, _| contender.run(messages, options.concurrency))?;
     let comparisons = vec![
         Comparison::of("karafka", Cpu, "sidekiq"),
         Comparison::of("karafka", Rate, "sidekiq"),
         Comparison::of("karafka", Cpu, "by-hand"),
         Comparison::of("karafka", Rate, "by-hand"),
     ];
-    Ok(Report { bench: "jobs", messages, rows: rows.into(), comparisons })
+    Ok(Report { bench: "jobs", messages, rows, comparisons })
 }
 
-impl Contender {
-    fn name(self) -> &'static str {
+impl contest::Named for Contender {
+    fn name(&self) -> &str {
         match self {
             Self::Karafka => "karafka",
             Self::ByHand => "by-hand",
             Self::Sidekiq => "sidekiq",
         }
     }
+}
 
+impl Contender {
     /// Performs the jobs of a Redis of its own, which are there before it starts.
     fn run(self, messages: u64, concurrency: usize) -> Result<Run> {
         let redis = Redis::start()?;
@@ -100,7 +99,7 @@ impl Contender {
         };
         let figures = figures(&mut process)?;
         if matches!(self, Self::Karafka) {
-            process.signal(karafka_tests::process::Signal::TERM)?;
+            process.signal(Signal::TERM)?;
         }
         process.wait(role::PATIENCE)?.expect_code(0)?;
         Ok(figures)
