@@ -6,7 +6,7 @@
 //! - **A record or queue never outlives its client.** Lanes hold them; the engine joins every lane before it drops the
 //!   client, and leaks the client when one will not end (`KafkaClient::close`). App code only ever borrows a record.
 //! - librdkafka's handles may be used from any thread; its queues have locks of their own.
-#![allow(unsafe_code, reason = "the seam to librdkafka; each block says why it is sound")]
+#![expect(unsafe_code, reason = "the seam to librdkafka; each block says why it is sound")]
 
 mod commits;
 mod handle;
