@@ -2,7 +2,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use redis::{RedisResult, Script, aio::MultiplexedConnection};
+use redis::{RedisResult, Script, ScriptInvocation, aio::MultiplexedConnection};
 
 use super::verdict::{Next, seconds};
 
@@ -187,30 +187,19 @@ pub(crate) async fn settle(
         Next::Dropped => acknowledge(connection, identity, &[job]).await,
         Next::Queue { queue, job: new } => put_back(connection, identity, job, queue, new).await.map(drop),
         Next::Retry { job: new, at } => {
-            let mut script = SET_ASIDE.key(working(identity));
-            script
-                .key("retry")
-                .key(taken_for_dead(identity))
-                .arg(job)
-                .arg(new)
-                .arg(at)
-                .invoke_async::<i64>(connection)
-                .await
-                .map(drop)
+            set_aside(identity, "retry", job, new, *at).invoke_async::<i64>(connection).await.map(drop)
         }
         Next::Dead { job: new } => {
-            let mut script = SET_ASIDE.key(working(identity));
-            script
-                .key("dead")
-                .key(taken_for_dead(identity))
-                .arg(job)
-                .arg(new)
-                .arg(now)
-                .arg(now - DEAD_SECONDS)
-                .arg(-DEAD_JOBS - 1);
-            script.invoke_async::<i64>(connection).await.map(drop)
+            let mut script = set_aside(identity, "dead", job, new, now);
+            script.arg(now - DEAD_SECONDS).arg(-DEAD_JOBS - 1).invoke_async::<i64>(connection).await.map(drop)
         }
     }
+}
+
+fn set_aside(identity: &str, set: &str, job: &str, new: &str, at: f64) -> ScriptInvocation<'static> {
+    let mut script = SET_ASIDE.key(working(identity));
+    script.key(set).key(taken_for_dead(identity)).arg(job).arg(new).arg(at);
+    script
 }
 
 /// Puts a job back as the next one of its queue. Says whether it was still in hand.
