@@ -11,3 +11,9 @@ mod histories;
 mod server;
 #[cfg(feature = "real-redis")]
 mod worker;
+
+/// A job of the queue `default`.
+#[cfg(feature = "real-redis")]
+fn job(jid: &str) -> String {
+    format!(r#"{{"class":"W","args":["t","x"],"queue":"default","jid":"{jid}"}}"#)
+}

@@ -1,14 +1,8 @@
 //! `worker`: from settings to a clean stop.
 
-use std::{
-    collections::BTreeSet,
-    future::Future,
-    io,
-    sync::Arc,
-    thread::{self, JoinHandle},
-};
+use std::{collections::BTreeSet, future::Future, sync::Arc};
 
-use tokio::{runtime::Builder, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     CLEAN, FAILED, FORCED, Status, complain, development_broker::DevelopmentBroker, fail, opening, serve::TICK, show,
@@ -109,7 +103,7 @@ fn run(
     listener: &Arc<dyn Listener>,
     signals: &Signals,
 ) -> Status {
-    let running = match spawn(worker) {
+    let running = match worker.spawn() {
         Ok(running) => running,
         Err(error) => return fail(&format!("the worker cannot start: {error}")),
     };
@@ -160,13 +154,6 @@ fn run(
     listener.on(&Event::ProducerFatal { reason: &reason });
     complain(&format!("the producer cannot go on: {reason}"));
     if is_forced { status } else { FAILED }
-}
-
-/// Runs a worker on a thread of its own, with a runtime of its own: the app's code runs on another.
-fn spawn(worker: &Arc<Worker>) -> io::Result<JoinHandle<WorkerEnd>> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let worker = Arc::clone(worker);
-    thread::Builder::new().name("karafka jobs".to_owned()).spawn(move || runtime.block_on(worker.run()))
 }
 
 /// Tells how the run ended, and which exit status that is.

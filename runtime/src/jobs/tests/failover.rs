@@ -18,11 +18,11 @@ use futures_util::{
 };
 use redis::{AsyncCommands as _, aio::MultiplexedConnection};
 use tokio::{
-    runtime::{Builder, Handle, Runtime},
+    runtime::{Builder, Runtime},
     time::{Instant, sleep},
 };
 
-use super::{forwarder::Forwarder, server::Server};
+use super::{forwarder::Forwarder, job, server::Server};
 use crate::{
     client::outgoing::{Delivered, Outgoing, Report, Sender, Sent, Ticket},
     events::Listener,
@@ -89,10 +89,6 @@ impl Scene {
     }
 }
 
-fn job(jid: &str) -> String {
-    format!(r#"{{"class":"W","args":["t","x"],"queue":"default","jid":"{jid}"}}"#)
-}
-
 /// If this fails, an app whose Redis has failed over pushes no job until somebody starts it again.
 #[test]
 fn a_push_arrives_at_the_new_master() {
@@ -131,11 +127,7 @@ fn a_worker_takes_jobs_from_the_new_master() {
         listener: Arc::new(()),
     })
     .expect("an address");
-    let runs = Arc::clone(&worker);
-    let running = thread::spawn(move || {
-        assert!(Handle::try_current().is_err(), "a runtime in a runtime");
-        Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(runs.run())
-    });
+    let running = worker.spawn().expect("a thread");
     let push = |redis: &mut MultiplexedConnection, jid: &str| {
         scene.runtime.block_on(queues::push(redis, "default", &[&job(jid)])).expect("pushed");
     };

@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::server::Server;
+use super::{job, server::Server};
 use crate::jobs::{
     job::Job,
     queues,
@@ -69,8 +69,7 @@ impl Scene {
             listener: Arc::new(()),
         })
         .expect("a URL");
-        let runs = Arc::clone(&worker);
-        let running = thread::spawn(move || block_on(runs.run()));
+        let running = worker.spawn().expect("a thread");
         Self { server, app, does, worker, running }
     }
 
@@ -89,10 +88,6 @@ impl Scene {
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     assert!(Handle::try_current().is_err(), "a runtime in a runtime");
     Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
-}
-
-fn job(jid: &str) -> String {
-    format!(r#"{{"class":"W","args":["t","x"],"queue":"default","jid":"{jid}"}}"#)
 }
 
 async fn push(redis: &mut MultiplexedConnection, jid: &str) {

@@ -12,17 +12,19 @@ mod patrol;
 mod perform;
 
 use std::{
+    io,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 use redis::RedisResult;
 use tokio::{
-    runtime::Handle,
+    runtime::{Builder, Handle},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
     time::Instant,
@@ -177,9 +179,19 @@ impl Worker {
         *self.orders.borrow()
     }
 
-    /// Runs until it is told to stop, on a runtime on which no code of the app is: a handler that keeps its thread must
-    /// not keep this process from saying that it lives, or from ending.
-    pub(crate) async fn run(self: Arc<Self>) -> WorkerEnd {
+    /// Runs until it is told to stop, on a thread and a runtime on which no code of the app is: a handler that keeps its
+    /// thread must not keep this process from saying that it lives, or from ending.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no further thread.
+    pub(crate) fn spawn(self: &Arc<Self>) -> io::Result<JoinHandle<WorkerEnd>> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let worker = Arc::clone(self);
+        thread::Builder::new().name("karafka jobs".to_owned()).spawn(move || runtime.block_on(worker.run()))
+    }
+
+    async fn run(self: Arc<Self>) -> WorkerEnd {
         let mut orders = self.orders.subscribe();
         // Whoever looks for the dead must find this one alive before it has anything in hand.
         tokio::select! {
