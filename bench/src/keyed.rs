@@ -28,7 +28,7 @@ const WAIT: Duration = Duration::from_millis(10);
 const KEYS: u64 = 10_000;
 
 /// Names the variable that says how many wait at once.
-const CONCURRENCY: &str = "KARAFKA_CONCURRENCY";
+pub(crate) const CONCURRENCY: &str = "KARAFKA_CONCURRENCY";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -55,10 +55,7 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
         Contender::by_hand("sleepers, 1000", "sleepers").with(CONCURRENCY, "1000"),
     ];
     let rows = contest::hold(&contenders, rounds, |contender, round| {
-        // The group's name is the manifest's, so each run has a stage of its own.
-        let stage = Stage::set(&options.brokers, &[("keyed", 1)])?;
-        // As short as can be: the mock broker keeps 5 MiB of a partition.
-        stage.fill(0, messages, |number| Ok((key(number).to_string(), "1".to_owned())))?;
+        let stage = stage(&options.brokers, messages)?;
         role::figures(&contender.run(&stage, round, messages)?)
     })?;
     let comparisons = vec![
@@ -66,6 +63,14 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
         Comparison::of("karafka, 1000", Rate, "sleepers, 1000").aims(AtLeast(0.9)),
     ];
     Ok(Report { bench: "keyed", messages, rows, comparisons })
+}
+
+/// Records for one run: the group's name is the manifest's, so each run has a stage of its own.
+pub(crate) fn stage(brokers: &Brokers, messages: u64) -> Result<Stage> {
+    let stage = Stage::set(brokers, &[("keyed", 1)])?;
+    // As short as can be: the mock broker keeps 5 MiB of a partition.
+    stage.fill(0, messages, |number| Ok((key(number).to_string(), "1".to_owned())))?;
+    Ok(stage)
 }
 
 /// The key of a record: each comes about twenty times, at any distance from its like.

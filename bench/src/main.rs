@@ -3,10 +3,12 @@
 //! Every contender is a process of its own: this program starts itself again with [`role::VARIABLE`] set.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
+mod beside;
 mod consume;
 mod contest;
 mod emit;
 mod generate;
+mod idle;
 mod instructions;
 mod jobs;
 mod keyed;
@@ -18,6 +20,7 @@ mod restart;
 mod role;
 mod stage;
 mod start;
+mod threads;
 
 use std::process::ExitCode;
 
@@ -66,6 +69,12 @@ enum Bench {
     Partitions(partitions::Options),
     /// What an app holds that has more lag than fits.
     Memory(memory::Options),
+    /// An app of two groups that has nothing to do, and its broker, beside two consumers by hand.
+    Idle(idle::Options),
+    /// A busy partition beside quiet ones.
+    Beside(beside::Options),
+    /// What threads cost that nothing needs.
+    Threads(threads::Options),
     /// Killed at full speed and started again, on a real Kafka.
     Restart(restart::Options),
     /// Jobs on a real Redis, beside Ruby's Sidekiq.
@@ -101,6 +110,9 @@ fn run(cli: &Cli) -> Result<()> {
         Bench::Latency(options) => show(latency::run(options, common)?, common),
         Bench::Partitions(options) => show(partitions::run(options, common)?, common),
         Bench::Memory(options) => show(memory::run(options, common)?, common),
+        Bench::Idle(options) => show(idle::run(options, common)?, common),
+        Bench::Beside(options) => show(beside::run(options, common)?, common),
+        Bench::Threads(options) => show(threads::run(options, common)?, common),
         Bench::Restart(options) => show(restart::run(options, common)?, common),
         Bench::Jobs(options) => show(jobs::run(options, common)?, common),
         Bench::Instructions(options) => instructions::run(options)?,
@@ -113,6 +125,8 @@ fn run(cli: &Cli) -> Result<()> {
             show(latency::run(&latency::Options::default(), common)?, common);
             show(partitions::run(&partitions::Options::default(), common)?, common);
             show(memory::run(&memory::Options::default(), common)?, common);
+            show(idle::run(&idle::Options::default(), common)?, common);
+            show(beside::run(&beside::Options::default(), common)?, common);
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ use benched::{
 use karafka_tests::{environment, process::Process};
 use serde_json::Value;
 
-use crate::{consume, emit, generate, jobs, keyed, latency, report::Run, stage, start};
+use crate::{consume, emit, generate, idle, jobs, keyed, latency, report::Run, stage, start};
 
 /// Names the part. A variable, because an app reads its command line itself.
 pub(crate) const VARIABLE: &str = "BENCH_ROLE";
@@ -53,6 +53,7 @@ pub(crate) fn play(role: &str) -> ExitCode {
         "jobs-by-hand" => jobs::by_hand(),
         latency::BY_HAND => latency::by_hand(),
         "broker" => stage::serve(),
+        idle::BY_HAND => idle::by_hand(),
         "first-by-hand" => start::by_hand(),
         "copy-tree" => generate::floor::copy_tree(),
         "read-tree" => generate::floor::read_tree(),

@@ -1,5 +1,7 @@
 //! A text with a name, and places in it.
 
+use std::fmt;
+
 /// A half-open range of bytes in a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
@@ -33,13 +35,20 @@ impl<T> Spanned<T> {
     }
 }
 
-/// A text with the name that messages show, such as `karafka.yml`.
-#[derive(Debug, Clone)]
+/// A text with the name that messages show, such as `karafka.yml`. `Debug` leaves the text out, which may hold secrets.
+#[derive(Clone)]
 pub struct Source {
     /// The name, as a person would type it.
     pub name: String,
     /// The text.
     pub text: String,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, text } = self;
+        f.debug_struct("Source").field("name", name).field("bytes", &text.len()).finish_non_exhaustive()
+    }
 }
 
 impl Source {
@@ -71,13 +80,19 @@ impl Source {
 
 /// Where the lines of a text begin.
 ///
-/// A place is found in O(log lines), however long its line.
-#[derive(Debug, Clone)]
+/// A place is found in O(log lines), however long its line. `Debug` leaves the text out.
+#[derive(Clone)]
 pub struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
     /// How many characters begin before each block of [`BLOCK`] bytes.
     blocks: Vec<usize>,
+}
+
+impl fmt::Debug for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines").field("count", &self.count()).finish_non_exhaustive()
+    }
 }
 
 /// Bytes that are counted one by one to find a column.

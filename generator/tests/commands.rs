@@ -92,19 +92,22 @@ struct Broker(Child);
 
 impl Broker {
     fn start(root: &Path) -> Self {
-        let child = karafka(root, &["broker"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        // Tests that run under `nohup` hand on to their processes that a hang-up means nothing.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_karafka"), "broker"]).current_dir(root);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         let broker = Self(child);
         let began = Instant::now();
-        while Beacon::find(root).is_none() {
+        while !matches!(Beacon::find(root), Ok(Some(_))) {
             assert!(began.elapsed() < Duration::from_secs(30), "the broker did not start");
             thread::sleep(Duration::from_millis(20));
         }
         broker
     }
 
-    /// Ctrl-C.
-    fn interrupt(mut self) -> Option<i32> {
-        let status = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().expect("it runs");
+    /// Sends a signal, and waits for the end.
+    fn signal(mut self, name: &str) -> Option<i32> {
+        let status = Command::new("kill").args([name, &self.0.id().to_string()]).status().expect("it runs");
         assert!(status.success());
         self.0.wait().expect("it ends").code()
     }
@@ -181,18 +184,59 @@ fn sends_to_the_apps_broker() {
     snapshot("command_send_lines", &send(app.path(), &["send", "orders"], &format!("{line}\n{line}\n")));
     let second = run(app.path(), &["broker"]);
     assert!(second.starts_with("status: 1\n") && second.contains("a broker runs already for shop"), "{second}");
-    assert_eq!(broker.interrupt(), Some(0));
+    assert_eq!(broker.signal("-INT"), Some(0));
     assert!(!Beacon::path(app.path()).exists());
+}
+
+/// If this fails, a broker whose terminal goes away leaves its address behind.
+#[test]
+fn a_hang_up_ends_a_broker() {
+    let app = app();
+    assert_eq!(Broker::start(app.path()).signal("-HUP"), Some(0));
+    assert!(!Beacon::path(app.path()).exists());
+}
+
+/// If this fails, a checkout sends a person's messages to a machine of its choice, or nobody learns why it may not.
+#[test]
+fn a_broker_that_a_checkout_names_is_not_believed() {
+    let app = app();
+    fs::create_dir(app.path().join(".karafka")).expect("a folder");
+    let text = r#"{"address":"kafka.example.org:9092","pid":1,"topics":{}}"#;
+    fs::write(Beacon::path(app.path()), text).expect("written");
+    let said = run(app.path(), &["send", "orders", "--sample", "1"]);
+    assert!(said.starts_with("status: 1\n"), "{said}");
+    assert!(
+        said.contains(r#"it names "kafka.example.org:9092", and a development broker is at a port of 127.0.0.1"#)
+            && said.contains("delete it, or name a broker: KARAFKA_BROKERS=host:port"),
+        "{said}"
+    );
+}
+
+/// If this fails, whoever only sends has to say what only the groups of the app need; or sends with what nobody has said.
+#[test]
+fn sending_asks_for_nothing_that_only_groups_need() {
+    let app = app();
+    for (group, producer, wanted) in
+        [("${RACK}", "5", "no broker runs for shop"), ("a", "${LINGER}", "`LINGER` is not set")]
+    {
+        let own = format!("consumer: {{ client.rack: \"{group}\" }}\n  producer: {{ linger.ms: \"{producer}\" }}");
+        let text = SHOP.replace("\nkafka:\n", &format!("\nkafka:\n  {own}\n"));
+        fs::write(app.path().join("karafka.yml"), text).expect("written");
+        let said = run(app.path(), &["send", "orders", "--sample", "1"]);
+        assert!(said.starts_with("status: 1\n") && said.contains(wanted), "{said}");
+    }
 }
 
 /// What the stand-in for cargo was told by `karafka` with these words, without the path of the app's `Cargo.toml`.
 fn handed_over(app: &tempfile::TempDir, words: &[&str]) -> Vec<String> {
-    use std::os::unix::fs::PermissionsExt as _;
     fs::write(app.path().join("Cargo.toml"), "[package]\nname = \"shop\"\nversion = \"0.1.0\"\n").expect("written");
     // Stands in for cargo, which would build the app and become it.
-    let cargo = app.path().join("cargo");
-    fs::write(&cargo, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 7\n").expect("written");
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("it can be run");
+    let (text, cargo) = (app.path().join("cargo.sh"), app.path().join("cargo"));
+    fs::write(&text, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 7\n").expect("written");
+    // By another process: a program that this one has open for writing, as each process has that another test begins
+    // meanwhile, cannot be run.
+    let installed = Command::new("install").args(["-m", "755"]).args([&text, &cargo]).status().expect("it runs");
+    assert!(installed.success());
     let output = karafka(app.path(), words).env("CARGO", &cargo).output().expect("it runs");
     assert_eq!(output.status.code(), Some(7), "{output:?}");
     let said = String::from_utf8(output.stdout).expect("text");
@@ -281,4 +325,25 @@ fn what_is_documented_is_there_and_the_other_way_round() {
         }
     }
     assert!(flags > 2, "only {flags} flags were looked at");
+}
+
+/// If this fails, a Cargo.toml from somebody else's repository gives orders to the workflow that checks it, or acts on the
+/// terminal of the person who does.
+#[test]
+fn words_of_a_file_stay_words() {
+    let root = app();
+    fs::create_dir(root.path().join("src")).expect("a folder");
+    fs::write(root.path().join("Cargo.toml"), "[package]\nname = \"x\u{1b}[31m\u{202e}\n::set-env name=A::b\n")
+        .expect("written");
+    for format in ["full", "concise", "json", "github"] {
+        let text = run(root.path(), &["check", "--output-format", format]);
+        assert!(text.contains("Cargo.toml"), "{format}: {text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']) && !text.contains("\n::set-env"), "{format}: {text}");
+        if format == "github" {
+            assert!(
+                text.contains("::error file=Cargo.toml,title=drift[cargo-toml]::") && text.contains("%0A"),
+                "{text}"
+            );
+        }
+    }
 }

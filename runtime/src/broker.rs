@@ -3,20 +3,17 @@
 //! It keeps records in memory only, and of a partition only the last 5 MiB or 100,000 batches; what it drops is counted,
 //! so that nobody takes a lost record for a bug of the app.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    net::{TcpStream, ToSocketAddrs},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod beacon;
+
+use std::time::Duration;
 
 use rdkafka::{
     ClientConfig,
     consumer::{BaseConsumer, Consumer as _},
     producer::{BaseProducer, Producer as _},
 };
-use serde::{Deserialize, Serialize};
+
+pub use beacon::{Beacon, Distrust};
 
 use crate::client::native::MockCluster;
 
@@ -67,6 +64,8 @@ impl EmbeddedBroker {
         let refused = |error: rdkafka::error::KafkaError| BrokerError::Start(error.to_string());
         let mut config = ClientConfig::new();
         config.set("test.mock.num.brokers", "1").set("log_level", "3");
+        // The largest request: as large a record as a producer sends.
+        config.set("receive.message.max.bytes", "1001000000");
         let owner: BaseProducer = config.create().map_err(refused)?;
         let cluster = MockCluster::of_client(owner.client().native_ptr())
             .ok_or_else(|| BrokerError::Start("librdkafka was built without its mock cluster".to_owned()))?;
@@ -129,74 +128,6 @@ impl EmbeddedBroker {
     }
 }
 
-/// Where a running embedded broker can be found, as it stands in `.karafka/broker.json` of an app.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Beacon {
-    /// `127.0.0.1:40213`
-    pub address: String,
-    /// The process that it lives in.
-    pub pid: u32,
-    /// Its topics and their partitions.
-    #[serde(default)]
-    pub topics: BTreeMap<String, i32>,
-}
-
-impl Beacon {
-    /// The file under an app's folder.
-    #[must_use]
-    pub fn path(root: &Path) -> PathBuf {
-        root.join(".karafka").join("broker.json")
-    }
-
-    /// Tells where `broker` is.
-    #[must_use]
-    pub fn of(broker: &EmbeddedBroker) -> Self {
-        Self {
-            address: broker.address.clone(),
-            pid: std::process::id(),
-            topics: broker.topics.iter().cloned().collect(),
-        }
-    }
-
-    /// Leaves it for other processes.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be written.
-    pub fn leave(&self, root: &Path) -> io::Result<()> {
-        let path = Self::path(root);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        // Renamed into place: nobody reads half an address.
-        let draft = path.with_extension(format!("{}.tmp", self.pid));
-        fs::write(&draft, serde_json::to_vec(self)?)?;
-        fs::rename(draft, path)
-    }
-
-    /// The beacon of a broker that answers; `None` if there is none, or what is there is of a process that has gone.
-    #[must_use]
-    pub fn find(root: &Path) -> Option<Self> {
-        let text = fs::read(Self::path(root)).ok()?;
-        let beacon: Self = serde_json::from_slice(&text).ok()?;
-        let address = beacon.address.to_socket_addrs().ok()?.next()?;
-        TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok()?;
-        Some(beacon)
-    }
-
-    /// Takes the file away, if it is still this process's.
-    pub fn remove(root: &Path) {
-        let path = Self::path(root);
-        let ours = fs::read(&path)
-            .ok()
-            .and_then(|text| serde_json::from_slice::<Self>(&text).ok())
-            .is_some_and(|beacon| beacon.pid == std::process::id());
-        if ours {
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -209,7 +140,9 @@ mod tests {
     fn counts_what_a_full_partition_drops() {
         let broker = EmbeddedBroker::start(&[("full".to_owned(), 1), ("empty".to_owned(), 2)]).expect("a broker");
         assert_eq!(broker.dropped(), []);
-        let properties = BTreeMap::from([("bootstrap.servers".to_owned(), broker.address().to_owned())]);
+        let properties = [("bootstrap.servers", broker.address()), ("compression.type", "none")];
+        let properties: BTreeMap<_, _> =
+            properties.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let producer = Producer::new(&properties).expect("a producer");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
         runtime.block_on(async {
@@ -226,24 +159,5 @@ mod tests {
             [("full", 0)]
         );
         assert!((1..12).contains(&dropped[0].count), "{dropped:?}");
-    }
-
-    /// If this fails, `karafka send` and a second process do not find the running broker, or find one that has gone.
-    #[test]
-    fn a_beacon_is_found_while_its_broker_answers() {
-        let root = tempfile::tempdir().expect("a folder");
-        assert_eq!(Beacon::find(root.path()), None);
-        let broker = EmbeddedBroker::start(&[("orders".to_owned(), 4)]).expect("a broker");
-        let beacon = Beacon::of(&broker);
-        beacon.leave(root.path()).expect("written");
-        assert_eq!(Beacon::find(root.path()), Some(beacon));
-        Beacon::remove(root.path());
-        assert_eq!(Beacon::find(root.path()), None);
-
-        let gone = Beacon { address: "127.0.0.1:1".to_owned(), pid: 1, topics: BTreeMap::new() };
-        gone.leave(root.path()).expect("written");
-        assert_eq!(Beacon::find(root.path()), None, "nobody answers there");
-        Beacon::remove(root.path());
-        assert!(Beacon::path(root.path()).exists(), "another process's beacon is not ours to take away");
     }
 }

@@ -60,10 +60,47 @@ impl<C: Routed> Context<C> {
         self.attempt
     }
 
+    /// Ready when the message at work is not this process's any more: somebody else may be at it from here on.
+    ///
+    /// That is so
+    ///
+    /// - when a rebalance has taken the partition and the `drain` of its group is used up: what runs then is told, and
+    ///   whoever ends within 200 ms still ends before the partition goes;
+    /// - when the partition is lost, as its session is over or another process has taken this one's name, or when its topic
+    ///   was deleted and made anew;
+    /// - when the app stops and its time is up (`KARAFKA_SHUTDOWN_TIMEOUT`, or a second signal): 200 ms later what runs is
+    ///   dropped where it waits. Of a job in `worker` this is the only case; the job is put back into its queue.
+    ///
+    /// It is never ready for an attempt that ends before, such as in a rebalance that waits for it, and it is ready at once
+    /// when that has happened already. Dropping it is nothing to worry about; asking costs nothing until it is awaited.
+    ///
+    /// An attempt that is told goes on until it ends; nothing drops it but its `timeout` and a stop. What it comes to is not
+    /// committed when the partition has gone, so that the best to do is to end, without what others would do once more. An
+    /// error is no failed attempt then: no hook is called, nothing goes to the dead letter topic, and the next attempt,
+    /// wherever it is, has the number of this one. Under `delivery: at_most_once` a message was committed before it was
+    /// begun, and nobody else begins it: there an error is what it always is.
+    ///
+    /// ```
+    /// # use karafka::{Context, Error, Message, Result, Routed};
+    /// # struct Videos;
+    /// # impl Routed for Videos { type State = (); type Message = String; const NAME: &'static str = "Videos"; }
+    /// # async fn encode(_: &str) -> Result { Ok(()) }
+    /// # async fn perform(message: &Message<String>, ctx: &Context<Videos>) -> Result {
+    /// tokio::select! {
+    ///     encoded = encode(&message.payload) => encoded,
+    ///     () = ctx.revoked() => Err(Error::new("its partition is gone: somebody else encodes it")),
+    /// }
+    /// # }
+    /// ```
+    pub async fn revoked(&self) {
+        self.scope.revoked().wait().await;
+    }
+
     /// Sends `message` to a topic under the controller's `emits`; await it.
     ///
     /// The future is ready when the record is on its way. The offset of the message at work counts as done only when
-    /// Kafka has acknowledged all that it sent; a record that Kafka did not take is sent again, with a backoff.
+    /// Kafka has acknowledged all that it sent; a record that Kafka did not take is sent again, with a backoff. So is one that
+    /// it refuses as too large, which health names until the topic takes it.
     ///
     /// A record that came with a W3C trace context (`traceparent`) hands it on: what is emitted belongs to the same
     /// trace, under the span of this attempt, unless a header of that name is given here.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::{Context, Message, Result, topic::Key};
+use crate::{Context, Message, Record, Result};
 
 /// What the manifest says of a controller; written by `karafka generate`, never by hand.
 #[diagnostic::on_unimplemented(
@@ -62,12 +62,13 @@ pub trait Controller: Routed {
         async { Ok(Admission::Accept) }
     }
 
-    /// Handles a record without a value, when the manifest says `tombstones: deliver`.
+    /// Handles a record without a value, when the manifest says `tombstones: deliver`: its key says whose value is gone, its
+    /// headers, offset and timestamp why and when.
     ///
     /// # Errors
     ///
     /// By default an error that says what to write; otherwise as [`Controller::perform`].
-    fn perform_tombstone(&self, _key: Key<'_>, _ctx: &Context<Self>) -> impl Future<Output = Result> + Send {
+    fn perform_tombstone(&self, _record: &Record, _ctx: &Context<Self>) -> impl Future<Output = Result> + Send {
         async {
             Err(crate::Error::new(format_args!(
                 "`tombstones: deliver` is set, but `{}` has no `perform_tombstone`",

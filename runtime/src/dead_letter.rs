@@ -3,7 +3,7 @@
 //! Key, value and headers stay byte for byte; `karafka.*` headers say where the record came from and what became of
 //! it. A record that dies again, after a replay or in the dead letter topic's own consumer, has them once.
 
-use crate::{Error, Record, producer::Outgoing};
+use crate::{Error, Record, foreign, producer::Outgoing};
 
 /// Header names of a dead letter, all UTF-8 text.
 pub mod header {
@@ -17,7 +17,7 @@ pub mod header {
     pub const TIMESTAMP: &str = "karafka.source.timestamp";
     /// The Rust type of the error, or `panic`, `timeout`, `parse`, `tombstone`.
     pub const ERROR_TYPE: &str = "karafka.error.type";
-    /// The error in words, with its causes.
+    /// The error in words, with its causes: at most 4 KiB, as it is. It may hold whatever the record's sender has written.
     pub const ERROR_MESSAGE: &str = "karafka.error.message";
     /// How many attempts there were, in decimal; 0 for a record that could not be parsed.
     pub const ATTEMPTS: &str = "karafka.attempts";
@@ -29,9 +29,6 @@ pub mod header {
     /// All of them.
     pub const ALL: [&str; 9] = [TOPIC, PARTITION, OFFSET, TIMESTAMP, ERROR_TYPE, ERROR_MESSAGE, ATTEMPTS, APP, GROUP];
 }
-
-/// The longest error text in a header, in bytes: headers count against the broker's limit for a record.
-const LONGEST_ERROR: usize = 4_096;
 
 /// Why a record is given up, and by whom.
 #[derive(Debug, Clone, Copy)]
@@ -51,12 +48,8 @@ pub(crate) fn dead_letter(record: &Record, topic: &str, cause: &Cause<'_>) -> Ou
         .filter(|(name, _)| !header::ALL.iter().any(|ours| ours.as_bytes() == *name))
         .map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec)))
         .collect();
-    let mut message = cause.error.to_string();
-    if message.len() > LONGEST_ERROR {
-        let end = (0..=LONGEST_ERROR).rev().find(|end| message.is_char_boundary(*end));
-        message.truncate(end.unwrap_or(0));
-        message.push('…');
-    }
+    // Headers count against the broker's limit for a record.
+    let message = foreign::cut(&cause.error.chain()).into_owned();
     let mut add = |name: &str, value: String| headers.push((name.as_bytes().to_vec(), Some(value.into_bytes())));
     add(header::TOPIC, record.topic().to_owned());
     add(header::PARTITION, record.partition().to_string());
@@ -118,6 +111,6 @@ mod tests {
         let (_, text) =
             letter.headers.iter().find(|(name, _)| name == header::ERROR_MESSAGE.as_bytes()).expect("a message");
         let text = String::from_utf8(text.clone().expect("text")).expect("UTF-8");
-        assert!(text.ends_with("ü…") && text.len() < 4_200);
+        assert!(text.ends_with("ü… (10,000 bytes)") && text.len() <= foreign::LONGEST, "{text}");
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     Failure, Result,
     engine::{
         attempt::{Bounds, guarded},
-        backoff::{Jitter, after},
+        backoff::{Jitter, before_next},
     },
     settings::Backoff,
     trace,
@@ -124,7 +124,7 @@ impl<'a> Glass<'a> {
                 call(self.gave_up.as_mut(), &failure);
                 return Err(error);
             }
-            tokio::time::sleep(after(self.backoff, attempt, jitter.next())).await;
+            tokio::time::sleep(before_next(self.backoff, attempt, &error, jitter.next())).await;
             attempt = attempt.saturating_add(1);
         }
     }
@@ -173,6 +173,18 @@ mod tests {
         assert_eq!(told, [(1, kinds[0], false), (2, kinds[1], false), (3, kinds[2], false)]);
         // Virtual time: 5–10 s, 10–20 s and 20–40 s of backoff, and 1 s until the third was given up.
         assert!((36..=71).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    }
+
+    /// If this fails, a service that says when to come back is asked too early.
+    #[tokio::test(start_paused = true)]
+    async fn waits_as_long_as_an_error_asks() {
+        let started = tokio::time::Instant::now();
+        let work = async |attempt| match attempt {
+            1 => Err(Error::new("429").retry_after(std::time::Duration::from_secs(90))),
+            _ => Ok(()),
+        };
+        assert!(Glass::new().attempts(2).perform(work).await.is_ok());
+        assert_eq!(started.elapsed().as_secs(), 90);
     }
 
     /// A handler that uses it has to be able to move between threads.

@@ -2,7 +2,7 @@
 
 use crate::{
     manifest::Manifest,
-    settings::{self, SettingError, Settings},
+    settings::{self, Group, Question, SettingError, Settings},
     topology::table,
 };
 
@@ -17,7 +17,13 @@ pub fn librdkafka_version() -> String {
 
 /// What is known of an app and its settings, secrets redacted; `tools` are further lines about versions.
 #[must_use]
-pub fn text(manifest: &Manifest, settings: &Settings, errors: &[SettingError], tools: &[(&str, String)]) -> String {
+pub fn text(
+    manifest: &Manifest,
+    settings: &Settings,
+    questions: &[Question],
+    errors: &[SettingError],
+    tools: &[(&str, String)],
+) -> String {
     let mut lines: Vec<(&str, String)> = vec![
         ("app", format!("{} {}", manifest.app, manifest.version)),
         ("karafka", VERSION.to_owned()),
@@ -26,8 +32,8 @@ pub fn text(manifest: &Manifest, settings: &Settings, errors: &[SettingError], t
     lines.extend(tools.iter().map(|(name, version)| (*name, version.clone())));
     lines.push(("environment", settings.environment.clone()));
     lines.push(("brokers", brokers(settings, errors)));
-    let ids = settings.groups.iter().map(|group| group.id.as_str());
-    lines.push(("groups", counted(manifest.groups.len(), ids)));
+    let groups = settings.groups.iter().map(Group::in_words);
+    lines.push(("groups", counted(manifest.groups.len(), groups)));
     let mut consumed: Vec<_> = manifest.consumers.iter().map(|consumer| consumer.topic).collect();
     consumed.dedup();
     lines.push(("topics", format!("{}, {} consumed here", manifest.topics.len(), consumed.len())));
@@ -42,6 +48,9 @@ pub fn text(manifest: &Manifest, settings: &Settings, errors: &[SettingError], t
         settings.values.iter().map(|value| vec![value.key.clone(), value.shown().into_owned(), value.source()]),
     );
     let mut text = format!("{}\n{}", table(&lines, "", "   "), table(&rows, "", "   "));
+    for question in questions {
+        text.push_str(&format!("\nwarning: {question}\n"));
+    }
     for error in errors {
         text.push_str(&format!("\nerror: {error}\n"));
     }
@@ -64,7 +73,7 @@ fn brokers(settings: &Settings, errors: &[SettingError]) -> String {
     }
 }
 
-fn counted<'a>(count: usize, names: impl Iterator<Item = &'a str>) -> String {
+fn counted(count: usize, names: impl Iterator<Item = String>) -> String {
     let names: Vec<_> = names.collect();
     if names.is_empty() { "0".to_owned() } else { format!("{count}: {}", names.join(", ")) }
 }

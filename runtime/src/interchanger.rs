@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out() {
         let message: AnyJson =
-            serde_json::json!({ "id": 7, "text": "ü \" \\ \u{0}", "none": null, "list": [1.5, true] });
+            serde_json::json!({ "id": 7, "text": "ü \" \\ \u{0}", "none": null, "list": [1.5, true] }).into();
         let json = Json.encode(&message).expect("text");
         assert_eq!(Interchanger::<AnyJson>::decode(&Json, &json).expect("a message"), message);
         let binary = Binary.encode(&message).expect("text");
@@ -76,6 +76,16 @@ mod tests {
         let bytes = Bytes::from(vec![0, 0xff, b'"']);
         let text = Json.encode(&bytes).expect("text");
         assert_eq!(Interchanger::<Bytes>::decode(&Json, &text).expect("bytes"), bytes);
+    }
+
+    proptest::proptest! {
+        /// If this fails, the last digit of an amount changes with each topic and each job that it passes.
+        #[test]
+        fn a_float_is_the_same_on_the_other_side(wide in proptest::num::f64::NORMAL, narrow in proptest::num::f32::NORMAL) {
+            let text = Json.encode(&(wide, narrow)).expect("text");
+            let read: (f64, f32) = Json.decode(&text).expect("two numbers");
+            proptest::prop_assert_eq!((wide.to_bits(), narrow.to_bits()), (read.0.to_bits(), read.1.to_bits()));
+        }
     }
 
     /// If this fails, a damaged job is taken for a message.

@@ -10,6 +10,7 @@ pub mod dead_letter;
 mod engine;
 mod error;
 pub mod events;
+pub mod foreign;
 pub mod glass;
 mod health;
 pub mod info;
@@ -18,6 +19,8 @@ mod jobs;
 pub mod manifest;
 mod message;
 mod metrics;
+pub mod one_of;
+mod panics;
 pub mod parser;
 pub mod producer;
 mod record;
@@ -41,6 +44,10 @@ pub use parser::Parser;
 pub use record::{OwnedRecord, Record};
 pub use topic::{EmittedBy, Key, Topic};
 pub use worker::{Failure, FailureKind, Worker};
+
+// For the command `karafka`, which hears the same signals.
+#[doc(hidden)]
+pub use server::hang_up_is_ignored;
 
 /// What an app's own files need; `use crate::generated::prelude::*` brings it in.
 pub mod prelude {

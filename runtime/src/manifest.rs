@@ -3,11 +3,14 @@
 //! Settings stay text, with their `${…}` unread, because brokers, numbers and durations may come from the
 //! environment of the machine that runs the app; [`crate::settings`] reads them at the start.
 
+use std::{collections::BTreeMap, fmt};
+
+use crate::settings::shown_all;
+
 /// A setting's dotted key and its text, such as `("kafka.brokers", "${KAFKA_BROKERS:-localhost:9092}")`.
 pub type Setting = (&'static str, &'static str);
 
-/// A whole manifest.
-#[derive(Debug)]
+/// A whole manifest. `Debug` shows no secret.
 pub struct Manifest {
     /// The app's name; also the group of consumers that name none.
     pub app: &'static str,
@@ -20,7 +23,7 @@ pub struct Manifest {
     pub settings: &'static [Setting],
     /// What differs in an environment, in the keys of `settings`.
     pub environments: &'static [(&'static str, &'static [Setting])],
-    /// Groups, by name, in alphabetical order.
+    /// Groups, by key, in alphabetical order.
     pub groups: &'static [GroupEntry],
     /// Topics, by key, in alphabetical order.
     pub topics: &'static [TopicEntry],
@@ -28,13 +31,42 @@ pub struct Manifest {
     pub consumers: &'static [ConsumerEntry],
 }
 
-/// A consumer group.
-#[derive(Debug)]
+impl fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { app, version, root, settings, environments, groups, topics, consumers } = self;
+        let environments: BTreeMap<_, _> =
+            environments.iter().map(|(name, settings)| (name, shown_all(settings.iter().copied()))).collect();
+        f.debug_struct("Manifest")
+            .field("app", app)
+            .field("version", version)
+            .field("root", root)
+            .field("settings", &shown_all(settings.iter().copied()))
+            .field("environments", &environments)
+            .field("groups", groups)
+            .field("topics", topics)
+            .field("consumers", consumers)
+            .finish()
+    }
+}
+
+/// A consumer group. `Debug` shows no secret.
 pub struct GroupEntry {
-    /// Its id in Kafka as the manifest writes it, `${…}` unread.
+    /// Its key under `groups:`, by which consumers name it; its id in Kafka as well, where `settings` have no `id`. A group
+    /// that `groups:` does not hold may have `${…}` in it.
     pub name: &'static str,
-    /// `concurrency`, `ordering`, `protocol`, `assignor`, `instance_id`, `memory`, `window`, as far as the manifest names them.
+    /// `concurrency`, `ordering`, `protocol`, `assignor`, `instance_id`, `memory`, `window`, `delivery`, `drain`, `id`, and
+    /// properties of its client as `kafka.session.timeout.ms`, as far as the manifest names them.
     pub settings: &'static [Setting],
+}
+
+impl fmt::Debug for GroupEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, settings } = self;
+        f.debug_struct("GroupEntry")
+            .field("name", name)
+            .field("settings", &shown_all(settings.iter().copied()))
+            .finish()
+    }
 }
 
 /// A topic.
@@ -53,7 +85,7 @@ pub struct TopicEntry {
 pub struct ConsumerEntry {
     /// The topic's key.
     pub topic: &'static str,
-    /// The group's name, as in [`GroupEntry::name`].
+    /// The group's key, as in [`GroupEntry::name`].
     pub group: &'static str,
     /// The controller's constant.
     pub controller: &'static str,

@@ -1,53 +1,49 @@
 //! Sends records to Kafka and says when Kafka has them.
 
+mod error;
+pub(crate) mod flights;
+mod polling;
+pub(crate) mod sending;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
     ClientConfig, ClientContext, Message as _,
     config::RDKafkaLogLevel,
-    error::{KafkaError, RDKafkaErrorCode},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::DeliveryResult,
-    producer::{Producer as _, ProducerContext, ThreadedProducer},
+    producer::{BaseProducer, Producer as _, ProducerContext},
 };
 use tokio::sync::oneshot;
 
+use error::Bounds;
+pub(crate) use error::Refusal;
+pub use error::{SendError, SizeBound};
+use flights::{Flight, Flights};
+use polling::Polling;
+
 pub use crate::client::outgoing::{Delivered, Outgoing};
-use crate::client::{
-    self,
-    native::{self, ProducedTopic},
-    outgoing::{Content, Report, Sender, Sent, Ticket},
+use crate::{
+    client::{
+        self,
+        connection::{BOOTSTRAP, Connection},
+        native::{self, ProducedTopic},
+        outgoing::{Content, Report, Sender, Sent, Ticket},
+    },
+    settings::one_spelling,
 };
 
-/// Why Kafka has not taken a record.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// The producer could not be made.
-    #[error("the producer cannot start: {0}")]
-    Start(KafkaError),
-    /// The record was refused before it was sent, such as one that is too large.
-    #[error("{topic} does not take the record: {reason}")]
-    Refused {
-        /// The topic.
-        topic: String,
-        /// librdkafka's word.
-        reason: String,
-    },
-    /// Kafka did not acknowledge the record.
-    #[error("{topic} has not acknowledged the record: {reason}")]
-    Undelivered {
-        /// The topic.
-        topic: String,
-        /// Kafka's word.
-        reason: String,
-    },
-}
+/// As large as librdkafka lets a record be. Whether it is too large is the broker's to say, which counts compressed bytes,
+/// and knows what the topic takes; what a source can hold, its copy can then.
+const LARGEST: &str = "1000000000";
 
 /// A producer, shared by cloning; each record is acknowledged by all in-sync replicas, and none is written twice by a
-/// retry of the client.
+/// retry of the client. Records are compressed with lz4, and may be as large as librdkafka allows, unless
+/// `compression.type` and `message.max.bytes` say otherwise.
 #[derive(Clone)]
 pub struct Producer {
     inner: Arc<Inner>,
@@ -55,16 +51,41 @@ pub struct Producer {
 
 struct Inner {
     /// Topics that records were sent to; dropped before the client that they belong to.
-    topics: RwLock<BTreeMap<String, ProducedTopic>>,
-    client: ThreadedProducer<Acknowledgements>,
+    topics: RwLock<BTreeMap<String, (ProducedTopic, Arc<Flight>)>>,
+    /// Dropped before the client, too.
+    _polling: Polling,
+    client: Arc<BaseProducer<Acknowledgements>>,
+    bounds: Bounds,
+    watch: Arc<ProducerWatch>,
+}
+
+/// What the outside may know of a producer.
+struct ProducerWatch {
+    /// `bootstrap.servers`
+    brokers: String,
+    connection: Mutex<Connection>,
+    flights: Flights,
 }
 
 /// Hands each report to whom it belongs, on the producer's own thread.
-pub(crate) struct Acknowledgements;
+pub(crate) struct Acknowledgements {
+    bounds: Bounds,
+    watch: Arc<ProducerWatch>,
+}
 
 impl ClientContext for Acknowledgements {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        let mut connection = self.watch.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        connection.hear_log(facility, message, Instant::now());
         client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+        let mut connection = self.watch.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if !connection.hear(code, reason, Instant::now()) {
+            tracing::debug!(target: "karafka", reason, "the producer's client says");
+        }
     }
 }
 
@@ -76,17 +97,20 @@ impl ProducerContext for Acknowledgements {
         match result {
             Ok(message) => {
                 let delivered = Delivered { partition: message.partition(), offset: message.offset() };
+                self.watch.flights.with(message.topic(), Flight::acknowledged);
                 sender.delivered(ticket, delivered);
             }
             Err((error, message)) => {
-                sender.undelivered(ticket, native::outgoing(message), reason(error));
+                let outgoing = native::outgoing(message);
+                let words = native::produce_error(message);
+                let error = self.bounds.undelivered(&outgoing.topic, outgoing.size(), error, words.as_deref());
+                // What is refused as it is says nothing of the topic, and is told with its record.
+                let reason = error.refusal().is_none().then(|| error.reason());
+                self.watch.flights.with(&outgoing.topic, |flight| flight.returned(reason, Instant::now()));
+                sender.undelivered(ticket, outgoing, error);
             }
         }
     }
-}
-
-fn reason(error: &KafkaError) -> String {
-    error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string())
 }
 
 impl Producer {
@@ -97,12 +121,29 @@ impl Producer {
     /// [`SendError::Start`] with what librdkafka says of the properties.
     pub fn new(properties: &BTreeMap<String, String>) -> Result<Self, SendError> {
         let mut config = ClientConfig::new();
-        config.set("acks", "all").set("enable.idempotence", "true");
-        for (name, value) in properties {
-            config.set(name, value);
+        let ours = [
+            ("acks", "all"),
+            ("enable.idempotence", "true"),
+            ("message.max.bytes", LARGEST),
+            // On by default: a broker counts compressed bytes, so that what came compressed also goes.
+            ("compression.type", "lz4"),
+        ];
+        let given = properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in ours.into_iter().chain(given) {
+            config.set(one_spelling(name), value);
         }
-        let client = config.create_with_context(Acknowledgements).map_err(SendError::Start)?;
-        Ok(Self { inner: Arc::new(Inner { topics: RwLock::default(), client }) })
+        client::hear_causes(&mut config);
+        let start = |error| SendError::Start(client::without_secret(error));
+        let bounds = bounds(&config).map_err(start)?;
+        let brokers = config.get(BOOTSTRAP).unwrap_or_default().to_owned();
+        let connection = Mutex::new(Connection::of(&config));
+        let watch = Arc::new(ProducerWatch { brokers, connection, flights: Flights::default() });
+        let context = Acknowledgements { bounds, watch: Arc::clone(&watch) };
+        let client: Arc<BaseProducer<_>> = Arc::new(config.create_with_context(context).map_err(start)?);
+        let polling = Polling::start(Arc::clone(&client))
+            .map_err(|error| start(KafkaError::ClientCreation(format!("no thread for what is sent: {error}"))))?;
+        let inner = Inner { topics: RwLock::default(), _polling: polling, client, bounds, watch };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Sends one record and waits until Kafka has acknowledged it.
@@ -117,7 +158,7 @@ impl Producer {
         self.enqueue(&topic, &content, Box::new(Report { sender, ticket: ONLY })).await?;
         match receiver.await {
             Ok(Ok(delivered)) => Ok(delivered),
-            Ok(Err(reason)) => Err(SendError::Undelivered { topic, reason }),
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(SendError::Undelivered { topic, reason: "the producer was closed".to_owned() }),
         }
     }
@@ -139,22 +180,35 @@ impl Producer {
         content: &Content,
         report: Box<Report>,
     ) -> Result<Option<Box<Report>>, SendError> {
-        let refused = |code: RDKafkaErrorCode| SendError::Refused { topic: topic.to_owned(), reason: code.to_string() };
+        let refused = |code| self.inner.bounds.refused(topic, content.size(), code);
         let topics = self.inner.topics.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(produced) = topics.get(topic) else {
+        let Some((produced, flight)) = topics.get(topic) else {
             drop(topics);
             let produced = ProducedTopic::of(self.inner.client.client(), topic);
             let produced = produced.ok_or_else(|| refused(RDKafkaErrorCode::InvalidTopic))?;
-            self.inner.topics.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), produced);
+            let known = (produced, self.inner.watch.flights.of(topic));
+            self.inner.topics.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), known);
             return self.try_enqueue(topic, content, report);
         };
         match native::produce(self.inner.client.client(), produced, content, report) {
-            Ok(()) => Ok(None),
-            Err((RDKafkaErrorCode::QueueFull, report)) => Ok(Some(report)),
-            Err((code, _)) => Err(match self.failure() {
-                Some(reason) => SendError::Refused { topic: topic.to_owned(), reason },
-                None => refused(code),
-            }),
+            Ok(()) => {
+                flight.sent();
+                Ok(None)
+            }
+            Err((RDKafkaErrorCode::QueueFull, report)) => match self.inner.bounds.queue(content) {
+                None => Ok(Some(report)),
+                Some(bound) => Err(SendError::TooLarge { topic: topic.to_owned(), size: content.size(), bound }),
+            },
+            Err((code, report)) => match (self.failure(), refused(code)) {
+                (Some(reason), _) => Err(SendError::Refused { topic: topic.to_owned(), reason }),
+                // None of the record's doing: it comes back as one that the broker has not taken.
+                (None, error) if error.is_of_topic() => {
+                    let Report { sender, ticket } = *report;
+                    sender.undelivered(ticket, content.clone().to(topic.to_owned()), error);
+                    Ok(None)
+                }
+                (None, error) => Err(error),
+            },
         }
     }
 
@@ -185,6 +239,17 @@ impl Producer {
     }
 }
 
+/// The bounds that hold for a client of these properties.
+fn bounds(config: &ClientConfig) -> KafkaResult<Bounds> {
+    let native = config.create_native_config()?;
+    let of = |name| -> KafkaResult<u64> { Ok(native.get(name)?.parse().unwrap_or(u64::MAX)) };
+    Ok(Bounds {
+        message: of("message.max.bytes")?,
+        queue_kbytes: of("queue.buffering.max.kbytes")?,
+        batch: of("batch.size")?,
+    })
+}
+
 impl std::fmt::Debug for Producer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Producer").field("in_flight", &self.inner.client.in_flight_count()).finish()
@@ -192,13 +257,13 @@ impl std::fmt::Debug for Producer {
 }
 
 /// What [`Once`] knows its record by: there is no other.
-const ONLY: Ticket = Ticket { number: 0, sent: Sent::Emit("") };
+const ONLY: Ticket = Ticket::new(0, Sent::Emit(""));
 
 /// Waits for the one record that it has sent.
-struct Once(Mutex<Option<oneshot::Sender<Result<Delivered, String>>>>);
+struct Once(Mutex<Option<oneshot::Sender<Result<Delivered, SendError>>>>);
 
 impl Once {
-    fn tell(&self, result: Result<Delivered, String>) {
+    fn tell(&self, result: Result<Delivered, SendError>) {
         if let Some(sender) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Nobody waits any more if the future was dropped; the record is in Kafka all the same.
             let _ = sender.send(result);
@@ -211,7 +276,10 @@ impl Sender for Once {
         self.tell(Ok(delivered));
     }
 
-    fn undelivered(&self, _: Ticket, _: Outgoing, reason: String) {
-        self.tell(Err(reason));
+    fn undelivered(&self, _: Ticket, _: Outgoing, error: SendError) {
+        self.tell(Err(error));
     }
 }
+
+#[cfg(test)]
+mod tests;

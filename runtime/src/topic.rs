@@ -67,14 +67,55 @@ pub fn encode_text(message: &str) -> Result<Vec<u8>> {
 /// Never: what is not writable as JSON gives an empty key.
 #[must_use]
 pub fn key_bytes<T: Serialize>(field: &T) -> Option<Vec<u8>> {
-    match serde_json::to_value(field).ok()? {
-        serde_json::Value::Null => None,
-        serde_json::Value::String(text) => Some(text.into_bytes()),
-        other => Some(other.to_string().into_bytes()),
+    let mut json = serde_json::to_vec(field).ok()?;
+    match json.first()? {
+        b'n' => None,
+        b'"' if json.contains(&b'\\') => Some(serde_json::from_slice::<String>(&json).ok()?.into_bytes()),
+        b'"' => {
+            json.pop();
+            json.remove(0);
+            Some(json)
+        }
+        _ => Some(json),
     }
 }
 
 /// A number for a key, always the same one. FNV-1a: keys are short, and nobody gains by making two of them meet.
 pub(crate) fn hash(key: &[u8]) -> u64 {
     key.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::types::{Decimal, Json};
+
+    fn key(field: impl Serialize) -> Option<String> {
+        key_bytes(&field).map(|bytes| String::from_utf8(bytes).expect("text"))
+    }
+
+    /// If this fails, records of one key come into two partitions, or records of two keys are taken for one key's.
+    #[test]
+    fn a_key_is_the_fields_text_or_its_json() {
+        for (written, expected) in [
+            (key("c-1"), "c-1"),
+            (key(""), ""),
+            (key("\"ü\\\n"), "\"ü\\\n"),
+            (key("null"), "null"),
+            (key(7_u64), "7"),
+            (key(u64::MAX), "18446744073709551615"),
+            (key(0.1_f32), "0.1"),
+            (key(0.1), "0.1"),
+            (key(true), "true"),
+            (key(Decimal::new(110, 2)), "1.10"),
+            (key("12345678901234567890123".parse::<Json>().expect("a number")), "12345678901234567890123"),
+            (key("1.10".parse::<Json>().expect("a number")), "1.10"),
+        ] {
+            assert_eq!(written.as_deref(), Some(expected));
+        }
+        assert_eq!((key(None::<u8>), key(())), (None, None));
+        assert_eq!(key(BTreeMap::from([((1, 2), 3)])), None, "JSON has no such names");
+    }
 }

@@ -5,8 +5,12 @@ use std::{fmt, ops::Deref};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// Any JSON value; `json` in the manifest, and the message of a topic that names none.
-pub use serde_json::Value as Json;
+mod encoding;
+mod json;
+
+pub use encoding::{As, DecimalNumber, DecimalText, Encoded, Encoding, Holds, TimestampMillis, TimestampSeconds};
+pub use json::{Entries, EntriesMut, IntoEntries, Json, JsonIndex, JsonNumber, JsonObject, NotANumber};
+pub(crate) use json::{Fault, Str, Tree, raw_name, read, scan};
 
 /// A number without rounding, as text on the wire; `decimal` in the manifest.
 pub use rust_decimal::Decimal;

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::{Batch, BatchController, Context, Controller, Error, Message, Result, Routed};
+use crate::{Batch, BatchController, Context, Controller, Error, Message, Record, Result, Routed};
 
 /// What the worker `W` performs, parsed.
 pub(crate) type MessageOf<W> = <<W as Worker>::Controller as Routed>::Message;
@@ -52,13 +52,15 @@ pub trait Worker: Send + Sync + 'static {
         controller.perform_batch(batch, ctx)
     }
 
-    /// Called after each attempt that failed, before the backoff. `message` is `None` for a tombstone. Of a batch it is called
+    /// Called after each attempt that failed, before the backoff. `message` is `None` for a tombstone, of which the
+    /// `record` says all that there is. Of a batch it is called
     /// for each message that failed, with that one's attempt.
     ///
     /// Nothing depends on it: a panic in here is logged and forgotten.
     fn after_failure(
         &self,
         _failure: &Failure<'_>,
+        _record: &Record,
         _message: Option<&Message<MessageOf<Self>>>,
         _ctx: &Context<Self::Controller>,
     ) -> impl Future<Output = ()> + Send
@@ -73,6 +75,7 @@ pub trait Worker: Send + Sync + 'static {
     fn gave_up(
         &self,
         _failure: &Failure<'_>,
+        _record: &Record,
         _message: Option<&Message<MessageOf<Self>>>,
         _ctx: &Context<Self::Controller>,
     ) -> impl Future<Output = ()> + Send

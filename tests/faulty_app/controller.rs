@@ -9,6 +9,6 @@ pub struct {Controller};
 impl Controller for {Controller} {
     async fn perform(&self, message: &Message<Entry>, ctx: &Context<Self>) -> Result {
         let (record, entry) = ((message.partition(), message.offset()), &message.payload);
-        ctx.state().act(record, &entry.act, ctx.attempt()).await
+        ctx.state().act(record, &entry.act, ctx.attempt(), ctx.revoked()).await
     }
 }

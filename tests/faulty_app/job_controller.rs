@@ -21,10 +21,11 @@ impl Controller for {Controller} {
             "headers": record.headers,
             "attempt": ctx.attempt(),
         }))?;
-        ctx.state().act((message.partition(), message.offset()), &message.payload.act, ctx.attempt()).await
+        let place = (message.partition(), message.offset());
+        ctx.state().act(place, &message.payload.act, ctx.attempt(), ctx.revoked()).await
     }
 
-    async fn perform_tombstone(&self, key: Key<'_>, ctx: &Context<Self>) -> Result {
-        ctx.state().see(&json!({ "tombstone": key, "attempt": ctx.attempt() }))
+    async fn perform_tombstone(&self, record: &Record, ctx: &Context<Self>) -> Result {
+        ctx.state().see(&json!({ "tombstone": record.key(), "offset": record.offset(), "attempt": ctx.attempt() }))
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    future::Future,
     fs::{File, OpenOptions},
     io::Write,
     path::PathBuf,
@@ -23,6 +24,8 @@ pub struct State {
     outage: Option<PathBuf>,
     /// How long each record takes.
     pace: Duration,
+    /// How long one takes that listens.
+    listens: Duration,
 }
 
 impl State {
@@ -36,8 +39,9 @@ impl State {
         let log = append(env::var("FAULTY_LOG")?.into())?;
         let seen = env::var_os("FAULTY_SEEN").map(append).transpose()?;
         let outage = env::var_os("FAULTY_OUTAGE").map(PathBuf::from);
-        let pace = env::var("FAULTY_PACE_MS").ok().map_or(Ok(0), |text| text.parse())?;
-        Ok(Self { log, seen, outage, pace: Duration::from_millis(pace) })
+        let time = |name: &str| env::var(name).ok().map_or(Ok(0), |text| text.parse()).map(Duration::from_millis);
+        let (pace, listens) = (time("FAULTY_PACE_MS")?, time("FAULTY_LISTEN_MS")?);
+        Ok(Self { log, seen, outage, pace, listens })
     }
 
     /// Writes down what a job has been given, in one line.
@@ -50,23 +54,30 @@ impl State {
         Ok(self.seen.as_ref().map_or(Ok(()), |mut seen| seen.write_all(line.as_bytes()))?)
     }
 
-    /// Does what a record says: `sleep MS`, `block MS` (its thread), `fail`, `fail-once`, `panic` (once), `hang`.
+    /// Does what a record says: `sleep MS`, `block MS` (its thread), `fail`, `fail-once`, `panic` (once), `hang`, or `listen`:
+    /// take the time that this process takes for that, and fail when it is `revoked`.
     ///
     /// # Errors
     ///
     /// When the record says so, during an outage, and when the log cannot be written.
-    pub async fn act(&self, record: (i32, i64), act: &str, attempt: u32) -> Result {
+    pub async fn act(
+        &self,
+        record: (i32, i64),
+        act: &str,
+        attempt: u32,
+        revoked: impl Future<Output = ()> + Send,
+    ) -> Result {
         self.write_down('B', record, attempt)?;
         let mut ended = Ended { state: self, what: 'F', record, attempt };
         if !self.pace.is_zero() {
             tokio::time::sleep(self.pace).await;
         }
-        self.follow(act, attempt).await?;
+        self.follow(act, attempt, revoked).await?;
         ended.what = 'D';
         Ok(())
     }
 
-    async fn follow(&self, act: &str, attempt: u32) -> Result {
+    async fn follow(&self, act: &str, attempt: u32, revoked: impl Future<Output = ()> + Send) -> Result {
         if self.outage.as_ref().is_some_and(|outage| outage.exists()) {
             return Err(Error::new("there is an outage"));
         }
@@ -75,6 +86,10 @@ impl State {
         match word {
             "" => {}
             "sleep" => tokio::time::sleep(time).await,
+            "listen" => tokio::select! {
+                () = tokio::time::sleep(self.listens) => {}
+                () = revoked => return Err(Error::new("its partition is gone")),
+            },
             "block" => thread::sleep(time),
             "hang" => std::future::pending().await,
             "fail" => return Err(Error::new("this record fails")),

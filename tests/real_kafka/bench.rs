@@ -1,4 +1,4 @@
-//! What every case stands on: one Kafka, one built app, and a track (topic, group, ledger) of its own.
+//! What every case stands on: a Kafka, the built apps, and a track (topic, group, ledger) of its own.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,12 +21,18 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// A stop has 30 s by default; a clean one is done long before.
 const STOP: Duration = Duration::from_secs(60);
 
-/// Kafka and the app.
+/// Kafka and the apps.
 pub(crate) struct Bench {
     pub(crate) kafka: Kafka,
     app: Arc<Built>,
     /// The app that does what its records tell it to.
     pub(crate) faulty: Arc<Built>,
+}
+
+/// The apps of a bench, built once for all.
+pub(crate) struct Apps {
+    ledger: Arc<Built>,
+    faulty: Arc<Built>,
 }
 
 /// One case's topic, group and ledger.
@@ -35,6 +41,7 @@ pub(crate) struct Track<'a> {
     name: &'static str,
     pub(crate) ledger: Ledger,
     with_receipts: bool,
+    variables: Vec<(&'static str, String)>,
     _folder: TempDir,
 }
 
@@ -42,21 +49,36 @@ impl Bench {
     pub(crate) fn set_up() -> Result<Self> {
         // Side by side: one waits for the disk and the JVM, the other for the compiler.
         let kafka = std::thread::spawn(Kafka::start);
-        let (app, faulty) = (ledger_app()?, faulty::build(false)?);
+        let apps = Apps { ledger: Arc::new(ledger_app()?), faulty: Arc::new(faulty::build(false)?) };
         let kafka = kafka.join().map_err(|_| anyhow::anyhow!("starting Kafka panicked"))??;
-        Ok(Self { kafka, app: Arc::new(app), faulty: Arc::new(faulty) })
+        Ok(Self::on(kafka, &apps))
+    }
+
+    fn on(kafka: Kafka, apps: &Apps) -> Self {
+        Self { kafka, app: Arc::clone(&apps.ledger), faulty: Arc::clone(&apps.faulty) }
+    }
+
+    /// The apps on a Kafka of its own, which lives as long as the value.
+    pub(crate) fn on_a_kafka_of_its_own(apps: &Apps) -> Result<Self> {
+        Ok(Self::on(Kafka::start()?, apps))
     }
 
     /// The same apps on a Kafka of three brokers, which lives as long as the value.
     pub(crate) fn on_three_brokers(&self) -> Result<Self> {
-        Ok(Self { kafka: Kafka::start_three()?, app: Arc::clone(&self.app), faulty: Arc::clone(&self.faulty) })
+        Ok(Self::on(Kafka::start_three()?, &self.apps()))
+    }
+
+    /// Its apps.
+    pub(crate) fn apps(&self) -> Apps {
+        Apps { ledger: Arc::clone(&self.app), faulty: Arc::clone(&self.faulty) }
     }
 
     /// A new topic of four partitions, with a group and a ledger of the same name.
     pub(crate) fn track(&self, name: &'static str) -> Result<Track<'_>> {
         self.kafka.create_topic(name, PARTITIONS)?;
         let folder = tempfile::tempdir()?;
-        Ok(Track { bench: self, name, ledger: Ledger::within(folder.path()), with_receipts: false, _folder: folder })
+        let ledger = Ledger::within(folder.path());
+        Ok(Track { bench: self, name, ledger, with_receipts: false, variables: Vec::new(), _folder: folder })
     }
 }
 
@@ -73,6 +95,12 @@ impl Track<'_> {
         self.bench.kafka.create_topic(&self.receipts(), PARTITIONS)?;
         self.with_receipts = true;
         Ok(self)
+    }
+
+    /// The same, and its processes get this variable.
+    pub(crate) fn with(mut self, name: &'static str, value: String) -> Self {
+        self.variables.push((name, value));
+        self
     }
 
     /// The topic; the group has the same name.
@@ -107,6 +135,7 @@ impl Track<'_> {
             ("LEDGER_GROUP", self.name),
             ("LEDGER_FILE", &file),
         ];
+        variables.extend(self.variables.iter().map(|(name, value)| (*name, value.as_str())));
         if self.with_receipts {
             variables.push(("LEDGER_RECEIPTS", &receipts));
         }

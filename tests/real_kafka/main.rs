@@ -1,14 +1,21 @@
 //! A generated app against Apache Kafka, which is started here.
 //!
-//! `cargo test -p karafka-tests --features real-kafka --test real_kafka [PART OF A CASE'S NAME]…`
+//! `cargo test -p karafka-tests --features real-kafka --test real_kafka [-- [--jobs N] [PART OF A CASE'S NAME]…]`
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test program: its figures are for the terminal")]
 
-/// Cases, each named after its function.
+/// Cases, each named after its function. One that is marked with `#[alone]` runs beside no other: say why.
 macro_rules! cases {
-    ($($module:ident::$name:ident,)*) => {
-        &[$($crate::Case { name: stringify!($name), run: $module::$name }),*]
+    (@) => { false };
+    (@ alone) => { true };
+    ($($(#[$alone:ident])? $module:ident::$name:ident,)*) => {
+        &[$($crate::Case { name: stringify!($name), run: $module::$name, alone: cases!(@ $($alone)?) }),*]
     };
+}
+
+/// As the standard one, for cases that run side by side: what one prints is shown in one piece.
+macro_rules! println {
+    ($($text:tt)*) => { karafka_tests::queue::print(&format!($($text)*)) };
 }
 
 mod bench;
@@ -22,18 +29,21 @@ mod throughput;
 
 use std::{process::ExitCode, time::Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use karafka_tests::queue::{self, Queue};
 
 use crate::bench::Bench;
 
-/// A case: it gets a topic and a group of its own on the Kafka of all.
-struct Case {
-    name: &'static str,
-    run: fn(&Bench) -> Result<()>,
-}
+/// Of cases that mostly wait, so many keep two cores busy.
+const JOBS: usize = 4;
+
+/// A case: it gets a topic and a group of its own on a Kafka that no other case uses at the same time.
+type Case = queue::Case<Bench>;
 
 const CASES: &[Case] = cases![
     throughput::kafka_takes_and_gives_records,
+    // Its figure is a measurement.
+    #[alone]
     throughput::every_record_is_handled,
     crash::nothing_is_lost_by_kill_9,
     stop::nothing_is_lost_or_repeated_by_sigterm,
@@ -43,33 +53,62 @@ const CASES: &[Case] = cases![
     peers::sidekiq_performs_and_is_asked,
 ];
 
-fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
-    let cases: Vec<_> = CASES.iter().chain(faults::CASES).filter(|case| chosen(case.name)).collect();
+/// What the command line asks for.
+struct Wanted {
+    jobs: usize,
+    /// Parts of names; none means all cases.
+    parts: Vec<String>,
+}
 
-    let begun = Instant::now();
-    let bench = match Bench::set_up() {
-        Ok(bench) => bench,
-        Err(error) => {
-            eprintln!("FAILED to start: {error:?}");
-            return ExitCode::FAILURE;
-        }
-    };
-    println!("Kafka {} and the app are up after {:.1?}", karafka_tests::kafka::VERSION, begun.elapsed());
-
-    let mut failed = 0;
-    for case in &cases {
-        println!("case {}", case.name);
-        let begun = Instant::now();
-        match (case.run)(&bench) {
-            Ok(()) => println!("  ok, {:.1?}", begun.elapsed()),
-            Err(error) => {
-                println!("  FAILED, {:.1?}\n{error:?}", begun.elapsed());
-                failed += 1;
+fn wanted(mut args: impl Iterator<Item = String>) -> Result<Wanted> {
+    let mut wanted = Wanted { jobs: JOBS, parts: Vec::new() };
+    while let Some(arg) = args.next() {
+        let given = if arg == "--jobs" { args.next() } else { arg.strip_prefix("--jobs=").map(str::to_owned) };
+        match given {
+            Some(number) => wanted.jobs = number.parse().with_context(|| format!("`--jobs {number}` is no number"))?,
+            None => {
+                ensure!(!arg.starts_with('-'), "`{arg}` is unknown: give parts of names, and `--jobs N` before them");
+                wanted.parts.push(arg);
             }
         }
     }
-    println!("{} cases, {failed} failed", cases.len());
-    if failed == 0 && !cases.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(wanted)
+}
+
+fn main() -> ExitCode {
+    match suite() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("FAILED to start: {error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs what is asked for; gives whether there was something and all of it went well.
+fn suite() -> Result<bool> {
+    let begun = Instant::now();
+    let wanted = wanted(std::env::args().skip(1))?;
+    let chosen = |name: &str| wanted.parts.is_empty() || wanted.parts.iter().any(|part| name.contains(part.as_str()));
+    let cases: Vec<_> = faults::CASES.iter().chain(CASES).filter(|case| chosen(case.name)).collect();
+    ensure!(!cases.is_empty(), "no case has one of {:?} in its name", wanted.parts);
+
+    let bench = Bench::set_up()?;
+    println!("Kafka {} and the app are up after {:.1?}", karafka_tests::kafka::VERSION, begun.elapsed());
+    let apps = bench.apps();
+    let queue = Queue {
+        jobs: wanted.jobs,
+        bench: &|| Bench::on_a_kafka_of_its_own(&apps),
+        show: &|text| std::println!("{text}"),
+    };
+    let outcome = queue.run(bench, &cases);
+    println!(
+        "{} cases, {} failed, after {:.0?}; one after another they take {:.0?}",
+        cases.len(),
+        outcome.failed,
+        begun.elapsed(),
+        outcome.took
+    );
+    Ok(outcome.failed == 0)
 }

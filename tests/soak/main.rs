@@ -32,6 +32,8 @@ struct Size {
     /// How long a record takes, so that the work outlasts the torment.
     pace_ms: u64,
     concurrency: usize,
+    /// Whether the app is built with `--release`: handlers that sleep need no optimised one.
+    as_deployed: bool,
 }
 
 const FULL: Size = Size {
@@ -43,6 +45,7 @@ const FULL: Size = Size {
     every: Duration::from_secs(5),
     pace_ms: 5,
     concurrency: 12,
+    as_deployed: true,
 };
 
 const SMOKE: Size = Size {
@@ -53,6 +56,7 @@ const SMOKE: Size = Size {
     processes: 3,
     pace_ms: 10,
     concurrency: 8,
+    as_deployed: false,
     ..FULL
 };
 
@@ -75,7 +79,7 @@ fn main() -> ExitCode {
 
 fn soak(size: &Size) -> Result<String> {
     let kafka = thread::spawn(Kafka::start);
-    let app = faulty::build(true)?;
+    let app = faulty::build(size.as_deployed)?;
     let kafka = kafka.join().map_err(|_| anyhow::anyhow!("starting Kafka panicked"))??;
     let mut trial = Trial::new(&kafka, &app, "soak", Route::Keyed, size.partitions)?
         .with("FAULTY_PACE_MS", &size.pace_ms.to_string())

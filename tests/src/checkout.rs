@@ -48,7 +48,9 @@ pub fn karafka() -> Result<&'static Path> {
 }
 
 fn build_karafka() -> Result<PathBuf> {
-    let build = Cargo::within(root())?.build(&["-p", "karafka-cli", "--bin", "karafka"])?;
+    // With the features of the whole workspace, as CI has built it already: `-p` would choose others, for which half of
+    // the dependencies are compiled once more.
+    let build = Cargo::within(root())?.build(&["--workspace", "--bin", "karafka"])?;
     build.executable("karafka")
 }
 
@@ -69,7 +71,11 @@ pub fn copy(to: &Path) -> Result<()> {
 }
 
 /// What git tracks or would track, relative to the top.
-fn files() -> Result<Vec<PathBuf>> {
+///
+/// # Errors
+///
+/// When git is missing, or this is no checkout.
+pub fn files() -> Result<Vec<PathBuf>> {
     let mut git = Command::new("git");
     git.current_dir(root()).args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
     let listed = git.output().context("the copy holds what `git ls-files` lists; install git")?;

@@ -18,7 +18,7 @@ use crate::{
     checker::{self, DeadLetter, Event, Kind, Order, Place, Produced, Run, Verdict},
     growing::{self, Growing},
     kafka::{Found, Kafka, Offsets, Producer},
-    process::{Process, Signal},
+    process::{Process, Signal, Stream},
     redis::{Jobs, Redis},
 };
 
@@ -112,7 +112,7 @@ pub fn build(release: bool) -> Result<Built> {
         app.rewrite(&format!("src/controllers/{file}.rs"), &text)?;
     }
     let dependencies = "[dependencies]\n";
-    let more = "serde_json = \"1\"\ntokio = { version = \"1\", features = [\"time\"] }\n";
+    let more = "serde_json = \"1\"\ntokio = { version = \"1\", features = [\"macros\", \"time\"] }\n";
     let with_more = format!("{dependencies}{more}");
     app.rewrite("Cargo.toml", &app.read("Cargo.toml")?.replacen(dependencies, &with_more, 1))?;
     let built = if release { app.build_release() } else { app.build() };
@@ -220,7 +220,18 @@ impl<'a> Trial<'a> {
     ///
     /// When it cannot be started.
     pub fn start(&self) -> Result<Process> {
-        Process::start(self.app.command().args(["server", "--topics", self.route.key()]).envs(&self.variables))
+        self.start_with(&[])
+    }
+
+    /// As [`Trial::start`], with these variables as well.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn start_with(&self, variables: &[(&str, &str)]) -> Result<Process> {
+        let mut command = self.app.command();
+        command.args(["server", "--topics", self.route.key()]).envs(&self.variables).envs(variables.iter().copied());
+        Process::start(&mut command)
     }
 
     /// Starts a worker of the app: `worker ARGS`, with these variables as well.
@@ -256,6 +267,25 @@ impl<'a> Trial<'a> {
         process.wait(Duration::from_secs(60))?.expect_code(0)?;
         self.note_gone(id)?;
         Ok(begun.elapsed())
+    }
+
+    /// Stops a process with SIGTERM that may have lost partitions before. Gives how many records it says are done again; its
+    /// exit status must say the same.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end, does not say it, or ends with 2 where there are none, or not with 2 where there are some.
+    pub fn stop_after_a_loss(&self, mut process: Process) -> Result<u64> {
+        let id = process.id();
+        process.signal(Signal::TERM)?;
+        let ended = process.wait(Duration::from_secs(60))?;
+        self.note_gone(id)?;
+        let output = ended.stream(Stream::Out);
+        let last = output.lines().rfind(|line| line.contains("\"stopped\"")).context("no last line")?;
+        let last: serde_json::Value = serde_json::from_str(last)?;
+        let again = last["to_repeat"].as_u64().context("no number")?;
+        ended.expect_code(if again == 0 { 0 } else { 2 })?;
+        Ok(again)
     }
 
     /// Notes that a process is gone, whatever it was at.
@@ -342,6 +372,19 @@ impl<'a> Trial<'a> {
             self.log.events.iter().filter(|event| event.kind == Kind::Begun).map(|event| event.place).collect();
         let open = |place: &&Place| committed.get(&place.0).is_none_or(|next| place.1 >= *next);
         Ok(begun.iter().filter(open).count())
+    }
+
+    /// The same of what this process has begun.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trial::uncommitted`].
+    pub fn uncommitted_of(&mut self, process: u32) -> Result<usize> {
+        let committed = self.committed()?;
+        self.log.read()?;
+        let begun = self.log.events.iter().filter(|event| event.kind == Kind::Begun && event.process == process);
+        let open = begun.filter(|event| committed.get(&event.place.0).is_none_or(|next| event.place.1 >= *next));
+        Ok(open.map(|event| event.place).collect::<HashSet<Place>>().len())
     }
 
     /// What the group has committed when that has stood still for a second, longer than what is acknowledged waits for

@@ -4,13 +4,9 @@ mod jobs;
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::Command,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU16, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -19,7 +15,10 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 pub use self::jobs::{Job, Jobs};
-use crate::process::{Process, Signal};
+use crate::{
+    ports,
+    process::{Process, Signal},
+};
 
 /// How long Redis may take to come up, or to read its data, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,7 +64,7 @@ impl Redis {
     }
 
     fn start_with(keeps: Keeps, data: TempDir) -> Result<Self> {
-        let port = free_port()?;
+        let port = ports::free()?;
         let redis = Self { process: Mutex::new(launch(port, keeps, data.path())?), port, keeps, data };
         redis.wait_until_ready()?;
         Ok(redis)
@@ -236,20 +235,6 @@ fn launch(port: u16, keeps: Keeps, data: &Path) -> Result<Process> {
         Keeps::Everything => command.args(["--appendonly", "yes", "--appendfsync", "always"]),
     };
     Process::start(&mut command).context("Redis is needed (Debian: apt-get install redis-server) on PATH")
-}
-
-/// A free port below those that the system gives to clients: while Redis is away nobody is given it, and no client that
-/// tries again and again comes to be connected with itself.
-fn free_port() -> Result<u16> {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 10_000)?;
-    for _ in 0..1_000 {
-        let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("found no free port for Redis")
 }
 
 fn copy_files(from: &Path, to: &Path) -> Result<()> {

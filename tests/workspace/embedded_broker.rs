@@ -79,11 +79,13 @@ fn the_app_with_every_key_handles_messages_on_a_broker_of_its_own() {
     let address = address.expect("an address in the line");
 
     let mut command = studio.build().expect("the app builds").command();
-    let mut app = Process::start(command.envs([("KARAFKA_ENV", "development"), ("KARAFKA_BROKERS", address)]));
+    let variables = [("KARAFKA_ENV", "development"), ("KARAFKA_BROKERS", address), ("STUDIO_GROUP", "encoders-eu")];
+    let mut app = Process::start(command.envs(variables));
     let app = app.as_mut().expect("the app starts");
     // One of its topics begins at a time that the broker cannot look up: at its end, then, which must not lie behind
     // what is sent here.
-    for group in ["group encoders has", "group studio has"] {
+    // A group is in Kafka by its id, which comes from the environment.
+    for group in ["group encoders-eu has", "group studio has"] {
         app.wait_for_line(group, PATIENCE, |line| line.contains(group)).expect("the group has its partitions");
     }
     for topic in ["new_videos", "order-events", "plans"] {

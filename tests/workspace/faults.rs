@@ -56,6 +56,23 @@ fn the_table_names_the_tests_that_there_are() {
     assert!(hidden.is_empty(), "the table leaves tests out: {hidden:?}");
 }
 
+/// If this fails, the book promises what no test has seen.
+#[test]
+fn what_repeats_is_held_by_tests_that_there_are() {
+    let page = fs::read_to_string(checkout::root().join("docs/repeats.md")).expect("the page");
+    let rows: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---")).skip(1).collect();
+    assert!(rows.len() > 10, "the page names only {rows:?}");
+    let functions = functions();
+    for row in rows {
+        let held = row.trim_end_matches(" |").rsplit_once("| ").map_or("", |(_, held)| held);
+        let names: Vec<_> = held.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test holds: {row}");
+        let missing: Vec<_> = names.iter().filter(|name| !functions.contains(**name)).collect();
+        assert!(missing.is_empty(), "the page names tests that do not exist: {missing:?}");
+    }
+}
+
 /// If this fails, a row of the table says nothing of a way, and nobody sees that it is missing.
 #[test]
 fn each_row_says_something_of_each_way() {
@@ -65,7 +82,7 @@ fn each_row_says_something_of_each_way() {
         .filter(|line| line.starts_with("| ") && !line.starts_with("| row") && !line.starts_with("| ---"))
         .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
         .collect();
-    assert_eq!(rows.len(), 21);
+    assert_eq!(rows.len(), 24);
     for row in rows {
         assert_eq!(row.len(), 5, "{row:?}");
         for way in &row[2..] {

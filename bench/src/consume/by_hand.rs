@@ -21,7 +21,7 @@ pub(crate) enum Settings {
     Defaults,
 }
 
-/// What karafka's engine sets for a group with one topic and the default `memory`.
+/// What karafka's engine sets for a group with one topic and the default `memory`; its wait is that of 63 partitions.
 pub(crate) const TUNED: [(&str, &str); 3] =
     [("fetch.queue.backoff.ms", "5"), ("fetch.wait.max.ms", "20"), ("queued.max.messages.kbytes", "16384")];
 

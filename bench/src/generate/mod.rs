@@ -37,8 +37,7 @@ impl Default for Options {
 pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
     let controllers = if common.smoke { options.controllers.min(50) } else { options.controllers };
     let rounds = common.rounds.unwrap_or(if common.smoke { 2 } else { 11 });
-    let build = Cargo::within(checkout::root())?.build(&["--release", "-p", "karafka-cli", "--bin", "karafka"])?;
-    let karafka = build.executable("karafka")?;
+    let karafka = if common.smoke { checkout::karafka()?.to_owned() } else { released()? };
 
     let contenders = ["new --manifest", "copying its files", "generate, unchanged", "check", "reading its files"];
     let mut rows = contenders.map(Row::of);
@@ -70,6 +69,12 @@ pub(crate) fn run(options: &Options, common: &Common) -> Result<Report> {
         }
     }
     Ok(Report { bench: "generate", messages: controllers, rows: rows.into(), comparisons })
+}
+
+/// The command as it is installed.
+fn released() -> Result<PathBuf> {
+    let build = Cargo::within(checkout::root())?.build(&["--release", "-p", "karafka-cli", "--bin", "karafka"])?;
+    build.executable("karafka")
 }
 
 fn floor(role: &str, from: &Path, to: &Path) -> Result<Command> {

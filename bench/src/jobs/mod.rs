@@ -3,6 +3,8 @@
 mod by_hand;
 mod sidekiq;
 
+use std::time::Duration;
+
 use anyhow::Result;
 use benched::generated::messages::Event;
 use clap::Args;
@@ -122,14 +124,15 @@ fn push(redis: &Redis, events: u64) -> Result<()> {
 
 fn job(number: u64, event: &Event) -> Result<String> {
     let origin = json!({ "partition": 0, "offset": number, "timestamp": event.created_ms });
+    let created = Duration::from_millis(event.created_ms).as_secs_f64();
     let job = json!({
         "class": "EventsWorker",
         "args": ["queued", serde_json::to_string(event)?, origin],
         "queue": "default",
         "jid": format!("{number:024x}"),
         "retry": true,
-        "created_at": event.created_ms,
-        "enqueued_at": event.created_ms,
+        "created_at": created,
+        "enqueued_at": created,
     });
     Ok(job.to_string())
 }

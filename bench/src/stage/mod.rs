@@ -56,10 +56,10 @@ pub(crate) struct Stage {
 enum Kind {
     /// Stopped with these values.
     Started {
-        _held: Option<Kafka>,
+        held: Option<Kafka>,
     },
     Mock {
-        _held: Process,
+        held: Process,
     },
 }
 
@@ -74,13 +74,13 @@ impl Stage {
         let word = role::word(&mut broker)?;
         let address = word["address"].as_str().context("the broker has no address")?.to_owned();
         let topics = topics.iter().map(|(name, partitions)| ((*name).to_owned(), *partitions)).collect();
-        Ok(Self { address, topics, kind: Kind::Mock { _held: broker } })
+        Ok(Self { address, topics, kind: Kind::Mock { held: broker } })
     }
 
     fn on_kafka(brokers: &Brokers, topics: &[(&str, i32)]) -> Result<Self> {
         let kafka = if brokers.kafka { Some(Kafka::start()?) } else { None };
         let address = brokers.brokers.as_deref().or(kafka.as_ref().map(Kafka::address)).context("no brokers")?;
-        let mut stage = Self { address: address.to_owned(), topics: Vec::new(), kind: Kind::Started { _held: kafka } };
+        let mut stage = Self { address: address.to_owned(), topics: Vec::new(), kind: Kind::Started { held: kafka } };
         for (name, partitions) in topics {
             let number = TOPICS_MADE.fetch_add(1, Ordering::Relaxed);
             let name = format!("karafka-bench-{}-{number}-{name}", std::process::id());
@@ -99,6 +99,14 @@ impl Stage {
         &self.topics[place].0
     }
 
+    /// The processes of its brokers, as far as they were started for it.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        match &self.kind {
+            Kind::Started { held } => held.as_ref().map(Kafka::processes).unwrap_or_default(),
+            Kind::Mock { held } => vec![held.id()],
+        }
+    }
+
     /// Fills the topic at this place with records made from their numbers, key and value, in turns over its
     /// partitions; and sees that the broker has kept every one.
     pub(crate) fn fill(
@@ -107,11 +115,33 @@ impl Stage {
         records: u64,
         make: impl Fn(u64) -> Result<(String, String)>,
     ) -> Result<()> {
-        let (topic, partitions) = &self.topics[place];
+        let partitions = u64::try_from(self.topics[place].1)?;
+        self.fill_by(place, records, |number| Ok(i32::try_from(number % partitions)?), make)
+    }
+
+    /// The same, with all records in one partition.
+    pub(crate) fn fill_partition(
+        &self,
+        place: usize,
+        partition: i32,
+        records: u64,
+        make: impl Fn(u64) -> Result<(String, String)>,
+    ) -> Result<()> {
+        self.fill_by(place, records, |_| Ok(partition), make)
+    }
+
+    fn fill_by(
+        &self,
+        place: usize,
+        records: u64,
+        partition: impl Fn(u64) -> Result<i32>,
+        make: impl Fn(u64) -> Result<(String, String)>,
+    ) -> Result<()> {
+        let topic = self.topic(place);
         let producer = kafka::Producer::new(&self.address)?;
         for number in 0..records {
             let (key, value) = make(number)?;
-            producer.send(topic, i32::try_from(number % u64::try_from(*partitions)?)?, &key, &value)?;
+            producer.send(topic, partition(number)?, &key, &value)?;
         }
         producer.flush().with_context(|| format!("{topic} could not be filled"))?;
         let kept = kafka::count(&self.address, topic, Duration::from_secs(30))?;

@@ -1,12 +1,12 @@
 //! Finding the app and reading its manifest.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     thread,
 };
 
 use anyhow::{Context, bail};
+use karafka::foreign;
 use karafka_generator::{
     Compiled, compile,
     diagnostic::{Diagnostic, Severity},
@@ -16,7 +16,10 @@ use karafka_generator::{
     source::Source,
 };
 
-use super::{Shell, WrongCall, shell::Tone};
+use super::{
+    Shell, WrongCall,
+    interrupted::{self, Access},
+};
 
 /// The file that makes a folder an app.
 pub(crate) const MANIFEST: &str = "karafka.yml";
@@ -36,7 +39,7 @@ impl App {
     pub(crate) fn find(shell: &Shell) -> anyhow::Result<Self> {
         if let Some(root) = &shell.app {
             if !root.join(MANIFEST).is_file() {
-                return Err(WrongCall(format!("`--app {}`: there is no {MANIFEST}", root.display())).into());
+                return Err(WrongCall(format!("`--app {}`: there is no {MANIFEST}", foreign::path(root))).into());
             }
             return Ok(Self { root: root.clone() });
         }
@@ -51,10 +54,16 @@ impl App {
         }
     }
 
-    /// The manifest's text, after whatever a command that was killed left half done has been taken back.
-    pub(crate) fn source(&self, shell: &Shell) -> anyhow::Result<Source> {
-        recover(&self.root, shell)?;
+    /// The manifest's text. What a command that was killed left half done is taken back first, or refused if this one only
+    /// reads.
+    pub(crate) fn source(&self, shell: &Shell, access: Access) -> anyhow::Result<Source> {
+        self.settle(shell, access)?;
         read(MANIFEST, &self.root.join(MANIFEST))
+    }
+
+    /// Sees to what a command that was killed left half done.
+    pub(crate) fn settle(&self, shell: &Shell, access: Access) -> anyhow::Result<()> {
+        interrupted::settle(&self.root, shell, access, "karafka generate")
     }
 
     /// The resolved manifest, and the app's folders, which are read meanwhile.
@@ -73,7 +82,7 @@ impl App {
     /// The resolved app, for a command that only looks at it; `None` when the manifest has errors. What was found in it
     /// goes to standard error.
     pub(crate) fn model(&self, shell: &Shell) -> anyhow::Result<Option<Model>> {
-        let source = self.source(shell)?;
+        let source = self.source(shell, Access::Read)?;
         Ok(shown(compile(&source), &source, shell, ""))
     }
 }
@@ -92,7 +101,9 @@ pub(crate) fn right(compiled: Compiled, source: &Source, shell: &Shell) -> Optio
 
 /// The resolved app, after what was found in its manifest was shown; `consequence` follows the number of errors.
 fn shown(compiled: Compiled, source: &Source, shell: &Shell, consequence: &str) -> Option<Model> {
-    shell.err(&shell.diagnostics(source, &compiled.diagnostics, shell.color_err()));
+    let of_weight: Vec<_> =
+        compiled.diagnostics.iter().filter(|diagnostic| diagnostic.severity != Severity::Note).cloned().collect();
+    shell.err(&shell.diagnostics(source, &of_weight, shell.color_err()));
     if compiled.model.is_none() {
         let errors = count(errors(&compiled.diagnostics), "error");
         shell.summary(&format!("{errors}{consequence}"));
@@ -110,16 +121,8 @@ pub(crate) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-/// Takes back what a command that was killed left half done.
-pub(crate) fn recover(root: &Path, shell: &Shell) -> anyhow::Result<()> {
-    if plan::recover(root)? {
-        shell.progress(Tone::Notice, "restored", "what an interrupted command had begun was taken back");
-    }
-    Ok(())
-}
-
 /// A manifest under the name that messages show. What is not UTF-8 in it is a mistake like any other.
 pub(crate) fn read(name: impl Into<String>, path: &Path) -> anyhow::Result<Source> {
-    let bytes = fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    let bytes = plan::read_file(path).with_context(|| format!("`{}` cannot be read", foreign::path(path)))?;
     Ok(Source::from_bytes(name, &bytes))
 }

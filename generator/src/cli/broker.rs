@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use karafka::broker::{Beacon, EmbeddedBroker};
+use karafka::{
+    broker::{Beacon, EmbeddedBroker},
+    foreign,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
@@ -33,18 +36,23 @@ pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before the broker is there, so that no signal leaves an address behind.
     let mut signals = runtime.block_on(async {
-        std::io::Result::Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+        let hang_ups = (!karafka::hang_up_is_ignored()).then(|| signal(SignalKind::hangup())).transpose()?;
+        std::io::Result::Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, hang_ups))
     })?;
     let Some(app) = RunningApp::find(shell)? else { return Ok(Exit::Wrong) };
     let settings = app.settings(Some("none:1"))?;
-    if let Some(beacon) = Beacon::find(&app.root) {
-        bail!("a broker runs already for {}, at {} (process {})", app.manifest.app, beacon.address, beacon.pid);
+    match Beacon::find(&app.root) {
+        Ok(Some(beacon)) => {
+            bail!("a broker runs already for {}, at {} (process {})", app.manifest.app, beacon.address, beacon.pid)
+        }
+        Ok(None) => {}
+        Err(distrust) => shell.progress(Tone::Notice, "ignored", &distrust.to_string()),
     }
     let topics = settings.development_topics();
     let broker = EmbeddedBroker::start(&topics)?;
     Beacon::of(&broker)
         .leave(&app.root)
-        .with_context(|| format!("the broker's address cannot be left in `{}`", app.root.display()))?;
+        .with_context(|| format!("the broker's address cannot be left in `{}`", foreign::path(&app.root)))?;
     let send = app.manifest.consumers.first().map_or("TOPIC", |consumer| consumer.topic);
     shell.out(&page(app.manifest.app, broker.address(), &topics, send))?;
 
@@ -54,6 +62,7 @@ pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             tokio::select! {
                 _ = signals.0.recv() => true,
                 _ = signals.1.recv() => true,
+                Some(_) = async { signals.2.as_mut()?.recv().await } => true,
                 () = tokio::time::sleep(LOOK) => false,
             }
         });

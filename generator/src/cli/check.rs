@@ -1,9 +1,9 @@
 //! `karafka check`: is the manifest right, and the crate in step with it?
 
-use std::{fs, mem::ManuallyDrop};
+use std::mem::ManuallyDrop;
 
 use karafka_generator::{
-    plan::{Entry, Options, Plan, lacks_feature},
+    plan::{Entry, Options, Plan, lacks_feature, read_file},
     render::Renderer,
 };
 
@@ -11,6 +11,7 @@ use super::{
     App, Exit, OutputFormat, Shell,
     app::{count, errors},
     files,
+    interrupted::Access,
     runtime::Runtime,
 };
 
@@ -34,9 +35,9 @@ const GLANCE: usize = 12;
 
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let app = App::find(shell)?;
-    let source = app.source(shell)?;
+    let source = app.source(shell, Access::Read)?;
     let (mut compiled, tree) = app.compile(&source);
-    if let Ok(cargo) = fs::read_to_string(app.root.join("Cargo.toml")) {
+    if let Ok(Ok(cargo)) = read_file(&app.root.join("Cargo.toml")).map(String::from_utf8) {
         let missing = compiled.features.into_iter().filter(|(feature, _)| lacks_feature(&cargo, feature));
         compiled.diagnostics.extend(missing.map(|(_, warning)| warning));
         compiled.diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);

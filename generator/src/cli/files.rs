@@ -9,11 +9,17 @@ use std::{
     },
 };
 
-use karafka_generator::plan::{self, Action, ApplyError, Plan, Problem, Step};
+use karafka::foreign;
+use karafka_generator::{
+    diagnostic::{github_data, github_property, redacted},
+    plan::{self, Action, ApplyError, Plan, Problem, Step},
+};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use similar::{ChangeTag, TextDiff};
 
 use super::{
     Exit, OutputFormat, Shell,
+    interrupted::journals,
     shell::{Tone, paint, status_line},
 };
 
@@ -56,7 +62,14 @@ pub(crate) fn carry_out(shell: &Shell, root: &Path, plan: &Plan, mode: Mode) -> 
     }
     if plan.is_clear() && !mode.dry_run {
         let interrupted = interruption()?;
-        match plan::apply(root, plan, &|| interrupted.load(Ordering::Relaxed)) {
+        let journals = journals();
+        if plan.steps.iter().any(|step| step.action.writes())
+            && let Err(reason) = journals.prepare(root)
+        {
+            let words = format!("if this command is killed, what it has begun stays: {reason}");
+            shell.progress(Tone::Notice, "unguarded", &words);
+        }
+        match plan::apply(root, plan, &journals, &|| interrupted.load(Ordering::Relaxed)) {
             Ok(()) => {}
             Err(ApplyError::Interrupted) => {
                 shell.summary("interrupted; nothing was changed");
@@ -82,11 +95,15 @@ pub(crate) fn carry_out(shell: &Shell, root: &Path, plan: &Plan, mode: Mode) -> 
     Ok(Exit::Done)
 }
 
-/// Turns true when the user or the system wants us to stop; until then a signal no longer kills.
+/// Turns true when the user or the system wants us to stop, or the terminal has gone; until then a signal no longer kills.
 pub(crate) fn interruption() -> anyhow::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    // Under `nohup` it means nothing.
+    if !karafka::hang_up_is_ignored() {
+        signal_hook::flag::register(SIGHUP, Arc::clone(&flag))?;
     }
     Ok(flag)
 }
@@ -111,7 +128,7 @@ pub(crate) fn listing(plan: &Plan, root: &Path, verbose: bool, color: bool) -> S
             }
             continue;
         }
-        rows.push((step.action, step.path.clone(), note(step)));
+        rows.push((step.action, foreign::line(&step.path).into_owned(), note(plan, step)));
     }
     let width = rows.iter().filter(|row| !row.2.is_empty()).map(|row| row.1.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
@@ -136,9 +153,16 @@ fn tone(action: Action) -> Tone {
     }
 }
 
-fn note(step: &Step) -> String {
+fn note(plan: &Plan, step: &Step) -> String {
     match step.action {
-        Action::Keep => "no longer in the manifest; it is yours to delete".to_owned(),
+        Action::Keep => match plan.renamed_to(&step.path) {
+            Some(new) => format!(
+                "no longer in the manifest; if it was renamed: git mv -f {} {}",
+                foreign::line(&step.path),
+                foreign::line(new)
+            ),
+            None => "no longer in the manifest; it is yours to delete".to_owned(),
+        },
         Action::Conflict => "edited by hand; `karafka generate --diff` shows how, `--force` overwrites".to_owned(),
         Action::Remove => "no longer wanted".to_owned(),
         Action::Update if matches!(step.path.as_str(), "karafka.yml" | "Cargo.toml") => {
@@ -169,14 +193,28 @@ pub(crate) fn diffs(plan: &Plan, color: bool, limit: usize) -> String {
             continue;
         }
         let after = step.after.as_deref().unwrap_or_default();
-        let _ = write!(out, "\n--- {0}\n+++ {0}{1}\n", step.path, if step.after.is_none() { " (removed)" } else { "" });
-        diff(&mut out, before, after, color, limit);
+        let path = foreign::line(&step.path);
+        let _ = write!(out, "\n--- {path}\n+++ {path}{}\n", if step.after.is_none() { " (removed)" } else { "" });
+        diff(&mut out, &step.path, (before, after), color, limit);
     }
     out
 }
 
-fn diff(out: &mut String, before: &str, after: &str, color: bool, limit: usize) {
+/// The most lines, of both texts together, among which differences are looked for: that takes time by their square, and
+/// a checkout may hold any number of them.
+const COMPARED: usize = 10_000;
+
+fn diff(out: &mut String, path: &str, (before, after): (&str, &str), color: bool, limit: usize) {
+    let differing = differing_lines(before, after);
+    if differing > COMPARED {
+        let _ = writeln!(out, "  … {differing} lines, more than are compared");
+        return;
+    }
     let diff = TextDiff::from_lines(before, after);
+    // What differs is told by the texts as they are, and shown without their secrets.
+    let (before, after) = (redacted(path, before), redacted(path, after));
+    let lines = |text| -> Vec<&str> { str::split(text, '\n').collect() };
+    let (before, after) = (lines(&before), lines(&after));
     let mut left = limit;
     for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
         if left == 0 {
@@ -194,10 +232,22 @@ fn diff(out: &mut String, before: &str, after: &str, color: bool, limit: usize) 
                 ChangeTag::Insert => ('+', Some(Tone::Good)),
                 ChangeTag::Equal => (' ', None),
             };
-            let line = format!("{sign}{}", change.value().trim_end_matches(['\n', '\r']));
+            let old = change.old_index().and_then(|index| before.get(index));
+            let shown = change.new_index().and_then(|index| after.get(index)).or(old).copied().unwrap_or_default();
+            let line = format!("{sign}{}", shown.trim_end_matches('\r'));
             let _ = writeln!(out, "{}", tone.map_or_else(|| line.clone(), |tone| paint(tone, &line, color)));
         }
     }
+}
+
+/// How many lines two texts have between those that they begin and end with in common.
+fn differing_lines(before: &str, after: &str) -> usize {
+    let lines = |text| -> Vec<&str> { str::lines(text).collect() };
+    let (before, after) = (lines(before), lines(after));
+    let same = |(one, other): &(&&str, &&str)| one == other;
+    let begin = before.iter().zip(&after).take_while(same).count();
+    let end = before[begin..].iter().rev().zip(after[begin..].iter().rev()).take_while(same).count();
+    before.len() + after.len() - 2 * (begin + end)
 }
 
 /// Whether the file is not as the plan would have it.
@@ -218,8 +268,13 @@ pub(crate) fn code(problem: &Problem) -> &'static str {
 /// What to do about a problem.
 pub(crate) fn help(problem: &Problem) -> &'static str {
     match problem {
+        Problem::GroupMoves { .. } if problem.is_the_same_by_default() => {
+            "it is the same id wherever no variable is set; where one is, the group moves: say that you mean it, `karafka \
+             generate --accept-group-change`"
+        }
         Problem::GroupMoves { .. } => {
-            "put the group back, or say that you mean it: `karafka generate --accept-group-change`"
+            "put the group back (the same `id` under another key is the same group), or say that you mean it: `karafka \
+             generate --accept-group-change`"
         }
         Problem::NotAFolder(_) | Problem::NotAFile(_) => "move it away",
         Problem::Link(_) => "put a file or a folder there, or call karafka where the link leads",
@@ -234,7 +289,7 @@ pub(crate) fn help(problem: &Problem) -> &'static str {
 fn problem_text(problem: &Problem, color: bool) -> String {
     let mark = paint(Tone::Bad, &format!("error[{}]", code(problem)), color);
     let help_mark = paint(Tone::Calm, "help", color);
-    format!("{mark}: {problem}\n{help_mark}: {}\n\n", help(problem))
+    format!("{mark}: {}\n{help_mark}: {}\n\n", problem, help(problem))
 }
 
 /// What is out of step, as `check` reports it: in the format of the diagnostics.
@@ -256,7 +311,8 @@ pub(crate) fn drift(plan: &Plan, shell: &Shell) -> String {
             }
             Action::Identical | Action::Keep => continue,
         };
-        found.push((code, step.path.clone(), format!("`{}` {what}", step.path), help.to_owned()));
+        let path = foreign::line(&step.path).into_owned();
+        found.push((code, path.clone(), format!("`{path}` {what}"), help.to_owned()));
     }
     let mut out = String::new();
     for (code, file, message, help) in &found {
@@ -266,7 +322,7 @@ pub(crate) fn drift(plan: &Plan, shell: &Shell) -> String {
                 let _ = writeln!(out, "{mark}: {message}");
             }
             OutputFormat::Concise => {
-                let _ = writeln!(out, "{file}: drift[{code}]: {message}; {help}");
+                let _ = writeln!(out, "{file}: drift[{code}]: {}; {help}", foreign::line(message));
             }
             OutputFormat::Json => {
                 let line = serde_json::json!({
@@ -274,9 +330,10 @@ pub(crate) fn drift(plan: &Plan, shell: &Shell) -> String {
                     "line": null, "column": null, "end_line": null, "end_column": null,
                     "help": help, "suggestion": null,
                 });
-                let _ = writeln!(out, "{line}");
+                let _ = writeln!(out, "{}", foreign::json(&line.to_string()));
             }
             OutputFormat::Github => {
+                let (file, message) = (github_property(file), github_data(message));
                 let _ = writeln!(out, "::error file={file},title=drift[{code}]::{message}; {help}");
             }
         }

@@ -14,6 +14,7 @@ use super::{
     App, Exit, Shell,
     app::{self, MANIFEST},
     files::{self, Mode},
+    interrupted::Access,
     parts::{ControllerArgs, MessageArgs, PartArgs},
     runtime::Runtime,
 };
@@ -62,7 +63,7 @@ Example:
 
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let app = App::find(shell)?;
-    let source = app.source(shell)?;
+    let source = app.source(shell, Access::unless(args.mode.dry_run))?;
     let (compiled, tree) = app.compile(&source);
     let Some(model) = app::right(compiled, &source, shell) else { return Ok(Exit::Wrong) };
     // The process is about to end, and the system takes its memory back faster than we could.

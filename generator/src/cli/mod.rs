@@ -11,6 +11,7 @@ mod flow;
 mod generate;
 mod handover;
 mod info;
+mod interrupted;
 mod later;
 mod new;
 mod parts;

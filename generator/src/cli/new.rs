@@ -1,16 +1,16 @@
 //! `karafka new`: makes an app.
 
 use std::{
-    fs,
-    io::{self, Read},
+    fs, io,
     mem::ManuallyDrop,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
+use karafka::foreign;
 use karafka_generator::{
     memory, names,
-    plan::{Edit, Options, Plan, Tree},
+    plan::{Edit, Options, Plan, Tree, read_stream},
     render::{Renderer, starter_manifest},
     source::Source,
 };
@@ -19,6 +19,7 @@ use super::{
     Exit, Shell, WrongCall,
     app::{self, MANIFEST},
     files::{self, Mode},
+    interrupted::{self, Access},
     run,
     runtime::Runtime,
 };
@@ -60,7 +61,8 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     memory::take(app::MEMORY);
     let root = &args.folder;
     let name = folder_name(root)?;
-    app::recover(root, shell)?;
+    let mend = format!("karafka new {}", foreign::path(root));
+    interrupted::settle(root, shell, Access::unless(args.dry_run), &mend)?;
     refuse_full_folder(root)?;
     let source = match &args.manifest {
         None => {
@@ -68,11 +70,15 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
             Source::new(MANIFEST, starter_manifest(&name))
         }
         Some(path) if path == Path::new("-") => {
-            let mut bytes = Vec::new();
-            io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
+            let bytes = read_stream(io::stdin().lock()).context("standard input cannot be read")?;
             Source::from_bytes("<stdin>", &bytes)
         }
-        Some(path) => app::read(path.to_string_lossy(), path)?,
+        // A pipe too, such as `<(envsubst < mine.yml)`: a person has named it, and waits for it.
+        Some(path) => {
+            let bytes = fs::File::open(path).and_then(read_stream);
+            let bytes = bytes.with_context(|| format!("`{}` cannot be read", foreign::path(path)))?;
+            Source::from_bytes(path.to_string_lossy(), &bytes)
+        }
     };
     let Some(model) = app::model(&source, shell) else { return Ok(Exit::Wrong) };
 
@@ -92,7 +98,7 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     if args.run {
         return run::run(shell, root, &model);
     }
-    let folder = root.display();
+    let folder = foreign::path(root);
     shell.next(&format!("cd {folder} && cargo run"));
     Ok(Exit::Done)
 }
@@ -102,9 +108,9 @@ fn folder_name(root: &Path) -> anyhow::Result<String> {
     match root.file_name() {
         Some(name) => match name.to_str() {
             Some(name) => Ok(name.to_owned()),
-            None => Err(WrongCall(format!("`{}` is not UTF-8", root.display())).into()),
+            None => Err(WrongCall(format!("`{}` is not UTF-8", foreign::path(root))).into()),
         },
-        None => Err(WrongCall(format!("`{}` does not end in a name", root.display())).into()),
+        None => Err(WrongCall(format!("`{}` does not end in a name", foreign::path(root))).into()),
     }
 }
 
@@ -114,15 +120,15 @@ fn refuse_full_folder(root: &Path) -> anyhow::Result<()> {
             if listing.next().is_some() {
                 bail!(
                     "`{}` is there already, and not empty\n  take another name, or make the crate beside a karafka.yml of yours with `karafka generate`",
-                    root.display()
+                    foreign::path(root)
                 );
             }
             Ok(())
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory && root.symlink_metadata().is_ok() => {
-            bail!("`{}` is a file; take another name", root.display())
+            bail!("`{}` is a file; take another name", foreign::path(root))
         }
-        Err(error) => Err(error).with_context(|| format!("`{}` cannot be made", root.display())),
+        Err(error) => Err(error).with_context(|| format!("`{}` cannot be made", foreign::path(root))),
     }
 }

@@ -116,8 +116,9 @@ Examples:
   karafka generate message Video 'tags:[string]' 'status:draft | published'
 
 Types:
-  string bool i8…i64 u8…u64 f32 f64 decimal bytes uuid timestamp date time json, [T],
-  { string: T }, a | b, or another message")]
+  string bool i8…i64 u8…u64 f32 f64 decimal decimal(number) bytes uuid timestamp
+  timestamp(millis) timestamp(seconds) date time json, [T], { string: T }, a | b, or
+  another message")]
 pub(crate) struct MessageArgs {
     /// Its name, such as Order
     #[arg(value_name = "NAME")]

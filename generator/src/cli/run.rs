@@ -16,8 +16,12 @@ use std::{
 use anyhow::{Context, bail};
 use cargo_metadata::Message;
 use indicatif::{ProgressBar, ProgressStyle};
-use karafka::broker::Beacon;
-use karafka_generator::model::{Consumer, Model, PartRef};
+use karafka::{broker::Beacon, foreign};
+use karafka_generator::{
+    model::{Consumer, Model, PartRef},
+    plan,
+};
+use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use super::{Exit, Shell, files::interruption, shell::Tone};
 
@@ -31,40 +35,48 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// The app is in our process group: Ctrl-C reaches both, and we wait for it to stop in its own time.
 pub(crate) fn run(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result<Exit> {
+    let is_hang_up_ignored = karafka::hang_up_is_ignored();
     let interrupted = interruption()?;
     let folder = root;
     let root = &fs::canonicalize(root)?;
     let Some(program) = build(shell, root, model)? else {
         return Ok(if interrupted.load(Ordering::Relaxed) { Exit::Interrupted } else { Exit::Wrong });
     };
-    // Unlike Ctrl-C, this one reaches only us.
-    let terminated = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&terminated))?;
+    // Unlike Ctrl-C, these reach only us, or perhaps only us: the app counts hang-ups once.
+    let signals = [(SIGTERM, "-TERM"), (SIGHUP, "-HUP")];
+    let handed_on = signals.map(|(signal, name)| (signal, name, Arc::new(AtomicBool::new(false))));
+    for (signal, _, heard) in &handed_on {
+        if *signal != SIGHUP || !is_hang_up_ignored {
+            signal_hook::flag::register(*signal, Arc::clone(heard))?;
+        }
+    }
     let mut app = Command::new(&program)
         .current_dir(root)
         .env("KARAFKA_ENV", "development")
         .spawn()
-        .with_context(|| format!("`{}` cannot be started", program.display()))?;
+        .with_context(|| format!("`{}` cannot be started", foreign::path(&program)))?;
     let ended = AtomicBool::new(false);
     let status = thread::scope(|scope| {
         scope.spawn(|| {
             feed(shell, root, folder, model, &|| ended.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed));
         });
-        let status = wait(&mut app, &terminated);
+        let status = wait(&mut app, &handed_on);
         ended.store(true, Ordering::Relaxed);
         status
     });
     Ok(exit(status.context("the app was started, and is lost")?))
 }
 
-/// Waits for the app to end, and hands on a request to do so.
-fn wait(app: &mut Child, terminated: &AtomicBool) -> io::Result<ExitStatus> {
+/// Waits for the app to end, and hands on signals that ask for it.
+fn wait(app: &mut Child, signals: &[(i32, &str, Arc<AtomicBool>)]) -> io::Result<ExitStatus> {
     loop {
         if let Some(status) = app.try_wait()? {
             return Ok(status);
         }
-        if terminated.swap(false, Ordering::Relaxed) {
-            Command::new("kill").args(["-TERM", &app.id().to_string()]).status()?;
+        for (_, name, heard) in signals {
+            if heard.swap(false, Ordering::Relaxed) {
+                Command::new("kill").args([*name, app.id().to_string().as_str()]).status()?;
+            }
         }
         thread::sleep(Duration::from_millis(50));
     }
@@ -84,8 +96,8 @@ fn feed(shell: &Shell, root: &Path, folder: &Path, model: &Model, is_over: &dyn 
             return;
         }
         match Beacon::find(root) {
-            Some(beacon) => break beacon,
-            None => thread::sleep(Duration::from_millis(50)),
+            Ok(Some(beacon)) => break beacon,
+            _ => thread::sleep(Duration::from_millis(50)),
         }
     };
     let topic = &consumer.topic;
@@ -97,8 +109,8 @@ fn feed(shell: &Shell, root: &Path, folder: &Path, model: &Model, is_over: &dyn 
     if matches!(send.status(), Ok(status) if status.success()) && !is_over() {
         shell.next(&format!(
             "open {}; send your own with `karafka send {topic} --sample 1 --app {}`; Ctrl-C stops",
-            folder.join(consumer.controller.file()).display(),
-            folder.display(),
+            foreign::path(&folder.join(consumer.controller.file())),
+            foreign::path(folder),
         ));
     }
 }
@@ -196,6 +208,6 @@ fn follow(shell: &Shell, root: &Path, model: &Model, child: &mut Child) -> anyho
 
 /// About how many crates the build is made of: what its lock file lists, until cargo has dropped what it does not use.
 fn crates(root: &Path) -> u64 {
-    let lock = std::fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
-    lock.lines().filter(|line| *line == "[[package]]").count() as u64
+    let lock = plan::read_file(&root.join("Cargo.lock")).unwrap_or_default();
+    lock.split(|byte| *byte == b'\n').filter(|line| *line == b"[[package]]").count() as u64
 }

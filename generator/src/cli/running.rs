@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use anyhow::{Context as _, bail};
 use karafka::{
     broker::Beacon,
+    foreign,
     manifest::Manifest,
-    settings::{DEVELOPMENT, Flags, OptionError, SettingError, Settings},
+    settings::{Clients, DEVELOPMENT, Flags, OptionError, SettingError, Settings},
 };
-use karafka_generator::{compiled::compiled_in, model::Model};
+use karafka_generator::{compiled::compiled_in, model::Model, plan::read_file};
 
 use super::{App, Shell};
 
@@ -26,7 +27,7 @@ impl RunningApp {
         let app = App::find(shell)?;
         let Some(model) = app.model(shell)? else { return Ok(None) };
         let root = fs::canonicalize(&app.root)
-            .with_context(|| format!("the folder `{}` cannot be found", app.root.display()))?;
+            .with_context(|| format!("the folder `{}` cannot be found", foreign::path(&app.root)))?;
         let version = version(&root.join("Cargo.toml")).unwrap_or_else(|| "(no Cargo.toml)".to_owned());
         let manifest = compiled_in(&model, &version, &root.to_string_lossy());
         Ok(Some(Self { root, model, manifest }))
@@ -34,10 +35,16 @@ impl RunningApp {
 
     /// The app's settings as far as they can be read, and what is wrong with them.
     pub(crate) fn examine(&self, brokers: Option<&str>) -> (Settings, Vec<SettingError>) {
+        self.examine_for(Clients::All, brokers)
+    }
+
+    fn examine_for(&self, clients: Clients, brokers: Option<&str>) -> (Settings, Vec<SettingError>) {
         // Whoever calls `karafka` sits in front of the app's files.
         let brokers = brokers.map(str::to_owned);
         let flags = Flags { brokers, default_environment: Some(DEVELOPMENT), ..Flags::default() };
         let (settings, mut errors) = Settings::examine(self.manifest, &variables(), &flags);
+        let settings = settings.for_clients(clients);
+        errors.retain(|error| error.concerns(clients));
         let options = settings.check_options().err().unwrap_or_default();
         // The app may have been compiled with a feature that this command was compiled without.
         let is_here = |error: &SettingError| {
@@ -47,9 +54,10 @@ impl RunningApp {
         (settings, errors)
     }
 
-    /// The app's settings; what is wrong with them is an error, except where Redis is: only the app itself goes there.
+    /// The app's settings for whoever only sends; what is wrong with them is an error, except where Redis is, and what a
+    /// group's client does not start with: only the app itself goes there.
     pub(crate) fn settings(&self, brokers: Option<&str>) -> anyhow::Result<Settings> {
-        let (settings, mut errors) = self.examine(brokers);
+        let (settings, mut errors) = self.examine_for(Clients::Producer, brokers);
         errors.retain(|error| match error {
             SettingError::NoRedis { .. } => false,
             SettingError::Wrong { key, .. } | SettingError::Expand { key, .. } => key != "jobs.url",
@@ -68,8 +76,9 @@ impl RunningApp {
             return Ok(brokers.clone());
         }
         match Beacon::find(&self.root) {
-            Some(beacon) => Ok(beacon.address),
-            None => bail!(
+            Ok(Some(beacon)) => Ok(beacon.address),
+            Err(distrust) => bail!("{distrust}\n  delete it, or name a broker: KARAFKA_BROKERS=host:port"),
+            Ok(None) => bail!(
                 "no broker runs for {}\n  start the app (`cargo run`), or only a broker (`karafka broker`), in another \
                  terminal\n  or name one: KARAFKA_BROKERS=host:port",
                 self.manifest.app
@@ -79,7 +88,7 @@ impl RunningApp {
 }
 
 /// The process's environment; what is not UTF-8 is left out.
-fn variables() -> BTreeMap<String, String> {
+pub(crate) fn variables() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
@@ -87,6 +96,6 @@ fn variables() -> BTreeMap<String, String> {
 
 /// The version in a `Cargo.toml`, if it stands there itself.
 fn version(cargo_toml: &std::path::Path) -> Option<String> {
-    let document: toml_edit::DocumentMut = fs::read_to_string(cargo_toml).ok()?.parse().ok()?;
+    let document: toml_edit::DocumentMut = String::from_utf8(read_file(cargo_toml).ok()?).ok()?.parse().ok()?;
     document.get("package")?.get("version")?.as_str().map(str::to_owned)
 }

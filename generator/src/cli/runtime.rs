@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use karafka::foreign;
 use karafka_generator::{
     plan::Edit,
     render::{Dependency, cargo_config},
@@ -51,7 +52,7 @@ impl Runtime {
     pub(crate) fn dependency(&self, root: &Path) -> anyhow::Result<Dependency> {
         if let Some(folder) = &self.karafka_path {
             if !is_runtime(folder) {
-                bail!("`--karafka-path {}`: there is no Cargo.toml of karafka", folder.display());
+                bail!("`--karafka-path {}`: there is no Cargo.toml of karafka", foreign::path(folder));
             }
             let folder = fs::canonicalize(folder)?;
             let beside = folder.parent().and_then(Path::parent).map(Path::to_path_buf);
@@ -109,6 +110,8 @@ fn target_dir(checkout: &Path) -> Option<PathBuf> {
     }
     let metadata = cargo_metadata::MetadataCommand::new()
         .manifest_path(checkout.join("Cargo.toml"))
+        // Cargo and rustup take settings, and programs to run, from the folder that they are called in.
+        .current_dir(checkout)
         .no_deps()
         .other_options(vec!["--offline".to_owned()])
         .exec()

@@ -3,6 +3,7 @@
 use super::{
     App, Exit, Shell,
     handover::{self, Handover},
+    interrupted::Access,
 };
 
 /// Build the app and run its server; arguments after `--` go to the app.
@@ -21,6 +22,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let app = App::find(shell)?;
+    app.settle(shell, Access::Read)?;
     handover::check_crate(&app)?;
     handover::hand_over(&app, "server", &args.handover, shell)
 }

@@ -5,6 +5,7 @@ use std::{
     path::PathBuf,
 };
 
+use karafka::foreign;
 use karafka_generator::{
     diagnostic::{self, Diagnostic, Format},
     source::Source,
@@ -80,16 +81,16 @@ impl Shell {
         }
     }
 
-    /// Writes a result, as it is.
+    /// Writes a result; of what a terminal acts on only colours and line ends, whoever wrote the text.
     pub(crate) fn out(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
+        stdout.write_all(foreign::page(text, self.color_out()).as_bytes())?;
         stdout.flush()
     }
 
-    /// Writes progress or diagnostics, as they are; a standard error that is gone is nobody's trouble.
+    /// Writes progress or diagnostics in the same way; a standard error that is gone is nobody's trouble.
     pub(crate) fn err(&self, text: &str) {
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        let _ = io::stderr().lock().write_all(foreign::page(text, self.color_err()).as_bytes());
     }
 
     /// A line of progress, `building  myapp`; not with `--quiet`.

@@ -50,6 +50,7 @@ codes! {
     INVALID_DURATION = "invalid-duration", Manifest, "The value is not a duration such as `30s`, or a range of two.";
     INVALID_SIZE = "invalid-size", Manifest, "The value is not a size such as `64MiB`.";
     INVALID_BROKER = "invalid-broker", Manifest, "The value is not `host:port`, or several of them.";
+    MISSING_PORT = "missing-port", Manifest, "The address of a broker has no port, so that Kafka's usual one is taken.";
     INVALID_URL = "invalid-url", Manifest, "The value is not an address of Redis.";
     INVALID_VARIABLE = "invalid-variable", Manifest, "A `${…}` is not of one of the forms that are read.";
     VARIABLE_NOT_ALLOWED = "variable-not-allowed", Manifest, "A `${…}` stands where routes or types are made, which are the same everywhere.";
@@ -58,7 +59,9 @@ codes! {
     ENGINE_OPTION = "engine-option", Manifest, "The librdkafka property belongs to the engine, or has a key of its own in the manifest.";
     UNKNOWN_OPTION = "unknown-option", Manifest, "The property is not one of librdkafka's.";
     INVALID_OPTION = "invalid-option", Manifest, "The librdkafka property does not take this value.";
+    MISPLACED_OPTION = "misplaced-option", Manifest, "The librdkafka property is one of producers and stands where consumers are set up, or the other way round.";
     MISSING_FEATURE = "missing-feature", Manifest, "The librdkafka property needs a feature of `karafka` that the app's Cargo.toml has to name.";
+    LITERAL_SECRET = "literal-secret", Manifest, "A password or key stands in the manifest itself, and so in the app's program.";
     INVALID_TYPE = "invalid-type", Manifest, "The text is not a type of the manifest.";
     QUOTED_TYPE = "quoted-type", Manifest, "Types are written without quotes.";
     RESERVED_FIELD = "reserved-field", Manifest, "A field is called like a key of messages and must stand under `fields:`.";
@@ -70,6 +73,7 @@ codes! {
     NAME_COLLISION = "name-collision", Model, "Two names meet in one file, one Rust name or one topic of Kafka.";
     UNKNOWN_MESSAGE = "unknown-message", Model, "The message is not under `messages`.";
     UNKNOWN_TYPE = "unknown-type", Model, "A field's type is neither one of the manifest's types nor a message.";
+    CHOICE_OF_TYPES = "choice-of-types", Model, "A field has one type, and `|` between several would make an enum of their names.";
     UNKNOWN_TOPIC = "unknown-topic", Model, "`emits` names a topic that is not in the manifest.";
     UNKNOWN_FIELD = "unknown-field", Model, "`key` names a field that the message does not have.";
     INVALID_RECORD_KEY = "invalid-record-key", Model, "The field that `key` names cannot be a record's key.";
@@ -90,7 +94,14 @@ codes! {
     MISSING_DEAD_LETTER = "missing-dead-letter", Model, "Attempts are limited, and there is no dead letter topic for what fails after the last one.";
     BROKEN_PROMISE = "broken-promise", Model, "A group promises each record at most once, and a consumer in it would repeat or keep what fails, or gather what is committed.";
     LONGER_THAN_A_STOP = "longer-than-a-stop", Model, "A wait is longer than a stop of the app takes.";
+    UNFIT_DRAIN = "unfit-drain", Model, "A rebalance waits longer for what runs than the group waits for a member, or not as long as an attempt may take.";
     IDLE_ORDERING = "idle-ordering", Model, "Records may go at once, and only one does.";
+    WIDE_WINDOW = "wide-window", Model, "The window is wider than a commit has room to say what is finished in it, so that a stop may repeat some.";
+    UNUSED_INTERCHANGER = "unused-interchanger", Model, "An interchanger is named, and no job leaves the process, so that it is not used.";
+    PROTOCOL_CONFLICT = "protocol-conflict", Model, "The group's protocol does not have what is written: the broker says it, or the other protocol does.";
+    CONFLICTING_OPTIONS = "conflicting-options", Model, "librdkafka properties do not fit together: a client would not start with them, or not stay in its group.";
+    SHARED_GROUP_ID = "shared-group-id", Model, "Two groups have one id in Kafka, and would take each other's partitions.";
+    CLASHING_SIZES = "clashing-sizes", Model, "Two sizes do not go together: of a record, of a fetch, of a queue, or of a group's memory.";
     UNUSED_GROUP = "unused-group", Model, "No consumer is in the group that `groups` describes.";
 }
 

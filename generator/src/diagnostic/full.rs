@@ -1,8 +1,9 @@
 //! Diagnostics for a person: the line, the place in it, what to write instead.
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+use karafka::foreign;
 
-use super::{Diagnostic, Severity, Suggestion, quote};
+use super::{Diagnostic, Severity, Suggestion, quote, secret::Shown};
 use crate::source::{Lines, Source, Span, floor_char_boundary};
 
 /// Lines that are longer are cut around the place, in bytes.
@@ -17,14 +18,15 @@ pub(super) const MOST: usize = 100;
 
 /// Renders each diagnostic, with an empty line after it; of very many the first, errors before warnings, and how many
 /// more there are.
-pub(super) fn render(source: &Source, lines: &Lines<'_>, diagnostics: &[Diagnostic], color: bool, out: &mut String) {
+pub(super) fn render(shown: &Shown<'_>, lines: &Lines<'_>, diagnostics: &[Diagnostic], color: bool, out: &mut String) {
     // Long lines are cut here, in view of the place: the renderer's own limit is out of the way.
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(4 * LONG_LINE);
-    let (shown, left) = first(diagnostics);
-    for diagnostic in shown {
-        let excerpts = excerpts(source, lines, diagnostic);
+    let source = shown.source;
+    let (first, left) = first(diagnostics);
+    for diagnostic in first {
+        let excerpts = excerpts(shown, lines, diagnostic);
         let moved: Vec<_> = excerpts.iter().filter_map(|excerpt| excerpt.moved(source)).collect();
-        let mut text = renderer.render(&report(source, lines, diagnostic, excerpts));
+        let mut text = renderer.render(&report(shown, lines, diagnostic, excerpts));
         for (counted, real) in moved {
             text = text.replacen(&counted, &real, 1);
         }
@@ -42,11 +44,11 @@ pub(super) fn render(source: &Source, lines: &Lines<'_>, diagnostics: &[Diagnost
 /// Those that are shown, in their order, and those that are not.
 fn first(diagnostics: &[Diagnostic]) -> (Vec<&Diagnostic>, Vec<&Diagnostic>) {
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
-    let (mut errors, mut warnings) = (errors.min(MOST), MOST.saturating_sub(errors));
+    let (mut errors, mut others) = (errors.min(MOST), MOST.saturating_sub(errors));
     diagnostics.iter().partition(|diagnostic| {
         let room = match diagnostic.severity {
             Severity::Error => &mut errors,
-            Severity::Warning => &mut warnings,
+            Severity::Warning | Severity::Note => &mut others,
         };
         let fits = *room > 0;
         *room -= usize::from(fits);
@@ -56,7 +58,7 @@ fn first(diagnostics: &[Diagnostic]) -> (Vec<&Diagnostic>, Vec<&Diagnostic>) {
 
 /// `9,900 more errors and 1 more warning`
 fn counted(diagnostics: &[&Diagnostic]) -> String {
-    let words = [Severity::Error, Severity::Warning].map(|severity| {
+    let words = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
         let number = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
         let plural = if number == 1 { "" } else { "s" };
         (number > 0).then(|| format!("{} more {}{plural}", grouped(number), severity.as_str()))
@@ -79,7 +81,7 @@ fn grouped(number: usize) -> String {
 }
 
 fn report<'a>(
-    source: &'a Source,
+    shown: &Shown<'a>,
     lines: &Lines<'_>,
     diagnostic: &'a Diagnostic,
     excerpts: Vec<Excerpt<'a>>,
@@ -87,10 +89,11 @@ fn report<'a>(
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let mut group = Group::with_title(level.primary_title(visible(&diagnostic.message)).id(diagnostic.code));
     for excerpt in excerpts {
-        group = group.element(excerpt.snippet(source));
+        group = group.element(excerpt.snippet(shown.source));
     }
     let mut report = vec![group];
     if let Some(help) = &diagnostic.help {
@@ -104,7 +107,7 @@ fn report<'a>(
         };
         let mut group = Group::with_title(Level::HELP.secondary_title(visible(&words)));
         if let Some(suggestion) = patch {
-            group = group.element(patched(source, lines, suggestion));
+            group = group.element(patched(shown, lines, suggestion));
         }
         report.push(group);
     }
@@ -122,15 +125,16 @@ fn fits(lines: &Lines<'_>, suggestion: &Suggestion) -> bool {
     suggestion.replacement.len() <= LONG_LINE && lines.span(last).end - lines.span(first).start <= 2 * LONG_LINE
 }
 
-fn patched<'a>(source: &'a Source, lines: &Lines<'_>, suggestion: &'a Suggestion) -> Snippet<'a, Patch<'a>> {
-    let place = |byte: usize| floor_char_boundary(&source.text, byte);
+fn patched<'a>(shown: &Shown<'_>, lines: &Lines<'_>, suggestion: &Suggestion) -> Snippet<'a, Patch<'a>> {
+    let place = |byte: usize| floor_char_boundary(&shown.source.text, byte);
     let (from, to) = (place(suggestion.span.start), place(suggestion.span.end.max(suggestion.span.start)));
     let first = lines.line(from);
     let start = lines.span(first).start;
     let end = lines.span(lines.line(to)).end.max(to);
-    Snippet::source(&source.text[start..end])
-        .line_start(first)
-        .patch(Patch::new(from - start..to - start, suggestion.replacement.as_str()))
+    let before = shown.piece(Span::new(start, from));
+    let patched = before.len()..before.len() + shown.piece(Span::new(from, to)).len();
+    let text = before + &shown.piece(Span::new(from, to)) + &shown.piece(Span::new(to, end));
+    Snippet::source(text).line_start(first).patch(Patch::new(patched, visible(&suggestion.replacement)))
 }
 
 /// A place with the words under it.
@@ -154,19 +158,23 @@ struct Excerpt<'a> {
 
 impl<'a> Excerpt<'a> {
     fn snippet(self, source: &'a Source) -> Snippet<'a, Annotation<'a>> {
-        Snippet::source(self.text).path(source.name.as_str()).line_start(self.first_line).annotations(self.annotations)
+        Snippet::source(self.text)
+            .path(foreign::line(&source.name))
+            .line_start(self.first_line)
+            .annotations(self.annotations)
     }
 
     /// The place as the renderer will count it, and as it is: it knows nothing of what was cut off a long line.
     fn moved(&self, source: &Source) -> Option<(String, String)> {
         let (line, column) = self.position;
-        let place = |column: usize| format!("{}:{line}:{column}", source.name);
+        let place = |column: usize| format!("{}:{line}:{column}", foreign::line(&source.name));
         (column != self.shown_column).then(|| (place(self.shown_column), place(column)))
     }
 }
 
 /// The pieces of the source that a diagnostic is about, the one with its own place first.
-fn excerpts<'a>(source: &Source, lines: &Lines<'_>, diagnostic: &'a Diagnostic) -> Vec<Excerpt<'a>> {
+fn excerpts<'a>(shown: &Shown<'_>, lines: &Lines<'_>, diagnostic: &'a Diagnostic) -> Vec<Excerpt<'a>> {
+    let source = shown.source;
     let mark = |span: Span, primary, label| {
         let line = lines.line(span.start);
         let whole = lines.span(line);
@@ -186,32 +194,33 @@ fn excerpts<'a>(source: &Source, lines: &Lines<'_>, diagnostic: &'a Diagnostic) 
         }
     }
     pieces.sort_by_key(|piece| !piece.iter().any(|mark| mark.primary));
-    pieces.iter().map(|piece| excerpt(source, lines, piece)).collect()
+    pieces.iter().map(|piece| excerpt(shown, lines, piece)).collect()
 }
 
-fn excerpt<'a>(source: &Source, lines: &Lines<'_>, marks: &[Mark<'a>]) -> Excerpt<'a> {
+fn excerpt<'a>(shown: &Shown<'_>, lines: &Lines<'_>, marks: &[Mark<'a>]) -> Excerpt<'a> {
     let first_line = marks.first().map_or(1, |mark| mark.line);
     let last_line = marks.last().map_or(first_line, |mark| mark.line);
-    let shown = marks.iter().find(|mark| mark.primary).or(marks.first());
+    let own = marks.iter().find(|mark| mark.primary).or(marks.first());
     let mut text = String::new();
     let mut annotations = Vec::new();
     let mut shown_column = 1;
     for line in first_line..=last_line {
         let whole = lines.span(line);
         let here: Vec<_> = marks.iter().filter(|mark| mark.line == line).collect();
-        let kept = cut(source, whole, here.first().map(|mark| mark.span));
+        let kept = cut(shown.source, whole, here.first().map(|mark| mark.span));
         let prefix = if kept.start > whole.start { "…" } else { "" };
         let line_start = text.len();
         text.push_str(prefix);
         let offset = text.len();
-        text.push_str(&source.text[kept.start..kept.end]);
+        text.push_str(&shown.piece(kept));
         if kept.end < whole.end {
             text.push('…');
         }
         for mark in here {
-            let place = |byte: usize| byte.clamp(kept.start, kept.end) - kept.start + offset;
+            let before = |byte: usize| Span::new(kept.start, byte.clamp(kept.start, kept.end));
+            let place = |byte: usize| offset + shown.piece(before(byte)).len();
             let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-            if shown.is_some_and(|shown| std::ptr::eq(shown, mark)) {
+            if own.is_some_and(|own| std::ptr::eq(own, mark)) {
                 shown_column = text[line_start..place(mark.span.start)].chars().count() + 1;
             }
             let annotation = kind.span(place(mark.span.start)..place(mark.span.end));
@@ -219,7 +228,7 @@ fn excerpt<'a>(source: &Source, lines: &Lines<'_>, marks: &[Mark<'a>]) -> Excerp
         }
         text.push('\n');
     }
-    let position = shown.map_or((1, 1), |mark| lines.position(mark.span.start));
+    let position = own.map_or((1, 1), |mark| lines.position(mark.span.start));
     Excerpt { position, shown_column, first_line, text, annotations }
 }
 
@@ -236,5 +245,5 @@ fn cut(source: &Source, line: Span, place: Option<Span>) -> Span {
 
 /// A text of ours without anything that a terminal would act on; line breaks stay.
 fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    foreign::page(text, false).into_owned()
 }

@@ -3,8 +3,12 @@
 pub mod codes;
 mod full;
 mod render;
+mod secret;
 
-pub use render::{Format, render};
+pub use render::{Format, github_data, github_property, render};
+pub use secret::redacted;
+
+use karafka::foreign;
 
 use crate::source::Span;
 
@@ -36,6 +40,8 @@ pub enum Severity {
     Error,
     /// It is shown, and the command goes on.
     Warning,
+    /// Something to know of a manifest that is right; `check` alone shows it.
+    Note,
 }
 
 /// A text that would mend the manifest at a place.
@@ -65,6 +71,11 @@ impl Diagnostic {
     /// A warning of kind `code` at `span`.
     pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, span, message) }
+    }
+
+    /// A note of kind `code` at `span`.
+    pub fn note(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(code, span, message) }
     }
 
     /// With words under the marked place.
@@ -107,20 +118,14 @@ pub fn quote(text: &str) -> String {
             quoted.push('…');
             break;
         }
-        if is_invisible(character) {
-            quoted.extend(character.escape_unicode());
-        } else {
+        if foreign::is_plain(character) {
             quoted.push(character);
+        } else {
+            quoted.extend(character.escape_unicode());
         }
     }
     quoted.push('`');
     quoted
-}
-
-/// Characters that a terminal would act on or not show: controls, marks of direction, blanks without a width.
-fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

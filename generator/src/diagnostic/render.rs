@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use karafka::foreign;
 use serde_json::json;
 
-use super::{Diagnostic, Severity, full};
+use super::{Diagnostic, Severity, full, secret::Shown};
 use crate::source::{Lines, Source};
 
 /// How diagnostics are written.
@@ -23,6 +24,7 @@ pub enum Format {
 
 /// Diagnostics of a manifest as text, each ended by a newline, in the order given.
 ///
+/// Secrets in the manifest are redacted, and a suggestion that would repeat one is left out.
 /// Only [`Format::Full`] has colours. Takes time in proportion to the text and to the diagnostics, not to their product.
 #[must_use]
 pub fn render(source: &Source, diagnostics: &[Diagnostic], format: Format, color: bool) -> String {
@@ -31,8 +33,11 @@ pub fn render(source: &Source, diagnostics: &[Diagnostic], format: Format, color
         return out;
     }
     let lines = source.lines();
+    let shown = Shown::new(source, diagnostics);
+    let diagnostics: Vec<_> = diagnostics.iter().map(|diagnostic| shown.without_secrets(diagnostic)).collect();
+    let diagnostics = diagnostics.as_slice();
     match format {
-        Format::Full => full::render(source, &lines, diagnostics, color, &mut out),
+        Format::Full => full::render(&shown, &lines, diagnostics, color, &mut out),
         Format::Concise => diagnostics.iter().for_each(|diagnostic| concise(source, &lines, diagnostic, &mut out)),
         Format::Json => diagnostics.iter().for_each(|diagnostic| json(source, &lines, diagnostic, &mut out)),
         Format::Github => diagnostics.iter().for_each(|diagnostic| github(source, &lines, diagnostic, &mut out)),
@@ -41,12 +46,13 @@ pub fn render(source: &Source, diagnostics: &[Diagnostic], format: Format, color
 }
 
 impl Severity {
-    /// `error` or `warning`.
+    /// `error`, `warning` or `note`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }
@@ -54,7 +60,13 @@ impl Severity {
 fn concise(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut String) {
     let (line, column) = lines.position(diagnostic.span.start);
     let Diagnostic { code, severity, message, help, .. } = diagnostic;
-    let _ = write!(out, "{}:{line}:{column}: {}[{code}]: {}", source.name, severity.as_str(), one_line(message));
+    let _ = write!(
+        out,
+        "{}:{line}:{column}: {}[{code}]: {}",
+        foreign::line(&source.name),
+        severity.as_str(),
+        one_line(message)
+    );
     if let Some(help) = help {
         let _ = write!(out, "; {}", one_line(help));
     }
@@ -88,40 +100,45 @@ fn json(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut S
         "help": diagnostic.help,
         "suggestion": suggestion,
     });
-    let _ = writeln!(out, "{object}");
+    let _ = writeln!(out, "{}", foreign::json(&object.to_string()));
 }
 
 /// A workflow command, as in <https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions>.
 fn github(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut String) {
     let (line, column) = lines.position(diagnostic.span.start);
     let (end_line, end_column) = lines.position(diagnostic.span.end);
-    let command = diagnostic.severity.as_str();
-    let _ = write!(out, "::{command} file={},line={line},col={column}", property(&source.name));
+    let command = match diagnostic.severity {
+        Severity::Error | Severity::Warning => diagnostic.severity.as_str(),
+        Severity::Note => "notice",
+    };
+    let _ = write!(out, "::{command} file={},line={line},col={column}", github_property(&source.name));
     if end_line == line {
         let _ = write!(out, ",endColumn={end_column}");
     } else {
         let _ = write!(out, ",endLine={end_line}");
     }
-    let _ = write!(out, ",title={}::{}", property(diagnostic.code), data(&diagnostic.message));
+    let _ = write!(out, ",title={}::{}", github_property(diagnostic.code), github_data(&diagnostic.message));
     if let Some(help) = &diagnostic.help {
-        let _ = write!(out, "%0Ahelp: {}", data(help));
+        let _ = write!(out, "%0Ahelp: {}", github_data(help));
     }
     out.push('\n');
 }
 
-/// What follows the second `::` of a workflow command.
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+/// A text as it follows the second `::` of a workflow command.
+#[must_use]
+pub fn github_data(text: &str) -> String {
+    foreign::page(text, false).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// A property of a workflow command.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+/// A text as a property of a workflow command.
+#[must_use]
+pub fn github_property(text: &str) -> String {
+    github_data(&foreign::line(text)).replace(':', "%3A").replace(',', "%2C")
 }
 
 /// Without line breaks: the next line would be taken for a diagnostic of its own.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    foreign::line(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 #[cfg(test)]
@@ -286,6 +303,70 @@ help: did you mean `controller`?
         insta::with_settings!({snapshot_path => "../../../tests/snapshots", prepend_module_to_snapshot => false}, {
             insta::assert_snapshot!(format!("diagnostic_{name}"), text);
         });
+    }
+
+    /// Characters that a terminal acts on, or that nobody sees; tabs and line ends are white space of a manifest.
+    const HOSTILE: [char; 26] = [
+        '\0',
+        '\u{7}',
+        '\u{8}',
+        '\u{b}',
+        '\u{1b}',
+        '\u{7f}',
+        '\u{80}',
+        '\u{85}',
+        '\u{9b}',
+        '\u{ad}',
+        '\u{61c}',
+        '\u{200b}',
+        '\u{200d}',
+        '\u{200e}',
+        '\u{200f}',
+        '\u{2028}',
+        '\u{2029}',
+        '\u{202a}',
+        '\u{202d}',
+        '\u{202e}',
+        '\u{2060}',
+        '\u{2066}',
+        '\u{2069}',
+        '\u{feff}',
+        '\u{fff9}',
+        '\u{e0041}',
+    ];
+
+    /// If this fails, a manifest from somebody else's repository acts on the terminal of the person who checks it, or shows
+    /// another text than a compiler reads.
+    #[test]
+    fn no_format_brings_a_hostile_character_out() {
+        for character in HOSTILE {
+            let text = format!("a{character}b: x{character}y wrong{character} z\nc: {character}d\n");
+            let start = text.find("wrong").unwrap();
+            let (span, end) = (Span::new(start, start + 5), Span::new(text.len() - 2, text.len() - 1));
+            let words = format!("m{character}n");
+            let source = Source::new(format!("k{character}.yml"), text);
+            let diagnostic = Diagnostic::error("a", span, &words).label(&words).related(end, &words);
+            for diagnostic in
+                [diagnostic.clone().help(&words).suggest(span, &words), diagnostic.help("write").suggest(span, &words)]
+            {
+                for format in [Format::Full, Format::Concise, Format::Json, Format::Github] {
+                    let shown = render(&source, std::slice::from_ref(&diagnostic), format, false);
+                    assert!(!shown.contains(character), "{character:?} in {format:?}:\n{shown}");
+                }
+                let coloured = render(&source, std::slice::from_ref(&diagnostic), Format::Full, true);
+                assert!(character == '\u{1b}' || !coloured.contains(character), "{character:?}:\n{coloured}");
+            }
+        }
+    }
+
+    /// If this fails, the marker points past the word on a line with characters that are written out.
+    #[test]
+    fn markers_stand_under_the_word_beside_what_is_written_out() {
+        let shown = full("a: \u{202e}\u{200b} wrong\n", "wrong", |span| Diagnostic::error("a", span, "no"));
+        assert_eq!(
+            shown,
+            "error[a]: no\n --> karafka.yml:1:7\n  |\n1 | a: \\u{202e}\\u{200b} wrong\n  |                     ^^^^^\n\n"
+        );
     }
 
     proptest::proptest! {

@@ -107,6 +107,8 @@ pub enum Takes {
     Number(RangeInclusive<u64>),
     /// A duration such as `30s`, or `${…}`.
     Duration,
+    /// A duration in a range of milliseconds, or `${…}`.
+    DurationWithin(RangeInclusive<u64>),
     /// `earliest`, `latest`, an age such as `24h ago`, an RFC 3339 moment, or `${…}`.
     Start,
     /// A range of durations such as `1s..30s`, or `${…}`.
@@ -180,6 +182,10 @@ const CONCURRENCY: RangeInclusive<u64> = 1..=65_536;
 const PARTITIONS: RangeInclusive<u64> = 1..=100_000;
 /// A wider window costs more memory than anybody has.
 const WINDOW: RangeInclusive<u64> = 1..=10_000_000;
+/// Less is no time to end anything, and for more no group waits.
+const DRAINS: RangeInclusive<u64> = 100..=3_600_000;
+/// Kafka is not asked more often than that, and no crash is to repeat more than a minute's work for want of a commit.
+const COMMIT_INTERVALS: RangeInclusive<u64> = 10..=60_000;
 /// The first one counts.
 const ATTEMPTS: RangeInclusive<u64> = 1..=1_000_000;
 /// More than this is no batch but the whole partition.
@@ -308,6 +314,21 @@ pub const KEYS: &[Key] = &[
         "Folders for imports of the schema file.",
         "write the fields here, as in `Order: { id: uuid, total: decimal }`",
     ),
+    key(
+        &[Group],
+        "id",
+        Takes::Id,
+        "\"${GROUP:-audit}\"",
+        "The group's id in Kafka, where it is not its key: it may differ by environment. Consumers and flags name the key; Kafka, \
+         metrics and logs the id.",
+    ),
+    key(
+        &[Group],
+        "kafka",
+        Takes::Options,
+        "{ session.timeout.ms: 10000 }",
+        "Properties of librdkafka for this group's client, over `kafka.consumer` and `kafka.options`.",
+    ),
     key(&[Group], "ordering", Takes::Choice(ORDERING), "partition", "Which records wait for one another."),
     key(&[Group], "protocol", Takes::Choice(PROTOCOLS), "classic", "The group's protocol: `consumer` is KIP-848."),
     key(&[Group], "assignor", Takes::Choice(ASSIGNORS), "cooperative-sticky", "How partitions are shared out."),
@@ -317,8 +338,25 @@ pub const KEYS: &[Key] = &[
         &[Group],
         "window",
         Takes::Number(WINDOW),
-        "100000",
-        "How many records of a partition may lie between the oldest unfinished and the newest in flight.",
+        "5000",
+        "How many records of a partition may lie between the oldest unfinished and the newest in flight; 20000 by default. \
+         In a wider window a commit may have no room to say which of them are finished, and a stop repeats those.",
+    ),
+    key(
+        &[Group],
+        "drain",
+        Takes::DurationWithin(DRAINS),
+        "30s",
+        "How long a rebalance waits for what runs in the partitions that it takes; 10s by default. What runs beyond it is told \
+         by `ctx.revoked()`, and its records are begun by another member as well.",
+    ),
+    key(
+        &[Group],
+        "commit_interval",
+        Takes::DurationWithin(COMMIT_INTERVALS),
+        "1s",
+        "How long what is done may stay uncommitted; 200ms by default. A crash repeats what was done in it; a stop, and a \
+         partition that goes, commit at once.",
     ),
     key(
         &[Group],
@@ -352,7 +390,13 @@ pub const KEYS: &[Key] = &[
         "[order_confirmed]",
         "The only topics that the controller can send to.",
     ),
-    key(CONSUMERS, "group", Takes::Id, "myapp", "The consumer group; the app's name by default."),
+    key(
+        CONSUMERS,
+        "group",
+        Takes::Id,
+        "myapp",
+        "The consumer group, by its key under `groups` where it has settings; the app's name by default.",
+    ),
     key(CONSUMERS, "parser", Takes::Constant(&["json", "bytes", "text"]), "json", "Who turns bytes into the message."),
     key(
         CONSUMERS,

@@ -5,10 +5,11 @@ mod features;
 pub mod keys;
 mod page;
 mod read;
+mod ruby;
 mod schema;
 mod types;
 mod values;
-mod yaml;
+pub(crate) mod yaml;
 mod yaml_errors;
 
 pub use features::missing_features;
@@ -16,3 +17,4 @@ pub use page::page;
 pub use read::read;
 pub use schema::schema;
 pub use types::*;
+pub(crate) use values::{is_optional, literal, without_variables};

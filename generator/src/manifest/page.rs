@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::keys::{Key, SECTIONS, Section, Takes, Word};
+use super::{
+    keys::{Key, SECTIONS, Section, Takes, Word},
+    values,
+};
 
 /// The text of `docs/manifest.md`.
 #[must_use]
@@ -11,9 +14,11 @@ pub fn page() -> String {
         "# Every key of the manifest\n\n\
          Written from the table that `karafka` itself reads by: `UPDATE_PAGE=1 cargo test -p karafka-cli page`. Editors have the \
          same in [`karafka.schema.json`](../schemas/karafka.schema.json).\n\n\
-         Types of fields: `string` `bool` `i8`…`i64` `u8`…`u64` `f32` `f64` `decimal` `bytes` `uuid` `timestamp` `date` `time` \
-         `json`; `[T]` is a list, `{ string: T }` a map, `a | b` an enum, `{ name: T }` a record of its own, and any other word \
-         another message. `name?` may be missing. Values with `${…}` are read from the environment when the app starts.\n",
+         Types of fields: `string` `bool` `i8`…`i64` `u8`…`u64` `f32` `f64` `decimal` `decimal(number)` `bytes` `uuid` `timestamp` \
+         `timestamp(millis)` `timestamp(seconds)` `date` `time` `json`; `[T]` is a list, `{ string: T }` a map, `a | b` an enum, `{ name: T }` a record of its own, and any other word \
+         another message. `name?` may be missing. `json` is any value, its numbers kept to the digit; a `decimal` is read from a text or a \
+         number, to the digit, and written as a text, `\"1.10\"`, or as `decimal(number)`, `1.10`. A `timestamp` is a text with an \
+         offset (RFC 3339), or a number since 1970 in the unit that it names. Values with `${…}` are read from the environment when the app starts.\n",
     );
     for &section in SECTIONS {
         let keys: Vec<&Key> = section.keys().filter(|key| key.not_yet.is_none()).collect();
@@ -73,6 +78,9 @@ fn takes(takes: &Takes) -> String {
         Takes::Number(range) => format!("a whole number, {} to {}", range.start(), range.end()),
         Takes::DeadLetter => "a topic's key, or a name in Kafka; `{topic}` is the topic's name".to_owned(),
         Takes::Duration => "a duration".to_owned(),
+        Takes::DurationWithin(range) => {
+            format!("a duration, {} to {}", values::shown(*range.start()), values::shown(*range.end()))
+        }
         Takes::Start => "`earliest`, `latest`, an age such as `24h ago`, or a moment (RFC 3339)".to_owned(),
         Takes::Backoff => "a duration, or a range of them".to_owned(),
         Takes::Size => "a size in KiB, MiB or GiB".to_owned(),

@@ -122,7 +122,9 @@ fn value(key: &Key) -> Value {
         Takes::DeadLetter => {
             json!({ "type": "string", "pattern": format!(r"^([A-Za-z0-9._-]|\{{topic\}}|{VARIABLE})+$") })
         }
-        Takes::Duration => json!({ "type": "string", "pattern": format!("^{DURATION}$|{VARIABLE}") }),
+        Takes::Duration | Takes::DurationWithin(_) => {
+            json!({ "type": "string", "pattern": format!("^{DURATION}$|{VARIABLE}") })
+        }
         Takes::Start => {
             let moment = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+([Zz]|[+-][0-9:]+)";
             json!({ "type": "string", "pattern": format!("^(earliest|latest|[0-9_]+[smhd] ago|{moment})$|{VARIABLE}") })
@@ -184,7 +186,7 @@ fn field_type() -> Value {
         "description": "`string`, `u32`, `uuid` and the like, the name of a message, `[T]` for a list, `{ string: T }` for a map, \
             `{ name: T }` for a record, `a | b` for an enum. `?` after a field's name says that it may be absent.",
         "anyOf": [
-            { "type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$|\|" },
+            { "type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\([a-z]+\))?$|\|" },
             { "type": "array", "items": { "$ref": "#/definitions/type" }, "minItems": 1, "maxItems": 1 },
             { "type": "object", "additionalProperties": { "$ref": "#/definitions/type" } },
         ],

@@ -3,6 +3,10 @@
 //! Only what this version can do has a field here. A key of the language whose behaviour comes later is refused by
 //! the reader (`not-supported`), so that nothing is ever accepted and ignored.
 
+use std::{collections::BTreeMap, fmt};
+
+use karafka::settings::{redacted_url, shown};
+
 use crate::source::{Span, Spanned};
 
 /// A text of the manifest and its place.
@@ -25,14 +29,18 @@ pub struct Manifest {
     pub defaults: ConsumerSettings,
     /// `messages:`, in the order of the file.
     pub messages: Vec<Message>,
+    /// A whole section cannot be read, so that what needs it cannot be judged.
+    pub is_partial: bool,
     /// `groups:`, in the order of the file.
     pub groups: Vec<Group>,
     /// `topics:`, in the order of the file.
     pub topics: Vec<Topic>,
+    /// Whether properties of librdkafka were refused, so that those that are here are not all that are written.
+    pub has_refused_options: bool,
 }
 
-/// `kafka:`; option values are text, whatever YAML thinks of them.
-#[derive(Debug, Clone, Default)]
+/// `kafka:`; option values are text, whatever YAML thinks of them. `Debug` shows no secret.
+#[derive(Clone, Default)]
 pub struct Kafka {
     /// `brokers:`, a list joined with commas.
     pub brokers: Option<Text>,
@@ -44,8 +52,33 @@ pub struct Kafka {
     pub producer: Vec<(Text, Text)>,
 }
 
-/// `jobs:` at the top.
-#[derive(Debug, Clone, Default)]
+impl fmt::Debug for Kafka {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { brokers, options, consumer, producer } = self;
+        f.debug_struct("Kafka")
+            .field("brokers", &brokers.as_ref().map(|text| redacted_url(&text.value)))
+            .field("options", &shown_options(options))
+            .field("consumer", &shown_options(consumer))
+            .field("producer", &shown_options(producer))
+            .finish()
+    }
+}
+
+fn shown_options(options: &[(Text, Text)]) -> BTreeMap<String, String> {
+    let text = |(name, text): &(Text, Text)| (name.value.clone(), shown(&name.value, &text.value).into_owned());
+    options.iter().map(text).collect()
+}
+
+impl fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { backend, url } = self;
+        let url = url.as_ref().map(|text| redacted_url(&text.value));
+        f.debug_struct("Jobs").field("backend", backend).field("url", &url).finish()
+    }
+}
+
+/// `jobs:` at the top. `Debug` shows no password.
+#[derive(Clone, Default)]
 pub struct Jobs {
     /// `backend: in_process | redis`; one that cannot be read is kept, so that nobody is said to have none.
     pub backend: Option<Text>,
@@ -64,14 +97,42 @@ pub struct Environment {
     pub concurrency: Option<Text>,
 }
 
-/// One entry of `groups:`.
-#[derive(Debug, Clone)]
+/// One entry of `groups:`. `Debug` shows no secret.
+#[derive(Clone)]
 pub struct Group {
-    /// Its id.
+    /// Its key.
     pub name: Text,
-    /// `concurrency`, `ordering`, `protocol`, `assignor`, `instance_id`, `memory`, `window`, `delivery`:
+    /// `concurrency`, `ordering`, `protocol`, `assignor`, `instance_id`, `memory`, `window`, `delivery`, `drain`,
+    /// `commit_interval`, `id`:
     /// those that this version can do, checked, in the order of the file.
     pub settings: Vec<(Text, Text)>,
+    /// `kafka:`, properties of its client.
+    pub kafka: Vec<(Text, Text)>,
+}
+
+impl Group {
+    /// What it says of a setting.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<&Text> {
+        self.settings.iter().find(|(key, _)| key.value == name).map(|(_, value)| value)
+    }
+
+    /// Its id in Kafka as it is written: its `id`, or else its key.
+    #[must_use]
+    pub fn id(&self) -> &Text {
+        self.setting("id").unwrap_or(&self.name)
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, settings, kafka } = self;
+        f.debug_struct("Group")
+            .field("name", name)
+            .field("settings", settings)
+            .field("kafka", &shown_options(kafka))
+            .finish()
+    }
 }
 
 /// What a consumer can say, and `defaults:` for it.
@@ -146,6 +207,8 @@ pub struct Topic {
     pub partitions: Option<Text>,
     /// Who consumes it here: none, one, or `consumers:`.
     pub consumers: Vec<Consumer>,
+    /// Something of it cannot be read, and may have been a consumer.
+    pub is_partial: bool,
 }
 
 /// One entry of `messages:`.
@@ -169,6 +232,8 @@ pub enum MessageBody {
         /// The field that tells them apart.
         by: Text,
     },
+    /// What was refused: of a message that has it nothing is known but its name.
+    Unread,
 }
 
 /// A field of a record.
@@ -195,4 +260,6 @@ pub enum Type {
     Map(Box<Spanned<Type>>),
     /// `{ name: string, age?: u8 }`
     Record(Vec<Field>),
+    /// What was refused.
+    Unread,
 }

@@ -34,6 +34,63 @@ pub(crate) fn variables(text: &str) -> Variables {
     found
 }
 
+/// A variable as a shell reads it, `$NAME`: its bytes in the text. Settings do not hold a `$` otherwise.
+pub(crate) fn bare_variable(text: &str) -> Option<Span> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices('$').find_map(|(start, _)| {
+        let after = &text[start + 1..];
+        let name = after.find(|c| !is_name(c)).map_or(after, |end| &after[..end]);
+        let is_bare = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && !text[..start].ends_with('$');
+        is_bare.then(|| Span::new(start, start + 1 + name.len()))
+    })
+}
+
+/// The text as it is where no variable is set, if each has a default.
+pub(crate) fn with_defaults(text: &str) -> Option<String> {
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        rest = after;
+        if before.ends_with('$') {
+            continue;
+        }
+        let (inside, tail) = after.split_once('}')?;
+        inside.contains(":-").then_some(())?;
+        rest = tail;
+    }
+    Some(without_variables(text))
+}
+
+/// The name of the first variable in a text.
+pub(crate) fn first_variable(text: &str) -> Option<&str> {
+    let inside = text.split_once("${")?.1;
+    let end = inside.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
+    Some(&inside[..end])
+}
+
+/// Whether anything of a text is there without a variable, defaults included.
+pub(crate) fn is_literal(text: &str) -> bool {
+    !without_variables(text).trim().is_empty()
+}
+
+/// What a text is in any environment: itself, unless it holds `${…}`.
+pub(crate) fn literal(text: &str) -> Option<String> {
+    (variables(text) == Variables::None).then(|| without_variables(text))
+}
+
+/// Whether a `${NAME?}` may leave a setting out.
+pub(crate) fn is_optional(text: &str) -> bool {
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (inside, tail) = after.split_once('}').unwrap_or((after, ""));
+        let is_text = before.ends_with('$');
+        if !is_text && inside.ends_with('?') && !inside.contains(":-") {
+            return true;
+        }
+        rest = if is_text { after } else { tail };
+    }
+    false
+}
+
 /// The text with each `${…}` taken out, or replaced by its default.
 pub(crate) fn without_variables(text: &str) -> String {
     let mut out = String::new();
@@ -83,6 +140,13 @@ pub(crate) fn duration(text: &str) -> Option<u64> {
     number(&text[..digits])?.checked_mul(unit).filter(|&milliseconds| milliseconds <= 86_400_000)
 }
 
+/// Milliseconds as a person writes them: `10ms`, `30s`, `1m`.
+pub(crate) fn shown(milliseconds: u64) -> String {
+    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
+    let unit = units.into_iter().find(|(unit, _)| milliseconds > 0 && milliseconds.is_multiple_of(*unit));
+    unit.map_or_else(|| "0ms".to_owned(), |(unit, name)| format!("{}{name}", milliseconds / unit))
+}
+
 /// Why a text is not a range of durations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BackoffError {
@@ -122,7 +186,18 @@ pub(crate) fn broken_broker(text: &str) -> Option<&str> {
     text.split(',').map(str::trim).find(|broker| !is_broker(broker))
 }
 
+/// The first of some brokers that names no port.
+pub(crate) fn broker_without_port(text: &str) -> Option<&str> {
+    text.split(',').map(str::trim).find(|broker| {
+        let address = broker.split_once("://").map_or(*broker, |(_, address)| address);
+        !address.contains(':') || address.ends_with(']')
+    })
+}
+
 fn is_broker(broker: &str) -> bool {
+    if broker.contains('@') {
+        return false;
+    }
     let address = broker.split_once("://").map_or(broker, |(_, address)| address);
     let (host, port) = match address.rsplit_once(':') {
         // An IPv6 address without a port ends in its bracket.
@@ -239,6 +314,23 @@ mod tests {
         assert_eq!(variables("$${A}${A}"), Variables::Some);
     }
 
+    /// If this fails, what may be left out when the app starts counts as there, or the other way round.
+    #[test]
+    fn some_variables_may_leave_a_setting_out() {
+        for (text, wanted) in [
+            ("${A?}", true),
+            ("x${A}y${B?}", true),
+            ("${A}", false),
+            ("${A:-what?}", false),
+            ("$${A?}", false),
+            ("a?", false),
+        ] {
+            assert_eq!(is_optional(text), wanted, "{text}");
+        }
+        assert_eq!(literal("$${A?}").as_deref(), Some("${A?}"));
+        assert_eq!(literal("${A:-1}"), None);
+    }
+
     /// If this fails, the literal part of a name with a variable goes to Kafka unchecked.
     #[test]
     fn the_literal_part_stays() {
@@ -256,6 +348,9 @@ mod tests {
             ["", "30", "s", "1.5s", "-1s", "1 s", "1S", "99999999999999999999s", "18446744073709551615h", "25h", "１s"]
         {
             assert_eq!(duration(text), None, "{text}");
+        }
+        for text in ["10ms", "1500ms", "30s", "1m", "90s", "1h"] {
+            assert_eq!(duration(text).map(shown).as_deref(), Some(text));
         }
         assert_eq!(size("64MiB"), Some(64 << 20));
         for text in ["", "64", "MiB", "64MB", "-1KiB", "64 MiB", "1KiB", "99999999999999999GiB"] {

@@ -53,6 +53,15 @@ impl Node {
         matches!(&self.value, Value::Scalar(scalar) if !scalar.quoted && matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
+    /// The text, if it can stand within a line of words as it is: short, plain, on one line.
+    pub(crate) fn word(&self) -> Option<&str> {
+        const LONGEST: usize = 60;
+        let Value::Scalar(Scalar { text, .. }) = &self.value else { return None };
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-' | '.');
+        let is_word = !text.is_empty() && text.len() <= LONGEST && text.chars().all(is_plain);
+        (is_word && !self.is_null()).then_some(text)
+    }
+
     /// The entries, if this is a mapping.
     pub(crate) fn entries(&self) -> Option<&[Entry]> {
         match &self.value {

@@ -60,13 +60,14 @@ pub(super) fn resolve<'a>(
     for (at, topic) in declared.topics.iter().enumerate() {
         let payload = resolver.topic(at, topic.written, messages, (&default_parser, &default_interchanger));
         resolver.found.payloads.push(payload);
+        resolver.found.broken |= topic.written.is_partial;
     }
     resolver.dead_letters.check_circles(resolver.report);
     for (role, constants) in &resolver.parts.named {
         collisions::check(*role, constants, messages, resolver.report);
     }
     deliveries::check(manifest, &resolver.handled, resolver.report);
-    jobs::check(manifest, &resolver.handled, resolver.report);
+    jobs::check(manifest, &resolver.handled, !resolver.found.broken, resolver.report);
     emits::check(declared, &resolver.handled, &manifest.defaults, resolver.report);
     resolver.finish()
 }

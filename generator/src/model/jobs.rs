@@ -31,8 +31,9 @@ pub(super) fn settings(own: &ConsumerSettings, manifest: &Manifest) -> Vec<Setti
     [("jobs".to_owned(), "redis".to_owned())].into_iter().chain(queue).collect()
 }
 
-/// Reports queues and an address of Redis where no jobs run on Redis, and batches where they do.
-pub(super) fn check(manifest: &Manifest, handled: &[Handled<'_>], report: &mut Report<'_>) {
+/// Reports queues, an address of Redis and interchangers where no jobs run on Redis, and batches where they do.
+/// `are_all`: no consumer is left out as it could not be resolved.
+pub(super) fn check(manifest: &Manifest, handled: &[Handled<'_>], are_all: bool, report: &mut Report<'_>) {
     for (consumer, written, _) in handled {
         let own = &written.settings;
         let backend = backend(own, manifest);
@@ -40,6 +41,9 @@ pub(super) fn check(manifest: &Manifest, handled: &[Handled<'_>], report: &mut R
         let in_process = backend.is_none_or(|backend| backend.value == "in_process");
         if let Some(queue) = own.queue.as_ref().filter(|_| in_process) {
             report.add(queue_in_process(queue, &consumer.topic, own, backend, report));
+        }
+        if let Some(interchanger) = own.interchanger.as_ref().filter(|_| in_process) {
+            report.add(unused_interchanger(interchanger, &consumer.topic));
         }
         if let (Some(batch), Some(backend)) = (&written.batch, backend.filter(|backend| is_redis(backend))) {
             let words = "a job on Redis is a single message, and `batch` hands over several at once";
@@ -55,7 +59,7 @@ pub(super) fn check(manifest: &Manifest, handled: &[Handled<'_>], report: &mut R
     let somewhere_else = |(_, written, _): &Handled<'_>| {
         backend(&written.settings, manifest).is_none_or(|backend| backend.value == "in_process")
     };
-    if handled.is_empty() || !handled.iter().all(somewhere_else) {
+    if !are_all || handled.is_empty() || !handled.iter().all(somewhere_else) {
         return;
     }
     let unused = |text: &Text, words: &str, help: String| {
@@ -69,6 +73,9 @@ pub(super) fn check(manifest: &Manifest, handled: &[Handled<'_>], report: &mut R
         };
         report.add(unused(queue, words, help.to_owned()));
     }
+    if let Some(interchanger) = &manifest.defaults.interchanger {
+        report.add(unused_interchanger(interchanger, "any topic"));
+    }
     if let Some(url) = &manifest.jobs.url {
         let words = "`url` says where Redis is, and all jobs run in the server's process";
         let help = match (&manifest.jobs.backend, &manifest.defaults.jobs) {
@@ -80,6 +87,13 @@ pub(super) fn check(manifest: &Manifest, handled: &[Handled<'_>], report: &mut R
         };
         report.add(unused(url, words, format!("{help}, or take `url` out")));
     }
+}
+
+/// An interchanger that no job needs, as none leaves the process; the routing tables of Ruby name one all the same.
+fn unused_interchanger(interchanger: &Text, topic: &str) -> Diagnostic {
+    let topic = if topic == "any topic" { topic.to_owned() } else { format!("`{topic}`") };
+    let words = format!("no job of {topic} leaves the process, so its interchanger is not used");
+    Diagnostic::note(codes::UNUSED_INTERCHANGER, interchanger.span, words).help("it is used with `jobs: redis`")
 }
 
 /// A consumer that names a queue, and whose jobs stand in none.

@@ -1,6 +1,6 @@
 //! Messages: every record, nested record and enum gets its name, every field its Rust name and its type.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Field, Message, Scalar, Shape, Type, circles, endless, report::Report};
 use crate::{
@@ -25,12 +25,21 @@ pub(super) struct Messages<'a> {
     spans: Vec<Span>,
     /// Where the fields of each type are written.
     field_spans: Vec<Vec<Span>>,
+    /// Types and those of their fields that are there and were refused.
+    refused: HashMap<String, HashSet<String>>,
+    /// Messages of which nothing is known but their names.
+    unread: HashSet<&'a str>,
 }
 
 impl Messages<'_> {
     /// The type of this name.
     pub(super) fn get(&self, name: &str) -> Option<&Message> {
         self.index.get(name).map(|&at| &self.types[at])
+    }
+
+    /// Whether a type may have a field of this name that was refused, as its type may be wrong.
+    pub(super) fn has_refused(&self, name: &str, field: &str) -> bool {
+        self.unread.contains(name) || self.refused.get(name).is_some_and(|fields| fields.contains(field))
     }
 }
 
@@ -52,6 +61,10 @@ pub(super) fn resolve<'a>(written: &'a [manifest::Message], report: &mut Report<
             MessageBody::OneOf { variants, by } => {
                 resolver.one_of(&message.name, variants, by);
                 choices.push((name, variants, by));
+            }
+            MessageBody::Unread => {
+                resolver.messages.unread.insert(name);
+                resolver.add(name, name, message.name.span, Shape::Record(Vec::new()), Vec::new());
             }
         }
     }
@@ -101,6 +114,7 @@ impl Resolver<'_, '_, '_> {
                 Ok(rust_name) => rust_name,
                 Err(error) => {
                     self.refuse_part("field", wire_name, &error);
+                    self.refused(name, wire_name);
                     continue;
                 }
             };
@@ -118,7 +132,10 @@ impl Resolver<'_, '_, '_> {
             }
             let type_name = || format!("{name}{}", camel(&wire_name.value));
             let kind = self.kind(&type_name, &field.kind, &mut |shape| nested.push((shape, wire_name)));
-            let Some(kind) = kind else { continue };
+            let Some(kind) = kind else {
+                self.refused(name, wire_name);
+                continue;
+            };
             spans.push(wire_name.span);
             let wire_name = wire_name.value.clone();
             fields.push(Field { wire_name, rust_name, optional: field.optional, kind, boxed: false });
@@ -153,6 +170,7 @@ impl Resolver<'_, '_, '_> {
                 nested(shape);
                 Type::Named(type_name())
             }
+            manifest::Type::Unread => return None,
         })
     }
 
@@ -165,11 +183,32 @@ impl Resolver<'_, '_, '_> {
         match shape {
             manifest::Type::Record(fields) => self.record(name, path, span, fields),
             manifest::Type::Enum(values) => {
+                self.choice_of_types(values);
                 let values = self.variants("value", values);
                 self.add(name, path, span, Shape::Enum(values), Vec::new());
             }
-            manifest::Type::Name(_) | manifest::Type::List(_) | manifest::Type::Map(_) => {}
+            manifest::Type::Name(_) | manifest::Type::List(_) | manifest::Type::Map(_) | manifest::Type::Unread => {}
         }
+    }
+
+    /// Refuses an enum whose texts are all names of types, at least one of them the manifest's own: a person means a choice
+    /// of types, and would get an enum of their names. `long | short` are words of other languages, and may well be texts; so
+    /// may the names of messages.
+    fn choice_of_types(&mut self, values: &[Text]) {
+        let is_ours = |word: &str| Scalar::from_name(word).is_some() || word.contains(['[', '{']);
+        let is_type =
+            |word: &str| is_ours(word) || Scalar::meant_by(word).is_some() || self.messages.declared.contains_key(word);
+        let words = || values.iter().map(|value| value.value.as_str());
+        let [first, .., last] = values else { return };
+        if !words().all(is_type) || !words().any(is_ours) {
+            return;
+        }
+        let quoted: Vec<String> = words().map(|word| format!("`{word}`")).collect();
+        let Some((tail, head)) = quoted.split_last() else { return };
+        let message = format!("{} and {tail} are types, and `|` stands between the texts of an enum", head.join(", "));
+        let help = "a field has one type: write `json` for any value, or `string` if these are the very texts";
+        let span = Span::new(first.span.start, last.span.end.max(first.span.end));
+        self.report.add(Diagnostic::error(codes::CHOICE_OF_TYPES, span, message).help(help));
     }
 
     /// Wire names and Rust names of an enum's values or of tags.
@@ -216,6 +255,11 @@ impl Resolver<'_, '_, '_> {
         }
         let shape = Shape::OneOf { by: by.value.clone(), variants };
         self.add(&name.value, &name.value, name.span, shape, Vec::new());
+    }
+
+    /// Notes that a type has this field, of which no more is known.
+    fn refused(&mut self, name: &str, field: &Text) {
+        self.messages.refused.entry(name.to_owned()).or_default().insert(field.value.clone());
     }
 
     fn refuse_part(&mut self, what: &str, name: &Text, error: &NameError) {

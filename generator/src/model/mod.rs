@@ -5,13 +5,16 @@
 
 mod batches;
 mod circles;
+mod client_options;
 mod collisions;
 mod consumers;
 mod controllers;
 mod dead_letters;
 mod deliveries;
+mod drains;
 mod emits;
 mod endless;
+mod group_ids;
 mod jobs;
 mod lookup;
 mod messages;
@@ -20,6 +23,7 @@ mod report;
 mod resolve;
 pub mod sample;
 mod scalar;
+mod sizes;
 mod topics;
 mod types;
 pub mod value;
@@ -29,12 +33,12 @@ pub use repeated::check_repeated;
 pub use resolve::resolve;
 pub use types::*;
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 
 use crate::{
     diagnostic::{Diagnostic, Severity},
     manifest,
-    source::Source,
+    source::{Source, Span},
 };
 
 /// A manifest that was read and resolved.
@@ -55,11 +59,16 @@ pub fn compile(source: &Source) -> Compiled {
     let Some(manifest) = manifest else { return Compiled { diagnostics, ..Compiled::default() } };
     let (model, resolved) = resolve(source, &manifest);
     let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
-    let refused: HashSet<usize> = diagnostics.iter().filter(|d| is_error(d)).map(|d| d.span.start).collect();
+    let refused: BTreeMap<usize, usize> =
+        diagnostics.iter().filter(|d| is_error(d)).map(|d| (d.span.start, d.span.end)).collect();
+    let is_refused = |span: Span| {
+        let before = refused.range(..span.end.max(span.start + 1)).next_back();
+        before.is_some_and(|(&start, &end)| start >= span.start || end > span.start)
+    };
     // What the reader has refused is refused once; and it may have left out what a warning misses.
     let new = resolved.into_iter().filter(|found| match found.severity {
-        Severity::Error => !refused.contains(&found.span.start),
-        Severity::Warning => refused.is_empty(),
+        Severity::Error => !manifest.is_partial && !is_refused(found.span),
+        Severity::Warning | Severity::Note => refused.is_empty(),
     });
     diagnostics.extend(new);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);

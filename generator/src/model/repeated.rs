@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, fmt, fmt::Write as _};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    de::{MapAccess, Visitor},
 };
+use serde_json::value::RawValue;
 
 use super::{
     Model, Payload, Shape, Type,
@@ -23,29 +24,21 @@ use super::{
 pub fn check_repeated(model: &Model, payload: &Payload, json: &[u8]) -> Result<(), ValueError> {
     let Payload::Message(name) = payload else { return Ok(()) };
     // What is no JSON has been refused in better words.
-    let Ok(tree) = serde_json::from_slice::<Tree>(json) else { return Ok(()) };
+    let Ok(json) = serde_json::from_slice::<&RawValue>(json) else { return Ok(()) };
     let mut path = String::new();
-    named(model, name, &tree, &mut path).map_err(|message| ValueError { path, message })
+    named(model, name, json, &mut path).map_err(|message| ValueError { path, message })
 }
 
-/// A JSON value with every key that was written.
-#[derive(Debug)]
-enum Tree {
-    Object(Vec<(String, Tree)>),
-    List(Vec<Tree>),
-    Text(String),
-    Other,
-}
+// Below, an error leaves `path` where it happened; success puts it back. Values are read as far as the message names
+// them: what stands below, such as a number that is too large for any field, is nobody's business here.
 
-// Below, an error leaves `path` where it happened; success puts it back.
-
-fn named(model: &Model, name: &str, tree: &Tree, path: &mut String) -> Result<(), String> {
-    let (Some(message), Tree::Object(entries)) = (model.message(name), tree) else { return Ok(()) };
+fn named(model: &Model, name: &str, json: &RawValue, path: &mut String) -> Result<(), String> {
+    let (Some(message), Some(Entries(entries))) = (model.message(name), read(json)) else { return Ok(()) };
     match &message.shape {
         Shape::Enum(_) => Ok(()),
         Shape::Record(fields) => {
             let mut seen = BTreeSet::new();
-            for (key, value) in entries {
+            for (key, value) in &entries {
                 let Some(field) = fields.iter().find(|field| field.wire_name == *key) else { continue };
                 let before = enter(path, key);
                 once(&mut seen, key)?;
@@ -61,11 +54,10 @@ fn named(model: &Model, name: &str, tree: &Tree, path: &mut String) -> Result<()
                 let before = enter(path, key);
                 once(&mut seen, key)?;
                 path.truncate(before);
-                tag = Some(value);
+                tag = read::<String>(value);
             }
-            let Some(Tree::Text(tag)) = tag else { return Ok(()) };
-            match variants.iter().find(|(wire_tag, ..)| wire_tag == tag) {
-                Some((.., message)) => named(model, message, tree, path),
+            match variants.iter().find(|(wire_tag, ..)| Some(wire_tag) == tag.as_ref()) {
+                Some((.., message)) => named(model, message, json, path),
                 None => Ok(()),
             }
         }
@@ -76,11 +68,12 @@ fn once<'k>(seen: &mut BTreeSet<&'k str>, key: &'k str) -> Result<(), String> {
     if seen.insert(key) { Ok(()) } else { Err("stands twice".to_owned()) }
 }
 
-fn kind(model: &Model, kind: &Type, tree: &Tree, path: &mut String) -> Result<(), String> {
-    match (kind, tree) {
-        (Type::Named(name), _) => named(model, name, tree, path),
-        (Type::List(inner), Tree::List(items)) => {
-            for (index, item) in items.iter().enumerate() {
+fn kind(model: &Model, kind: &Type, json: &RawValue, path: &mut String) -> Result<(), String> {
+    match kind {
+        Type::Scalar(_) => Ok(()),
+        Type::Named(name) => named(model, name, json, path),
+        Type::List(inner) => {
+            for (index, item) in read::<Vec<&RawValue>>(json).unwrap_or_default().into_iter().enumerate() {
                 let before = path.len();
                 let _ = write!(path, "[{index}]");
                 self::kind(model, inner, item, path)?;
@@ -88,70 +81,46 @@ fn kind(model: &Model, kind: &Type, tree: &Tree, path: &mut String) -> Result<()
             }
             Ok(())
         }
-        (Type::Map(inner), Tree::Object(entries)) => {
-            for (key, item) in entries {
-                let before = enter(path, key);
+        Type::Map(inner) => {
+            for (key, item) in read::<Entries<'_>>(json).unwrap_or_default().0 {
+                let before = enter(path, &key);
                 self::kind(model, inner, item, path)?;
                 path.truncate(before);
             }
             Ok(())
         }
-        (Type::Scalar(_) | Type::List(_) | Type::Map(_), _) => Ok(()),
     }
 }
 
-impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Builder)
+/// The value as a `T`; `None` for what does not fit, which has been refused in better words.
+fn read<'j, T: Deserialize<'j>>(json: &'j RawValue) -> Option<T> {
+    serde_json::from_str(json.get()).ok()
+}
+
+/// The entries of an object, with every key that was written.
+#[derive(Debug, Default)]
+struct Entries<'j>(Vec<(String, &'j RawValue)>);
+
+impl<'j> Deserialize<'j> for Entries<'j> {
+    fn deserialize<D: Deserializer<'j>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Builder)
     }
 }
 
 struct Builder;
 
-impl<'de> Visitor<'de> for Builder {
-    type Value = Tree;
+impl<'j> Visitor<'j> for Builder {
+    type Value = Entries<'j>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
+        f.write_str("an object")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Tree, E> {
-        Ok(Tree::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Tree, E> {
-        Ok(Tree::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Tree, E> {
-        Ok(Tree::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Tree, E> {
-        Ok(Tree::Other)
-    }
-
-    fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Other)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
-        Ok(Tree::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Tree::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
-        let mut object = Vec::new();
+    fn visit_map<A: MapAccess<'j>>(self, mut entries: A) -> Result<Entries<'j>, A::Error> {
+        let mut all = Vec::new();
         while let Some(entry) = entries.next_entry()? {
-            object.push(entry);
+            all.push(entry);
         }
-        Ok(Tree::Object(object))
+        Ok(Entries(all))
     }
 }

@@ -13,6 +13,16 @@ use crate::{
 /// ordinary manifest gets its answer, and thousands of mistakes among thousands of names cost no minutes.
 const COMPARISONS: usize = 50_000;
 
+/// What to write for a constant or a message of which a part begins with a number.
+fn before_number(name: &str) -> String {
+    let parts = name.split("::").map(|part| match part.starts_with(|c: char| c.is_ascii_digit()) {
+        true => format!("V{part}"),
+        false => part.to_owned(),
+    });
+    let example = parts.collect::<Vec<_>>().join("::");
+    format!("put a word or a letter before the number, as in `{example}`: no type of Rust begins with a digit")
+}
+
 /// Collects diagnostics.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
@@ -21,6 +31,18 @@ pub(super) struct Report<'a> {
     lines: OnceCell<Lines<'a>>,
     diagnostics: Vec<Diagnostic>,
     comparisons_left: usize,
+}
+
+/// What two or more names are that may not be the same: `what` they are names of, in the order of the file and with their
+/// places, and what each of them `comes_to`. Nothing where there is one name.
+pub(super) fn meeting(code: &'static str, what: &str, names: &[(&str, Span)], comes_to: &str) -> Option<Diagnostic> {
+    let [first, second, more @ ..] = names else { return None };
+    let quoted: Vec<String> = names.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let (last, before) = quoted.split_last()?;
+    let all = if more.is_empty() { "both" } else { "all" };
+    let words = format!("the {what} {} and {last} are {all} {comes_to}", before.join(", "));
+    let diagnostic = Diagnostic::error(code, second.1, words).related(first.1, "first here");
+    Some(more.iter().fold(diagnostic, |diagnostic, (_, span)| diagnostic.related(*span, "and here")))
 }
 
 impl<'a> Report<'a> {
@@ -64,26 +86,35 @@ impl<'a> Report<'a> {
 
     /// Reports a name that its rule refuses.
     pub(super) fn refuse(&mut self, code: &'static str, text: &Text, error: &NameError) {
-        let mut diagnostic = Diagnostic::error(code, text.span, error.to_string());
+        let diagnostic = Diagnostic::error(code, text.span, error.to_string());
         let advice = match &error.why {
             Refusal::NoLetter if code == codes::INVALID_TOPIC_NAME => {
-                Some("give it a key with letters, and its own name under `name:`".to_owned())
+                "give it a key with letters, and its own name under `name:`".to_owned()
             }
             Refusal::Keyword { .. }
             | Refusal::Device { .. }
             | Refusal::ModuleInItself { .. }
-            | Refusal::Hides { .. } => Some("choose another name".to_owned()),
-            Refusal::LongFile { .. } => Some("choose a shorter name".to_owned()),
-            _ => None,
-        };
-        match (&error.instead, advice) {
-            (Some(instead), _) => {
-                diagnostic = diagnostic.help(format!("write `{instead}`")).suggest(text.span, instead);
+            | Refusal::Hides { .. }
+            | Refusal::Dots
+            | Refusal::Crate { .. } => "choose another name".to_owned(),
+            Refusal::TooLong { .. } | Refusal::LongFile { .. } => "choose a shorter name".to_owned(),
+            Refusal::NotCapital { part } if part.starts_with(|c: char| c.is_ascii_digit()) => {
+                before_number(&error.name)
             }
-            (None, Some(advice)) => diagnostic = diagnostic.help(advice),
-            (None, None) => {}
-        }
-        self.add(diagnostic);
+            _ => {
+                let example = match code {
+                    codes::INVALID_CONSTANT => "Videos::DetailsController",
+                    codes::INVALID_MESSAGE_NAME => "NewVideo",
+                    codes::INVALID_APP => "shop",
+                    _ => "new_videos",
+                };
+                format!("write a name such as `{example}`")
+            }
+        };
+        self.add(match &error.instead {
+            Some(instead) => diagnostic.help(format!("write `{instead}`")).suggest(text.span, instead),
+            None => diagnostic.help(advice),
+        });
     }
 
     /// The candidate that was probably meant by `wanted`.

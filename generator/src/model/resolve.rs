@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use karafka::settings::{WINDOW, parse};
+
 use super::{
-    Group, Model, Setting,
+    Group, Model, Setting, client_options,
     consumers::{self, Consumers},
-    messages,
+    drains, group_ids, messages,
     report::Report,
-    topics, waits,
+    sizes, topics, waits,
 };
 use crate::{
     diagnostic::{Diagnostic, codes},
@@ -17,8 +19,19 @@ use crate::{
 };
 
 /// What a group says that the runtime reads.
-const GROUP_SETTINGS: [&str; 8] =
-    ["assignor", "concurrency", "delivery", "instance_id", "memory", "ordering", "protocol", "window"];
+const GROUP_SETTINGS: [&str; 11] = [
+    "assignor",
+    "commit_interval",
+    "concurrency",
+    "delivery",
+    "drain",
+    "id",
+    "instance_id",
+    "memory",
+    "ordering",
+    "protocol",
+    "window",
+];
 
 /// Resolves a manifest: fills in every default, derives every name, and checks everything together.
 ///
@@ -39,6 +52,8 @@ pub fn resolve(source: &Source, manifest: &Manifest) -> (Option<Model>, Vec<Diag
     let consumers = consumers::resolve(app, manifest, &declared, &messages, &mut report);
     let groups = groups(manifest, &consumers, &mut report);
     waits::check(manifest, &mut report);
+    sizes::check(manifest, &groups, &consumers.consumers, &mut report);
+    drains::check(app, manifest, &mut report);
 
     if app.is_empty() || report.has_errors() {
         return (None, report.finish());
@@ -104,9 +119,12 @@ fn groups(manifest: &Manifest, consumers: &Consumers, report: &mut Report<'_>) -
         if let Some(settings) = groups.get_mut(group.name.value.as_str()) {
             let known = group.settings.iter().filter(|(key, _)| GROUP_SETTINGS.contains(&key.value.as_str()));
             *settings = known.map(|(key, value)| (key.value.clone(), value.value.clone())).collect();
+            let properties = group.kafka.iter();
+            settings.extend(properties.map(|(name, value)| (format!("kafka.{}", name.value), value.value.clone())));
             settings.sort();
             check_ordering(group, manifest, report);
-        } else if !consumers.broken {
+            check_window(group, report);
+        } else if !consumers.broken && !used.contains(group.id().value.as_str()) {
             let name = &group.name.value;
             let help = match report.nearest(name, used.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`, which consumers are in?"),
@@ -116,12 +134,34 @@ fn groups(manifest: &Manifest, consumers: &Consumers, report: &mut Report<'_>) -
             report.add(Diagnostic::warning(codes::UNUSED_GROUP, group.name.span, message).help(help));
         }
     }
-    groups.into_iter().map(|(name, settings)| Group { name: name.to_owned(), settings }).collect()
+    group_ids::check(manifest, report);
+    client_options::check(manifest, &used, report);
+    let group = |(name, settings): (&str, Vec<Setting>)| {
+        let id = settings.iter().find(|(key, _)| key == "id").map_or(name, |(_, id)| id).to_owned();
+        Group { name: name.to_owned(), id, settings }
+    };
+    groups.into_iter().map(group).collect()
+}
+
+pub(super) fn setting<'g>(group: &'g manifest::Group, name: &str) -> Option<&'g Text> {
+    group.setting(name)
+}
+
+/// A window that is wider than a commit has room for: this has a price, which is to be a choice.
+fn check_window(group: &manifest::Group, report: &mut Report<'_>) {
+    let is_wide = |text: &&Text| parse::window(&text.value).is_ok_and(|window| window > WINDOW);
+    let Some(window) = setting(group, "window").filter(is_wide) else { return };
+    let words = format!("a commit has room to say which of {WINDOW} records are finished, not of {}", window.value);
+    let help = format!(
+        "while a record that fails holds the commit back, what is finished and not said is done again after a stop: \
+         write `window: {WINDOW}`, or leave it if that is worth it"
+    );
+    report.add(Diagnostic::warning(codes::WIDE_WINDOW, window.span, words).help(help));
 }
 
 /// Records that may go at once, in a group that performs one at a time.
 fn check_ordering(group: &manifest::Group, manifest: &Manifest, report: &mut Report<'_>) {
-    let setting = |name: &str| group.settings.iter().find(|(key, _)| key.value == name).map(|(_, value)| value);
+    let setting = |name| setting(group, name);
     let Some(ordering) = setting("ordering").filter(|ordering| ordering.value != "partition") else { return };
     let of_environments = manifest.environments.iter().any(|environment| environment.concurrency.is_some());
     let concurrency = setting("concurrency").or(manifest.concurrency.as_ref().filter(|_| !of_environments));

@@ -4,7 +4,7 @@ use super::Scalar;
 
 impl Scalar {
     /// Every scalar type, in the order of the documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::String,
         Self::Bool,
         Self::I8,
@@ -18,9 +18,12 @@ impl Scalar {
         Self::F32,
         Self::F64,
         Self::Decimal,
+        Self::DecimalNumber,
         Self::Bytes,
         Self::Uuid,
         Self::Timestamp,
+        Self::TimestampMillis,
+        Self::TimestampSeconds,
         Self::Date,
         Self::Time,
         Self::Json,
@@ -49,9 +52,12 @@ impl Scalar {
             Self::F32 => "f32",
             Self::F64 => "f64",
             Self::Decimal => "decimal",
+            Self::DecimalNumber => "decimal(number)",
             Self::Bytes => "bytes",
             Self::Uuid => "uuid",
             Self::Timestamp => "timestamp",
+            Self::TimestampMillis => "timestamp(millis)",
+            Self::TimestampSeconds => "timestamp(seconds)",
             Self::Date => "date",
             Self::Time => "time",
             Self::Json => "json",
@@ -72,10 +78,13 @@ impl Scalar {
             "uint" | "uint64" | "usize" | "u128" => Self::U64,
             "float32" => Self::F32,
             "float" | "double" | "float64" | "number" => Self::F64,
-            "numeric" | "money" | "bigdecimal" => Self::Decimal,
+            "numeric" | "money" | "bigdecimal" | "decimal(text)" | "decimal(string)" => Self::Decimal,
+            "decimal(json)" | "decimal(float)" => Self::DecimalNumber,
             "binary" | "blob" | "bytea" => Self::Bytes,
             "guid" | "uuid4" => Self::Uuid,
             "datetime" | "date-time" | "instant" | "timestamptz" => Self::Timestamp,
+            "timestamp(ms)" | "timestamp(milliseconds)" | "millis" | "timestamp_millis" => Self::TimestampMillis,
+            "timestamp(s)" | "timestamp(unix)" | "timestamp(epoch)" | "epoch" | "unix" => Self::TimestampSeconds,
             "any" | "object" | "value" | "jsonb" => Self::Json,
             _ => return None,
         })

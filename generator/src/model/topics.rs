@@ -1,12 +1,17 @@
 //! Topics: their Rust names, what they carry, which field is the record's key.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::{Message, Payload, Scalar, Shape, Topic, Type, messages, messages::Messages, report::Report};
+use super::{
+    Message, Payload, Scalar, Shape, Topic, Type, messages,
+    messages::Messages,
+    report::{self, Report},
+};
 use crate::{
     diagnostic::{Diagnostic, codes},
     manifest::{self, Text},
     names,
+    source::Span,
 };
 
 /// Topics as far as they are known without their consumers.
@@ -83,30 +88,34 @@ pub(super) fn finish(declared: Declared<'_>, payloads: Vec<Payload>) -> Vec<Topi
 
 /// Two topics that are one in Rust or one in Kafka.
 fn check_names(topics: &[DeclaredTopic<'_>], report: &mut Report<'_>) {
-    let mut in_rust: HashMap<&str, &Text> = HashMap::with_capacity(topics.len());
-    let mut in_kafka: HashMap<&str, &Text> = HashMap::with_capacity(topics.len());
+    let mut in_rust: BTreeMap<&str, Vec<&Text>> = BTreeMap::new();
+    let mut in_kafka: BTreeMap<&str, Vec<(&str, Span)>> = BTreeMap::new();
     for topic in topics.iter().filter(|topic| !topic.rust_name.is_empty()) {
-        let (key, rust_name) = (&topic.written.key, &topic.rust_name);
-        if let Some(first) = in_rust.insert(rust_name, key) {
-            let message = format!("the topics `{}` and `{}` are both `{rust_name}` in Rust", first.value, key.value);
-            let help = format!("give one of them another key, and its name in Kafka beside it: `name: {}`", key.value);
-            let diagnostic = Diagnostic::error(codes::NAME_COLLISION, key.span, message);
-            report.add(diagnostic.related(first.span, "first here").help(help));
-            continue;
+        let key = &topic.written.key;
+        let same = in_rust.entry(&topic.rust_name).or_default();
+        same.push(key);
+        if same.len() == 1 {
+            let name = topic.written.name.as_ref().unwrap_or(key);
+            in_kafka.entry(&name.value).or_default().push((&key.value, name.span));
         }
-        let name = topic.written.name.as_ref().unwrap_or(key);
-        if let Some(first) = in_kafka.insert(&name.value, key) {
-            let message =
-                format!("the topics `{}` and `{}` are both `{}` in Kafka", first.value, key.value, name.value);
-            let help = "one topic has one entry; several groups stand under its `consumers:`";
-            let diagnostic = Diagnostic::error(codes::NAME_COLLISION, name.span, message);
-            report.add(diagnostic.related(first.span, "first here").help(help));
-        }
+    }
+    for (rust_name, keys) in &in_rust {
+        let names: Vec<(&str, Span)> = keys.iter().map(|key| (key.value.as_str(), key.span)).collect();
+        let comes_to = format!("`{rust_name}` in Rust");
+        let Some(diagnostic) = report::meeting(codes::NAME_COLLISION, "topics", &names, &comes_to) else { continue };
+        let which = if names.len() == 2 { "one of them" } else { "all but one of them" };
+        let help = format!("give {which} another key, and its name in Kafka beside it: `name: {}`", names[1].0);
+        report.add(diagnostic.help(help));
+    }
+    for (name, keys) in &in_kafka {
+        let comes_to = format!("`{name}` in Kafka");
+        let Some(diagnostic) = report::meeting(codes::NAME_COLLISION, "topics", keys, &comes_to) else { continue };
+        report.add(diagnostic.help("one topic has one entry; several groups stand under its `consumers:`"));
     }
     // Each topic has a trait beside it for the controllers that may send to it.
     for topic in topics {
         let key = &topic.written.key;
-        if let Some(other) = topic.rust_name.strip_prefix("Emits").and_then(|rest| in_rust.get(rest)) {
+        if let Some(other) = topic.rust_name.strip_prefix("Emits").and_then(|rest| in_rust.get(rest)?.first()) {
             let message = format!(
                 "the topic `{}` would be `{}` in Rust, which is the trait of those who send to `{}`",
                 key.value, topic.rust_name, other.value
@@ -135,11 +144,15 @@ fn check_key(topic: &manifest::Topic, field: &Text, messages: &Messages<'_>, rep
     for record in records {
         let Shape::Record(fields) = &record.shape else { continue };
         let Some(found) = fields.iter().find(|f| f.wire_name == field.value) else {
+            if messages.has_refused(&record.name, &field.value) {
+                return;
+            }
             let words = format!("`key` names `{}`, which is not a field of `{}`", field.value, record.name);
             let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, field.span, words);
             let near = report.nearest(&field.value, fields.iter().map(|field| field.wire_name.as_str()));
             diagnostic = match near {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")).suggest(field.span, near),
+                None if fields.is_empty() => diagnostic.help("it has no fields"),
                 None => {
                     let names: Vec<_> = fields.iter().map(|field| format!("`{}`", field.wire_name)).collect();
                     diagnostic.help(format!("its fields are {}", names.join(", ")))

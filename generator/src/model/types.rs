@@ -3,13 +3,17 @@
 //! Templates, the lock file, `flow`, `routes` and samples read this and nothing else, so that the manifest's shape can
 //! change without touching them.
 
+use std::fmt;
+
+use karafka::settings::shown;
+
 use crate::names::Constant;
 
 /// A setting's dotted key and its text, `${…}` unread.
 pub type Setting = (String, String);
 
-/// A whole app.
-#[derive(Debug, Clone, Default)]
+/// A whole app. `Debug` shows no secret.
+#[derive(Clone, Default)]
 pub struct Model {
     /// `app:`; also the package's name.
     pub app: String,
@@ -20,7 +24,7 @@ pub struct Model {
     pub settings: Vec<Setting>,
     /// Name and settings of each environment, in alphabetical order.
     pub environments: Vec<(String, Vec<Setting>)>,
-    /// By name, in alphabetical order; every group that a consumer is in.
+    /// By key, in alphabetical order; every group that a consumer is in.
     pub groups: Vec<Group>,
     /// Every named type, those of nested records too, by name in alphabetical order.
     pub messages: Vec<Message>,
@@ -38,13 +42,60 @@ pub struct Model {
     pub consumers: Vec<Consumer>,
 }
 
-/// A consumer group.
-#[derive(Debug, Clone)]
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            app,
+            crate_name,
+            settings,
+            environments,
+            groups,
+            messages,
+            topics,
+            controllers,
+            workers,
+            parsers,
+            interchangers,
+            consumers,
+        } = self;
+        let environments: Vec<_> = environments.iter().map(|(name, settings)| (name, shown_texts(settings))).collect();
+        f.debug_struct("Model")
+            .field("app", app)
+            .field("crate_name", crate_name)
+            .field("settings", &shown_texts(settings))
+            .field("environments", &environments)
+            .field("groups", groups)
+            .field("messages", messages)
+            .field("topics", topics)
+            .field("controllers", controllers)
+            .field("workers", workers)
+            .field("parsers", parsers)
+            .field("interchangers", interchangers)
+            .field("consumers", consumers)
+            .finish()
+    }
+}
+
+/// A consumer group. `Debug` shows no secret.
+#[derive(Clone)]
 pub struct Group {
-    /// Its id as written, `${…}` unread.
+    /// Its key, by which consumers name it; with `${…}` unread where it has no entry under `groups`.
     pub name: String,
-    /// What the manifest says of it.
+    /// Its id in Kafka as written, `${…}` unread: its key where the manifest gives none.
+    pub id: String,
+    /// What the manifest says of it; properties of its client as `kafka.session.timeout.ms`.
     pub settings: Vec<Setting>,
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, id, settings } = self;
+        f.debug_struct("Group").field("name", name).field("id", id).field("settings", &shown_texts(settings)).finish()
+    }
+}
+
+fn shown_texts(settings: &[Setting]) -> Vec<Setting> {
+    settings.iter().map(|(key, text)| (key.clone(), shown(key, text).into_owned())).collect()
 }
 
 /// What a topic carries.
@@ -130,7 +181,7 @@ pub enum PartRef {
 pub struct Consumer {
     /// The topic's key.
     pub topic: String,
-    /// The group's name.
+    /// The group's key.
     pub group: String,
     /// The controller.
     pub controller: Constant,
@@ -240,7 +291,7 @@ pub enum Scalar {
     F32,
     /// `f64`.
     F64,
-    /// `decimal`: an exact number, such as money.
+    /// `decimal`: an exact number, such as money, written as text.
     Decimal,
     /// `bytes`: base64 in JSON.
     Bytes,
@@ -254,4 +305,10 @@ pub enum Scalar {
     Time,
     /// `json`: anything.
     Json,
+    /// `decimal(number)`: an exact number, written as one.
+    DecimalNumber,
+    /// `timestamp(millis)`: a moment in milliseconds since 1970.
+    TimestampMillis,
+    /// `timestamp(seconds)`: a moment in seconds since 1970.
+    TimestampSeconds,
 }

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use karafka::types;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use karafka::types::{self, Encoded, Json, JsonObject};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Field, Model, Payload, Scalar, Shape, Type};
 use crate::manifest::keys::nearest;
@@ -14,7 +13,7 @@ use crate::manifest::keys::nearest;
 pub struct ValueError {
     /// Such as `lines[2].price`; empty for the value as a whole.
     pub path: String,
-    /// Such as `expected a decimal as text, found a number`.
+    /// Such as `expected a uuid as text, found a number`.
     pub message: String,
 }
 
@@ -35,7 +34,7 @@ impl std::error::Error for ValueError {}
 /// # Errors
 ///
 /// [`ValueError`] with the first thing that does not fit, in the order of the message's fields.
-pub fn check(model: &Model, payload: &Payload, value: &Value) -> Result<(), ValueError> {
+pub fn check(model: &Model, payload: &Payload, value: &Json) -> Result<(), ValueError> {
     let mut path = String::new();
     let checked = match payload {
         Payload::Message(name) => named(model, name, value, &mut path),
@@ -46,9 +45,35 @@ pub fn check(model: &Model, payload: &Payload, value: &Value) -> Result<(), Valu
     checked.map_err(|message| ValueError { path, message })
 }
 
+/// A field of `value`, which must be a `payload`, as the app writes it when it has read it: a uuid in lower case, a
+/// number as its type has it. `None` if `value` has no such field.
+#[must_use]
+pub fn field(model: &Model, payload: &Payload, value: &Json, name: &str) -> Option<Json> {
+    let found = value.get(name)?;
+    let fields = |message: &str| match model.message(message).map(|message| &message.shape) {
+        Some(Shape::Record(fields)) => fields.as_slice(),
+        _ => &[],
+    };
+    let fields = match payload {
+        Payload::Message(message) => match model.message(message).map(|message| &message.shape) {
+            Some(Shape::OneOf { by, variants }) => {
+                let variant = variants.iter().find(|(tag, ..)| value[by.as_str()] == *tag);
+                variant.map_or(&[][..], |(.., message)| fields(message))
+            }
+            _ => fields(message),
+        },
+        Payload::Json | Payload::Bytes | Payload::Text => &[],
+    };
+    let known = fields.iter().find(|field| field.wire_name == name);
+    Some(match known.map(|field| &field.kind) {
+        Some(Type::Scalar(scalar)) => written(*scalar, found).unwrap_or_else(|| found.clone()),
+        _ => found.clone(),
+    })
+}
+
 // Below, an error leaves `path` where it happened; success puts it back.
 
-fn named(model: &Model, name: &str, value: &Value, path: &mut String) -> Result<(), String> {
+fn named(model: &Model, name: &str, value: &Json, path: &mut String) -> Result<(), String> {
     let Some(message) = model.message(name) else { return Err(format!("the manifest has no message `{name}`")) };
     match &message.shape {
         Shape::Record(fields) => record(model, fields, object(value)?, path),
@@ -68,11 +93,11 @@ fn named(model: &Model, name: &str, value: &Value, path: &mut String) -> Result<
     }
 }
 
-fn record(model: &Model, fields: &[Field], value: &Map<String, Value>, path: &mut String) -> Result<(), String> {
+fn record(model: &Model, fields: &[Field], value: &JsonObject, path: &mut String) -> Result<(), String> {
     for field in fields {
         let before = enter(path, &field.wire_name);
         match value.get(&field.wire_name) {
-            None | Some(Value::Null) if field.optional => {}
+            None | Some(Json::Null) if field.optional => {}
             Some(value) => kind(model, &field.kind, value, path)?,
             None => {
                 let mut message = format!("missing, expected {}", expectation(model, &field.kind));
@@ -88,11 +113,11 @@ fn record(model: &Model, fields: &[Field], value: &Map<String, Value>, path: &mu
     Ok(())
 }
 
-fn kind(model: &Model, kind: &Type, value: &Value, path: &mut String) -> Result<(), String> {
+fn kind(model: &Model, kind: &Type, value: &Json, path: &mut String) -> Result<(), String> {
     match (kind, value) {
         (Type::Scalar(expected), _) => scalar(*expected, value),
         (Type::Named(name), _) => named(model, name, value, path),
-        (Type::List(inner), Value::Array(items)) => {
+        (Type::List(inner), Json::Array(items)) => {
             for (index, item) in items.iter().enumerate() {
                 let before = path.len();
                 let _ = write!(path, "[{index}]");
@@ -101,7 +126,7 @@ fn kind(model: &Model, kind: &Type, value: &Value, path: &mut String) -> Result<
             }
             Ok(())
         }
-        (Type::Map(inner), Value::Object(entries)) => {
+        (Type::Map(inner), Json::Object(entries)) => {
             for (key, item) in entries {
                 let before = enter(path, key);
                 self::kind(model, inner, item, path)?;
@@ -113,61 +138,77 @@ fn kind(model: &Model, kind: &Type, value: &Value, path: &mut String) -> Result<
     }
 }
 
-/// Asks the runtime's own types, so that the two can never differ.
-fn scalar(scalar: Scalar, value: &Value) -> Result<(), String> {
-    fn reads<T: DeserializeOwned>(value: &Value) -> bool {
-        T::deserialize(value).is_ok()
+fn scalar(scalar: Scalar, value: &Json) -> Result<(), String> {
+    let fits = written(scalar, value).is_some();
+    match scalar {
+        _ if fits => Ok(()),
+        Scalar::F32 | Scalar::F64 if value.is_number() => {
+            Err(mismatch(&format!("a number within the range of an `{}`", scalar.name()), value))
+        }
+        _ => Err(mismatch(&scalar_expectation(scalar), value)),
     }
-    let fits = match scalar {
-        Scalar::String => value.is_string(),
-        Scalar::Bool => value.is_boolean(),
-        Scalar::I8 => reads::<i8>(value),
-        Scalar::I16 => reads::<i16>(value),
-        Scalar::I32 => reads::<i32>(value),
-        Scalar::I64 => reads::<i64>(value),
-        Scalar::U8 => reads::<u8>(value),
-        Scalar::U16 => reads::<u16>(value),
-        Scalar::U32 => reads::<u32>(value),
-        Scalar::U64 => reads::<u64>(value),
-        Scalar::F32 | Scalar::F64 => value.is_number(),
-        Scalar::Decimal => reads::<types::Decimal>(value),
-        Scalar::Bytes => reads::<types::Bytes>(value),
-        Scalar::Uuid => reads::<types::Uuid>(value),
-        Scalar::Timestamp => reads::<types::Timestamp>(value),
-        Scalar::Date => reads::<types::Date>(value),
-        Scalar::Time => reads::<types::Time>(value),
-        Scalar::Json => true,
-    };
-    if fits { Ok(()) } else { Err(mismatch(&scalar_expectation(scalar), value)) }
 }
 
-fn object(value: &Value) -> Result<&Map<String, Value>, String> {
+/// The value as a field of this type is written when it has been read; `None` if it does not fit. Asks the runtime's own
+/// types, so that the two can never differ.
+fn written(scalar: Scalar, value: &Json) -> Option<Json> {
+    fn through<T: DeserializeOwned + Serialize>(value: &Json) -> Option<Json> {
+        Json::from_message(&value.to_message::<T>().ok()?).ok()
+    }
+    match scalar {
+        Scalar::String => through::<String>(value),
+        Scalar::Bool => through::<bool>(value),
+        Scalar::I8 => through::<i8>(value),
+        Scalar::I16 => through::<i16>(value),
+        Scalar::I32 => through::<i32>(value),
+        Scalar::I64 => through::<i64>(value),
+        Scalar::U8 => through::<u8>(value),
+        Scalar::U16 => through::<u16>(value),
+        Scalar::U32 => through::<u32>(value),
+        Scalar::U64 => through::<u64>(value),
+        Scalar::F32 => through::<f32>(value),
+        Scalar::F64 => through::<f64>(value),
+        Scalar::Decimal => through::<Encoded<types::DecimalText>>(value),
+        Scalar::DecimalNumber => through::<Encoded<types::DecimalNumber>>(value),
+        Scalar::Bytes => through::<types::Bytes>(value),
+        Scalar::Uuid => through::<types::Uuid>(value),
+        Scalar::Timestamp => through::<types::Timestamp>(value),
+        Scalar::TimestampMillis => through::<Encoded<types::TimestampMillis>>(value),
+        Scalar::TimestampSeconds => through::<Encoded<types::TimestampSeconds>>(value),
+        Scalar::Date => through::<types::Date>(value),
+        Scalar::Time => through::<types::Time>(value),
+        Scalar::Json => Some(value.clone()),
+    }
+}
+
+fn object(value: &Json) -> Result<&JsonObject, String> {
     value.as_object().ok_or_else(|| mismatch("an object", value))
 }
 
-fn one_word<'v>(allowed: impl Iterator<Item = &'v str> + Clone, value: &'v Value) -> Result<&'v str, String> {
+fn one_word<'v>(allowed: impl Iterator<Item = &'v str> + Clone, value: &'v Json) -> Result<&'v str, String> {
     let found = value.as_str().filter(|found| allowed.clone().any(|word| word == *found));
     found.ok_or_else(|| mismatch(&words(allowed), value))
 }
 
-fn mismatch(expected: &str, found: &Value) -> String {
+fn mismatch(expected: &str, found: &Json) -> String {
     format!("expected {expected}, found {}", describe(expected, found))
 }
 
 /// The value itself where its kind is right and it is short, else its kind.
-fn describe(expected: &str, found: &Value) -> String {
+fn describe(expected: &str, found: &Json) -> String {
     const LONGEST: usize = 40;
     let wants_text = expected.contains("text") || expected.starts_with('`');
     let whole = found.to_string();
+    let is_short = whole.chars().count() <= LONGEST;
     match found {
-        Value::Null => "null".to_owned(),
-        Value::Bool(_) => format!("`{found}`"),
-        Value::Number(_) if !wants_text => whole,
-        Value::Number(_) => "a number".to_owned(),
-        Value::String(_) if wants_text && whole.chars().count() <= LONGEST => whole,
-        Value::String(_) => "a text".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
+        Json::Null => "null".to_owned(),
+        Json::Bool(_) => format!("`{found}`"),
+        Json::Number(_) if !wants_text && is_short => whole,
+        Json::Number(_) => "a number".to_owned(),
+        Json::String(_) if wants_text && is_short => whole,
+        Json::String(_) => "a text".to_owned(),
+        Json::Array(_) => "a list".to_owned(),
+        Json::Object(_) => "an object".to_owned(),
     }
 }
 
@@ -197,10 +238,12 @@ fn scalar_expectation(scalar: Scalar) -> String {
         Scalar::U32 => whole(0, u32::MAX.into()),
         Scalar::U64 => whole(0, u64::MAX.into()),
         Scalar::F32 | Scalar::F64 => "a number".to_owned(),
-        Scalar::Decimal => "a decimal as text".to_owned(),
+        Scalar::Decimal | Scalar::DecimalNumber => "a decimal as text or as a number, such as \"1.10\"".to_owned(),
         Scalar::Bytes => "bytes in base64 as text".to_owned(),
         Scalar::Uuid => "a uuid as text".to_owned(),
         Scalar::Timestamp => "a timestamp as text, such as \"2026-11-22T12:01:07Z\"".to_owned(),
+        Scalar::TimestampMillis => "milliseconds since 1970, such as 1795348867000".to_owned(),
+        Scalar::TimestampSeconds => "seconds since 1970, such as 1795348867".to_owned(),
         Scalar::Date => "a date as text, such as \"2026-11-22\"".to_owned(),
         Scalar::Time => "a time as text, such as \"12:01:07\"".to_owned(),
         Scalar::Json => "any value".to_owned(),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How long a stop takes at most, where nobody says otherwise.
-const STOP: Duration = Duration::from_secs(30);
+pub(super) const STOP: Duration = Duration::from_secs(30);
 
 /// Warns of each batch's wait, timeout and backoff that is longer than a stop; `${…}` are not known yet.
 pub(super) fn check(manifest: &Manifest, report: &mut Report<'_>) {

@@ -1,22 +1,32 @@
 //! Writes a plan: all of it, or nothing.
 //!
-//! Before anything changes, `.karafka/journal` says what will. A failure or a signal takes back what was done; a
-//! process that was killed leaves the journal, and the next command takes it back then. The old text of a file that is
-//! replaced or removed stays under a second name in `.karafka/undo` until the end, so that taking back is a rename and
-//! gives the very same file. Removing the journal is the moment at which the plan is done.
+//! Before anything changes, a journal says what will ([`Journals`]: outside of the app). A failure or a signal takes back
+//! what was done; a process that was killed leaves the journal, and the next command that writes takes it back then
+//! ([`super::recover`]). New texts are written into a folder of this run, `.karafka/undo-` and a token, and put in their
+//! places from there, whole. The old text of a file that is replaced or removed stays there under a second name until the
+//! end, so that taking back is a rename and gives the very same file. Renaming that folder is the moment at which the plan
+//! is done.
 //!
 //! Nothing is synced to the platter: that would cost milliseconds a file, and guards against a loss of power only.
 
 use std::{
-    fs::{self, File},
-    io,
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
     path::{Path, PathBuf},
 };
+
+use karafka::foreign;
+use rustix::fs::FileType;
+use uuid::Uuid;
 
 use super::{
     Action, Plan, Step,
     disk::{Disk, RealDisk},
-    journal::{self, Entry},
+    folder::{Folder, is_link},
+    journal::{Entry, Journal, Journals},
+    lock,
+    paths::{Reach, may_make_folder, reach},
+    recover::{Recovered, recover_in, take_back},
 };
 
 /// Why a plan was not applied. The tree is as it was, unless the error says otherwise.
@@ -24,7 +34,7 @@ use super::{
 #[non_exhaustive]
 pub enum ApplyError {
     /// A change failed; all others were taken back.
-    #[error("`{}` cannot be written; nothing was changed", path.display())]
+    #[error("`{}` cannot be written; nothing was changed", foreign::path(path))]
     Failed {
         /// Where.
         path: PathBuf,
@@ -37,206 +47,269 @@ pub enum ApplyError {
     /// Another process is changing the same app.
     #[error("another karafka command is changing this app; try again when it is done")]
     Busy,
-    /// What was done could not all be taken back; the journal is still there, and the next command tries again.
-    #[error("`{}` could not be put back; the next karafka command will try again", path.display())]
+    /// What was done could not all be taken back.
+    #[error("`{}` could not be put back; what stood there is saved in `{}`", foreign::path(path), foreign::path(saved))]
     NotTakenBack {
         /// Where.
+        path: PathBuf,
+        /// The folder with what was there.
+        saved: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The journal of an earlier run cannot be read, so nobody knows whether something must be taken back.
+    #[error("the journal `{}` cannot be read", foreign::path(path))]
+    Journal {
+        /// Where it is.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
 }
 
-const ROOM: &str = ".karafka";
+/// The folder of an app for what runs leave there.
+pub(super) const ROOM: &str = ".karafka";
 
-fn journal_path(root: &Path) -> PathBuf {
-    root.join(ROOM).join("journal")
+/// Where a run keeps what it has saved, and what it is about to put somewhere.
+pub(super) fn undo_folder(token: &str) -> String {
+    format!("{ROOM}/undo-{token}")
 }
 
-fn undo_path(root: &Path) -> PathBuf {
-    root.join(ROOM).join("undo")
+/// The same folder when the run is done.
+pub(super) fn done_folder(token: &str) -> String {
+    format!("{ROOM}/done-{token}")
+}
+
+/// A copy of the journal beside what is saved, for a person: no command obeys it.
+pub(super) const COPY: &str = "journal.json";
+
+/// The name under which a new text waits.
+pub(super) fn staged(folder: &str, number: usize) -> String {
+    format!("{folder}/{number}.new")
+}
+
+/// The name under which an old file is kept.
+pub(super) fn saved(folder: &str, number: usize) -> String {
+    format!("{folder}/{number}")
 }
 
 /// Writes every file of `plan` below `root`, or none.
 ///
-/// `interrupted` is asked between any two changes.
+/// `interrupted` is asked between any two changes. Without a place for a journal everything is as always, but a run that is
+/// killed is not taken back.
 ///
 /// # Errors
 ///
 /// [`ApplyError`]; the tree is then as it was.
-pub fn apply(root: &Path, plan: &Plan, interrupted: &dyn Fn() -> bool) -> Result<(), ApplyError> {
-    apply_on(&RealDisk, root, plan, interrupted)
-}
-
-/// Takes back what a command that was killed has left half done. Gives whether there was anything.
-///
-/// # Errors
-///
-/// [`ApplyError::Busy`] while that command is at work, [`ApplyError::NotTakenBack`] when the disk refuses.
-pub fn recover(root: &Path) -> Result<bool, ApplyError> {
-    let path = journal_path(root);
-    let journal = match File::options().read(true).write(true).open(&path) {
-        Ok(journal) => journal,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(false);
-        }
-        Err(source) => return Err(ApplyError::NotTakenBack { path, source }),
-    };
-    if journal.try_lock().is_err() {
-        return Err(ApplyError::Busy);
-    }
-    let text = fs::read_to_string(&path).map_err(|source| ApplyError::NotTakenBack { path, source })?;
-    take_back(root, &journal::read(&text))?;
-    Ok(true)
+pub fn apply(root: &Path, plan: &Plan, journals: &Journals, interrupted: &dyn Fn() -> bool) -> Result<(), ApplyError> {
+    apply_on(&RealDisk, root, plan, journals, interrupted)
 }
 
 pub(super) fn apply_on(
     disk: &dyn Disk,
     root: &Path,
     plan: &Plan,
+    journals: &Journals,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<(), ApplyError> {
     let steps: Vec<&Step> = plan.steps.iter().filter(|step| step.action.writes()).collect();
     if steps.is_empty() {
         return Ok(());
     }
-    recover(root)?;
-    let entries = entries(root, &steps);
-    let mut work = Work { disk, root, interrupted, done: Vec::new(), made: Vec::new() };
-    let outcome = work.run(&steps, &entries);
-    match outcome {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            if !matches!(error, ApplyError::Busy) {
-                take_back(root, &work.done)?;
-                // The app's own folder, if it is this run that made it.
-                for folder in work.made.iter().rev() {
-                    let _ = fs::remove_dir(folder);
-                }
+    let mut made = Vec::new();
+    let outcome = make_root(disk, root, &mut made)
+        .and_then(|()| Folder::open(root).map_err(|error| failed(root, error)))
+        .and_then(|app| {
+            // Held until the end of this function.
+            if !app.try_lock() {
+                return Err(ApplyError::Busy);
             }
-            Err(error)
+            recover_in(&app, root, journals)?;
+            write(disk, (&app, root), &steps, journals, interrupted)
+        });
+    if outcome.is_err() {
+        for folder in made.iter().rev() {
+            let _ = fs::remove_dir(folder);
         }
+    }
+    outcome
+}
+
+/// Makes the app's folder and those above it that are not there.
+fn make_root(disk: &dyn Disk, root: &Path, made: &mut Vec<PathBuf>) -> Result<(), ApplyError> {
+    let missing: Vec<&Path> = root.ancestors().take_while(|at| !at.as_os_str().is_empty() && !at.exists()).collect();
+    for at in missing.into_iter().rev() {
+        disk.make_root(at).map_err(|error| failed(at, error))?;
+        made.push(at.to_path_buf());
+    }
+    Ok(())
+}
+
+fn write(
+    disk: &dyn Disk,
+    (app, root): (&Folder, &Path),
+    steps: &[&Step],
+    journals: &Journals,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<(), ApplyError> {
+    let journal = Journal {
+        root: root.display().to_string(),
+        token: Uuid::new_v4().simple().to_string(),
+        entries: entries(app, root, steps)?,
+    };
+    let undo = undo_folder(&journal.token);
+    let mut work = Work { disk, app, root, interrupted, undo, kept: false, done: Vec::new() };
+    let error = match work.run(steps, &journal, journals) {
+        Ok(()) => {
+            work.tidy(steps, &journal.token, journals);
+            return Ok(());
+        }
+        Err(error) => error,
+    };
+    let Recovered { left } = take_back(app, root, &journal.token, &work.done)?;
+    if work.kept {
+        let unforgotten = |source| ApplyError::Journal { path: journals.path(root), source };
+        journals.forget(root).map_err(unforgotten)?;
+    }
+    match left.into_iter().next() {
+        None => Err(error),
+        Some(left) => Err(ApplyError::NotTakenBack {
+            path: root.join(left.path),
+            saved: root.join(left.saved.unwrap_or_else(|| ROOM.to_owned())),
+            source: io::Error::other("it was changed meanwhile"),
+        }),
     }
 }
 
 /// What the journal says: in the order of the work.
-fn entries(root: &Path, steps: &[&Step]) -> Vec<Entry> {
+fn entries(app: &Folder, root: &Path, steps: &[&Step]) -> Result<Vec<Entry>, ApplyError> {
     let mut entries = Vec::new();
-    let mut folders = std::collections::BTreeSet::new();
+    let mut folders = BTreeSet::new();
     for (number, step) in steps.iter().enumerate() {
-        match step.action {
-            Action::Update | Action::Remove => entries.push(Entry::Save(number, step.path.clone())),
-            _ => {
-                for (at, _) in step.path.match_indices('/') {
-                    let folder = &step.path[..at];
-                    if !folders.contains(folder) {
-                        folders.insert(folder.to_owned());
-                        if !root.join(folder).exists() {
-                            entries.push(Entry::Folder(folder.to_owned()));
-                        }
-                    }
-                }
-                entries.push(Entry::Create(step.path.clone()));
+        let path = step.path.clone();
+        let failed = |source| failed(&root.join(&step.path), source);
+        let refused = || failed(io::Error::new(io::ErrorKind::InvalidInput, "karafka never writes there"));
+        let after = step.after.as_ref().map(lock::hash);
+        match (step.action, reach(&path)) {
+            (Action::Update | Action::Remove, Reach::Changed) => {
+                let before = lock::hash(app.read(&path).map_err(failed)?);
+                entries.push(Entry::Save { path, number, before, after });
             }
+            (Action::Create, Reach::Changed | Reach::Made) => {
+                for (at, _) in path.match_indices('/') {
+                    let folder = &path[..at];
+                    if !folders.insert(folder.to_owned()) || app.kind(folder).map_err(failed)?.is_some() {
+                        continue;
+                    }
+                    if !may_make_folder(folder) {
+                        return Err(refused());
+                    }
+                    entries.push(Entry::Folder { path: folder.to_owned() });
+                }
+                entries.push(Entry::Create { path, number, after: after.unwrap_or_default() });
+            }
+            _ => return Err(refused()),
         }
     }
-    entries
+    Ok(entries)
 }
 
 struct Work<'w> {
     disk: &'w dyn Disk,
+    app: &'w Folder,
     root: &'w Path,
     interrupted: &'w dyn Fn() -> bool,
+    /// Where this run saves and stages.
+    undo: String,
+    /// Whether there is a journal.
+    kept: bool,
     /// What has been done so far, and must be taken back if the rest fails.
     done: Vec<Entry>,
-    /// Folders above and beside the app's files that were made for this run.
-    made: Vec<PathBuf>,
 }
 
 impl Work<'_> {
-    fn run(&mut self, steps: &[&Step], entries: &[Entry]) -> Result<(), ApplyError> {
-        self.make_all(self.root)?;
-        self.make_all(&self.root.join(ROOM))?;
-        let undo = undo_path(self.root);
-        // Left by a run that was killed after its work was done.
-        let _ = fs::remove_dir_all(&undo);
-        let path = journal_path(self.root);
-        let journal = match self.disk.write_new(&path, &journal::write(entries)) {
-            Ok(journal) => journal,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(ApplyError::Busy),
-            Err(error) => return Err(failed(&path, error)),
-        };
-        if journal.try_lock().is_err() {
-            return Err(ApplyError::Busy);
+    fn run(&mut self, steps: &[&Step], journal: &Journal, journals: &Journals) -> Result<(), ApplyError> {
+        let Self { disk, app, root, .. } = *self;
+        let undo = self.undo.clone();
+        let in_room = |error| failed(&root.join(ROOM), error);
+        match app.kind(ROOM).map_err(in_room)? {
+            Some(FileType::Directory) => {}
+            None => disk.make_folder(app, ROOM, 0o777).map_err(in_room)?,
+            Some(FileType::Symlink) => return Err(in_room(is_link(ROOM))),
+            Some(_) => return Err(in_room(io::ErrorKind::NotADirectory.into())),
         }
-        self.disk.make_folder(&undo).map_err(|error| failed(&undo, error))?;
-        let by_path: std::collections::BTreeMap<&str, (usize, &Step)> =
+        // Before the folder that it names: one without a journal is nobody's.
+        self.kept = match disk.keep(journals, root, journal) {
+            Ok(kept) => kept,
+            // The disk has no locks, or the other one would have been seen before.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(ApplyError::Busy),
+            Err(error) => return Err(failed(&journals.path(root), error)),
+        };
+        disk.make_folder(app, &undo, 0o700).map_err(|error| failed(&root.join(&undo), error))?;
+        let copy = format!("{undo}/{COPY}");
+        let copied = journal.text().and_then(|text| disk.write_new(app, &copy, &text));
+        copied.map_err(|error| failed(&root.join(&copy), error))?;
+
+        let by_path: BTreeMap<&str, (usize, &Step)> =
             steps.iter().enumerate().map(|(number, step)| (step.path.as_str(), (number, *step))).collect();
-        for entry in entries {
+        for entry in &journal.entries {
             if (self.interrupted)() {
                 return Err(ApplyError::Interrupted);
             }
-            match entry {
-                Entry::Folder(folder) => {
-                    let at = self.root.join(folder);
-                    self.disk.make_folder(&at).map_err(|error| failed(&at, error))?;
-                    self.done.push(entry.clone());
+            let outcome = match (entry, by_path.get(entry.path())) {
+                (Entry::Folder { path }, _) => {
+                    disk.make_folder(app, path, 0o777).map(|()| self.done.push(entry.clone()))
                 }
-                Entry::Create(path) | Entry::Save(_, path) => {
-                    let Some(&(number, step)) = by_path.get(path.as_str()) else { continue };
-                    self.change(number, step).map_err(|error| failed(&self.root.join(path), error))?;
-                }
-            }
+                (_, Some(&(number, step))) => self.change(entry, number, step),
+                (_, None) => Ok(()),
+            };
+            outcome.map_err(|error| failed(&root.join(entry.path()), error))?;
         }
         if (self.interrupted)() {
             return Err(ApplyError::Interrupted);
         }
-        self.disk.remove(&path).map_err(|error| failed(&path, error))?;
-        // Done. What follows is tidying, and the next run does it if this one cannot.
-        let _ = fs::remove_dir_all(&undo);
-        let _ = fs::remove_dir(self.root.join(ROOM));
-        for step in steps.iter().filter(|step| step.action == Action::Remove) {
-            remove_empty_folders(self.root, &step.path);
-        }
-        Ok(())
+        disk.replace(app, &undo, &done_folder(&journal.token)).map_err(|error| failed(&root.join(&undo), error))
     }
 
-    fn change(&mut self, number: usize, step: &Step) -> io::Result<()> {
-        let at = self.root.join(&step.path);
-        let text = step.after.as_deref().unwrap_or_default();
+    fn change(&mut self, entry: &Entry, number: usize, step: &Step) -> io::Result<()> {
+        let Self { disk, app, .. } = *self;
+        let (path, text) = (step.path.as_str(), step.after.as_deref().unwrap_or_default());
+        let new = staged(&self.undo, number);
         if step.action == Action::Create {
-            match self.disk.write_new(&at, text) {
-                // It came after the tree was read, and is not ours to take back.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
-                // Half written, it is.
-                outcome => {
-                    self.done.push(Entry::Create(step.path.clone()));
-                    return outcome.map(drop);
-                }
+            disk.write_new(app, &new, text)?;
+            let outcome = disk.place(app, &new, path, text);
+            // What is there already came after the tree was read, and is not ours to take back.
+            if !matches!(&outcome, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
+                self.done.push(entry.clone());
             }
+            return outcome;
         }
-        let saved = undo_path(self.root).join(number.to_string());
-        self.disk.save(&at, &saved)?;
-        self.done.push(Entry::Save(number, step.path.clone()));
+        let old = saved(&self.undo, number);
+        disk.save(app, path, &old)?;
+        if !matches!(entry, Entry::Save { before, .. } if *before == lock::hash(app.read(&old)?)) {
+            return Err(io::Error::other("it was changed meanwhile; try again"));
+        }
+        self.done.push(entry.clone());
         if step.action == Action::Remove {
-            return self.disk.remove(&at);
+            return disk.remove(app, path);
         }
-        let new = saved.with_extension("new");
-        self.disk.write_new(&new, text)?;
+        disk.write_new(app, &new, text)?;
         // Who may read and run the file stays as it was.
-        fs::set_permissions(&new, fs::metadata(&at)?.permissions())?;
-        self.disk.replace(&new, &at)
+        app.set_permissions_of(&new, path)?;
+        disk.replace(app, &new, path)
     }
 
-    /// Makes a folder and those above it that are not there.
-    fn make_all(&mut self, folder: &Path) -> Result<(), ApplyError> {
-        let missing: Vec<&Path> =
-            folder.ancestors().take_while(|at| !at.as_os_str().is_empty() && !at.exists()).collect();
-        for at in missing.into_iter().rev() {
-            self.disk.make_folder(at).map_err(|error| failed(at, error))?;
-            self.made.push(at.to_path_buf());
+    /// The plan is done: what is left here the next run tidies away, if this one cannot.
+    fn tidy(&self, steps: &[&Step], token: &str, journals: &Journals) {
+        let app = self.app;
+        let _ = self.app.remove_files(&done_folder(token));
+        if self.kept {
+            let _ = journals.forget(self.root);
         }
-        Ok(())
+        let _ = app.remove_folder(ROOM);
+        for step in steps.iter().filter(|step| step.action == Action::Remove) {
+            remove_empty_folders(app, &step.path);
+        }
     }
 }
 
@@ -244,58 +317,11 @@ fn failed(path: &Path, source: io::Error) -> ApplyError {
     ApplyError::Failed { path: path.to_path_buf(), source }
 }
 
-/// Undoes `done`, the last first, and then forgets the journal.
-fn take_back(root: &Path, done: &[Entry]) -> Result<(), ApplyError> {
-    let undo = undo_path(root);
-    for entry in done.iter().rev() {
-        let (path, outcome) = match entry {
-            Entry::Folder(path) => (path, fs::remove_dir(root.join(path))),
-            Entry::Create(path) => (path, fs::remove_file(root.join(path))),
-            Entry::Save(number, path) => {
-                let (at, saved) = (root.join(path), undo.join(number.to_string()));
-                if let Some(folder) = at.parent() {
-                    let _ = fs::create_dir_all(folder);
-                }
-                let outcome = fs::rename(&saved, &at);
-                // Two names of one file stay two names: nothing had been done to it yet.
-                let _ = fs::remove_file(&saved);
-                (path, outcome)
-            }
-        };
-        match outcome {
-            Ok(()) => {}
-            Err(error) if is_nothing_of_ours(entry, error.kind()) => {}
-            Err(source) => return Err(ApplyError::NotTakenBack { path: root.join(path), source }),
-        }
-    }
-    let journal = journal_path(root);
-    match fs::remove_file(&journal) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            return Err(ApplyError::NotTakenBack { path: journal, source });
-        }
-        _ => {}
-    }
-    let _ = fs::remove_dir_all(undo);
-    let _ = fs::remove_dir(root.join(ROOM));
-    Ok(())
-}
-
-/// Whether an entry that cannot be taken back leaves nothing behind that this run has made.
-fn is_nothing_of_ours(entry: &Entry, why: io::ErrorKind) -> bool {
-    match why {
-        // Not done yet when the process was killed; or a folder in which somebody has put something since.
-        io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty => true,
-        // What cannot be there was not made. What was saved was there, and must come back.
-        io::ErrorKind::InvalidFilename | io::ErrorKind::NotADirectory => !matches!(entry, Entry::Save(..)),
-        _ => false,
-    }
-}
-
 /// Removes the folders above a removed file that hold nothing any more.
-fn remove_empty_folders(root: &Path, path: &str) {
+fn remove_empty_folders(app: &Folder, path: &str) {
     let mut folder = path;
     while let Some((above, _)) = folder.rsplit_once('/') {
-        if above == "src" || fs::remove_dir(root.join(above)).is_err() {
+        if above == "src" || app.remove_folder(above).is_err() {
             return;
         }
         folder = above;

@@ -1,5 +1,6 @@
 //! `Cargo.toml` is the user's: only a dependency that is missing is added, and the rest stays byte for byte.
 
+use karafka::settings::DEFAULT_FEATURES;
 use toml_edit::{Array, Document, DocumentMut, Item, Table, Value, value};
 
 use super::Problem;
@@ -39,8 +40,9 @@ fn testing(document: &DocumentMut) -> Option<String> {
         Value::String(version) => [("version", version.into_value())].into_iter().collect(),
         _ => return None,
     };
-    // Of these the first has been said, and the others do not belong to tests.
-    ["features", "optional", "default-features"].iter().for_each(|key| drop(runtime.remove(key)));
+    // Of these the first has been said, and the other does not belong to tests. Whoever leaves the default features out
+    // does not want to build them for tests.
+    ["features", "optional"].iter().for_each(|key| drop(runtime.remove(key)));
     // `karafka.workspace = true` has dots of its own.
     let mut testing = toml_edit::InlineTable::new();
     for (key, value) in runtime {
@@ -79,7 +81,11 @@ pub fn lacks_feature(text: &str, feature: &str) -> bool {
         return false;
     }
     let features = runtime.get("features").and_then(Item::as_array);
-    !features.is_some_and(|features| features.iter().any(|one| one.as_str() == Some(feature)))
+    let names = |name: &str| features.is_some_and(|features| features.iter().any(|one| one.as_str() == Some(name)));
+    let has_default = names("default") || runtime.get("default-features").and_then(Item::as_bool) != Some(false);
+    // SASL by Cyrus brings OpenSSL.
+    let brought = (feature == "ssl" && names("gssapi")) || (has_default && DEFAULT_FEATURES.contains(&feature));
+    !brought && !names(feature)
 }
 
 #[cfg(test)]
@@ -89,14 +95,23 @@ mod tests {
     /// If this fails, an app without TLS is called right, or one with it is warned for ever.
     #[test]
     fn a_feature_that_is_missing_is_seen() {
-        for (line, lacks) in [
-            ("karafka = \"0.1\"", true),
-            ("karafka = { version = \"0.1\", features = [\"zstd\"] }", true),
-            ("karafka = { path = \"../runtime\", features = [\"zstd\", \"ssl\"] }", false),
-            ("karafka.workspace = true", false),
-            ("serde = \"1\"", false),
+        for (line, feature, lacks) in [
+            ("karafka = \"0.1\"", "ssl", false),
+            ("karafka = \"0.1\"", "gssapi", true),
+            ("karafka = { version = \"0.1\", features = [\"zstd\"] }", "ssl", false),
+            ("karafka = { version = \"0.1\", default-features = false }", "zstd", true),
+            ("karafka = { version = \"0.1\", default-features = false, features = [\"zstd\"] }", "ssl", true),
+            (
+                "karafka = { path = \"../runtime\", default-features = false, features = [\"zstd\", \"ssl\"] }",
+                "ssl",
+                false,
+            ),
+            ("karafka = { version = \"0.1\", default-features = false, features = [\"gssapi\"] }", "ssl", false),
+            ("karafka = { version = \"0.1\", default-features = false, features = [\"default\"] }", "zstd", false),
+            ("karafka.workspace = true", "gssapi", false),
+            ("serde = \"1\"", "gssapi", false),
         ] {
-            assert_eq!(lacks_feature(&format!("[dependencies]\n{line}\n"), "ssl"), lacks, "{line}");
+            assert_eq!(lacks_feature(&format!("[dependencies]\n{line}\n"), feature), lacks, "{line}: {feature}");
         }
         assert!(!lacks_feature("[dependencies", "ssl"));
     }
@@ -149,7 +164,7 @@ mod tests {
             ("\"0.2\"", "{ version = \"0.2\", features = [\"testing\"] }"),
             (
                 "{ path = \"../runtime\", features = [\"ssl\"], default-features = false }",
-                "{ path = \"../runtime\", features = [\"testing\"] }",
+                "{ path = \"../runtime\", default-features = false, features = [\"testing\"] }",
             ),
         ] {
             let after = with_dependencies(&format!("[dependencies]\nkarafka = {line}\n"), &runtime).unwrap();

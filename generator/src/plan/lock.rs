@@ -15,7 +15,7 @@ use crate::render::escape;
 /// What the last run knew.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lock {
-    /// Groups as written, by the topic's key.
+    /// Ids of groups as written, by the topic's key.
     pub groups: BTreeMap<String, BTreeSet<String>>,
     /// Hashes of each generated file's text: one, or two while a merge is not settled.
     pub generated: BTreeMap<String, BTreeSet<String>>,

@@ -1,27 +1,38 @@
 //! What a command does to an app's files: all of it known before the first write, and done as a whole or not at all.
 //!
 //! A [`Tree`] is what the disk holds, a [`Plan`] what it will hold. [`Plan::new`] is a function of the two and the
-//! model; [`apply`] is the only one here that writes.
+//! model; [`apply`] and [`recover`] are the only ones here that write.
 
 mod apply;
 mod cargo;
 mod disk;
+mod folder;
 mod journal;
 mod lock;
+mod paths;
+mod reading;
+mod recover;
+mod renames;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use karafka::foreign;
+
 use crate::{
+    manifest::without_variables,
     model::Model,
     render::{BANNER, FileKind, Layout, Renderer, Wanted},
 };
 
-pub use apply::{ApplyError, apply, recover};
+pub use apply::{ApplyError, apply};
 pub use cargo::lacks_feature;
+pub use journal::{Journals, NoJournals};
 pub use lock::Lock;
+pub use reading::{MOST, read_file, read_stream};
+pub use recover::{Left, Leftovers, Recovered, Unknown, look, recover};
 pub use tree::{Entry, Tree, TreeError};
 
 /// The file that records what was generated.
@@ -83,7 +94,12 @@ pub struct Step {
 #[non_exhaustive]
 pub enum Problem {
     /// A consumer would get a group id of another name, and so other offsets.
-    #[error("`{topic}` would move from group {from} to {to}, and a new group starts from a new offset")]
+    #[error(
+        "`{}` would move from group {} to {}, and a new group starts from a new offset",
+        foreign::line(topic),
+        foreign::line(from),
+        foreign::line(to)
+    )]
     GroupMoves {
         /// The topic's key.
         topic: String,
@@ -93,19 +109,23 @@ pub enum Problem {
         to: String,
     },
     /// A file, or something else, stands where a folder must be.
-    #[error("`{0}` is a file, and a folder must be there")]
+    #[error("`{}` is a file, and a folder must be there", foreign::line(.0))]
     NotAFolder(String),
     /// A folder, or something else, stands where a file must be.
-    #[error("`{0}` is a folder, and a file must be there")]
+    #[error("`{}` is a folder, and a file must be there", foreign::line(.0))]
     NotAFile(String),
     /// A symbolic link stands where a file would be written: it could lead out of the app.
-    #[error("`{0}` is a symbolic link, and karafka writes only inside the app")]
+    #[error("`{}` is a symbolic link, and karafka writes only inside the app", foreign::line(.0))]
     Link(String),
     /// A file that must be read is not text.
-    #[error("`{0}` is not UTF-8")]
+    #[error("`{}` is not UTF-8", foreign::line(.0))]
     NotUtf8(String),
     /// A file and a folder would be one module.
-    #[error("`{file}` and `{folder}/mod.rs` would be one module; move the file into the folder under another name")]
+    #[error(
+        "`{}` and `{}/mod.rs` would be one module; move the file into the folder under another name",
+        foreign::line(file),
+        foreign::line(folder)
+    )]
     TwoModules {
         /// The file.
         file: String,
@@ -128,8 +148,16 @@ pub enum Problem {
         crate_name: String,
     },
     /// `Cargo.toml` cannot be read.
-    #[error("`Cargo.toml` is not right: {0}")]
+    #[error("`Cargo.toml` is not right: {}", foreign::page(.0, false))]
     Cargo(String),
+}
+
+impl Problem {
+    /// Whether a group's id would stay the same wherever none of the variables that it names is set.
+    #[must_use]
+    pub fn is_the_same_by_default(&self) -> bool {
+        matches!(self, Self::GroupMoves { from, to, .. } if without_variables(from) == without_variables(to))
+    }
 }
 
 /// How a plan deals with what the user would want to be asked about.
@@ -230,10 +258,15 @@ impl Planner<'_> {
         }
     }
 
-    /// The guard of group ids: a topic may gain groups or lose them, but one that does both has moved.
+    /// The guard of group ids: a topic may gain groups or lose them, but one that does both has moved. Keys of groups are the
+    /// manifest's own, and move nothing.
     fn groups(&mut self, model: &Model) {
+        let ids: BTreeMap<&str, &str> =
+            model.groups.iter().map(|group| (group.name.as_str(), group.id.as_str())).collect();
         for consumer in &model.consumers {
-            self.new.groups.entry(consumer.topic.clone()).or_default().insert(consumer.group.clone());
+            // As it is written: what `${…}` will hold is not known here, and differs by environment.
+            let id = ids.get(consumer.group.as_str()).copied().unwrap_or(&consumer.group);
+            self.new.groups.entry(consumer.topic.clone()).or_default().insert(id.to_owned());
         }
         if self.options.accept_group_change {
             return;
@@ -370,6 +403,10 @@ impl Planner<'_> {
         let pruned: Vec<String> =
             self.old.generated.keys().filter(|path| !self.new.generated.contains_key(*path)).cloned().collect();
         for path in pruned.into_iter().filter(|path| is_source(path)) {
+            if self.tree.entry(&path) == Some(Entry::Link) {
+                self.problem(Problem::Link(path));
+                continue;
+            }
             let Some(bytes) = self.tree.bytes(&path) else { continue };
             let before = String::from_utf8_lossy(bytes).into_owned();
             let untouched = self.is_untouched(&path);
@@ -386,11 +423,19 @@ impl Planner<'_> {
     fn lock(&mut self) {
         let after = self.new.to_string();
         let (action, before) = match self.tree.text(LOCK) {
+            None if self.tree.bytes(LOCK).is_some() => return self.problem(Problem::NotUtf8(LOCK.to_owned())),
             None => (Action::Create, None),
             Some(before) if before == after => (Action::Identical, None),
             Some(before) => (Action::Update, Some(before.to_owned())),
         };
         self.push(LOCK.to_owned(), action, before, Some(after));
+    }
+
+    /// Names a problem, once.
+    fn problem(&mut self, problem: Problem) {
+        if !self.plan.problems.contains(&problem) {
+            self.plan.problems.push(problem);
+        }
     }
 
     fn push(&mut self, path: String, action: Action, before: Option<String>, after: Option<String>) {
@@ -405,14 +450,12 @@ impl Planner<'_> {
                     Some(Entry::Folder) | None => {}
                 }
             }
-            if self.tree.entry(&path) == Some(Entry::Link) {
-                problems.push(Problem::Link(path.clone()));
+            match self.tree.entry(&path) {
+                Some(Entry::Link) => problems.push(Problem::Link(path.clone())),
+                Some(Entry::Folder | Entry::Other) => problems.push(Problem::NotAFile(path.clone())),
+                Some(Entry::File) | None => {}
             }
-            for problem in problems {
-                if !self.plan.problems.contains(&problem) {
-                    self.plan.problems.push(problem);
-                }
-            }
+            problems.into_iter().for_each(|problem| self.problem(problem));
         }
         self.plan.steps.push(Step { path, action, before, after });
     }
@@ -441,9 +484,7 @@ fn is_part(path: &str) -> bool {
 
 /// Whether a path of the lock file is one that we could have generated: nothing else is ever removed.
 fn is_source(path: &str) -> bool {
-    path.starts_with("src/")
-        && path.ends_with(".rs")
-        && !path.split('/').any(|segment| matches!(segment, "" | "." | ".."))
+    path.starts_with("src/") && paths::reach(path) == paths::Reach::Changed
 }
 
 /// How many lines a file gains and loses.

@@ -3,15 +3,42 @@ use std::{
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    sync::LazyLock,
     time::SystemTime,
 };
 
 use super::{
-    apply::apply_on,
     disk::{Disk, RealDisk},
+    folder::Folder,
     *,
 };
 use crate::{compile, render::Dependency, source::Source};
+
+mod hostile;
+
+/// Where the journals of these tests lie.
+static STATE: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+
+fn journals() -> Journals {
+    let journals = Journals::new(Some(STATE.path().join("karafka")));
+    journals.prepare(Path::new("/nowhere")).unwrap();
+    journals
+}
+
+fn apply(root: &Path, plan: &Plan, interrupted: &dyn Fn() -> bool) -> Result<(), ApplyError> {
+    super::apply(root, plan, &journals(), interrupted)
+}
+
+fn apply_on(disk: &dyn Disk, root: &Path, plan: &Plan, interrupted: &dyn Fn() -> bool) -> Result<(), ApplyError> {
+    super::apply::apply_on(disk, root, plan, &journals(), interrupted)
+}
+
+/// Takes back what was left half done; gives whether there was anything. Nothing of it may be left alone.
+fn recover(root: &Path) -> Result<bool, ApplyError> {
+    let recovered = super::recover(root, &journals())?;
+    assert_eq!(recovered.iter().flat_map(|recovered| &recovered.left).count(), 0, "{recovered:?}");
+    Ok(recovered.is_some())
+}
 
 const FIRST: &str = "
 app: shop
@@ -226,9 +253,8 @@ fn a_file_that_came_after_the_plan_is_not_touched() {
 #[test]
 fn two_commands_do_not_change_one_app_at_once() {
     let app = app(FIRST);
-    fs::create_dir(app.path().join(".karafka")).unwrap();
-    let journal = fs::File::create(app.path().join(".karafka/journal")).unwrap();
-    journal.lock().unwrap();
+    let other = Folder::open(app.path()).unwrap();
+    assert!(other.try_lock());
     let outcome = apply(app.path(), &plan(app.path(), SECOND), &|| false);
     assert!(matches!(outcome, Err(ApplyError::Busy)), "{outcome:?}");
 }
@@ -319,6 +345,69 @@ fn a_consumer_moves_to_another_group_only_when_that_is_accepted() {
     assert_eq!(plan(app.path(), SECOND).problems, []);
 }
 
+/// If this fails, a group gets another id in Kafka, and so other offsets, without anybody having said so; or giving it a key
+/// or settings of its own is refused as if it did.
+#[test]
+fn a_group_moves_by_its_id_as_it_is_written() {
+    let manifest = |groups: &str, group: &str| {
+        format!("app: shop\n{groups}topics:\n  clicks: {{ group: {group}, controller: ClicksController }}\n")
+    };
+    let by_variable = manifest("", "\"${GROUP:-audit}\"");
+    let with_id = "groups: { audit: { id: \"${GROUP:-audit}\", ordering: key } }\n";
+    let moves = |from: &str, to: &str| Problem::GroupMoves {
+        topic: "clicks".into(),
+        from: format!("`{from}`"),
+        to: format!("`{to}`"),
+    };
+    let audit = manifest("", "audit");
+    for (before, after, wanted) in [
+        // From a variable at the consumer to a key with settings, and on to another key.
+        (&by_variable, manifest(with_id, "audit"), None),
+        (&by_variable, manifest(&with_id.replace("audit:", "books:"), "books"), None),
+        (&audit, manifest("groups: { audit: { id: audit } }\n", "audit"), None),
+        (&audit, manifest("groups: { books: { id: audit } }\n", "books"), None),
+        (&audit, manifest("groups: { audit: { kafka: { session.timeout.ms: 10000 } } }\n", "audit"), None),
+        (&manifest("groups: { audit: { id: a-1 } }\n", "audit"), manifest("", "a-1"), None),
+        // The app's own group keeps its id under another name of the app, and gets one.
+        (&manifest("", "shop"), manifest("groups: { shop: { id: shop } }\n", "shop"), None),
+        (
+            &manifest("", "shop"),
+            manifest("groups: { store: { id: shop } }\n", "store").replace("app: shop", "app: store"),
+            None,
+        ),
+        (&audit, manifest("groups: { audit: { id: audit-v2 } }\n", "audit"), Some(moves("audit", "audit-v2"))),
+        (&audit, manifest("", "books"), Some(moves("audit", "books"))),
+        (&audit, manifest(with_id, "audit"), Some(moves("audit", "${GROUP:-audit}"))),
+        (&by_variable, manifest("", "audit"), Some(moves("${GROUP:-audit}", "audit"))),
+        (
+            &manifest(with_id, "audit"),
+            manifest("groups: { audit: { ordering: key } }\n", "audit"),
+            Some(moves("${GROUP:-audit}", "audit")),
+        ),
+        (
+            &manifest(with_id, "audit"),
+            manifest(&with_id.replace(":-", ":-x-"), "audit"),
+            Some(moves("${GROUP:-audit}", "${GROUP:-x-audit}")),
+        ),
+    ] {
+        let app = app(before);
+        let plan = plan(app.path(), &after);
+        // An app that is renamed has its crate to rename, too.
+        let moved: Vec<_> =
+            plan.problems.into_iter().filter(|problem| !matches!(problem, Problem::OtherCrate { .. })).collect();
+        assert_eq!(moved, wanted.into_iter().collect::<Vec<_>>(), "{before}{after}");
+        let lock =
+            plan.steps.iter().find(|step| step.path == LOCK).and_then(|step| step.after.clone()).unwrap_or_default();
+        let id = compile(&Source::new("karafka.yml", after.as_str())).model.unwrap().groups[0].id.clone();
+        assert!(lock.contains(&format!("\"clicks\" = [\"{id}\"]")), "{lock}");
+    }
+    assert!(moves("audit", "${GROUP:-audit}").is_the_same_by_default());
+    assert!(!moves("audit", "${GROUP}").is_the_same_by_default());
+    // Of a lock that knew no keys, names are ids.
+    let old = Lock::parse("version = 1\n\n[groups]\n\"clicks\" = [\"${GROUP:-audit}\", \"shop\"]\n");
+    assert_eq!(old.groups["clicks"], BTreeSet::from(["${GROUP:-audit}".to_owned(), "shop".to_owned()]));
+}
+
 /// If this fails, karafka writes outside of the app, through a link that somebody put there.
 #[cfg(unix)]
 #[test]
@@ -362,6 +451,14 @@ fn what_stands_in_the_way_is_named() {
         &|root| fs::write(root.join("src/generated/topics.rs"), b"\xff").unwrap(),
         Problem::NotUtf8("src/generated/topics.rs".into()),
     );
+    check(&|root| fs::write(root.join(LOCK), b"\xff").unwrap(), Problem::NotUtf8(LOCK.into()));
+    check(
+        &|root| {
+            fs::remove_file(root.join(LOCK)).unwrap();
+            fs::create_dir(root.join(LOCK)).unwrap();
+        },
+        Problem::NotAFile(LOCK.into()),
+    );
     check(
         &|root| fs::write(root.join("src/controllers/depot.rs"), "").unwrap(),
         Problem::TwoModules { file: "src/controllers/depot.rs".into(), folder: "src/controllers/depot".into() },
@@ -384,4 +481,25 @@ fn a_lock_file_cannot_name_a_file_elsewhere() {
         .unwrap();
     assert_eq!(actions(&plan(app.path(), FIRST), Action::Remove), [""; 0]);
     fs::remove_file(outside).unwrap();
+}
+
+/// If this fails, a file is said to have become one that has nothing to do with it.
+#[test]
+fn only_a_single_new_file_of_its_kind_is_what_another_became() {
+    let step = |action, path: &str| Step { path: path.to_owned(), action, before: None, after: None };
+    let (keep, create) = (Action::Keep, Action::Create);
+    let old = "src/controllers/old.rs";
+    for (others, new) in [
+        (vec![(create, "src/controllers/a/new.rs"), (create, "tests/new.rs")], Some("src/controllers/a/new.rs")),
+        (vec![(create, "src/controllers/mod.rs"), (create, "src/controllers/new.rs")], Some("src/controllers/new.rs")),
+        (vec![(create, "src/parsers/new.rs")], None),
+        (vec![(create, "src/controllers/new.rs"), (create, "src/controllers/newer.rs")], None),
+        (vec![(create, "src/controllers/new.rs"), (keep, "src/controllers/older.rs")], None),
+        (vec![(create, "src/generated/new.rs"), (create, "src/controllers/mod.rs")], None),
+        (vec![], None),
+    ] {
+        let steps = [(keep, old)].into_iter().chain(others).map(|(action, path)| step(action, path)).collect();
+        let plan = Plan { steps, ..Plan::default() };
+        assert_eq!(plan.renamed_to(old), new, "{plan:?}");
+    }
 }

@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{LOCK, Lock, lock};
+use karafka::foreign;
+
+use super::{LOCK, Lock, lock, read_file};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,7 @@ struct Content {
 
 /// A folder or a file that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` cannot be read", path.display())]
+#[error("`{}` cannot be read", foreign::path(path))]
 pub struct TreeError {
     /// Which one.
     pub path: PathBuf,
@@ -64,7 +66,7 @@ impl Tree {
     /// Reads the app at `root`; one that is not there is empty.
     ///
     /// One look into each folder, and only the files that a plan compares are opened: the generated ones, the lock
-    /// file and `Cargo.toml`.
+    /// file and `Cargo.toml`. Those two may be links that a person has made; below `src` no link is followed.
     ///
     /// # Errors
     ///
@@ -80,7 +82,21 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Reads a folder and, if `deep`, those inside. They are kept in a list and not on the stack, which a checkout's
+    /// folders in folders would fill.
     fn read_folder(&mut self, root: &Path, folder: &str, deep: bool) -> Result<(), TreeError> {
+        let mut open = vec![folder.to_owned()];
+        while let Some(folder) = open.pop() {
+            self.read_entries(root, &folder, |inside| {
+                if deep {
+                    open.push(inside);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn read_entries(&mut self, root: &Path, folder: &str, mut inside: impl FnMut(String)) -> Result<(), TreeError> {
         let at = root.join(folder);
         let failed = |source| TreeError { path: at.clone(), source };
         let listing = match fs::read_dir(&at) {
@@ -100,12 +116,12 @@ impl Tree {
                 _ => Entry::Other,
             };
             let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            if entry == Entry::Folder && deep {
-                self.read_folder(root, &path, true)?;
+            if entry == Entry::Folder {
+                inside(path.clone());
             }
-            if is_compared(&path) && matches!(entry, Entry::File | Entry::Link) {
+            if is_compared(&path) && (entry == Entry::File || entry == Entry::Link && !path.contains('/')) {
                 let file = root.join(&path);
-                let bytes = fs::read(&file).map_err(|source| TreeError { path: file, source })?;
+                let bytes = read_file(&file).map_err(|source| TreeError { path: file, source })?;
                 self.contents.insert(path.clone(), Content { hash: lock::hash(&bytes), bytes });
             }
             self.entries.insert(path, entry);

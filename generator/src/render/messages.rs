@@ -21,7 +21,10 @@ struct View<'m> {
 struct MessageView<'m> {
     about: String,
     derive: String,
+    /// The field that tells the types of a `one_of` apart.
     tag: Option<String>,
+    /// The lines that say which tag belongs to which type of it.
+    tags: String,
     kind: &'static str,
     name: &'m str,
     body: String,
@@ -38,6 +41,7 @@ fn view(message: &Message, eq: bool) -> MessageView<'_> {
     let eq = if eq { ", Eq" } else { "" };
     let mut body = String::with_capacity(512);
     body.push('\n');
+    let mut tags = String::new();
     let (derive, tag) = match &message.shape {
         Shape::Record(fields) => {
             for one in fields {
@@ -57,6 +61,7 @@ fn view(message: &Message, eq: bool) -> MessageView<'_> {
                 let about = [&code(message), " with ", &code(by), " ", &code(tag)];
                 above(&mut body, &about, (tag != rust).then_some(tag));
                 append(&mut body, &["    ", rust, "(", message, "),\n"]);
+                append(&mut tags, &["    ", &literal(tag), " => ", rust, ",\n"]);
             }
             (format!("Debug, Clone, PartialEq{eq}"), Some(literal(by)))
         }
@@ -69,6 +74,7 @@ fn view(message: &Message, eq: bool) -> MessageView<'_> {
         },
         derive,
         tag,
+        tags,
         kind: if matches!(message.shape, Shape::Record(_)) { "struct" } else { "enum" },
         name: &message.name,
         body: if body == "\n" { String::new() } else { body },
@@ -81,8 +87,17 @@ fn field(out: &mut String, field: &Field) {
     // serde takes `r#type` for `type` by itself.
     let renamed = field.rust_name.trim_start_matches("r#") != field.wire_name;
     above(out, &[&code(&field.wire_name), optional], renamed.then_some(&field.wire_name));
-    if field.optional {
-        out.push_str("    #[serde(default, skip_serializing_if = \"Option::is_none\")]\n");
+    let encoding = innermost(&field.kind).ok().and_then(encoding);
+    let with = encoding.map(|encoding| format!("with = \"karafka::types::As::<karafka::types::{encoding}>\""));
+    let optional = field.optional.then(|| "default, skip_serializing_if = \"Option::is_none\"".to_owned());
+    match (optional, with) {
+        (None, None) => {}
+        (Some(one), None) | (None, Some(one)) => append(out, &["    #[serde(", &one, ")]\n"]),
+        // As rustfmt breaks what is longer than a line.
+        (Some(optional), Some(with)) => {
+            let (default, skip) = optional.split_once(", ").unwrap_or((&optional, ""));
+            append(out, &["    #[serde(\n        ", default, ",\n        ", skip, ",\n        ", &with, "\n    )]\n"]);
+        }
     }
     append(out, &["    pub ", &field.rust_name, ": "]);
     out.push_str(if field.optional { "Option<" } else { "" });
@@ -139,14 +154,25 @@ fn scalar_type(scalar: Scalar) -> &'static str {
         Scalar::U64 => "u64",
         Scalar::F32 => "f32",
         Scalar::F64 => "f64",
-        Scalar::Decimal => "Decimal",
+        Scalar::Decimal | Scalar::DecimalNumber => "Decimal",
         Scalar::Bytes => "Bytes",
         Scalar::Uuid => "Uuid",
-        Scalar::Timestamp => "Timestamp",
+        Scalar::Timestamp | Scalar::TimestampMillis | Scalar::TimestampSeconds => "Timestamp",
         Scalar::Date => "Date",
         Scalar::Time => "Time",
         Scalar::Json => "Json",
     }
+}
+
+/// The type in `karafka::types` that says how a scalar is written, where its own type does not.
+pub(super) fn encoding(scalar: Scalar) -> Option<&'static str> {
+    Some(match scalar {
+        Scalar::Decimal => "DecimalText",
+        Scalar::DecimalNumber => "DecimalNumber",
+        Scalar::TimestampMillis => "TimestampMillis",
+        Scalar::TimestampSeconds => "TimestampSeconds",
+        _ => return None,
+    })
 }
 
 /// What to import from `karafka::types`, as the end of a `use`.

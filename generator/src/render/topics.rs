@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{escape::code, templates::Templates, type_in_generated};
-use crate::model::{Model, Payload, Shape, Topic};
+use super::{escape::code, messages::encoding, templates::Templates, type_in_generated};
+use crate::model::{Field, Model, Payload, Scalar, Shape, Topic, Type};
 
 #[derive(Serialize)]
 struct View<'m> {
@@ -45,17 +45,12 @@ fn view<'m>(model: &Model, topic: &'m Topic) -> TopicView<'m> {
 fn key_of(model: &Model, topic: &Topic, wire_name: &str) -> Option<String> {
     let Payload::Message(name) = &topic.payload else { return None };
     match shape(model, name)? {
-        Shape::Record(_) => {
-            let field = rust_name(model, name, wire_name)?;
-            Some(format!("        karafka::topic::key_bytes(&message.{field})"))
-        }
+        Shape::Record(_) => Some(format!("        {}", key_bytes(model, name, wire_name)?)),
         Shape::OneOf { variants, .. } => {
             let mut arms = String::new();
             for (_, variant, inner) in variants {
-                let field = rust_name(model, inner, wire_name)?;
-                arms.push_str(&format!(
-                    "            Self::Message::{variant}(message) => karafka::topic::key_bytes(&message.{field}),\n"
-                ));
+                let bytes = key_bytes(model, inner, wire_name)?;
+                arms.push_str(&format!("            Self::Message::{variant}(message) => {bytes},\n"));
             }
             Some(format!("        match message {{\n{arms}        }}"))
         }
@@ -63,16 +58,25 @@ fn key_of(model: &Model, topic: &Topic, wire_name: &str) -> Option<String> {
     }
 }
 
+/// A field of `message` as a key: as it is on the wire.
+fn key_bytes(model: &Model, message: &str, wire_name: &str) -> Option<String> {
+    let Shape::Record(fields) = shape(model, message)? else { return None };
+    let Field { rust_name, optional, kind, .. } = fields.iter().find(|field| field.wire_name == wire_name)?;
+    let encoding = match kind {
+        // A decimal's key is its digits, in whatever way it is written.
+        Type::Scalar(scalar @ (Scalar::TimestampMillis | Scalar::TimestampSeconds)) => encoding(*scalar),
+        _ => None,
+    };
+    let encoded = encoding.map(|encoding| format!("karafka::types::Encoded::<karafka::types::{encoding}>"));
+    let field = match encoded {
+        None => format!("message.{rust_name}"),
+        Some(encoded) if *optional => format!("message.{rust_name}.map({encoded})"),
+        Some(encoded) => format!("{encoded}(message.{rust_name})"),
+    };
+    Some(format!("karafka::topic::key_bytes(&{field})"))
+}
+
 fn shape<'m>(model: &'m Model, name: &str) -> Option<&'m Shape> {
     let at = model.messages.binary_search_by(|message| message.name.as_str().cmp(name)).ok()?;
     model.messages.get(at).map(|message| &message.shape)
-}
-
-fn rust_name<'m>(model: &'m Model, message: &str, wire_name: &str) -> Option<&'m str> {
-    match shape(model, message)? {
-        Shape::Record(fields) => {
-            fields.iter().find(|field| field.wire_name == wire_name).map(|field| field.rust_name.as_str())
-        }
-        Shape::Enum(_) | Shape::OneOf { .. } => None,
-    }
 }

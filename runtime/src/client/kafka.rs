@@ -1,119 +1,91 @@
 //! The client on librdkafka: one consumer a group, polled by the group's own thread.
 
+mod callbacks;
+mod offsets;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     mem::ManuallyDrop,
     ops::Range,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    sync::{Arc, atomic::Ordering, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
 use rdkafka::{
-    ClientConfig, ClientContext, Offset, TopicPartitionList,
-    config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
-    types::RDKafkaRespErr,
 };
+
+use callbacks::{Callbacks, Rebalance};
 
 use super::{
-    Assigned, Client, ClientEvent, Close, Commit, CommitAnswer, CommitError, Committed, Positions, TopicPartition,
-    Wake,
-    native::{self, Commits, PartitionQueue, TopicIds},
-    prefetch,
-    topic_watch::TopicWatch,
+    Assigned, Client, ClientEvent, Close, Commit, CommitAnswer, CommitError, CommitFault, Committed, Positions,
+    TopicPartition, Wake, Watermarks, commands,
+    connection::{BOOTSTRAP, Connection},
+    leave::Leave,
+    native::{self, Commits, PartitionQueue, TopicLookup},
+    positions::{self, Begin, Others},
+    prefetch::{self, Budget},
+    topic_watch::{Heard, TopicWatch},
+    topics::{TopicStates, Use},
 };
-use crate::settings::{LostPosition, Start};
-
-/// How long the committed offsets of a new assignment may take to come.
-const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::{events::Obstacle, settings::LostPosition};
 
 /// How many events that are none of the engine's are passed over in one call.
 const EVENTS: usize = 1_000;
 
+/// How long a client takes that closes and waits for nobody; one that waits has not left its group by then.
+const LEAVES: Duration = Duration::from_millis(500);
+
 /// A consumer of one group.
 pub(crate) struct KafkaClient {
     /// Dropped by `close`, and only when nothing points into it.
-    consumer: ManuallyDrop<BaseConsumer<Events>>,
+    consumer: ManuallyDrop<BaseConsumer<Callbacks>>,
     native: native::Consumer,
     /// One for each partition that was ever assigned; they outlive the consumer.
     slots: BTreeMap<TopicPartition, Arc<native::WakeSlot>>,
     topics: BTreeMap<String, Positions>,
     watch: TopicWatch,
     /// Dropped by `close`, before the consumer.
-    ids: TopicIds,
+    lookup: TopicLookup,
+    /// As Kafka has described its topics last.
+    states: TopicStates,
+    /// When that was asked for.
+    described: Option<Instant>,
+    /// When Kafka was asked last.
+    asked: Instant,
+    connection: Connection,
+    /// `bootstrap.servers`
+    brokers: String,
     /// Dropped by `close`, before the consumer.
     commits: Commits,
     /// Commits that librdkafka did not take.
     refused: VecDeque<CommitAnswer>,
-}
-
-/// What callbacks leave for [`Client::poll`].
-#[derive(Default)]
-struct Events {
-    waiting: Mutex<VecDeque<ClientEvent>>,
-    closing: AtomicBool,
-}
-
-impl Events {
-    fn push(&self, event: ClientEvent) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
-    }
-
-    fn pop(&self) -> Option<ClientEvent> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    }
-}
-
-impl ClientContext for Events {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        super::log(level, facility, message);
-    }
-
-    fn error(&self, _error: KafkaError, _reason: &str) {
-        // The same error comes through `poll`, where it is an event.
-    }
-}
-
-impl ConsumerContext for Events {
-    /// Leaves the answer to the group's thread, which drains lanes first: librdkafka waits for it.
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
-        let Some(native) = native::Consumer::from_wrapper(consumer.client().native_ptr()) else { return };
-        if self.closing.load(Ordering::Acquire) {
-            // Nobody is left to drain.
-            let _ = native.unassign(list);
-            return;
-        }
-        let partitions = partitions_of(list);
-        self.push(if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            ClientEvent::Assign(partitions)
-        } else {
-            ClientEvent::Revoke { partitions, lost: native.assignment_lost() }
-        });
-    }
+    /// How the group is told that this member leaves, if the client does not.
+    leave: Option<Leave>,
+    group: String,
 }
 
 impl KafkaClient {
-    /// Joins a group. At most `memory` bytes are fetched ahead.
+    /// Joins a group. Half of the budget's memory is for what is fetched ahead.
     ///
     /// # Errors
     ///
     /// What librdkafka says of the configuration or the topics' names.
     pub(crate) fn join(
         config: &ClientConfig,
-        memory: u64,
+        budget: Budget,
         topics: BTreeMap<String, Positions>,
     ) -> Result<Self, String> {
         let mut config = config.clone();
-        prefetch::bound(&mut config, memory, topics.keys().map(String::as_str));
-        let mut consumer: BaseConsumer<Events> =
-            config.create_with_context(Events::default()).map_err(|error| error.to_string())?;
+        super::hear_causes(&mut config);
+        let above = prefetch::bound(&mut config, budget, topics.keys().map(String::as_str));
+        let mut consumer: BaseConsumer<Callbacks> = config
+            .create_with_context(Callbacks::default())
+            .map_err(|error| super::without_secret(error).to_string())?;
+        above.into_iter().for_each(|words| consumer.context().push(ClientEvent::Error(words)));
         let here = thread::current();
         let wake: Wake = Arc::new(move || here.unpark());
         let wake_too = Arc::clone(&wake);
@@ -121,132 +93,109 @@ impl KafkaClient {
         let native = native::Consumer::from_wrapper(consumer.client().native_ptr()).ok_or("no client")?;
         let names: Vec<&str> = topics.keys().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(|error| error.to_string())?;
-        let ids = TopicIds::new(native).ok_or("no queue for answers")?;
+        let lookup = TopicLookup::new(native.client()).ok_or("no queue for answers")?;
         let commits = Commits::new(native, wake).ok_or("no queue for answers")?;
         let (consumer, watch) = (ManuallyDrop::new(consumer), TopicWatch::new(Instant::now()));
         let (slots, refused) = (BTreeMap::new(), VecDeque::new());
-        Ok(Self { consumer, native, slots, topics, watch, ids, commits, refused })
+        let (leave, group) = (Leave::of(&config), config.get("group.id").unwrap_or_default().to_owned());
+        let brokers = config.get(BOOTSTRAP).unwrap_or_default().to_owned();
+        let (states, connection) = (TopicStates::default(), Connection::of(&config));
+        Ok(Self {
+            consumer,
+            native,
+            slots,
+            topics,
+            watch,
+            lookup,
+            states,
+            described: None,
+            asked: Instant::now(),
+            connection,
+            brokers,
+            commits,
+            refused,
+            leave,
+            group,
+        })
     }
 
-    /// Looks now and then whether topics are still the ones that they were.
+    /// Lets librdkafka go on with a rebalance that nobody has answered, as a stop came first: it would wait for that, and never
+    /// close.
+    fn answer_what_a_stop_has_overtaken(&self) {
+        let Some(Rebalance { gives, partitions }) = self.consumer.context().unanswered().take() else { return };
+        // There is nobody left to hear what is wrong with it.
+        let _ = if gives {
+            self.native.assign(&TopicPartitionList::new())
+        } else {
+            self.native.unassign(&list_of(&partitions))
+        };
+    }
+
+    /// Looks now and then whether topics are still the ones that they were, and what keeps them from being read.
     fn look_at_topics(&mut self) {
         if self.watch.is_asking()
-            && let Some(ids) = self.ids.answer()
+            && let Some(answer) = self.lookup.answer()
         {
-            let anew = self.watch.hear(ids);
-            anew.into_iter().for_each(|topic| self.consumer.context().push(ClientEvent::MadeAnew(topic)));
-        }
-        if self.watch.asks(Instant::now()) {
-            self.ids.ask(self.topics.keys().map(String::as_str));
-        }
-    }
-
-    /// What is said of a topic that is not there. The wrapper drops librdkafka's own text, which names it.
-    fn missing_topics(&self) -> String {
-        let subscribed = self.consumer.subscription().map(|list| partitions_of(&list)).unwrap_or_default();
-        let names: Vec<_> = subscribed.iter().map(|partition| format!("`{}`", partition.topic)).collect();
-        match &*names {
-            [name] => format!("the topic {name} is unknown to Kafka; waiting until somebody makes it"),
-            names => {
-                format!("one of the topics {} is unknown to Kafka; waiting until somebody makes it", names.join(", "))
+            let now = Instant::now();
+            let is_answered = answer.is_ok();
+            if let Ok(described) = &answer {
+                self.connection.reached();
+                self.states = TopicStates::of(described, Use::Read);
+                self.described = Some(self.asked);
+            }
+            let known = answer.unwrap_or_default().into_iter();
+            let ids = known.filter_map(|(topic, facts)| Some((topic, facts.ok()?.id?))).collect();
+            let Heard { anew, seen } = self.watch.hear(ids, now);
+            let events = self.consumer.context();
+            anew.into_iter().for_each(|topic| events.push(ClientEvent::MadeAnew(topic)));
+            seen.into_iter().for_each(|(topic, is_same)| events.push(ClientEvent::Looked { topic, is_same }));
+            if !is_answered && self.lookup.asks_again() {
+                self.watch.look_now(now);
+            } else if !is_answered || !self.states.is_well() {
+                self.watch.look_soon(now);
             }
         }
-    }
-
-    /// The commit of each partition that has one.
-    fn committed(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, String> {
-        let committed = self.consumer.committed_offsets(list_of(partitions), OFFSETS_TIMEOUT);
-        let committed = committed.map_err(|error| error.to_string())?;
-        let read = |partition| {
-            let offset = offset_in(&committed, partition)?;
-            Ok(match offset {
-                Offset::Offset(offset) => {
-                    let metadata = native::metadata(&committed, partition).to_vec();
-                    Some(Committed { offset, metadata })
-                }
-                _ => None,
-            })
-        };
-        partitions.iter().map(read).collect()
-    }
-
-    /// The first offset whose record is not older than `time`, in milliseconds since 1970; [`Offset::Beginning`] and
-    /// [`Offset::End`] stand for the edges. `None` if there is no such record.
-    fn offsets_at(&self, partitions: &[TopicPartition], time: Offset) -> Result<Vec<Option<i64>>, String> {
-        if partitions.is_empty() {
-            return Ok(Vec::new());
+        let now = Instant::now();
+        if self.watch.asks(now) {
+            self.asked = now;
+            self.lookup.ask(self.topics.keys().map(String::as_str));
         }
-        let mut times = list_of(partitions);
-        times.set_all_offsets(time).map_err(|error| error.to_string())?;
-        let offsets = self.consumer.offsets_for_times(times, OFFSETS_TIMEOUT).map_err(|error| error.to_string())?;
-        let read = |partition| {
-            Ok(match offset_in(&offsets, partition)? {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            })
-        };
-        partitions.iter().map(read).collect()
     }
 
-    /// Where reading starts in partitions that the group has no offset in, and how much that passes over; `None` is
-    /// the beginning.
-    ///
-    /// What is not the beginning is asked for and becomes the group's offset: left to librdkafka, a process that ends
-    /// before its first commit would start at a later end, and skip what came in between.
-    fn first_positions(&self, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, (i64, i64)>, String> {
-        let mut by_start: BTreeMap<Start, Vec<TopicPartition>> = BTreeMap::new();
-        for partition in partitions {
-            by_start.entry(self.positions_of(partition).start).or_default().push(partition.clone());
-        }
-        let mut found = BTreeMap::new();
-        for (start, partitions) in by_start {
-            let time = match start {
-                Start::Earliest => continue,
-                Start::Latest => Offset::End,
-                Start::Ago(age) => Offset::Offset(milliseconds(Utc::now() - age)),
-                Start::At(time) => Offset::Offset(milliseconds(time)),
-            };
-            let (begin, end) =
-                (self.offsets_at(&partitions, Offset::Beginning)?, self.offsets_at(&partitions, Offset::End)?);
-            let at = self.offsets_at(&partitions, time)?;
-            for (place, partition) in partitions.into_iter().enumerate() {
-                // Without a record as new as that, the next one to come is the first.
-                let start = at[place].or(end[place]).ok_or_else(|| format!("{partition} has no end"))?;
-                found.insert(partition, (start, start - begin[place].unwrap_or(start)));
+    /// What an error of the client is to the engine: nothing, if it stands in the way of it and is told as that.
+    fn hear(&mut self, error: &KafkaError) -> Option<ClientEvent> {
+        let (code, is_fatal) = match error {
+            KafkaError::MessageConsumptionFatal(code) => (*code, true),
+            KafkaError::MessageConsumption(code) => (*code, false),
+            other => return Some(ClientEvent::Error(other.to_string())),
+        };
+        let now = Instant::now();
+        let words = self.consumer.context().take_words().unwrap_or_else(|| code.to_string());
+        match code {
+            _ if is_fatal => Some(ClientEvent::Fatal(words)),
+            _ if self.connection.hear(code, &words, now) => {
+                self.watch.look_soon(now);
+                None
             }
+            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::TopicAuthorizationFailed => {
+                self.watch.look_now(now);
+                None
+            }
+            RDKafkaErrorCode::GroupAuthorizationFailed => {
+                let mend = commands::grant(&self.brokers, &["Read"], &format!("--group {}", self.group));
+                Some(ClientEvent::Fatal(format!("{words}; {mend}")))
+            }
+            // These do not mend themselves: a person has to grant something.
+            RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+            | RDKafkaErrorCode::FencedInstanceId => Some(ClientEvent::Fatal(words)),
+            _ => Some(ClientEvent::Error(words)),
         }
-        Ok(found)
-    }
-
-    /// What partitions hold. A partition whose leader does not answer is left out: what is wrong with its position
-    /// shows when it is read.
-    fn edges(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Range<i64>> {
-        let ask = |time| self.offsets_at(partitions, time).unwrap_or_default();
-        let (begin, end) = (ask(Offset::Beginning), ask(Offset::End));
-        let edges = begin.into_iter().zip(end);
-        let known = partitions.iter().zip(edges).filter_map(|(partition, edges)| match edges {
-            (Some(begin), Some(end)) => Some((partition.clone(), begin..end)),
-            _ => None,
-        });
-        known.collect()
     }
 
     fn positions_of(&self, partition: &TopicPartition) -> Positions {
         self.topics.get(&*partition.topic).copied().unwrap_or_default()
     }
-}
-
-fn milliseconds(time: DateTime<Utc>) -> i64 {
-    time.timestamp_millis().max(0)
-}
-
-/// A partition's offset in a list that came back from Kafka.
-fn offset_in(list: &TopicPartitionList, partition: &TopicPartition) -> Result<Offset, String> {
-    let element = list
-        .find_partition(&partition.topic, partition.partition)
-        .ok_or_else(|| format!("no offset came for {partition}"))?;
-    element.error().map_err(|error| format!("{partition}: {error}"))?;
-    Ok(element.offset())
 }
 
 impl Client for KafkaClient {
@@ -271,10 +220,11 @@ impl Client for KafkaClient {
                     let place = format!("{}/{}@{}", message.topic(), message.partition(), message.offset());
                     return Some(ClientEvent::Fatal(format!("record {place} came outside of its partition's queue")));
                 }
-                Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition))) => {
-                    return Some(ClientEvent::Error(self.missing_topics()));
+                Some(Err(error)) => {
+                    if let Some(event) = self.hear(&error) {
+                        return Some(event);
+                    }
                 }
-                Some(Err(error)) => return Some(describe(&error)),
             }
         }
         self.consumer.context().pop()
@@ -290,38 +240,37 @@ impl Client for KafkaClient {
         wake: &mut dyn FnMut(&TopicPartition) -> Wake,
     ) -> Result<Vec<Assigned>, String> {
         let committed = self.committed(partitions)?;
+        self.connection.reached();
         let chosen = |wanted: &dyn Fn(&TopicPartition, bool) -> bool| -> Vec<TopicPartition> {
             let known = partitions.iter().zip(&committed);
             let chosen = known.filter(|(partition, committed)| wanted(partition, committed.is_some()));
             chosen.map(|(partition, _)| partition.clone()).collect()
         };
         let firsts = self.first_positions(&chosen(&|_, has_offset| !has_offset))?;
-        let may_move = |partition: &TopicPartition| self.positions_of(partition).lost != LostPosition::Fail;
-        let edges = self.edges(&chosen(&|partition, has_offset| has_offset && may_move(partition)));
+        let goes_on = |partition: &TopicPartition| self.positions_of(partition).lost != LostPosition::Fail;
+        let logs = self.logs_of(&chosen(&|partition, has_offset| !has_offset || goes_on(partition)));
+        let elsewhere = self.committed_elsewhere(partitions, &committed);
 
         let mut list = TopicPartitionList::new();
         let mut assigned = Vec::with_capacity(partitions.len());
         for (partition, committed) in partitions.iter().zip(committed) {
-            let (start, passed) = match (&committed, edges.get(partition)) {
-                (Some(Committed { offset, .. }), Some(edges)) if !(edges.start..=edges.end).contains(offset) => {
-                    let to_end = self.positions_of(partition).lost == LostPosition::Latest;
-                    let start = if to_end { edges.end } else { edges.start };
-                    (Some(start), Some(start - offset))
-                }
-                (Some(Committed { offset, .. }), _) => (Some(*offset), None),
-                (None, _) => firsts.get(partition).map(|(start, passed)| (*start, *passed)).unzip(),
-            };
+            let (offset, log) = (committed.as_ref().map(|commit| commit.offset), logs.get(partition));
+            let lost = self.positions_of(partition).lost;
+            let Begin { start, passed } = positions::begin(offset, log, firsts.get(partition).copied(), lost);
+            let others = elsewhere.as_ref().filter(|_| offset.is_none());
+            let others = others.map(|all| Others::of(partition, all.iter()));
             let from = start.map_or(Offset::Beginning, Offset::Offset);
             list.add_partition_offset(&partition.topic, partition.partition, from)
                 .map_err(|error| error.to_string())?;
             let slot = self.slots.entry(partition.clone()).or_default();
             let queue = PartitionQueue::split(self.native, partition, slot, wake(partition))
                 .ok_or_else(|| format!("{partition} is not known"))?;
-            let (partition, queue) = (partition.clone(), Box::new(queue));
-            assigned.push(Assigned { partition, start, committed, passed, queue });
+            let (partition, log, queue) = (partition.clone(), log.cloned(), Box::new(queue));
+            assigned.push(Assigned { partition, start, committed, passed, log, others, queue });
         }
         let held = self.consumer.assignment().map(|held| partitions_of(&held)).unwrap_or_default();
         self.native.assign(&list)?;
+        self.consumer.context().answered(partitions);
         for topic in topics_of(partitions).difference(&topics_of(&held)) {
             self.watch.begins(topic, Instant::now());
         }
@@ -333,7 +282,16 @@ impl Client for KafkaClient {
         self.native.is_cooperative()
     }
 
+    fn logs(&mut self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Range<i64>> {
+        self.logs_of(partitions)
+    }
+
+    fn look_at(&mut self, topic: &str) {
+        self.watch.suspect(topic, Instant::now());
+    }
+
     fn unassign(&mut self, partitions: &[TopicPartition]) {
+        self.consumer.context().answered(partitions);
         if let Err(error) = self.native.unassign(&list_of(partitions)) {
             self.consumer.context().push(ClientEvent::Error(error));
         }
@@ -356,14 +314,39 @@ impl Client for KafkaClient {
     }
 
     fn answer(&mut self, at_most: Duration) -> Option<CommitAnswer> {
-        self.refused.pop_front().or_else(|| {
-            let (number, ended) = self.commits.answer(at_most)?;
-            Some(CommitAnswer { number, ended: ended.map_err(commit_error) })
-        })
+        let refused = self.refused.pop_front();
+        if refused.is_some() {
+            return refused;
+        }
+        let (number, ended) = self.commits.answer(at_most)?;
+        if ended.is_ok() {
+            self.connection.reached();
+        }
+        Some(CommitAnswer { number, ended: ended.map_err(commit_error) })
     }
 
-    fn high_watermark(&mut self, partition: &TopicPartition) -> Option<i64> {
-        self.native.high_watermark(partition)
+    fn obstacles(&mut self, is_joining: bool) -> Vec<Obstacle> {
+        let now = Instant::now();
+        for (facility, line) in self.consumer.context().take_lines() {
+            self.connection.hear_log(&facility, &line, now);
+        }
+        let mut obstacles = self.connection.obstacles(is_joining, now);
+        obstacles.extend(self.states.obstacles(Use::Read, &self.brokers));
+        obstacles
+    }
+
+    fn forbids(&mut self, topic: &str, since: Instant) -> Option<bool> {
+        if self.described.is_some_and(|asked| asked > since) {
+            return self.states.forbids(topic);
+        }
+        if self.asked <= since {
+            self.watch.look_now(Instant::now());
+        }
+        None
+    }
+
+    fn watermarks(&mut self, partition: &TopicPartition) -> Option<Watermarks> {
+        self.native.watermarks(partition)
     }
 
     fn prefetched(&mut self, partition: &TopicPartition) -> usize {
@@ -372,58 +355,69 @@ impl Client for KafkaClient {
 
     fn close(self: Box<Self>, how: Close) -> bool {
         self.consumer.context().closing.store(true, Ordering::Release);
+        self.answer_what_a_stop_has_overtaken();
         // What is left behind is leaked, and what points into it and what it points to with it: the process is about to
         // end.
-        let Self { consumer, slots, ids, commits, .. } = *self;
+        let Self { consumer, native, slots, lookup, commits, leave, .. } = *self;
         let slots = ManuallyDrop::new(slots);
-        drop((ids, commits));
-        let close = move || {
+        drop((lookup, commits));
+        let close = |consumer| {
             drop(ManuallyDrop::into_inner(consumer));
             drop(ManuallyDrop::into_inner(slots));
         };
+        if how == Close::Wait {
+            close(consumer);
+            return true;
+        }
+        let sign_off = leave.zip(native.member_id());
+        let sign_off = |patience: Duration| {
+            if let Some((leave, member)) = sign_off
+                && let Err(error) = leave.say(&member, patience)
+            {
+                tracing::debug!(target: "karafka", %error, "the member cannot sign off");
+            }
+        };
         match how {
-            Close::Wait => {
-                close();
-                true
-            }
             Close::Within(patience) => {
-                let (told, hears) = mpsc::sync_channel(1);
-                let closing = thread::Builder::new().name("karafka close".to_owned()).spawn(move || {
-                    close();
-                    let _ = told.send(());
+                let (tx, closed) = mpsc::sync_channel(1);
+                let closing = thread::Builder::new().name("karafka close".to_owned());
+                let closing = closing.spawn(move || {
+                    close(consumer);
+                    let _ = tx.send(());
                 });
-                closing.is_ok() && hears.recv_timeout(patience).is_ok()
+                if closing.is_ok() && closed.recv_timeout(LEAVES.min(patience)).is_err() {
+                    let begun = Instant::now();
+                    sign_off(patience);
+                    return closed.recv_timeout(patience.saturating_sub(LEAVES + begun.elapsed())).is_ok();
+                }
+                closing.is_ok()
             }
-            Close::Abandon => false,
+            Close::Wait | Close::Abandon => {
+                // Records and queues of the lane stay what they are: the client is closed, and never dropped.
+                let until = Instant::now() + LEAVES;
+                let is_closing = consumer.close_queue().is_ok();
+                while is_closing && !consumer.closed() && Instant::now() < until {
+                    consumer.poll(Duration::from_millis(20));
+                }
+                if !consumer.closed() {
+                    sign_off(LEAVES);
+                }
+                false
+            }
         }
     }
 }
 
-fn describe(error: &KafkaError) -> ClientEvent {
-    match error {
-        KafkaError::MessageConsumptionFatal(code) => ClientEvent::Fatal(code.to_string()),
-        // These do not mend themselves: a person has to grant something.
-        KafkaError::MessageConsumption(
-            code @ (RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::GroupAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
-            | RDKafkaErrorCode::SaslAuthenticationFailed
-            | RDKafkaErrorCode::FencedInstanceId),
-        ) => ClientEvent::Fatal(code.to_string()),
-        KafkaError::MessageConsumption(
-            code @ (RDKafkaErrorCode::AllBrokersDown
-            | RDKafkaErrorCode::BrokerTransportFailure
-            | RDKafkaErrorCode::Resolve
-            | RDKafkaErrorCode::OperationTimedOut),
-        ) => ClientEvent::Disconnected(code.to_string()),
-        KafkaError::MessageConsumption(code) => ClientEvent::Error(code.to_string()),
-        other => ClientEvent::Error(other.to_string()),
-    }
-}
-
 fn commit_error(code: RDKafkaErrorCode) -> CommitError {
-    let is_metadata = code == RDKafkaErrorCode::OffsetMetadataTooLarge;
-    CommitError { reason: KafkaError::ConsumerCommit(code).to_string(), is_metadata }
+    let fault = match code {
+        RDKafkaErrorCode::OffsetMetadataTooLarge => CommitFault::Metadata,
+        // Not an unknown member: that one has lost what it had.
+        RDKafkaErrorCode::IllegalGeneration
+        | RDKafkaErrorCode::RebalanceInProgress
+        | RDKafkaErrorCode::StaleMemberEpoch => CommitFault::Rebalance,
+        _ => CommitFault::Other,
+    };
+    CommitError { reason: KafkaError::ConsumerCommit(code).to_string(), fault }
 }
 
 fn partition_of(topic: &str, partition: i32) -> TopicPartition {

@@ -1,21 +1,38 @@
 //! What the engine needs of Kafka: one thin trait, with librdkafka behind it, and a source in the process for tests.
 
+pub(crate) mod commands;
+pub(crate) mod connection;
+pub(crate) mod fetch_fault;
 mod kafka;
+mod leave;
 pub(crate) mod native;
 pub(crate) mod outgoing;
+pub(crate) mod positions;
 mod prefetch;
 mod topic_watch;
+pub(crate) mod topics;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Range,
+    time::{Duration, Instant},
+};
 
+pub(crate) use fetch_fault::FetchFault;
 pub(crate) use kafka::KafkaClient;
 pub(crate) use native::Wake;
-use rdkafka::config::RDKafkaLogLevel;
+pub(crate) use positions::Others;
+pub(crate) use prefetch::Budget;
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 
 use crate::{
     Record,
-    settings::{LostPosition, Start},
+    events::Obstacle,
+    settings::{LostPosition, Start, shown},
 };
+
+/// Which part of a group's memory is for what is fetched ahead: half of it. The rest is for what waits in lanes.
+pub(crate) const PREFETCHED: u64 = 2;
 
 /// A partition of a topic, by the topic's name in Kafka.
 pub(crate) use crate::events::Partition as TopicPartition;
@@ -25,9 +42,22 @@ pub(crate) use crate::events::Partition as TopicPartition;
 pub(crate) enum Delivery {
     Record(Record),
     /// The offset to read from is not there any more, and nothing else may be taken for it.
-    PositionLost(String),
+    PositionLost(PositionLost),
     /// Something is wrong with the partition; librdkafka goes on trying.
-    Error(String),
+    Error(FetchFault),
+}
+
+/// An offset to read from that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PositionLost {
+    /// That offset, or 0 if the client does not say it and has read nothing before.
+    pub(crate) offset: i64,
+    /// Records came before from the same assignment: the offset is one of the log that was read.
+    pub(crate) has_read: bool,
+    /// The client has compared the log with what it has read, and the log is another or shorter one.
+    pub(crate) is_truncated: bool,
+    /// The client's words.
+    pub(crate) reason: String,
 }
 
 /// The queue of one assigned partition; owned by its lane.
@@ -38,6 +68,15 @@ pub(crate) trait RecordQueue: Send {
     /// Where reading has come to: behind the last record that was drained, and behind whatever stands there that is
     /// not a record, such as a transaction's marker. `None` if that is not known.
     fn position(&self) -> Option<i64>;
+}
+
+/// Where a partition begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Watermarks {
+    /// The offset of its first record, if that is known.
+    pub(crate) low: Option<i64>,
+    /// The offset behind its last record.
+    pub(crate) high: i64,
 }
 
 /// Where a topic is read from when the group's offset does not say it.
@@ -58,6 +97,10 @@ pub(crate) struct Assigned {
     pub(crate) committed: Option<Committed>,
     /// How many offsets were passed over, if `start` is neither the group's offset nor the beginning.
     pub(crate) passed: Option<i64>,
+    /// What the partition holds, if that was asked for and came: it is when the group's offset does not say where to start.
+    pub(crate) log: Option<Range<i64>>,
+    /// What the group has committed elsewhere, if it has nothing here, and that came.
+    pub(crate) others: Option<Others>,
     pub(crate) queue: Box<dyn RecordQueue>,
 }
 
@@ -82,8 +125,25 @@ pub(crate) struct Commit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommitError {
     pub(crate) reason: String,
+    pub(crate) fault: CommitFault,
+}
+
+/// What stands behind a commit that Kafka did not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CommitFault {
     /// The broker takes less metadata than Kafka does by default.
-    pub(crate) is_metadata: bool,
+    Metadata,
+    /// The group rebalances, or has: the commit is of an old generation, or of a member's old epoch.
+    Rebalance,
+    /// Something else.
+    Other,
+}
+
+impl CommitError {
+    /// One that has nothing to do with metadata or a rebalance.
+    pub(crate) fn other(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), fault: CommitFault::Other }
+    }
 }
 
 /// What Kafka says of a commit.
@@ -99,9 +159,10 @@ pub(crate) struct CommitAnswer {
 pub(crate) enum Close {
     /// No lane holds a record or queue any more: leave the group, and wait until that is done.
     Wait,
-    /// As `Wait`, but at most this long: a commit is without an answer, and the client waits for that first.
+    /// As `Wait`, but at most this long: a commit is without an answer, and the client waits for that first. The group is
+    /// told all the same.
     Within(Duration),
-    /// A lane will not end: leave everything where it is.
+    /// A lane will not end: leave the group, and everything else where it is.
     Abandon,
 }
 
@@ -118,12 +179,16 @@ pub(crate) enum ClientEvent {
     },
     /// Kafka has answered a commit, or the client has refused it.
     Committed(CommitAnswer),
-    /// No broker answers; the client goes on trying.
-    Disconnected(String),
     /// Something is wrong; the client goes on trying.
     Error(String),
     /// A topic was deleted and made anew: its offsets mean other records now. Commit its [`Client::beginnings`].
     MadeAnew(String),
+    /// The answer to [`Client::look_at`], of a topic that was not made anew as far as anybody knows.
+    Looked {
+        topic: String,
+        /// Its id is the one that it had before: it is the same topic for certain.
+        is_same: bool,
+    },
     /// The client has given up.
     Fatal(String),
 }
@@ -153,6 +218,16 @@ pub(crate) trait Client: Send {
         false
     }
 
+    /// What partitions hold: the first offset, and the one behind the last. Waits for Kafka for some seconds; one whose
+    /// leader does not answer is left out.
+    fn logs(&mut self, _partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Range<i64>> {
+        BTreeMap::new()
+    }
+
+    /// Asks in the background whether a topic is still the one that it was. The answer is [`ClientEvent::MadeAnew`] or
+    /// [`ClientEvent::Looked`], and may never come.
+    fn look_at(&mut self, _topic: &str) {}
+
     /// Lets partitions go. Their queues are dropped before.
     fn unassign(&mut self, partitions: &[TopicPartition]);
 
@@ -170,8 +245,8 @@ pub(crate) trait Client: Send {
     /// Waits for the answer to any commit, at most this long.
     fn answer(&mut self, at_most: Duration) -> Option<CommitAnswer>;
 
-    /// The offset behind the last record of an assigned partition, as far as the last fetch has told; never waits.
-    fn high_watermark(&mut self, _partition: &TopicPartition) -> Option<i64> {
+    /// Where an assigned partition begins and ends, as far as the last fetch has told; never waits.
+    fn watermarks(&mut self, _partition: &TopicPartition) -> Option<Watermarks> {
         None
     }
 
@@ -180,8 +255,37 @@ pub(crate) trait Client: Send {
         0
     }
 
+    /// What keeps the client from its brokers, and from its topics. `is_joining`: the group has not answered yet.
+    fn obstacles(&mut self, _is_joining: bool) -> Vec<Obstacle> {
+        Vec::new()
+    }
+
+    /// Whether Kafka does not let this client read the topic, as far as it says so, and was asked after `since`; it is asked
+    /// now if it was not.
+    fn forbids(&mut self, _topic: &str, _since: Instant) -> Option<bool> {
+        None
+    }
+
     /// Leaves the group. Says whether the client has closed, and was not left behind.
     fn close(self: Box<Self>, how: Close) -> bool;
+}
+
+/// An error that repeats no secret: one about a property has its value.
+pub(crate) fn without_secret(error: KafkaError) -> KafkaError {
+    match error {
+        KafkaError::ClientConfig(result, words, key, value) => {
+            let value = shown(&key, &value).into_owned();
+            KafkaError::ClientConfig(result, words, key, value)
+        }
+        error => error,
+    }
+}
+
+/// Lets librdkafka write into its log what [`connection::Connection`] wants to hear, whoever wants to see it.
+pub(crate) fn hear_causes(config: &mut ClientConfig) {
+    if (config.log_level as i32) < RDKafkaLogLevel::Info as i32 {
+        config.set_log_level(RDKafkaLogLevel::Info);
+    }
 }
 
 /// librdkafka's own log. What a person must know comes as an event, in our words and not with every attempt; this is for

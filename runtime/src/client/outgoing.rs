@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::producer::SendError;
+
 /// A record on its way to Kafka.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outgoing {
@@ -16,6 +18,11 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
+    /// The bytes of key, value and headers.
+    pub(crate) fn size(&self) -> usize {
+        size(self.key.as_ref(), self.value.as_ref(), &self.headers)
+    }
+
     pub(crate) fn split(self) -> (String, Content) {
         (self.topic, Content { key: self.key, value: self.value, headers: self.headers })
     }
@@ -30,9 +37,20 @@ pub(crate) struct Content {
 }
 
 impl Content {
+    /// The bytes of key, value and headers.
+    pub(crate) fn size(&self) -> usize {
+        size(self.key.as_ref(), self.value.as_ref(), &self.headers)
+    }
+
     pub(crate) fn to(self, topic: String) -> Outgoing {
         Outgoing { topic, key: self.key, value: self.value, headers: self.headers }
     }
+}
+
+fn size(key: Option<&Vec<u8>>, value: Option<&Vec<u8>>, headers: &[(Vec<u8>, Option<Vec<u8>>)]) -> usize {
+    let length = |bytes: Option<&Vec<u8>>| bytes.map_or(0, Vec::len);
+    let headers = headers.iter().map(|(name, value)| name.len() + length(value.as_ref()));
+    length(key) + length(value) + headers.sum::<usize>()
 }
 
 /// Where Kafka has put a record.
@@ -55,10 +73,19 @@ pub(crate) struct Report {
 pub(crate) struct Ticket {
     pub(crate) number: u64,
     pub(crate) sent: Sent,
+    /// How often Kafka has not taken it so far.
+    pub(crate) failures: u32,
+}
+
+impl Ticket {
+    /// For something that is sent for the first time.
+    pub(crate) const fn new(number: u64, sent: Sent) -> Self {
+        Self { number, sent, failures: 0 }
+    }
 }
 
 /// What was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Sent {
     /// What a controller sent, with the topic's key.
     Emit(&'static str),
@@ -73,5 +100,5 @@ pub(crate) trait Sender: Send + Sync {
     /// Kafka has the record.
     fn delivered(&self, ticket: Ticket, delivered: Delivered);
     /// Kafka does not have it; here it is again.
-    fn undelivered(&self, ticket: Ticket, outgoing: Outgoing, reason: String);
+    fn undelivered(&self, ticket: Ticket, outgoing: Outgoing, error: SendError);
 }

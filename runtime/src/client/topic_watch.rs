@@ -7,10 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::native::TopicId;
+use super::topics::{LOOK_AGAIN, LOOK_SOON, TopicId};
 
-/// How often topics are looked at; as often as librdkafka looks at their partitions, by our settings.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How often a topic is looked at that somebody suspects, before it counts as the one that it was: the broker that answers
+/// may be the last to hear that it was recreated.
+const LOOKS: u8 = 2;
+
+/// How long after the first of these looks the next one is.
+const LOOK_TWICE: Duration = Duration::from_millis(400);
 
 /// The ids of a group's topics, looked up now and then.
 pub(super) struct TopicWatch {
@@ -18,13 +22,36 @@ pub(super) struct TopicWatch {
     known: BTreeMap<String, TopicId>,
     /// Topics that are read from somewhere new since Kafka was asked.
     outdated: BTreeSet<String>,
+    /// Topics whose positions are lost.
+    suspects: BTreeMap<String, Suspect>,
+    /// Those that the question on its way is about: what was asked before says nothing of them.
+    asked: BTreeSet<String>,
     is_asking: bool,
     next_look: Instant,
 }
 
+/// A topic that may be another one by now.
+#[derive(Debug, Clone, Copy)]
+struct Suspect {
+    /// How many looks at it are still to come.
+    looks: u8,
+    /// Its id was known before anything was lost.
+    was_known: bool,
+}
+
+/// What an answer of Kafka says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// Topics that were made anew, each once.
+    pub(super) anew: Vec<String>,
+    /// Suspects that were not, and whether that is known: their ids are the ones that they had.
+    pub(super) seen: Vec<(String, bool)>,
+}
+
 impl TopicWatch {
     pub(super) fn new(now: Instant) -> Self {
-        Self { known: BTreeMap::new(), outdated: BTreeSet::new(), is_asking: false, next_look: now }
+        let (known, outdated) = (BTreeMap::new(), BTreeSet::new());
+        Self { known, outdated, suspects: BTreeMap::new(), asked: BTreeSet::new(), is_asking: false, next_look: now }
     }
 
     /// Whether Kafka is to be asked now.
@@ -35,6 +62,7 @@ impl TopicWatch {
         self.next_look = now + LOOK_AGAIN;
         self.is_asking = true;
         self.outdated.clear();
+        self.asked = self.suspects.keys().cloned().collect();
         true
     }
 
@@ -43,19 +71,55 @@ impl TopicWatch {
         self.is_asking
     }
 
-    /// Kafka has answered. Gives the topics that were made anew, each once.
-    pub(super) fn hear(&mut self, ids: BTreeMap<String, TopicId>) -> Vec<String> {
+    /// Kafka has answered.
+    pub(super) fn hear(&mut self, ids: BTreeMap<String, TopicId>, now: Instant) -> Heard {
         self.is_asking = false;
-        let mut anew = Vec::new();
+        let (mut heard, mut same) = (Heard::default(), BTreeSet::new());
         for (topic, id) in ids {
-            if !self.outdated.contains(&topic)
-                && let Some(known) = self.known.insert(topic.clone(), id)
-                && known != id
-            {
-                anew.push(topic);
+            if self.outdated.contains(&topic) {
+                continue;
+            }
+            match self.known.insert(topic.clone(), id) {
+                Some(known) if known != id => heard.anew.push(topic),
+                Some(_) => {
+                    same.insert(topic);
+                }
+                None => {}
             }
         }
-        anew
+        for topic in std::mem::take(&mut self.asked) {
+            let Some(Suspect { looks, was_known }) = self.suspects.remove(&topic) else { continue };
+            if heard.anew.contains(&topic) {
+                continue;
+            }
+            if looks > 1 {
+                self.suspects.insert(topic, Suspect { looks: looks - 1, was_known });
+                self.next_look = self.next_look.min(now + LOOK_TWICE);
+            } else {
+                let is_same = was_known && same.contains(&topic);
+                heard.seen.push((topic, is_same));
+            }
+        }
+        heard
+    }
+
+    /// A position in the topic is lost: it is looked at at once, and [`TopicWatch::hear`] says what came of it.
+    pub(super) fn suspect(&mut self, topic: &str, now: Instant) {
+        let was_known = self.known.contains_key(topic);
+        self.suspects.insert(topic.to_owned(), Suspect { looks: LOOKS, was_known });
+        // An answer that is on its way is from before.
+        self.asked.remove(topic);
+        self.next_look = now;
+    }
+
+    /// Something stands in the way, and it is to be seen soon when it is gone.
+    pub(super) fn look_soon(&mut self, now: Instant) {
+        self.next_look = self.next_look.min(now + LOOK_SOON);
+    }
+
+    /// Something is wrong with a topic, and it is to be seen what.
+    pub(super) fn look_now(&mut self, now: Instant) {
+        self.next_look = now;
     }
 
     /// The topic is read from where its group's offsets or its settings say, as of now.
@@ -81,14 +145,14 @@ mod tests {
         let mut watch = TopicWatch::new(now);
         assert!(watch.asks(now));
         assert!(!watch.asks(now), "one question at a time");
-        assert!(watch.hear(ids(7)).is_empty(), "the first time");
+        assert_eq!(watch.hear(ids(7), now), Heard::default(), "the first time");
         assert!(!watch.asks(now + LOOK_AGAIN / 2));
         assert!(watch.asks(now + LOOK_AGAIN));
-        assert_eq!(watch.hear(BTreeMap::new()), [""; 0], "a topic that is away");
+        assert_eq!(watch.hear(BTreeMap::new(), now), Heard::default(), "a topic that is away");
         assert!(watch.asks(now + LOOK_AGAIN * 2));
-        assert_eq!(watch.hear(ids(8)), ["orders"]);
+        assert_eq!(watch.hear(ids(8), now).anew, ["orders"]);
         assert!(watch.asks(now + LOOK_AGAIN * 3));
-        assert!(watch.hear(ids(8)).is_empty());
+        assert_eq!(watch.hear(ids(8), now), Heard::default());
     }
 
     /// If this fails, what Kafka said before partitions came is held against them: a topic that is read from its
@@ -99,8 +163,59 @@ mod tests {
         let mut watch = TopicWatch::new(now);
         assert!(watch.asks(now));
         watch.begins("orders", now);
-        assert!(watch.hear(ids(7)).is_empty(), "that was the topic of before");
+        assert_eq!(watch.hear(ids(7), now), Heard::default(), "that was the topic of before");
         assert!(watch.asks(now), "at once");
-        assert!(watch.hear(ids(8)).is_empty());
+        assert_eq!(watch.hear(ids(8), now), Heard::default());
+    }
+
+    fn seen(topic: &str, is_same: bool) -> Heard {
+        Heard { anew: Vec::new(), seen: vec![(topic.to_owned(), is_same)] }
+    }
+
+    /// If this fails, a position that is lost is called one that retention has passed before Kafka was asked whether the
+    /// topic is another, or by an answer that is older than the loss, or of a broker that has not heard of it yet.
+    #[test]
+    fn a_suspect_is_looked_at_twice_from_now_on() {
+        let now = Instant::now();
+        let mut watch = TopicWatch::new(now);
+        assert!(watch.asks(now));
+        watch.hear(ids(7), now);
+        assert!(watch.asks(now + LOOK_AGAIN), "a question is on its way");
+        let now = now + LOOK_AGAIN;
+        watch.suspect("orders", now);
+        assert_eq!(watch.hear(ids(7), now), Heard::default(), "it was asked before");
+        assert!(watch.asks(now), "at once");
+        assert_eq!(watch.hear(ids(7), now), Heard::default(), "once is not enough");
+        assert!(!watch.asks(now));
+        assert!(watch.asks(now + LOOK_TWICE));
+        assert_eq!(watch.hear(ids(7), now), seen("orders", true));
+        assert!(!watch.asks(now + LOOK_TWICE), "it is known");
+
+        let now = now + LOOK_AGAIN + LOOK_TWICE;
+        watch.suspect("orders", now);
+        assert!(watch.asks(now));
+        watch.hear(ids(7), now);
+        assert!(watch.asks(now + LOOK_TWICE));
+        assert_eq!(watch.hear(ids(8), now), Heard { anew: vec!["orders".to_owned()], seen: Vec::new() });
+        assert!(!watch.asks(now + LOOK_TWICE));
+    }
+
+    /// If this fails, a topic is said to be the same where nobody can know: the broker has no ids, the topic is away, or
+    /// its id was not known before.
+    #[test]
+    fn what_has_no_id_is_not_said_to_be_the_same() {
+        let now = Instant::now();
+        for (before, answer) in [(None, ids(7)), (Some(ids(7)), BTreeMap::new()), (None, BTreeMap::new())] {
+            let mut watch = TopicWatch::new(now);
+            if let Some(before) = before {
+                assert!(watch.asks(now));
+                watch.hear(before, now);
+            }
+            watch.suspect("orders", now);
+            assert!(watch.asks(now));
+            assert_eq!(watch.hear(answer.clone(), now), Heard::default());
+            assert!(watch.asks(now + LOOK_TWICE));
+            assert_eq!(watch.hear(answer, now), seen("orders", false));
+        }
     }
 }

@@ -13,17 +13,19 @@ use crate::client::{Delivery, RecordQueue};
 
 /// A partition's queue, with what was taken out of it and is not committed.
 ///
-/// **Invariant:** a record comes out only after an offset behind it is acknowledged, and once (held by
-/// `tests::random_histories_perform_nothing_twice`).
+/// **Invariant:** a record comes out only after an offset behind it is acknowledged, and once; no position is behind one that
+/// has not come out (held by `tests::random_histories_perform_nothing_twice`).
 pub(crate) struct Ahead {
     queue: Box<dyn RecordQueue>,
     shared: Arc<LaneShared>,
     held: VecDeque<Delivery>,
+    /// What was held was given up: nobody here performs it.
+    has_given_up: bool,
 }
 
 impl Ahead {
     pub(crate) fn new(queue: Box<dyn RecordQueue>, shared: Arc<LaneShared>) -> Self {
-        Self { queue, shared, held: VecDeque::new() }
+        Self { queue, shared, held: VecDeque::new(), has_given_up: false }
     }
 }
 
@@ -31,9 +33,16 @@ impl RecordQueue for Ahead {
     fn drain(&mut self, into: &mut VecDeque<Delivery>, room: usize) {
         if self.shared.claim.is_open() {
             match self.shared.claim.answer() {
-                Answer::Open => {}
+                Answer::Open => return,
                 Answer::Granted => into.append(&mut self.held),
-                Answer::Refused => self.held.clear(),
+                Answer::Refused => {
+                    self.held.clear();
+                    self.has_given_up = true;
+                }
+            }
+            if self.shared.order() != Order::Run {
+                // A lane that has waited for this may have nothing left to do, and nothing else wakes it to end.
+                self.shared.wake.notify_one();
             }
             return;
         }
@@ -53,8 +62,8 @@ impl RecordQueue for Ahead {
     }
 
     fn position(&self) -> Option<i64> {
-        // The queue's own position is behind what is held.
-        if self.shared.claim.is_open() { None } else { self.queue.position() }
+        // The queue's own position is behind what is held, and what was.
+        if self.shared.claim.is_open() || self.has_given_up { None } else { self.queue.position() }
     }
 }
 
@@ -136,6 +145,8 @@ mod tests {
             // Crashes, and answers that never came.
             let mut faults = 0;
             let (mut shared, mut ahead) = lane(committed);
+            // Behind what has come out, or where this lane began.
+            let mut out_to = committed;
             let last = [Step::Drain, Step::Commit(Outcome::Taken), Step::Perform];
             for step in steps.into_iter().chain(last) {
                 match step {
@@ -146,7 +157,10 @@ mod tests {
                             let Delivery::Record(record) = delivery else { continue };
                             prop_assert!(record.offset() < committed, "begun before it was committed");
                             *performed.entry(record.offset()).or_default() += 1;
+                            out_to = record.offset() + 1;
                         }
+                        let position = ahead.position().unwrap_or(out_to);
+                        prop_assert_eq!(position, out_to, "behind a record that nobody has performed");
                     }
                     Step::Commit(outcome) => {
                         let Some(offset) = shared.claim.to_commit() else { continue };
@@ -165,6 +179,7 @@ mod tests {
                     Step::Crash => {
                         faults += 1;
                         (shared, ahead) = lane(committed);
+                        out_to = committed;
                     }
                 }
             }

@@ -1,7 +1,6 @@
 //! One attempt at one message: admitted, performed, with panics caught and a bound on its time.
 
 use std::{
-    any::Any,
     borrow::Cow,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,7 +17,10 @@ use super::{
 use crate::{
     Admission, Context, Controller, Error, Failure, Interchanger, Message, Parser, Record, Result, Worker,
     client::outgoing::{Report, Sender, Sent, Ticket},
-    jobs::enqueue::JobRoute,
+    events::Place,
+    foreign,
+    jobs::{enqueue::JobRoute, job::new_jid},
+    panics::{HandlerPanic, PanicSite},
     worker::{FailureKind, MessageOf},
 };
 
@@ -70,6 +72,19 @@ pub(crate) enum Unperformed {
     Skipped(Cow<'static, str>),
     Deferred(Duration),
     Failed(FailureKind, Error),
+    /// It failed when it had been told that the record is somebody else's: that is no failed attempt, and no hook hears of it.
+    Taken(Error),
+}
+
+/// How an attempt at a job ended.
+pub(crate) type JobEnd = Result<(), JobFailure>;
+
+/// Why a job was not performed.
+#[derive(Debug)]
+pub(crate) enum JobFailure {
+    Failed(FailureKind, Error),
+    /// As [`Unperformed::Taken`]: the job goes back as it came.
+    Taken,
 }
 
 /// What bounds an attempt.
@@ -104,7 +119,7 @@ where
                 Ok(())
             }
             Ok(Err(error)) => Err((record, error)),
-            Err(panic) => Err((record, Error::new(format_args!("the parser panicked: {}", words_of(&*panic))))),
+            Err(panic) => Err((record, HandlerPanic::caught("the parser panicked: ", &*panic).into())),
         }
     }
 
@@ -112,17 +127,31 @@ where
     pub(crate) async fn call_hooks(
         &self,
         failure: &Failure<'_>,
+        record: &Record,
         message: Option<&Message<MessageOf<W>>>,
         ctx: &Context<W::Controller>,
     ) {
         let hooks = async {
-            self.worker.after_failure(failure, message, ctx).await;
+            self.worker.after_failure(failure, record, message, ctx).await;
             if failure.is_last {
-                self.worker.gave_up(failure, message, ctx).await;
+                self.worker.gave_up(failure, record, message, ctx).await;
             }
         };
-        if let Err(words) = (CatchPanic { future: pin!(hooks) }).await {
-            tracing::error!(worker = W::NAME, "a hook panicked: {words}");
+        if let Err(panic) = (CatchPanic { future: pin!(hooks) }).await {
+            let location = panic.site().map(|site| &*site.location);
+            let backtrace = panic.site().and_then(PanicSite::backtrace);
+            let Place { topic, partition, offset } = record.into();
+            tracing::error!(
+                target: "karafka",
+                topic,
+                partition,
+                offset,
+                worker = W::NAME,
+                location,
+                backtrace,
+                "a hook panicked: {}",
+                foreign::cut(&panic.to_string())
+            );
         }
     }
 }
@@ -147,11 +176,29 @@ where
             // In a place of its own, so that an attempt that performs is small.
             (work, Some(route)) => Box::pin(self.attempt_to_enqueue(work, ctx, route, bounds)).await,
         };
-        if let Err(Unperformed::Failed(kind, error)) = &attempt {
-            // In a place of their own, so that an attempt that goes well is small.
-            Box::pin(self.tell_failure(*kind, error, work, ctx, bounds)).await;
+        if matches!(attempt, Err(Unperformed::Failed(..))) {
+            // In a place of its own, so that an attempt that goes well is small.
+            return Box::pin(self.not_performed(attempt, work, ctx, bounds)).await;
         }
         attempt
+    }
+
+    /// What a failure comes to: none where the record is somebody else's by now, else one that hooks hear of.
+    async fn not_performed(
+        &self,
+        attempt: Attempt,
+        work: &Work<MessageOf<W>>,
+        ctx: &Context<W::Controller>,
+        bounds: Bounds,
+    ) -> Attempt {
+        match attempt {
+            Err(Unperformed::Failed(_, error)) if ctx.scope.is_taken() => Err(Unperformed::Taken(error)),
+            Err(Unperformed::Failed(kind, error)) => {
+                self.tell_failure(kind, &error, work, ctx, bounds).await;
+                Err(Unperformed::Failed(kind, error))
+            }
+            ended => ended,
+        }
     }
 
     /// Makes one attempt at a job, whose message was admitted before it was pushed. Calls the worker's hooks if it fails.
@@ -163,19 +210,22 @@ where
         ctx: &Context<W::Controller>,
         emits: &JobEmits,
         bounds: Bounds,
-    ) -> Result<(), (FailureKind, Error)> {
+    ) -> JobEnd {
         let performed = async {
             match work {
                 Work::Message(message) => self.worker.perform(&self.controller, message, ctx).await?,
-                Work::Tombstone(record) => self.controller.perform_tombstone(record.key(), ctx).await?,
+                Work::Tombstone(record) => self.controller.perform_tombstone(record, ctx).await?,
             }
             emits.all_acknowledged(ctx.emitted.load(Ordering::Relaxed)).await
         };
-        let performed = guarded(performed, bounds.timeout).await;
-        if let Err((kind, error)) = &performed {
-            self.tell_failure(*kind, error, work, ctx, bounds).await;
+        match guarded(performed, bounds.timeout).await {
+            Ok(()) => Ok(()),
+            Err(_) if ctx.scope.is_taken() => Err(JobFailure::Taken),
+            Err((kind, error)) => {
+                self.tell_failure(kind, &error, work, ctx, bounds).await;
+                Err(JobFailure::Failed(kind, error))
+            }
         }
-        performed
     }
 
     async fn tell_failure(
@@ -188,7 +238,7 @@ where
     ) {
         let is_last = bounds.is_last(ctx.attempt(), error);
         let failure = Failure { kind, error, attempt: ctx.attempt(), is_last };
-        self.call_hooks(&failure, work.message(), ctx).await;
+        self.call_hooks(&failure, work.record(), work.message(), ctx).await;
     }
 
     async fn attempt_to_enqueue(
@@ -221,7 +271,7 @@ where
     async fn perform_tombstone(&self, record: &Record, ctx: &Context<W::Controller>) -> Result<Attempt> {
         #[cfg(any(test, feature = "testing"))]
         crate::testing::stage::act(ctx).await?;
-        self.controller.perform_tombstone(record.key(), ctx).await?;
+        self.controller.perform_tombstone(record, ctx).await?;
         Ok(Ok(()))
     }
 
@@ -256,16 +306,23 @@ fn enqueue<'a, C: crate::Routed>(
     ctx: &Context<C>,
 ) -> Result<Option<WaitsForRoom<'a>>> {
     let EmitScope::Lane { lane, sequence } = &ctx.scope else { return Ok(None) };
-    let job = route.job(text, record)?;
-    let ticket = Ticket { number: *sequence, sent: Sent::Job };
+    let jid = new_jid();
+    let job = route.job(&jid, text, record)?;
+    if route.enqueuer.is_told {
+        lane.note_job(*sequence, jid);
+    }
+    let ticket = Ticket::new(*sequence, Sent::Job);
     let report = Report { sender: Arc::clone(lane) as Arc<dyn Sender>, ticket };
     ctx.emitted.fetch_add(1, Ordering::Relaxed);
     Ok(match route.enqueuer.try_push(job, report) {
         Ok(()) => None,
-        Err((job, report)) => Some(Box::pin(async move {
-            route.enqueuer.push(job, report).await;
-            Ok(())
-        })),
+        Err((job, report)) => {
+            let room: WaitsForRoom<'a> = Box::pin(async move {
+                route.enqueuer.push(job, report).await;
+                Ok(())
+            });
+            Some(lane.wait_for_room(*sequence, room))
+        }
     })
 }
 
@@ -291,7 +348,7 @@ pub(crate) async fn guarded<T>(
     match ended {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => Err((FailureKind::Error, error)),
-        Err(words) => Err((FailureKind::Panicked, Error::new(words))),
+        Err(panic) => Err((FailureKind::Panicked, panic.into())),
     }
 }
 
@@ -301,22 +358,12 @@ struct CatchPanic<'a, F> {
 }
 
 impl<F: Future> Future for CatchPanic<'_, F> {
-    type Output = Result<F::Output, String>;
+    type Output = Result<F::Output, HandlerPanic>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         match catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx))) {
             Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(words_of(&*panic))),
+            Err(panic) => Poll::Ready(Err(HandlerPanic::caught("", &*panic))),
         }
-    }
-}
-
-fn words_of(panic: &(dyn Any + Send)) -> String {
-    if let Some(words) = panic.downcast_ref::<&str>() {
-        (*words).to_owned()
-    } else if let Some(words) = panic.downcast_ref::<String>() {
-        words.clone()
-    } else {
-        "a panic without words".to_owned()
     }
 }

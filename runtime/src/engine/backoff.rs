@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::settings::Backoff;
+use crate::{Error, settings::Backoff};
+
+/// An error that asks for a wait is obeyed up to here, where no longer one is configured.
+const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
 
 /// The longest wait after the attempt of this number, from 1: doubled each time, up to the cap.
 fn ceiling(backoff: Backoff, attempt: u32) -> Duration {
@@ -19,6 +22,19 @@ pub(crate) fn after(backoff: Backoff, attempt: u32, random: f64) -> Duration {
     let part = 0.5 + 0.5 * random.clamp(0.0, 1.0);
     // The longest duration there is does not come back from a floating-point number, which is rounded up.
     Duration::try_from_secs_f64(ceiling.as_secs_f64() * part).unwrap_or(ceiling)
+}
+
+/// The wait before the attempt that follows the one of this number, which failed with `error`: what the error asks for, or
+/// else the backoff, the longest one where no attempt is expected to mend it.
+pub(crate) fn before_next(backoff: Backoff, attempt: u32, error: &Error, random: f64) -> Duration {
+    let number = if error.is_permanent() { u32::MAX } else { attempt };
+    asked(error, Some(backoff)).unwrap_or_else(|| after(backoff, number, random))
+}
+
+/// The wait that an error asks for and gets.
+pub(crate) fn asked(error: &Error, backoff: Option<Backoff>) -> Option<Duration> {
+    let longest = backoff.map_or(LONGEST_ASKED, |backoff| backoff.max.max(LONGEST_ASKED));
+    error.asked_wait().filter(|_| !error.is_permanent()).map(|wait| wait.min(longest))
 }
 
 /// A small generator of numbers between 0 and 1 (xorshift, Marsaglia 2003): jitter needs no better one.
@@ -50,6 +66,30 @@ mod tests {
         let ceilings: Vec<_> = (1..=7).map(|attempt| ceiling(backoff, attempt).as_secs()).collect();
         assert_eq!(ceilings, [1, 2, 4, 8, 16, 30, 30]);
         assert_eq!(ceiling(backoff, u32::MAX).as_secs(), 30);
+    }
+
+    /// If this fails, a service that says when to come back is asked too early, or one slip of its keeps a record for ever.
+    #[test]
+    fn an_error_is_obeyed_up_to_an_hour_or_the_longest_backoff() {
+        const fn seconds(count: u64) -> Duration {
+            Duration::from_secs(count)
+        }
+        for (longest, asked_for, expected) in [
+            (30, seconds(0), seconds(0)),
+            (30, seconds(7), seconds(7)),
+            (30, seconds(600), seconds(600)),
+            (30, Duration::MAX, seconds(3_600)),
+            (7_200, seconds(7_000), seconds(7_000)),
+            (7_200, Duration::MAX, seconds(7_200)),
+        ] {
+            let backoff = Backoff { min: seconds(1), max: seconds(longest) };
+            let error = Error::new("429").retry_after(asked_for);
+            assert_eq!(before_next(backoff, 5, &error, 0.5), expected, "{longest} {asked_for:?}");
+            let permanent = Error::permanent(error);
+            assert_eq!(before_next(backoff, 1, &permanent, 1.0), backoff.max, "nobody waits for what never comes");
+        }
+        assert_eq!(asked(&Error::new("429").retry_after(Duration::MAX), None), Some(seconds(3_600)));
+        assert_eq!(asked(&Error::new("500"), None), None);
     }
 
     /// If this fails, a wait that somebody means to be endless ends the process.

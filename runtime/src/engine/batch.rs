@@ -296,6 +296,11 @@ impl Debts {
         open
     }
 
+    /// A record that is done but for what this batch has sent, if one is known.
+    pub(crate) fn owing(&self, batch: BatchId) -> Option<Sequence> {
+        self.open.get(&batch)?.owing.iter().min().copied()
+    }
+
     /// Kafka has acknowledged something of a batch. Gives the records that need not wait for the batch any more.
     pub(crate) fn acknowledged(&mut self, batch: BatchId) -> Vec<Sequence> {
         let debt = self.open.entry(batch).or_default();

@@ -60,6 +60,11 @@ impl Claim {
         self.wanted.load(Ordering::Relaxed) != NO_OFFSET
     }
 
+    /// Whether the lane performs what is committed already.
+    pub(crate) fn has_granted(&self) -> bool {
+        self.granted.load(Ordering::Relaxed) != NO_OFFSET
+    }
+
     /// What is to be committed for the lane.
     pub(crate) fn to_commit(&self) -> Option<i64> {
         let wanted = self.wanted.load(Ordering::Acquire);

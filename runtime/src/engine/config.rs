@@ -8,34 +8,49 @@ use std::{
 
 use rdkafka::ClientConfig;
 
-use super::Brokers;
-use crate::settings::{Group, Protocol, Settings};
+use super::{Brokers, group::Wait};
+use crate::settings::{DRAIN, Group, Protocol, Settings, drain, one_spelling};
+
+/// How long a connection that is cut again and again may wait to be made again, in milliseconds, where nobody says.
+const RECONNECT: u64 = 1_000;
 
 /// Properties of a group's consumer, but for those that bound what is fetched ahead.
 pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers) -> ClientConfig {
     let mut properties = BTreeMap::new();
     let mut set = |name: &str, value: &str| {
-        properties.insert(name.to_owned(), value.to_owned());
+        properties.insert(one_spelling(name).to_owned(), value.to_owned());
     };
     // A partition whose queue was full is fetched again after this time: librdkafka waits for a second by default, and
     // the consumer idles meanwhile.
     set("fetch.queue.backoff.ms", "5");
-    // librdkafka asks a broker one thing at a time: while it waits for news of partitions that have none, those whose
-    // queues run empty are not fetched for. By default that is half a second, and a busy partition idles beside quiet ones.
-    set("fetch.wait.max.ms", "20");
     // A new topic, or one that was made anew, is noticed within this time: librdkafka's default is five minutes.
     set("topic.metadata.refresh.interval.ms", "30000");
     // A connection that is cut again and again is made again within this time. librdkafka's own ten seconds, and half
     // as much for jitter, are as long as a session: the coordinator would take the member for dead.
-    set("reconnect.backoff.max.ms", "1000");
+    set("reconnect.backoff.max.ms", &RECONNECT.to_string());
+    let written = settings.consumer_properties(group);
+    let says = |name: &str| written.contains_key(name);
     if brokers.embedded {
-        // The mock cluster lets a member that is not a group's first wait for almost a whole session.
-        set("session.timeout.ms", "1500");
-        set("heartbeat.interval.ms", "300");
+        // The mock cluster looks for news when this time is over, and not before. `client::prefetch` sets it elsewhere.
         set("fetch.wait.max.ms", "10");
     }
-    for (name, value) in settings.options.iter().chain(&settings.consumer_options) {
+    for (name, value) in &written {
         set(name, value);
+        if name == "reconnect.backoff.ms" && !says("reconnect.backoff.max.ms") {
+            // librdkafka takes no first wait that is longer than the longest.
+            let longest = value.trim().parse().map_or(value.clone(), |first: u64| first.max(RECONNECT).to_string());
+            set("reconnect.backoff.max.ms", &longest);
+        }
+    }
+    if brokers.embedded && group.protocol == Protocol::Classic {
+        // The mock cluster lets a member that is not a group's first wait for almost a whole session. Heartbeats that are
+        // meant for another session would not come in time for this one.
+        if !says("session.timeout.ms") {
+            set("session.timeout.ms", "1500");
+        }
+        if !says("session.timeout.ms") || !says("heartbeat.interval.ms") {
+            set("heartbeat.interval.ms", "300");
+        }
     }
     set("bootstrap.servers", &brokers.address);
     set("group.id", &group.id);
@@ -58,9 +73,17 @@ pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers) ->
     config_of(&properties)
 }
 
+/// How long a process of a group with `protocol: consumer` may stand still and take itself for a member all the same. Its
+/// session is the broker's, or the group's own (`group.consumer.session.timeout.ms`), and counts from the last heartbeat:
+/// one of six seconds, with a heartbeat each five as by default, may be over a second after the last turn.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
 /// For how long after its last turn a process may take itself for a member: the group waits for a session, but counts
 /// from the last heartbeat that it got, which may be an interval older than the turn.
-pub(crate) fn session_timeout(consumer: &ClientConfig) -> Duration {
+pub(crate) fn standstill(consumer: &ClientConfig, protocol: Protocol) -> Duration {
+    if protocol == Protocol::Consumer {
+        return STANDSTILL;
+    }
     let of = |name: &str, default: u64| {
         Duration::from_millis(consumer.get(name).and_then(|text| text.trim().parse().ok()).unwrap_or(default))
     };
@@ -69,10 +92,41 @@ pub(crate) fn session_timeout(consumer: &ClientConfig) -> Duration {
     session.saturating_sub(of("heartbeat.interval.ms", 3_000)).max(session / 2)
 }
 
+/// What a group may wait for that gives its member nothing.
+pub(crate) fn wait(group: &Group, consumer: &ClientConfig) -> Wait {
+    let session = match group.protocol {
+        Protocol::Consumer => None,
+        Protocol::Classic => {
+            let said = consumer.get("session.timeout.ms").and_then(|text| text.trim().parse().ok());
+            Some(Duration::from_millis(said.unwrap_or(45_000)))
+        }
+    };
+    Wait { session, instance_id: group.instance_id.clone() }
+}
+
+/// How long a group waits for the answer of a member in a rebalance.
+fn rebalance_timeout(consumer: &ClientConfig) -> Duration {
+    let milliseconds = consumer.get(drain::REBALANCE_TIMEOUT_PROPERTY).and_then(|text| text.trim().parse().ok());
+    milliseconds.map_or(drain::REBALANCE_TIMEOUT, Duration::from_millis)
+}
+
+/// What a group's drain does not fit, a sentence each: `karafka check` knows neither the environment nor what `${…}` holds.
+pub(crate) fn misfits(settings: &Settings, group: &Group, consumer: &ClientConfig) -> Vec<String> {
+    let mut misfits = vec![drain::drain_in_rebalance(group.drain, rebalance_timeout(consumer))];
+    // The default is nobody's choice.
+    if group.drain != DRAIN {
+        misfits.push(drain::drain_in_stop(group.drain, settings.shutdown_timeout));
+        let ours =
+            settings.consumers.iter().filter(|one| one.group == group.name && one.selected && one.queue.is_none());
+        let longest = ours.filter_map(|consumer| consumer.timeout).max();
+        misfits.push(longest.and_then(|timeout| drain::drain_of_attempt(group.drain, timeout)));
+    }
+    misfits.into_iter().flatten().map(|misfit| format!("{}; {}", misfit.message, misfit.help)).collect()
+}
+
 /// Properties of the app's producer.
 pub(crate) fn producer(settings: &Settings, brokers: &Brokers) -> BTreeMap<String, String> {
-    let mut properties = settings.options.clone();
-    properties.extend(settings.producer_options.clone());
+    let mut properties = settings.producer_properties();
     properties.insert("bootstrap.servers".to_owned(), brokers.address.clone());
     properties.insert("client.id".to_owned(), unique(&settings.client_id));
     properties
@@ -92,4 +146,91 @@ fn config_of(properties: &BTreeMap<String, String>) -> ClientConfig {
         config.set(name, value);
     }
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rdkafka::consumer::BaseConsumer;
+
+    use super::*;
+    use crate::{
+        manifest::{GroupEntry, Manifest},
+        settings::Flags,
+    };
+
+    static MANIFEST: Manifest = Manifest {
+        app: "shop",
+        version: "0.1.0",
+        root: "/",
+        settings: &[
+            ("kafka.options.fetch.wait.max.ms", "1"),
+            ("kafka.options.reconnect.backoff.ms", "${BACKOFF?}"),
+            ("kafka.consumer.fetch.message.max.bytes", "65536"),
+            ("kafka.consumer.fetch.wait.max.ms", "2"),
+        ],
+        environments: &[],
+        groups: &[
+            GroupEntry {
+                name: "audit",
+                settings: &[
+                    ("id", "${GROUP:-audit}"),
+                    ("kafka.fetch.wait.max.ms", "3"),
+                    ("kafka.max.partition.fetch.bytes", "131072"),
+                    ("kafka.heartbeat.interval.ms", "2000"),
+                ],
+            },
+            GroupEntry { name: "patient", settings: &[("kafka.session.timeout.ms", "30000")] },
+            GroupEntry { name: "shared", settings: &[("protocol", "consumer")] },
+        ],
+        topics: &[],
+        consumers: &[],
+    };
+
+    fn config(group: usize, embedded: bool, given: &[(&str, &str)]) -> ClientConfig {
+        let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables: BTreeMap<_, _> = given.chain([("KARAFKA_ENV".to_owned(), "development".to_owned())]).collect();
+        let settings = Settings::read(&MANIFEST, &variables, &Flags::default()).expect("they are right");
+        let brokers = Brokers { address: "127.0.0.1:1".to_owned(), embedded };
+        consumer(&settings, &settings.groups[group], &brokers)
+    }
+
+    /// If this fails, a group's client has a property from a layer that another one stands over.
+    #[test]
+    fn the_last_layer_counts_under_whichever_name() {
+        let audit = config(0, false, &[("GROUP", "audit-eu")]);
+        assert_eq!(audit.get("group.id"), Some("audit-eu"));
+        assert_eq!(audit.get("fetch.wait.max.ms"), Some("3"));
+        assert_eq!(audit.get("max.partition.fetch.bytes"), Some("131072"));
+        assert_eq!(audit.get("fetch.message.max.bytes"), None, "two names of one property are set in any order");
+        let patient = config(1, false, &[]);
+        assert_eq!(
+            (patient.get("fetch.wait.max.ms"), patient.get("max.partition.fetch.bytes")),
+            (Some("2"), Some("65536"))
+        );
+    }
+
+    /// If this fails, an app with properties that are right does not start, or its member is taken for dead.
+    #[test]
+    fn what_the_engine_sets_itself_collides_with_nothing() {
+        for (group, embedded, backoff, session, heartbeat) in [
+            (0, false, None, None, Some("2000")),
+            // Heartbeats for another session would not come in time for the embedded broker's.
+            (0, true, None, Some("1500"), Some("300")),
+            (1, true, None, Some("30000"), Some("300")),
+            (2, true, None, None, None),
+            (2, false, None, None, None),
+            (1, false, Some("500"), Some("30000"), None),
+            (1, true, Some("2500"), Some("30000"), Some("300")),
+        ] {
+            let given: Vec<_> = backoff.map(|backoff| ("BACKOFF", backoff)).into_iter().collect();
+            let config = config(group, embedded, &given);
+            assert_eq!((config.get("session.timeout.ms"), config.get("heartbeat.interval.ms")), (session, heartbeat));
+            let longest = if backoff == Some("2500") { "2500" } else { "1000" };
+            assert_eq!(config.get("reconnect.backoff.max.ms"), Some(longest));
+            let made = config.create::<BaseConsumer>();
+            assert!(made.is_ok(), "group {group}, embedded {embedded}: {:?}", made.err());
+        }
+    }
 }

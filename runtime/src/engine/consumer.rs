@@ -6,7 +6,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use tracing::Instrument as _;
 
 use super::{
-    attempt::{Bounds, Parts, Unperformed, Work, guarded},
+    attempt::{Bounds, JobEnd, JobFailure, Parts, Unperformed, Work, guarded},
     driver::{self, LaneParts, Outcome},
     job_emits::JobEmits,
     shared::{AppShared, EmitScope},
@@ -15,6 +15,7 @@ use crate::{
     Batch, BatchController, Context, Controller, Error, FromState, Interchanger, Message, OwnedRecord, Parser, Record,
     Routed, Worker,
     manifest::ConsumerEntry,
+    panics::watched,
     settings::Tombstones,
     trace,
     worker::{FailureKind, MessageOf},
@@ -90,7 +91,7 @@ pub(crate) struct JobAttempt {
 }
 
 /// How an attempt at a job ended.
-pub(crate) type OnceJob<'a> = Pin<Box<dyn Future<Output = Result<(), (FailureKind, Error)>> + Send + 'a>>;
+pub(crate) type OnceJob<'a> = Pin<Box<dyn Future<Output = JobEnd> + Send + 'a>>;
 
 /// How each record of a batch ended, and what the batch sent.
 pub(crate) type OnceBatch<'a> = Pin<Box<dyn Future<Output = (Vec<Verdict>, EmitScope)> + Send + 'a>>;
@@ -145,14 +146,15 @@ where
     I: Interchanger<MessageOf<W>>,
 {
     fn open(&self, lane: LaneParts<S>, runtime: &Handle) -> JoinHandle<()> {
-        runtime.spawn(driver::run(Arc::clone(&self.0), lane))
+        runtime.spawn(watched(driver::run(Arc::clone(&self.0), lane)))
     }
 
     fn perform_job<'a>(&'a self, app: Arc<AppShared<S>>, job: JobAttempt) -> OnceJob<'a> {
-        Box::pin(async move {
+        Box::pin(watched(async move {
             let JobAttempt { text, record, attempt, bounds } = job;
             let emits = Arc::new(JobEmits::default());
-            let mut ctx: Context<W::Controller> = Context::new(app, EmitScope::Job(Arc::clone(&emits)));
+            let scope = EmitScope::Job { emits: Arc::clone(&emits), revoked: app.loose.begin() };
+            let mut ctx: Context<W::Controller> = Context::new(app, scope);
             ctx.attempt = attempt;
             let mut record = Record::from(record);
             ctx.trace = trace::of(&mut record);
@@ -161,11 +163,14 @@ where
                 None => Work::Tombstone(record),
                 Some(text) => {
                     let decoded = guarded(async { self.0.interchanger.decode(&text) }, None).await;
-                    Work::Message(Message { payload: decoded?, record })
+                    let payload = decoded.map_err(|(kind, error)| {
+                        JobFailure::Failed(kind, error.about("the interchanger cannot read the job's message"))
+                    })?;
+                    Work::Message(Message { payload, record })
                 }
             };
             self.0.perform_job(&work, &ctx, &emits, bounds).instrument(span).await
-        })
+        }))
     }
 
     fn once<'a>(
@@ -175,7 +180,8 @@ where
         tombstones: Tombstones,
     ) -> Pin<Box<dyn Future<Output = (Verdict, EmitScope)> + Send + 'a>> {
         Box::pin(async move {
-            let mut ctx: Context<W::Controller> = Context::new(app, EmitScope::Captured(Default::default()));
+            let scope = EmitScope::captured(&app.loose);
+            let mut ctx: Context<W::Controller> = Context::new(app, scope);
             ctx.trace = trace::of(&mut record);
             let work = match self.0.prepare_once(record, tombstones) {
                 Ok(work) => work,
@@ -199,14 +205,14 @@ where
     I: Send + Sync + 'static,
 {
     fn open(&self, lane: LaneParts<S>, runtime: &Handle) -> JoinHandle<()> {
-        runtime.spawn(driver::run_batches(Arc::clone(&self.0), lane))
+        runtime.spawn(watched(driver::run_batches(Arc::clone(&self.0), lane)))
     }
 
     fn perform_job<'a>(&'a self, _: Arc<AppShared<S>>, _: JobAttempt) -> OnceJob<'a> {
         // The manifest refuses it; a job that was pushed from elsewhere waits in `dead` for a person.
         Box::pin(async {
             let error = Error::new("its controller takes batches, and jobs come one by one");
-            Err((FailureKind::Error, Error::permanent(error)))
+            Err(JobFailure::Failed(FailureKind::Error, Error::permanent(error)))
         })
     }
 
@@ -217,7 +223,8 @@ where
         tombstones: Tombstones,
     ) -> Option<OnceBatch<'a>> {
         Some(Box::pin(async move {
-            let ctx: Context<W::Controller> = Context::new(app, EmitScope::Captured(Default::default()));
+            let scope = EmitScope::captured(&app.loose);
+            let ctx: Context<W::Controller> = Context::new(app, scope);
             let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(records.len());
             let mut messages = Vec::with_capacity(records.len());
             for record in records {
@@ -236,7 +243,7 @@ where
                 Outcome::Done | Outcome::Left => Verdict::Done,
                 Outcome::Not(why) => Verdict::of(why),
                 Outcome::Together(FailureKind::Panicked, error) => Verdict::Panicked(error.to_string()),
-                Outcome::Together(_, error) => Verdict::Failed(Error::new(error)),
+                Outcome::Together(_, error) | Outcome::Taken(error) => Verdict::Failed(Error::new(error)),
             });
             let verdicts = verdicts.into_iter().filter_map(|known| known.or_else(|| outcomes.next())).collect();
             (verdicts, ctx.scope)
@@ -250,7 +257,7 @@ where
         tombstones: Tombstones,
     ) -> Pin<Box<dyn Future<Output = (Verdict, EmitScope)> + Send + 'a>> {
         Box::pin(async move {
-            let scope = EmitScope::Captured(Default::default());
+            let scope = EmitScope::captured(&app.loose);
             let Some(batch) = self.batch_once(app, vec![record], tombstones) else { return (Verdict::Done, scope) };
             let (mut verdicts, scope) = batch.await;
             (verdicts.pop().unwrap_or(Verdict::Done), scope)
@@ -264,7 +271,7 @@ impl Verdict {
             Unperformed::Skipped(reason) => Self::Skipped(reason.into_owned()),
             Unperformed::Deferred(wait) => Self::Deferred(wait),
             Unperformed::Failed(FailureKind::Panicked, error) => Self::Panicked(error.to_string()),
-            Unperformed::Failed(_, error) => Self::Failed(error),
+            Unperformed::Failed(_, error) | Unperformed::Taken(error) => Self::Failed(error),
         }
     }
 }

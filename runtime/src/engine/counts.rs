@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::worker::FailureKind;
+use crate::{producer::Refusal, worker::FailureKind};
 
 /// Counters of one lane. Its own task is the only one that adds; anybody may read.
 ///
@@ -27,6 +27,14 @@ pub(crate) struct Counts {
     pub(crate) retried: AtomicU64,
     /// Records in the dead letter topic, acknowledged.
     pub(crate) dead: AtomicU64,
+    /// Times that Kafka, or the client, refused as too large what a record has sent, or its dead letter.
+    pub(crate) too_large: AtomicU64,
+    /// Times that it refused that as something that the topic does not take.
+    pub(crate) invalid: AtomicU64,
+    /// Times that this app was not allowed to write it.
+    pub(crate) forbidden: AtomicU64,
+    /// Times that it did not take it for another reason.
+    pub(crate) unsent: AtomicU64,
 }
 
 /// [`Counts`] at one moment, or several of them together.
@@ -41,6 +49,10 @@ pub(crate) struct Counted {
     pub(crate) unparseable: u64,
     pub(crate) retried: u64,
     pub(crate) dead: u64,
+    pub(crate) too_large: u64,
+    pub(crate) invalid: u64,
+    pub(crate) forbidden: u64,
+    pub(crate) unsent: u64,
 }
 
 /// Counts one.
@@ -58,6 +70,16 @@ impl Counts {
         }
     }
 
+    /// The counter of what was sent and not taken.
+    pub(crate) fn of_sending(&self, why: Option<Refusal>) -> &AtomicU64 {
+        match why {
+            Some(Refusal::TooLarge) => &self.too_large,
+            Some(Refusal::Invalid) => &self.invalid,
+            Some(Refusal::Forbidden) => &self.forbidden,
+            Some(Refusal::Missing) | None => &self.unsent,
+        }
+    }
+
     pub(crate) fn read(&self) -> Counted {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counted {
@@ -70,6 +92,10 @@ impl Counts {
             unparseable: of(&self.unparseable),
             retried: of(&self.retried),
             dead: of(&self.dead),
+            too_large: of(&self.too_large),
+            invalid: of(&self.invalid),
+            forbidden: of(&self.forbidden),
+            unsent: of(&self.unsent),
         }
     }
 }
@@ -97,5 +123,9 @@ impl std::ops::AddAssign for Counted {
         self.unparseable += other.unparseable;
         self.retried += other.retried;
         self.dead += other.dead;
+        self.too_large += other.too_large;
+        self.invalid += other.invalid;
+        self.forbidden += other.forbidden;
+        self.unsent += other.unsent;
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use crate::{
     Result,
     client::outgoing::{Sender, Ticket},
-    producer::{Delivered, Outgoing},
+    producer::{Delivered, Outgoing, SendError},
 };
 
 /// What Kafka has answered to what one attempt at a job has sent: it is done only when Kafka has all of it.
@@ -20,7 +20,7 @@ pub(crate) struct JobEmits {
 #[derive(Debug, Default)]
 struct Answers {
     count: u32,
-    refused: Option<String>,
+    refused: Option<SendError>,
 }
 
 impl JobEmits {
@@ -28,7 +28,7 @@ impl JobEmits {
         look(&mut self.answers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn answer(&self, refused: Option<String>) {
+    fn answer(&self, refused: Option<SendError>) {
         self.with(|answers| {
             answers.count += 1;
             answers.refused = answers.refused.take().or(refused);
@@ -46,7 +46,7 @@ impl JobEmits {
             self.answered.notified().await;
         }
         match self.with(|answers| answers.refused.take()) {
-            Some(reason) => Err(crate::Error::new(reason)),
+            Some(error) => Err(error.into()),
             None => Ok(()),
         }
     }
@@ -57,17 +57,17 @@ impl Sender for JobEmits {
         self.answer(None);
     }
 
-    fn undelivered(&self, _: Ticket, outgoing: Outgoing, reason: String) {
-        self.answer(Some(format!("{} has not acknowledged what was emitted: {reason}", outgoing.topic)));
+    fn undelivered(&self, _: Ticket, _: Outgoing, error: SendError) {
+        self.answer(Some(error));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::outgoing::Sent;
+    use crate::{client::outgoing::Sent, producer::SizeBound};
 
-    const TICKET: Ticket = Ticket { number: 0, sent: Sent::Emit("receipts") };
+    const TICKET: Ticket = Ticket::new(0, Sent::Emit("receipts"));
 
     /// If this fails, a job is done before Kafka has what it sent, or waits for ever for what it never handed over.
     #[tokio::test]
@@ -79,9 +79,14 @@ mod tests {
         let (waited, ()) = tokio::join!(emits.all_acknowledged(2), async {
             tokio::task::yield_now().await;
             let outgoing = Outgoing { topic: "receipts".to_owned(), ..Outgoing::default() };
-            emits.undelivered(TICKET, outgoing, "too large".to_owned());
+            let (topic, bound) = (outgoing.topic.clone(), SizeBound::Topic);
+            emits.undelivered(TICKET, outgoing, SendError::TooLarge { topic, size: 2_000_000, bound });
         });
         let error = waited.expect_err("Kafka has not taken it");
-        assert_eq!(error.to_string(), "receipts has not acknowledged what was emitted: too large");
+        let words = error.to_string();
+        assert!(
+            words.contains("receipts") && words.contains("2000000") && words.contains("max.message.bytes"),
+            "{words}"
+        );
     }
 }

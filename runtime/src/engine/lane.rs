@@ -14,9 +14,10 @@ use std::{
 };
 
 use super::{
-    progress::Progress,
+    progress::{AGAIN, OFFSET, Progress, ROOM},
     tracker::{Sequence, Tracker},
 };
+use crate::settings::WINDOW;
 
 /// Which line a record stands in; `None` stands in none, and waits for nobody.
 pub(crate) type Line = Option<u64>;
@@ -27,7 +28,8 @@ pub(crate) type Line = Option<u64>;
 /// of a line one record is at work at a time, in the order of delivery; a record is not passed by another of its line
 /// before it is performed or its dead letter is acknowledged; nothing is committed that is not finished;
 /// nothing starts once the lane is draining or lost; a lost lane commits nothing; what an earlier lane has finished
-/// does not start, and what [`Lane::progress`] says of a record is so.
+/// does not start, and what [`Lane::progress`] says of a record is so;
+/// and with a window of up to [`WINDOW`] a commit has room for all of that (`tests::a_clean_stop_repeats_nothing`).
 #[derive(Debug)]
 pub(crate) struct Lane {
     tracker: Tracker,
@@ -53,10 +55,15 @@ pub(crate) struct Lane {
     from: i64,
     /// What earlier lanes have finished and tried, as far as reading has not come to it.
     earlier: Progress,
+    /// That is more than a lane with this window takes in, as after one with a wider window.
+    outgrown: bool,
     /// Unfinished records whose next attempt is not the first.
     tried: BTreeSet<Sequence>,
     /// Whether [`Lane::progress`] has more to say than when it was last asked.
     has_news: bool,
+    /// How many records are finished, and how many of these were before they were delivered.
+    finished: u64,
+    skipped: u64,
 }
 
 #[derive(Debug)]
@@ -177,9 +184,12 @@ impl Lane {
             closed: false,
             window,
             from: start,
+            outgrown: earlier.cost_beyond(start) > ROOM + AGAIN,
             earlier,
             tried: BTreeSet::new(),
             has_news: false,
+            finished: 0,
+            skipped: 0,
         }
     }
 
@@ -190,6 +200,7 @@ impl Lane {
         if !self.earlier.is_empty() {
             if self.earlier.pass(offset) {
                 self.entries.push_back(entry);
+                self.skipped += 1;
                 self.finish(sequence);
                 return None;
             }
@@ -211,22 +222,55 @@ impl Lane {
         self.tracker.reach(offset);
     }
 
-    /// How many more records may be delivered: none while there is something to start.
+    /// Whether another record may be delivered. Gaps leave room for fewer than [`Lane::room`] says, so this is asked before
+    /// each.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.takes_in() && self.is_open_behind()
+    }
+
+    /// How many more records may be delivered, if there are no gaps between them.
     pub(crate) fn room(&self) -> usize {
-        if self.phase != Phase::Running || self.halted || self.closed || !self.ready.is_empty() {
+        if !self.has_room() {
             return 0;
         }
-        usize::try_from(self.window.saturating_sub(self.tracker.span())).unwrap_or(usize::MAX)
+        let room = self.window.saturating_sub(self.tracker.span());
+        let in_commit = match self.window {
+            0..=WINDOW => (self.room_in_commit() / OFFSET).max(1),
+            _ => u64::MAX,
+        };
+        usize::try_from(room.min(in_commit)).unwrap_or(usize::MAX)
     }
 
     /// Whether the window is full, so that nothing more is read until its first record is finished.
     pub(crate) fn is_full(&self) -> bool {
-        self.phase == Phase::Running && self.tracker.span() >= self.window
+        self.phase == Phase::Running && !self.is_open_behind()
     }
 
-    /// Whether a record is at work.
-    pub(crate) fn is_working(&self) -> bool {
-        self.running > 0
+    /// Nothing is taken in while there is something to start.
+    #[inline]
+    fn takes_in(&self) -> bool {
+        self.phase == Phase::Running && !self.halted && !self.closed && self.ready.is_empty()
+    }
+
+    /// Whether there is room for a record behind the first unfinished one: in the window, and in a commit, which is to say
+    /// of each whether it is finished. A window that is wider than that was chosen at this price.
+    #[inline]
+    fn is_open_behind(&self) -> bool {
+        let span = self.tracker.span();
+        // Of a partition with nothing unfinished, something has to be looked at.
+        span == 0 || span < self.window && (self.window > WINDOW || self.room_in_commit() >= OFFSET)
+    }
+
+    /// What is left of the room in a commit, whichever of the records taken in finish.
+    fn room_in_commit(&self) -> u64 {
+        let (limit, earlier) = match self.earlier.cost_beyond(self.tracker.behind_last()) {
+            0 => (ROOM, 0),
+            // Rather is something repeated after the next stop than nothing read until the first record is finished.
+            _ if self.outgrown => return u64::MAX,
+            earlier => (ROOM + AGAIN, earlier),
+        };
+        limit.saturating_sub(self.tracker.cost() + earlier)
     }
 
     /// How many records are at work.
@@ -260,6 +304,11 @@ impl Lane {
     /// Whether records may still start.
     pub(crate) fn is_open(&self) -> bool {
         self.phase == Phase::Running && !self.halted
+    }
+
+    /// The offset of a record that is not finished, or behind one that is not.
+    pub(crate) fn offset(&self, sequence: Sequence) -> Option<i64> {
+        self.tracker.offset_if_unfinished(sequence)
     }
 
     /// Whether nothing is left to do or to wait for with this record.
@@ -371,6 +420,11 @@ impl Lane {
         }
     }
 
+    /// How much of what was sent is not acknowledged.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.unacknowledged
+    }
+
     /// What was sent will never be acknowledged: a lane that drains waits for it no longer, and it stays uncommitted.
     pub(crate) fn give_up_acknowledgements(&mut self) {
         if self.phase == Phase::Draining && self.running == 0 && self.unacknowledged > 0 {
@@ -395,6 +449,21 @@ impl Lane {
     /// The offset that may be committed, unless the partition is lost.
     pub(crate) fn committable(&self) -> Option<i64> {
         (self.phase != Phase::Lost).then(|| self.tracker.committable())
+    }
+
+    /// How many records of this lane are below what may be committed.
+    pub(crate) fn passed(&self) -> u64 {
+        self.tracker.passed()
+    }
+
+    /// How many records were finished here.
+    pub(crate) fn own_finished(&self) -> u64 {
+        self.finished - self.skipped
+    }
+
+    /// How many of these are below what may be committed, at least.
+    pub(crate) fn own_passed(&self) -> u64 {
+        self.tracker.passed().saturating_sub(self.skipped)
     }
 
     /// What is finished and tried so far, beyond what may be committed and before it.
@@ -451,6 +520,7 @@ impl Lane {
     }
 
     fn finish(&mut self, sequence: Sequence) {
+        self.finished += 1;
         self.set(sequence, State::Finished);
         self.has_news |= !self.tracker.finish(sequence);
         if !self.tried.is_empty() {

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::histories::histories;
+use crate::engine::{histories::histories, progress::Metadata};
 
 #[derive(Debug, Clone)]
 enum Happening {
@@ -194,7 +194,7 @@ fn replay(start: i64, window: u64, history: Vec<Happening>) -> Result<(), TestCa
     for happening in history {
         match happening {
             Happening::Deliver { gap, line } => {
-                if lane.room() == 0 {
+                if !lane.has_room() {
                     continue;
                 }
                 let (offset, line) = notebook.next(gap, line);
@@ -290,7 +290,7 @@ fn replay(start: i64, window: u64, history: Vec<Happening>) -> Result<(), TestCa
             Happening::Commit => {
                 let Some(offset) = lane.committable() else { continue };
                 let said = notebook.said.clone();
-                notebook.committed = (offset, said.progress.encode(offset), said);
+                notebook.committed = (offset, said.progress.encode(offset).text, said);
             }
             Happening::Crash => {
                 let (offset, metadata, _) = &notebook.committed;
@@ -340,6 +340,158 @@ proptest! {
     #[test]
     fn random_histories_of_one_line(start in 0i64..50, window in 1u64..40, history in happenings(1)) {
         replay(start, window, history)?;
+    }
+}
+
+/// Part of a partition: records with a gap before each, of which some finish and some fail, in runs by turns.
+#[derive(Debug, Clone)]
+struct Stretch {
+    gap: i64,
+    records: usize,
+    finished: usize,
+    failed: usize,
+}
+
+fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
+    let gap = prop_oneof![8 => Just(0i64), 2 => 1i64..20, 1 => 20i64..2_000, 1 => 2_000i64..10_000_000];
+    let run = || prop_oneof![4 => 1usize..8, 1 => 1usize..200];
+    let stretch = (gap, 1usize..4_000, run(), run());
+    let stretch = stretch.prop_map(|(gap, records, finished, failed)| Stretch { gap, records, finished, failed });
+    prop::collection::vec(stretch, 1..12)
+}
+
+fn window() -> impl Strategy<Value = u64> {
+    prop_oneof![2 => Just(WINDOW), 1 => 1..=WINDOW]
+}
+
+/// Takes `log` in from `committed` on, as far as there is room, and stops cleanly. Gives what was committed, and how far it
+/// got.
+fn live_and_stop(
+    log: &BTreeMap<i64, bool>,
+    (committed, metadata): (i64, Option<String>),
+    window: u64,
+    finished: &mut BTreeSet<i64>,
+) -> Result<((i64, Option<String>), i64), TestCaseError> {
+    let earlier = Progress::decode(metadata.unwrap_or_default().as_bytes(), committed);
+    let mut lane = Lane::new(committed, window, earlier);
+    let mut reached = committed;
+    for (&offset, &finishes) in log.range(committed..) {
+        if !lane.has_room() {
+            break;
+        }
+        reached = offset + 1;
+        let Some((sequence, _)) = lane.deliver(offset, None) else {
+            prop_assert!(finished.contains(&offset), "{offset} was skipped, and never finished");
+            continue;
+        };
+        prop_assert!(!finished.contains(&offset), "{offset} is done again after a clean stop");
+        prop_assert_eq!(lane.start().map(|(started, _)| started), Some(sequence));
+        if finishes {
+            lane.performed(sequence, 0);
+            finished.insert(offset);
+        } else {
+            lane.failed(sequence, Duration::from_secs(1));
+        }
+    }
+    lane.drain();
+    prop_assert!(lane.is_over());
+    let progress = lane.progress();
+    prop_assert_eq!(progress.encode(committed).left_out, 0, "nor in a commit that is behind");
+    let committed = lane.committable().unwrap_or(committed);
+    let Metadata { text, left_out } = progress.encode(committed);
+    prop_assert_eq!(left_out, 0);
+    Ok(((committed, text), reached))
+}
+
+proptest! {
+    #![proptest_config(histories(60))]
+
+    /// If this fails, a clean stop repeats finished records, or skips others, when many failing keys hold the commit back:
+    /// what is finished does not fit the commit, or stands for other records once the topic was compacted.
+    #[test]
+    fn a_clean_stop_repeats_nothing(
+        start in 0i64..1_000_000_000,
+        window in window(),
+        stretches in stretches(),
+        mended in 1i64..50,
+        compacted in prop_oneof![Just(None), (2i64..50).prop_map(Some)],
+    ) {
+        let mut log = BTreeMap::new();
+        let mut end = start;
+        for Stretch { gap, records, finished, failed } in stretches {
+            for record in 0..records {
+                end += gap;
+                log.insert(end, record % (finished + failed) < finished);
+                end += 1;
+            }
+        }
+        let mut finished = BTreeSet::new();
+        let (commit, reached) = live_and_stop(&log, (start, None), window, &mut finished)?;
+        // The next process begins where this one has stopped, when some records are gone, and others succeed.
+        if let Some(compacted) = compacted {
+            log.retain(|offset, _| offset % compacted != 0);
+        }
+        let (commit, again) = live_and_stop(&log, commit, window, &mut finished)?;
+        prop_assert!(compacted.is_some() || again >= reached, "what was read before starves: {again} of {reached}");
+        log.iter_mut().for_each(|(offset, finishes)| *finishes |= offset % mended == 0);
+        let (commit, _) = live_and_stop(&log, commit, window, &mut finished)?;
+        log.values_mut().for_each(|finishes| *finishes = true);
+        let (commit, _) = live_and_stop(&log, commit, window, &mut finished)?;
+        let last = log.keys().next_back().map_or(start, |last| last + 1);
+        prop_assert!(commit.0 >= last);
+        prop_assert!(log.keys().all(|offset| finished.contains(offset)), "something starves");
+    }
+}
+
+/// If this fails, an app whose window was made narrower reads one record at a time until the first one is finished.
+#[test]
+fn a_narrower_window_reads_what_a_wider_one_has() {
+    let log: BTreeMap<i64, bool> = (0..30_000).map(|offset| (offset, offset % 7 < 4)).collect();
+    let mut finished = BTreeSet::new();
+    let mut wide = Lane::new(0, 30_000, Progress::default());
+    for (&offset, &finishes) in &log {
+        let (sequence, _) = wide.deliver(offset, None).expect("new");
+        wide.start();
+        if finishes {
+            wide.performed(sequence, 0);
+            finished.insert(offset);
+        } else {
+            wide.failed(sequence, Duration::from_secs(1));
+        }
+    }
+    let committed = wide.committable().expect("ours");
+    let Metadata { text, .. } = wide.progress().encode(committed);
+    let mut lane = Lane::new(committed, WINDOW, Progress::decode(text.unwrap_or_default().as_bytes(), committed));
+    let mut begun = 0;
+    for &offset in log.range(committed..).map(|(offset, _)| offset) {
+        if !lane.has_room() {
+            break;
+        }
+        if let Some((sequence, _)) = lane.deliver(offset, None) {
+            lane.start();
+            lane.failed(sequence, Duration::from_secs(1));
+            begun += 1;
+        }
+    }
+    assert!(lane.tracker.span() == WINDOW && begun > 8_000, "{begun} of {}", lane.tracker.span());
+}
+
+/// If this fails, an app that takes a wider window than a commit has room for gets a narrower one, or the window of those
+/// who name none is not all of use.
+#[test]
+fn a_commit_bounds_the_default_window_and_no_wider_one() {
+    for (window, gap, expected) in
+        [(WINDOW, 0, WINDOW), (3 * WINDOW, 0, 3 * WINDOW), (WINDOW, 5, 3_435), (WINDOW, 1_000, 920)]
+    {
+        let mut lane = Lane::new(0, window, Progress::default());
+        let mut offset = 0;
+        while lane.has_room() {
+            let (sequence, _) = lane.deliver(offset, None).expect("new");
+            lane.start();
+            lane.failed(sequence, Duration::ZERO);
+            offset += 1 + gap;
+        }
+        assert_eq!((lane.tracker.span(), lane.is_full()), (expected, true), "{window} with gaps of {gap}");
     }
 }
 

@@ -14,11 +14,16 @@ pub(crate) mod group;
 pub(crate) mod histogram;
 mod job_emits;
 pub(crate) mod jobs;
+mod jobs_watch;
 mod lane;
+pub(crate) mod obstacles;
+mod polls;
 mod pool;
 pub(crate) mod progress;
 mod pulse;
+pub(crate) mod refused;
 pub(crate) mod report;
+pub(crate) mod revoked;
 mod session;
 pub(crate) mod shared;
 mod tracker;
@@ -26,7 +31,7 @@ pub(crate) mod watch;
 pub(crate) mod watchdog;
 
 #[cfg(test)]
-mod histories;
+pub(crate) mod histories;
 #[cfg(test)]
 mod tests;
 
@@ -38,27 +43,30 @@ use std::{
 };
 
 use rdkafka::ClientConfig;
-use tokio::{runtime::Handle, sync::Semaphore};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, oneshot},
+};
 
 use self::{
     attempt::Bounds,
     consumer::{Consumer, Route},
     driver::{ConsumerSettings, LaneParts},
-    group::{Group, GroupEnd, GroupOrder, OpenLane},
+    group::{Group, GroupEnd, GroupOrder, OpenLane, Wait},
     report::{Report, Reporter},
     session::Session,
-    shared::{AppShared, MemoryBudget, Outlet},
+    shared::{AppShared, Loose, MemoryBudget, Outlet},
     watch::{ConsumerWatch, GroupWatch, Watch},
 };
 use crate::{
-    client::{Client, KafkaClient, Positions},
-    events::{Blocked, Event, Listener},
+    client::{Budget, Client, KafkaClient, PREFETCHED, Positions},
+    events::{Blocked, Event, Listener, ToRepeat},
     jobs::{
-        enqueue::{Enqueuer, JobRoute},
+        enqueue::{Enqueuer, JobRoute, Pushing},
         job::Retry,
     },
     manifest::{ConsumerEntry, Manifest},
-    producer::{Producer, SendError},
+    producer::{Producer, SendError, sending::Sending},
     settings::{self, Delivery, Settings},
 };
 
@@ -83,6 +91,8 @@ pub(crate) struct Running {
     watch: Arc<Watch>,
     /// The watchdog ends when this is dropped.
     _watchdog: mpsc::Sender<()>,
+    /// Jobs are pushed to Redis until this is dropped.
+    _pushing: Option<oneshot::Sender<()>>,
 }
 
 struct RunningGroup {
@@ -103,9 +113,14 @@ pub(crate) struct End {
     pub(crate) dead: u64,
     /// Handlers that did not end in time.
     pub(crate) blocked: Vec<Blocked>,
-    /// Records whose emits, job or dead letter were not acknowledged in time.
+    /// Records that were begun or finished here and that Kafka is not known to have as finished: they are done again.
+    pub(crate) to_repeat: Vec<ToRepeat>,
+    /// Of these, the ones whose emits, job or dead letter were not acknowledged in time.
     pub(crate) unacknowledged: u64,
-    /// What else went wrong at the end: a group and a sentence. The records behind it are done again.
+    /// Records that were committed and then did not end, or whose emits were not acknowledged in time: under `delivery:
+    /// at_most_once` they are not done again.
+    pub(crate) cut_off: u64,
+    /// Why Kafka did not take a group's last commit: the group and a sentence.
     pub(crate) uncommitted: Vec<(String, String)>,
     /// Groups whose client gave up, and why.
     pub(crate) fatal: Vec<(String, String)>,
@@ -122,9 +137,6 @@ pub(crate) struct Brokers {
     pub(crate) embedded: bool,
 }
 
-/// Which part of a group's memory is for what is fetched ahead: half of it. The rest is for what waits in lanes.
-const PREFETCHED: u64 = 2;
-
 /// Makes the client of a group from its properties and its topics' positions, on the thread that polls it.
 type Connect = Arc<dyn Fn(&ClientConfig, BTreeMap<String, Positions>) -> Result<Box<dyn Client>, String> + Send + Sync>;
 
@@ -139,10 +151,15 @@ pub(crate) fn start<S: Send + Sync + 'static>(
     runtime: &Handle,
 ) -> Result<Running, StartError> {
     let groups = settings.groups.iter();
-    let memory: BTreeMap<_, _> = groups.map(|group| (group.id.clone(), group.memory / PREFETCHED)).collect();
+    let budget = |group: &settings::Group| Budget {
+        memory: group.memory,
+        at_work: settings.at_work(group),
+        largest: settings.largest_record(group),
+    };
+    let budgets: BTreeMap<_, _> = groups.map(|group| (group.id.clone(), budget(group))).collect();
     let connect: Connect = Arc::new(move |config, topics| {
-        let memory = config.get("group.id").and_then(|id| memory.get(id)).copied().unwrap_or_default();
-        Ok(Box::new(KafkaClient::join(config, memory, topics)?))
+        let budget = config.get("group.id").and_then(|id| budgets.get(id)).ok_or("it has no budget")?;
+        Ok(Box::new(KafkaClient::join(config, *budget, topics)?))
     });
     let sends = routes.iter().any(|route| !route.entry.emits.is_empty())
         || settings.consumers.iter().any(|consumer| consumer.selected && consumer.dead_letter.is_some());
@@ -167,18 +184,22 @@ fn start_on<S: Send + Sync + 'static>(
     let reporter = Arc::new(Reporter::new(listener, manifest, names.clone()));
     let consumers = build(routes, &state);
     let outlet = producer.clone().map_or(Outlet::Nowhere, Outlet::Kafka);
+    let (queues, _pushing) = enqueuers(settings, &reporter)?;
     let shared = Arc::new(AppShared {
         state,
         outlet,
-        queues: enqueuers(settings, &reporter, runtime)?,
+        queues,
         names,
         seed: u64::from(std::process::id()) << 32,
+        loose: Loose::default(),
         #[cfg(any(test, feature = "testing"))]
         stage: None,
     });
 
     let watch = Arc::new(Watch::default());
-    let _watchdog = watchdog::start(Arc::clone(&watch), Arc::clone(&reporter))?;
+    let sending =
+        producer.clone().and_then(|producer| Sending::new(producer, destinations(&consumers, settings), false));
+    let _watchdog = watchdog::start(Arc::clone(&watch), Arc::clone(reporter.listener()), runtime, sending)?;
     let (sender, ended) = mpsc::channel();
     let mut groups = Vec::new();
     for group in settings.groups.iter().filter(|group| group.selected) {
@@ -190,30 +211,43 @@ fn start_on<S: Send + Sync + 'static>(
             Ok(running) => groups.push(running),
             Err(error) => {
                 // What has started must not go on half an app.
-                Running { groups, producer, ended, watch, _watchdog }.join();
+                Running { groups, producer, ended, watch, _watchdog, _pushing }.join();
                 return Err(error);
             }
         }
     }
-    Ok(Running { groups, producer, ended, watch, _watchdog })
+    Ok(Running { groups, producer, ended, watch, _watchdog, _pushing })
 }
 
-/// What pushes jobs, by the queue's name.
-fn enqueuers(
-    settings: &Settings,
-    reporter: &Reporter,
-    runtime: &Handle,
-) -> Result<BTreeMap<String, Arc<Enqueuer>>, StartError> {
-    let Some(url) = &settings.redis else { return Ok(BTreeMap::new()) };
+/// Where an app may send to, by the topics' names in Kafka.
+fn destinations<S>(consumers: &[Built<S>], settings: &Settings) -> BTreeSet<String> {
+    let selected = consumers.iter().filter_map(|(entry, _)| Some((entry, settings.consumer(entry)?)));
+    let selected = selected.filter(|(_, consumer)| consumer.selected);
+    let of = |(entry, consumer): (&&ConsumerEntry, &settings::Consumer)| {
+        // What performs jobs sends what they emit.
+        let emits = if consumer.queue.is_none() { entry.emits } else { &[] };
+        let emits = emits.iter().map(|key| kafka_name(settings, key));
+        emits.chain(consumer.dead_letter.clone()).collect::<Vec<_>>()
+    };
+    selected.flat_map(of).collect()
+}
+
+/// What jobs are handed over to, by the queue's name, and what keeps them going.
+type Enqueuers = (BTreeMap<String, Arc<Enqueuer>>, Option<oneshot::Sender<()>>);
+
+fn enqueuers(settings: &Settings, reporter: &Reporter) -> Result<Enqueuers, StartError> {
+    let Some(url) = &settings.redis else { return Ok((BTreeMap::new(), None)) };
     let selected = settings.consumers.iter().filter(|consumer| consumer.selected);
     let queues: BTreeSet<&String> = selected.filter_map(|consumer| consumer.queue.as_ref()).collect();
-    let enqueuers = queues.into_iter().map(|queue| {
-        let enqueuer = Enqueuer::start(url, queue, reporter.listener(), runtime);
-        let enqueuer = enqueuer
+    let mut enqueuers = BTreeMap::new();
+    let mut all = Pushing::new()?;
+    for queue in queues {
+        let (enqueuer, pushing) = Enqueuer::new(url, queue, reporter.listener())
             .map_err(|error| StartError::Redis { url: settings::redacted_url(url), reason: error.to_string() })?;
-        Ok((queue.clone(), Arc::new(enqueuer)))
-    });
-    enqueuers.collect()
+        all.add(pushing);
+        enqueuers.insert(queue.clone(), Arc::new(enqueuer));
+    }
+    Ok((enqueuers, Some(all.spawn()?)))
 }
 
 /// A consumer of the manifest, built for an app's state.
@@ -285,18 +319,49 @@ pub(crate) struct Prepared {
     pub(crate) order: Arc<GroupOrder>,
     watch: Arc<GroupWatch>,
     open_lane: OpenLane,
-    session: Arc<Session>,
+    pub(crate) session: Arc<Session>,
     runtime: Handle,
     report: Report,
     stop_budget: Duration,
+    drain: Duration,
+    /// What that does not fit.
+    misfits: Vec<String>,
+    pub(crate) commit_interval: Duration,
     controllers: BTreeMap<String, &'static str>,
+    wait: Wait,
 }
 
 impl Prepared {
     /// The group, on its client.
     pub(crate) fn with(self, client: Box<dyn Client>) -> Group {
-        let Self { order, watch, open_lane, session, runtime, report, stop_budget, controllers, .. } = self;
-        Group { client, open_lane, session, runtime, report, order, stop_budget, controllers, watch }
+        let Self {
+            order,
+            watch,
+            open_lane,
+            session,
+            runtime,
+            report,
+            stop_budget,
+            drain,
+            commit_interval,
+            controllers,
+            wait,
+            ..
+        } = self;
+        Group {
+            client,
+            open_lane,
+            session,
+            runtime,
+            report,
+            order,
+            stop_budget,
+            drain,
+            commit_interval,
+            controllers,
+            wait,
+            watch,
+        }
     }
 }
 
@@ -315,13 +380,32 @@ pub(crate) fn prepare<S: Send + Sync + 'static>(
     let config = config::consumer(settings, group, brokers);
     let topics = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.positions)).collect();
     let controllers = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.entry.controller)).collect();
-    let session = Arc::new(Session::new(config::session_timeout(&config)));
+    let session = Arc::new(Session::new(config::standstill(&config, group.protocol)));
     let memory = group.memory - group.memory / PREFETCHED;
     let memory = Arc::new(MemoryBudget::new(usize::try_from(memory).unwrap_or(usize::MAX)));
-    let watch = watch_of(&report.group, &routes, &memory);
+    let watch = watch_of(&report.group, group.concurrency, &routes, &memory);
+    let watch = Arc::new(watch.of_key(group.own_key()));
     let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), memory, Arc::clone(&session));
     let (order, runtime, stop_budget) = (Arc::default(), runtime.clone(), settings.shutdown_timeout);
-    Prepared { config, topics, order, watch, open_lane, session, runtime, report, stop_budget, controllers }
+    let (drain, misfits) = (group.drain, config::misfits(settings, group, &config));
+    let commit_interval = group.commit_interval;
+    let wait = config::wait(group, &config);
+    Prepared {
+        config,
+        topics,
+        order,
+        watch,
+        open_lane,
+        session,
+        runtime,
+        report,
+        stop_budget,
+        drain,
+        misfits,
+        commit_interval,
+        controllers,
+        wait,
+    }
 }
 
 /// Starts a group's thread.
@@ -345,6 +429,7 @@ fn start_group(
         let _ = told.send(Ok(()));
         let report = &prepared.report;
         report.reporter.tell(&Event::Started { group: &report.group });
+        prepared.misfits.iter().for_each(|misfit| report.warn(misfit));
         let end = prepared.with(client).run();
         let _ = ended.send(());
         end
@@ -356,13 +441,14 @@ fn start_group(
     }
 }
 
-fn watch_of<S>(group: &Arc<str>, routes: &Routes<S>, memory: &Arc<MemoryBudget>) -> Arc<GroupWatch> {
+fn watch_of<S>(group: &Arc<str>, concurrency: usize, routes: &Routes<S>, memory: &Arc<MemoryBudget>) -> GroupWatch {
     let consumers = routes.iter().map(|(topic, (consumer, _))| {
         let (timeout, durations) = (consumer.bounds.timeout, consumer.durations.clone());
-        (topic.clone(), ConsumerWatch { controller: consumer.entry.controller, timeout, durations })
+        let (controller, enqueues) = (consumer.entry.controller, consumer.jobs.is_some());
+        (topic.clone(), ConsumerWatch { controller, timeout, durations, enqueues })
     });
     let consumers = consumers.collect();
-    Arc::new(GroupWatch::new(Arc::clone(group), Arc::clone(memory), consumers, clock::now()))
+    GroupWatch::new(Arc::clone(group), concurrency, Arc::clone(memory), consumers, clock::now())
 }
 
 fn open_lane<S: Send + Sync + 'static>(
@@ -450,7 +536,13 @@ impl Running {
                     end.failed += group.failed;
                     end.dead += group.dead;
                     end.blocked.extend(group.blocked);
+                    end.to_repeat.extend(group.to_repeat.into_iter().map(|(partition, records)| ToRepeat {
+                        group: name.clone(),
+                        partition,
+                        records,
+                    }));
                     end.unacknowledged += group.unacknowledged;
+                    end.cut_off += group.cut_off;
                     end.uncommitted.extend(group.uncommitted.map(|reason| (name.clone(), reason)));
                     end.fatal.extend(group.fatal.map(|reason| (name.clone(), reason)));
                 }

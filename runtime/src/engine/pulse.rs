@@ -1,6 +1,6 @@
 //! What a lane shows of itself while it runs, for those who watch from outside.
 //!
-//! An attempt that is ready at once costs three plain stores here: no lock, no clock. Only one that waits is written
+//! An attempt that is ready at once costs four plain stores here: no lock, no clock. Only one that waits is written
 //! down with the time.
 
 use std::{
@@ -15,17 +15,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{clock, shared::NO_OFFSET};
+use super::{clock, polls::Polls, refused::RefusedCopies, shared::NO_OFFSET, tracker::Sequence};
+use crate::client::{FetchFault, Watermarks};
 
 /// The signs of life of one lane.
 #[derive(Debug)]
 pub(crate) struct Pulse {
-    /// Odd while an attempt is being polled; only the lane's task counts it up.
-    polls: AtomicU64,
-    /// The offset of the record whose attempt was polled last.
+    /// Attempts, and what is called without waiting, as a parser is.
+    pub(crate) polls: Polls,
+    /// The offset of the record whose attempt was polled last, or the first one's of a batch.
     polled: AtomicI64,
-    /// For how long the poll that is under way has not returned, in milliseconds: what a watchdog has seen.
-    blocked: AtomicU64,
+    /// How many records that attempt is at.
+    polled_records: AtomicU64,
     in_flight: Mutex<InFlight>,
     /// Records that were delivered and have not been started.
     waiting: AtomicUsize,
@@ -39,25 +40,60 @@ pub(crate) struct Pulse {
     halted: AtomicBool,
     /// Records that the client has fetched ahead, when somebody looked last.
     prefetched: AtomicUsize,
+    /// The offset of the partition's first record, as far as the client knows.
+    low: AtomicI64,
     /// The offset behind the partition's last record, as far as the client knows.
     high: AtomicI64,
     /// The offset that Kafka has acknowledged last as committed.
     committed: AtomicI64,
+    /// Finished records that the last commit had no room for.
+    left_out: AtomicU64,
+    /// What was sent, and Kafka refuses as it is.
+    pub(crate) refused: RefusedCopies,
+    /// What came instead of records, if none has come since.
+    fetch_fault: Mutex<Option<FetchFault>>,
+    has_fetch_fault: AtomicBool,
 }
 
 /// Attempts that wait for something.
 #[derive(Debug, Default)]
 struct InFlight {
     next: u64,
+    /// In the order in which they began to wait.
     begun: BTreeMap<u64, Begun>,
+    /// Attempts that wait until what they send has room, and how often each does.
+    without_room: BTreeMap<Sequence, u32>,
 }
 
 /// An attempt that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Begun {
+    /// The record's, or the batch's.
+    pub(crate) sequence: Sequence,
     pub(crate) offset: i64,
     pub(crate) attempt: u32,
+    /// How many records it is at: several in a batch.
+    pub(crate) records: u64,
     pub(crate) at: Instant,
+}
+
+/// Attempts that have not ended for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unfinished {
+    /// The one that has waited for longest.
+    pub(crate) first: Begun,
+    /// How many others there are.
+    pub(crate) others: usize,
+}
+
+/// An attempt under way, at a record or at a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AtWork {
+    /// The record, or the first one of the batch.
+    pub(crate) offset: i64,
+    pub(crate) records: u64,
+    /// When it was begun, or first seen if it has not let go of its thread since.
+    pub(crate) since: Instant,
 }
 
 /// Whether an attempt is being polled at this moment.
@@ -71,9 +107,9 @@ pub(crate) struct Polling {
 impl Default for Pulse {
     fn default() -> Self {
         Self {
-            polls: AtomicU64::new(0),
+            polls: Polls::default(),
             polled: AtomicI64::new(NO_OFFSET),
-            blocked: AtomicU64::new(0),
+            polled_records: AtomicU64::new(1),
             in_flight: Mutex::default(),
             waiting: AtomicUsize::new(0),
             performed_on_their_way: AtomicU64::new(0),
@@ -81,8 +117,13 @@ impl Default for Pulse {
             stuck: AtomicU64::new(0),
             halted: AtomicBool::new(false),
             prefetched: AtomicUsize::new(0),
+            low: AtomicI64::new(NO_OFFSET),
             high: AtomicI64::new(NO_OFFSET),
             committed: AtomicI64::new(NO_OFFSET),
+            left_out: AtomicU64::new(0),
+            refused: RefusedCopies::default(),
+            fetch_fault: Mutex::default(),
+            has_fetch_fault: AtomicBool::new(false),
         }
     }
 }
@@ -90,40 +131,71 @@ impl Default for Pulse {
 impl Pulse {
     /// Runs an app's code that cannot wait, such as a parser.
     pub(crate) fn during<T>(&self, offset: i64, code: impl FnOnce() -> T) -> T {
-        let number = self.polls.load(Ordering::Relaxed);
+        self.during_batch(offset, 1, code)
+    }
+
+    /// As [`Pulse::during`], at several records of which this is the first.
+    fn during_batch<T>(&self, offset: i64, records: u64, code: impl FnOnce() -> T) -> T {
         self.polled.store(offset, Ordering::Relaxed);
-        self.polls.store(number + 1, Ordering::Release);
+        self.polled_records.store(records, Ordering::Relaxed);
+        let number = self.polls.begin();
         let result = code();
-        self.polls.store(number + 2, Ordering::Release);
+        self.polls.end(number);
         result
     }
 
     /// The poll that is under way, if there is one.
     pub(crate) fn polling(&self) -> Option<Polling> {
-        let number = self.polls.load(Ordering::Acquire);
-        let offset = self.polled.load(Ordering::Relaxed);
-        (number % 2 == 1).then_some(Polling { number, offset })
-    }
-
-    /// Notes for how long the poll that is under way has not returned.
-    pub(crate) fn set_blocked(&self, since: Option<Duration>) {
-        let milliseconds = since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX).max(1));
-        self.blocked.store(milliseconds, Ordering::Relaxed);
+        let number = self.polls.polling()?;
+        Some(Polling { number, offset: self.polled.load(Ordering::Relaxed) })
     }
 
     /// The record whose handler keeps its thread, and for how long it has.
     pub(crate) fn blocked(&self) -> Option<(i64, Duration)> {
-        let polling = self.polling()?;
-        match self.blocked.load(Ordering::Relaxed) {
-            0 => None,
-            milliseconds => Some((polling.offset, Duration::from_millis(milliseconds))),
-        }
+        let blocked = self.polls.blocked()?;
+        Some((self.polled.load(Ordering::Relaxed), blocked))
     }
 
     /// The attempt that waits for longest, and how many wait.
     pub(crate) fn in_flight(&self) -> (Option<Begun>, usize) {
         let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         (in_flight.begun.first_key_value().map(|(_, begun)| *begun), in_flight.begun.len())
+    }
+
+    /// Attempts that have waited for `long` or longer, those left out that wait for room to send: what keeps these is not
+    /// the handler.
+    pub(crate) fn unfinished(&self, now: Instant, long: Duration) -> Option<Unfinished> {
+        let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = in_flight.begun.values();
+        let mut long = begun
+            .take_while(|begun| now.saturating_duration_since(begun.at) >= long)
+            .filter(|begun| !in_flight.without_room.contains_key(&begun.sequence));
+        Some(Unfinished { first: *long.next()?, others: long.count() })
+    }
+
+    /// The attempt of this number waits for room to send, until what is returned is dropped.
+    #[must_use]
+    pub(crate) fn waits_for_room(&self, sequence: Sequence) -> WithoutRoom<'_> {
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        *in_flight.without_room.entry(sequence).or_default() += 1;
+        WithoutRoom { pulse: self, sequence }
+    }
+
+    /// Every attempt that waits, and the one whose poll has been under way since then, by offset.
+    pub(crate) fn at_work(&self, polled: Option<(i64, Instant)>) -> Vec<AtWork> {
+        let mut at_work: Vec<_> = {
+            let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+            let begun = in_flight.begun.values();
+            begun.map(|begun| AtWork { offset: begun.offset, records: begun.records, since: begun.at }).collect()
+        };
+        if let Some((offset, since)) = polled
+            && at_work.iter().all(|waits| waits.offset != offset)
+        {
+            let records = self.polled_records.load(Ordering::Relaxed);
+            at_work.push(AtWork { offset, records, since });
+        }
+        at_work.sort_by_key(|at_work| at_work.offset);
+        at_work
     }
 
     fn begin(&self, begun: Begun) -> u64 {
@@ -166,6 +238,38 @@ impl Pulse {
         self.stuck.load(Ordering::Relaxed)
     }
 
+    /// Something came instead of records, or records did.
+    #[cold]
+    pub(crate) fn set_fetch_fault(&self, fault: Option<FetchFault>) {
+        let mut known = self.fetch_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_fetch_fault.store(fault.is_some(), Ordering::Relaxed);
+        *known = fault;
+    }
+
+    /// It is known to be over; what has come since stays.
+    pub(crate) fn clear_fetch_fault(&self, fault: &FetchFault) {
+        let mut known = self.fetch_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.take_if(|known| known == fault).is_some() {
+            self.has_fetch_fault.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Records have come.
+    #[inline]
+    pub(crate) fn fetched(&self) {
+        if self.has_fetch_fault.load(Ordering::Relaxed) {
+            self.set_fetch_fault(None);
+        }
+    }
+
+    /// What came instead of records, if none has come since.
+    pub(crate) fn fetch_fault(&self) -> Option<FetchFault> {
+        if !self.has_fetch_fault.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.fetch_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn halt(&self) {
         self.halted.store(true, Ordering::Relaxed);
     }
@@ -182,8 +286,13 @@ impl Pulse {
         self.prefetched.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_high(&self, offset: i64) {
-        self.high.store(offset, Ordering::Relaxed);
+    pub(crate) fn set_watermarks(&self, watermarks: Watermarks) {
+        self.low.store(watermarks.low.unwrap_or(NO_OFFSET), Ordering::Relaxed);
+        self.high.store(watermarks.high, Ordering::Relaxed);
+    }
+
+    pub(crate) fn low(&self) -> Option<i64> {
+        offset(&self.low)
     }
 
     pub(crate) fn high(&self) -> Option<i64> {
@@ -197,31 +306,68 @@ impl Pulse {
     pub(crate) fn committed(&self) -> Option<i64> {
         offset(&self.committed)
     }
+
+    pub(crate) fn set_left_out(&self, records: u64) {
+        self.left_out.store(records, Ordering::Relaxed);
+    }
+
+    pub(crate) fn left_out(&self) -> u64 {
+        self.left_out.load(Ordering::Relaxed)
+    }
 }
 
 fn offset(of: &AtomicI64) -> Option<i64> {
     Some(of.load(Ordering::Relaxed)).filter(|offset| *offset != NO_OFFSET)
 }
 
+/// An attempt waits for room to send.
+#[derive(Debug)]
+pub(crate) struct WithoutRoom<'a> {
+    pulse: &'a Pulse,
+    sequence: Sequence,
+}
+
+impl Drop for WithoutRoom<'_> {
+    fn drop(&mut self) {
+        let mut in_flight = self.pulse.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = in_flight.without_room.get_mut(&self.sequence) {
+            *count -= 1;
+            if *count == 0 {
+                in_flight.without_room.remove(&self.sequence);
+            }
+        }
+    }
+}
+
 /// Shows in a lane's pulse how one attempt is doing.
 #[derive(Debug)]
 pub(crate) struct Beat<'a> {
     pulse: &'a Pulse,
+    sequence: Sequence,
     offset: i64,
     attempt: u32,
+    records: u64,
     ticket: Option<u64>,
 }
 
 impl<'a> Beat<'a> {
-    pub(crate) fn new(pulse: &'a Pulse, offset: i64, attempt: u32) -> Self {
-        Self { pulse, offset, attempt, ticket: None }
+    pub(crate) fn new(pulse: &'a Pulse, sequence: Sequence, offset: i64, attempt: u32) -> Self {
+        Self { pulse, sequence, offset, attempt, records: 1, ticket: None }
+    }
+
+    /// The attempt is at several records, of which this is the first.
+    pub(crate) fn of_batch(pulse: &'a Pulse, id: Sequence, offset: i64, attempt: u32, records: usize) -> Self {
+        Self { records: records as u64, ..Self::new(pulse, id, offset, attempt) }
     }
 
     /// Polls the attempt.
+    // As a part of the span that it is polled in it costs a record more instructions.
+    #[inline(never)]
     pub(crate) fn poll<F: Future>(&mut self, cx: &mut Context<'_>, attempt: Pin<&mut F>) -> Poll<F::Output> {
-        let polled = self.pulse.during(self.offset, || attempt.poll(cx));
+        let polled = self.pulse.during_batch(self.offset, self.records, || attempt.poll(cx));
         if polled.is_pending() && self.ticket.is_none() {
-            let begun = Begun { offset: self.offset, attempt: self.attempt, at: clock::now() };
+            let Self { sequence, offset, attempt, records, .. } = *self;
+            let begun = Begun { sequence, offset, attempt, records, at: clock::now() };
             self.ticket = Some(self.pulse.begin(begun));
         }
         polled
@@ -252,7 +398,7 @@ mod tests {
             assert_eq!(pulse.polling().map(|polling| polling.offset), Some(7));
             if std::mem::replace(&mut ready, true) { Poll::Ready(()) } else { Poll::Pending }
         }));
-        let mut beat = Beat::new(&pulse, 7, 2);
+        let mut beat = Beat::new(&pulse, 0, 7, 2);
         assert!(beat.poll(&mut cx, handler.as_mut()).is_pending());
         let (oldest, count) = pulse.in_flight();
         assert_eq!((oldest.map(|begun| (begun.offset, begun.attempt)), count), (Some((7, 2)), 1));
@@ -262,16 +408,57 @@ mod tests {
         assert_eq!(pulse.in_flight(), (None, 0));
     }
 
+    /// If this fails, a stop says that a record whose handler or parser keeps its thread is as many as the batch before it had.
+    #[test]
+    fn a_poll_is_at_as_many_records_as_its_own_attempt() {
+        let pulse = Pulse::default();
+        let mut cx = Context::from_waker(Waker::noop());
+        let seen = || pulse.polling().map(|polling| pulse.at_work(Some((polling.offset, clock::now())))[0].records);
+        for records in [1, 5, 1, 7, 2] {
+            let mut handler = pin!(poll_fn(|_| Poll::Ready(seen())));
+            let polled = Beat::of_batch(&pulse, 0, 7, 1, records).poll(&mut cx, handler.as_mut());
+            assert_eq!(polled, Poll::Ready(Some(records as u64)));
+        }
+        assert_eq!(pulse.during(8, seen), Some(1));
+    }
+
     /// If this fails, an attempt that is dropped by a time-out is reported as stuck for ever.
     #[test]
     fn a_dropped_attempt_leaves_nothing() {
         let pulse = Pulse::default();
         let mut cx = Context::from_waker(Waker::noop());
-        let mut first = Beat::new(&pulse, 1, 1);
-        let mut second = Beat::new(&pulse, 2, 1);
+        let mut first = Beat::new(&pulse, 0, 1, 1);
+        let mut second = Beat::new(&pulse, 1, 2, 1);
         assert!(first.poll(&mut cx, pin!(std::future::pending::<()>())).is_pending());
         assert!(second.poll(&mut cx, pin!(std::future::pending::<()>())).is_pending());
         drop(first);
         assert_eq!(pulse.in_flight().0.map(|begun| begun.offset), Some(2));
+    }
+
+    /// If this fails, a handler that never returns has no name; or one is blamed whose Kafka, or Redis, takes nothing.
+    #[test]
+    fn attempts_that_do_not_end_are_found_but_for_those_without_room() {
+        let pulse = Pulse::default();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut beats: Vec<_> = (0..3).map(|number| Beat::new(&pulse, number, 10 + number as i64, 1)).collect();
+        for beat in &mut beats {
+            assert!(beat.poll(&mut cx, pin!(std::future::pending::<()>())).is_pending());
+        }
+        let long = Duration::from_secs(300);
+        let seen = |after| {
+            let unfinished = pulse.unfinished(clock::now() + Duration::from_secs(after), long);
+            unfinished.map(|Unfinished { first, others }| (first.offset, others))
+        };
+        assert_eq!(seen(299), None);
+        assert_eq!(seen(301), Some((10, 2)));
+        // It sends two things at once, and both wait.
+        let waits = (pulse.waits_for_room(0), pulse.waits_for_room(0));
+        assert_eq!(seen(301), Some((11, 1)));
+        drop(waits.0);
+        assert_eq!(seen(301), Some((11, 1)));
+        drop(waits.1);
+        assert_eq!(seen(301), Some((10, 2)));
+        drop(beats);
+        assert_eq!(seen(301), None);
     }
 }

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     Error, Record,
     client::TopicPartition,
-    events::{Event, Listener, Place},
+    events::{Event, JobName, Listener, Place},
     manifest::{ConsumerEntry, Manifest},
-    producer::Delivered,
+    producer::{Delivered, Outgoing},
+    settings::{Ordering, WINDOW},
     worker::FailureKind,
 };
 
@@ -80,7 +81,8 @@ impl Report {
         offset: i64,
         duration: Duration,
         emits: &[(&'static str, Delivered)],
-        queue: Option<&str>,
+        job: Option<JobName<'_>>,
+        batch: usize,
     ) {
         if !self.wants_done() {
             return;
@@ -94,7 +96,7 @@ impl Report {
             })
             .collect();
         let place = Place { topic: &partition.topic, partition: partition.partition, offset };
-        self.tell(&Event::Done { place, controller: self.controller(), duration, emitted: &emitted, queue });
+        self.tell(&Event::Done { place, controller: self.controller(), duration, emitted: &emitted, job, batch });
     }
 
     pub(crate) fn skipped(&self, record: &Record, reason: &str) {
@@ -112,7 +114,8 @@ impl Report {
     pub(crate) fn failed(&self, record: &Record, attempt: u32, kind: FailureKind, error: &Error, next: Duration) {
         let (place, controller) = (record.into(), self.controller());
         if kind == FailureKind::Panicked {
-            self.tell(&Event::Panicked { place, controller, attempt, message: &error.to_string(), next });
+            let (message, site) = (&*error.to_string(), error.panic_site());
+            self.tell(&Event::Panicked { place, controller, attempt, message, site, next });
         } else {
             self.tell(&Event::Failed { place, controller, attempt, error, next });
         }
@@ -123,6 +126,11 @@ impl Report {
         self.tell(&Event::NotRepeated { place: record.into(), controller: self.controller(), what, error });
     }
 
+    /// An attempt has ended with an error, and its record is somebody else's by now.
+    pub(crate) fn left(&self, record: &Record, error: &Error) {
+        self.tell(&Event::Left { place: record.into(), controller: self.controller(), error });
+    }
+
     /// The last attempt has failed, and the record goes to the dead letter topic.
     pub(crate) fn gave_up(&self, record: &Record, attempts: u32, error: &Error, dead_letter: Option<&str>) {
         let (place, controller) = (record.into(), self.controller());
@@ -130,69 +138,76 @@ impl Report {
         self.tell(&Event::DeadLettered { place, controller, attempts, error, topic });
     }
 
-    pub(crate) fn unparseable(&self, record: &Record, error: &Error, dead_letter: Option<&str>) {
+    pub(crate) fn unparseable(&self, record: &Record, error: &Error, ordering: Ordering, dead_letter: Option<&str>) {
         let Some(entry) = self.entry else { return };
         let (topic, controller) = (entry.topic, entry.controller);
         let topics = &self.reporter.manifest.topics;
         let message = topics.iter().find(|known| known.key == topic).map_or("json", |topic| topic.message);
-        self.tell(&Event::Unparseable { record, topic, controller, message, error, dead_letter });
+        self.tell(&Event::Unparseable { record, topic, controller, message, error, ordering, dead_letter });
     }
 
-    pub(crate) fn tombstone_refused(&self, record: &Record, dead_letter: Option<&str>) {
+    pub(crate) fn tombstone_refused(&self, record: &Record, ordering: Ordering, dead_letter: Option<&str>) {
         let Some(entry) = self.entry else { return };
         let (topic, controller) = (entry.topic, entry.controller);
-        self.tell(&Event::TombstoneRefused { record, topic, controller, dead_letter });
+        self.tell(&Event::TombstoneRefused { record, topic, controller, ordering, dead_letter });
     }
 
-    pub(crate) fn send_failed(&self, partition: &TopicPartition, topic: &str, reason: &str, wait: Duration) {
-        let (controller, seconds) = (self.controller(), wait.as_secs_f64());
-        self.warn(&format!(
-            "Kafka has not taken a record for {topic} from {controller} on {partition}: {reason}; sent again in \
-             {seconds:.1} s"
-        ));
+    /// Kafka has not taken what a record has sent, or its dead letter, for a reason that passes.
+    pub(crate) fn send_failed(&self, partition: &TopicPartition, offset: i64, topic: &str, reason: &str) {
+        let place = Place { topic: &partition.topic, partition: partition.partition, offset };
+        self.tell(&Event::SendFailed { place, controller: self.controller(), topic, reason });
+    }
+
+    /// Kafka refuses what a record has sent, or its dead letter, as it is.
+    pub(crate) fn refused(
+        &self,
+        partition: &TopicPartition,
+        offset: i64,
+        outgoing: &Outgoing,
+        is_dead_letter: bool,
+        reason: &str,
+        failures: u32,
+    ) {
+        let place = Place { topic: &partition.topic, partition: partition.partition, offset };
+        let (controller, topic, size) = (self.controller(), outgoing.topic.as_str(), outgoing.size());
+        self.tell(&Event::Refused { place, controller, topic, size, is_dead_letter, reason, failures });
     }
 
     pub(crate) fn window_full(&self, partition: &TopicPartition, offset: i64) {
         self.warn(&format!(
-            "{partition} is not read any further: the record at offset {offset} is not finished, and `window` records \
-             wait behind it"
+            "{partition} is not read any further: the record at offset {offset} is not finished, and behind it are as \
+             many as `window` or a commit has room for"
         ));
     }
 
-    /// The position is chosen anew as soon as what was read is done; where that is comes as [`Event::Positioned`].
-    pub(crate) fn position_moves(&self, partition: &TopicPartition, reason: &str) {
-        self.warn(&format!(
-            "the offset to read {partition} from is gone, because retention has passed it ({reason}); it goes on as \
-             `lost_position` says when what was read is done"
-        ));
-    }
-
-    /// `moves` says that the position is chosen anew when the partition is assigned again.
-    pub(crate) fn position_lost(&self, partition: &TopicPartition, reason: &str, moves: bool) {
-        let help = if moves {
-            "it goes on as `lost_position` says when the partition is assigned again, as after a restart"
+    /// `is_plain`: the broker takes no metadata, else the commit has not enough room for all.
+    pub(crate) fn left_out(&self, partition: &TopicPartition, offset: i64, count: u64, is_plain: bool) {
+        let why = if is_plain {
+            "the broker takes commits without metadata only (`offset.metadata.max.bytes`)".to_owned()
         } else {
-            "move the group's offset with Kafka's own tools, or set `lost_position`, to go on"
+            format!("a commit has no room for them (`window` is above {WINDOW})")
         };
         self.warn(&format!(
-            "{partition} waits: the offset to read from is gone, because retention has passed it ({reason}). Nothing is \
-             skipped by itself; {help}"
+            "{partition} has {count} finished records behind offset {offset}, which is not finished, that a stop or a crash \
+             would repeat: {why}"
         ));
     }
 
-    pub(crate) fn stood_still(&self) {
-        self.warn(
-            "the process stood still for longer than its session: its partitions may be somebody else's, and nothing is \
-             begun until the group has answered",
-        );
-    }
-
-    pub(crate) fn partition_error(&self, partition: &TopicPartition, reason: &str) {
-        self.warn(&format!("{partition}: {reason}"));
+    pub(crate) fn stood_still(&self, still: Duration) {
+        let seconds = still.as_secs_f64();
+        self.warn(&format!(
+            "the process stood still for {seconds:.1} s: its partitions may be somebody else's, and nothing is begun until \
+             the group has answered"
+        ));
     }
 
     pub(crate) fn warn(&self, message: &str) {
         self.tell(&Event::Warning { group: &self.group, message });
+    }
+
+    /// In a rebalance; it is made again as soon as that lets it through.
+    pub(crate) fn commit_refused(&self, reason: &str) {
+        self.tell(&Event::CommitRefused { group: &self.group, reason });
     }
 
     pub(crate) fn commit_failed(&self, reason: &str) {

@@ -4,20 +4,26 @@ use std::{
     collections::BTreeMap,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering},
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     thread::Thread,
 };
 
 use tokio::sync::Notify;
 
-use super::{claim::Claim, counts::Counts, job_emits::JobEmits, progress::Progress, pulse::Pulse, tracker::Sequence};
+use super::{
+    claim::Claim, counts::Counts, job_emits::JobEmits, progress::Progress, pulse::Pulse, revoked::Revoked,
+    tracker::Sequence,
+};
 use crate::{
     OwnedRecord, Result,
-    client::outgoing::{Content, Report, Sender, Sent, Ticket},
+    client::{
+        PositionLost,
+        outgoing::{Content, Report, Sender, Sent, Ticket},
+    },
     jobs::enqueue::Enqueuer,
-    producer::{Delivered, Outgoing, Producer},
+    producer::{Delivered, Outgoing, Producer, SendError},
 };
 
 /// What every context of an app reaches.
@@ -30,6 +36,8 @@ pub(crate) struct AppShared<S> {
     pub(crate) names: BTreeMap<&'static str, String>,
     /// What the jitter of backoffs grows from: another number in each process, the same in each run of a simulation.
     pub(crate) seed: u64,
+    /// Takes back what was begun outside of a partition.
+    pub(crate) loose: Loose,
     /// Who plays along in a simulation.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) stage: Option<Arc<crate::testing::stage::Stage>>,
@@ -59,11 +67,14 @@ impl<S> AppShared<S> {
         content: Content,
     ) -> Result<Option<WaitsForRoom<'a>>> {
         let name = self.kafka_name(topic);
-        let ticket = |number| Ticket { number, sent: Sent::Emit(topic) };
+        let ticket = |number| Ticket::new(number, Sent::Emit(topic));
         match scope {
-            EmitScope::Lane { lane, sequence } => self.send_from(lane, ticket(*sequence), name, content),
-            EmitScope::Job(emits) => self.send_from(emits, ticket(0), name, content),
-            EmitScope::Captured(captured) => {
+            EmitScope::Lane { lane, sequence } => {
+                let room = self.send_from(lane, ticket(*sequence), name, content)?;
+                Ok(room.map(|room| lane.wait_for_room(*sequence, room)))
+            }
+            EmitScope::Job { emits, .. } => self.send_from(emits, ticket(0), name, content),
+            EmitScope::Captured { captured, .. } => {
                 let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
                 let offset = i64::try_from(captured.len()).unwrap_or(i64::MAX);
                 captured.push((topic, owned(content.to(name.to_owned()), offset)));
@@ -130,25 +141,64 @@ pub(crate) enum EmitScope {
     /// On the way to Kafka, for the record of this sequence number.
     Lane { lane: Arc<LaneShared>, sequence: Sequence },
     /// On the way to Kafka, for a job.
-    Job(Arc<JobEmits>),
+    Job { emits: Arc<JobEmits>, revoked: Arc<Revoked> },
     /// Kept for a test, each with its topic's key.
-    Captured(Mutex<Vec<(&'static str, OwnedRecord)>>),
+    Captured { captured: Mutex<Vec<(&'static str, OwnedRecord)>>, revoked: Arc<Revoked> },
+}
+
+impl EmitScope {
+    /// Kept for a test of an attempt that [`Loose`] may take back.
+    pub(crate) fn captured(loose: &Loose) -> Self {
+        Self::Captured { captured: Mutex::default(), revoked: loose.begin() }
+    }
+
+    /// Who says that the record is somebody else's.
+    pub(crate) fn revoked(&self) -> &Revoked {
+        match self {
+            Self::Lane { lane, .. } => &lane.revoked,
+            Self::Job { revoked, .. } | Self::Captured { revoked, .. } => revoked,
+        }
+    }
+
+    /// Whether the record is somebody else's by now, who begins it as this process has: to fail is no failed attempt then.
+    /// A record that was committed before is nobody else's.
+    pub(crate) fn is_taken(&self) -> bool {
+        let is_ahead = matches!(self, Self::Lane { lane, .. } if lane.claim.has_granted());
+        self.revoked().is_told() && !is_ahead
+    }
+}
+
+/// Jobs, and attempts of a test: what is at work and stands in no partition, until it is all taken back at once.
+#[derive(Debug, Default)]
+pub(crate) struct Loose(Mutex<Arc<Revoked>>);
+
+impl Loose {
+    /// What tells an attempt that begins now.
+    pub(crate) fn begin(&self) -> Arc<Revoked> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells all that has begun, and nothing that begins from here on. Says whether somebody listens.
+    pub(crate) fn take_back(&self) -> bool {
+        let begun = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        begun.tell();
+        begun.is_listened_to()
+    }
 }
 
 /// What became of something that a lane has sent.
 pub(crate) enum Acknowledgement {
-    Delivered { sequence: Sequence, sent: Sent, delivered: Delivered },
-    Undelivered { sequence: Sequence, sent: Sent, outgoing: Outgoing, reason: String },
+    Delivered { ticket: Ticket, delivered: Delivered },
+    Undelivered { ticket: Ticket, outgoing: Outgoing, error: SendError },
 }
 
 impl Sender for LaneShared {
     fn delivered(&self, ticket: Ticket, delivered: Delivered) {
-        self.acknowledge(Acknowledgement::Delivered { sequence: ticket.number, sent: ticket.sent, delivered });
+        self.acknowledge(Acknowledgement::Delivered { ticket, delivered });
     }
 
-    fn undelivered(&self, ticket: Ticket, outgoing: Outgoing, reason: String) {
-        let Ticket { number: sequence, sent } = ticket;
-        self.acknowledge(Acknowledgement::Undelivered { sequence, sent, outgoing, reason });
+    fn undelivered(&self, ticket: Ticket, outgoing: Outgoing, error: SendError) {
+        self.acknowledge(Acknowledgement::Undelivered { ticket, outgoing, error });
     }
 }
 
@@ -205,6 +255,15 @@ pub(crate) enum Order {
 /// No offset yet: nothing has been read, and the group has no commit.
 pub(crate) const NO_OFFSET: i64 = -1;
 
+/// A position that a lane has lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LostAt {
+    /// As the client says it.
+    pub(crate) lost: PositionLost,
+    /// `lost_position` says where to go on.
+    pub(crate) follows: bool,
+}
+
 /// What a lane, the group's thread and the producer's thread know of one assignment of one partition.
 pub(crate) struct LaneShared {
     order: AtomicU8,
@@ -216,19 +275,28 @@ pub(crate) struct LaneShared {
     pub(crate) claim: Claim,
     /// Whether the partition can be read on from elsewhere in mid-run, and whether it is to.
     moves: AtomicU8,
+    /// The position that the lane has lost, which it does once.
+    lost: OnceLock<LostAt>,
     ended: AtomicBool,
-    /// The offset of the record at work, or [`NO_OFFSET`].
-    at_work: AtomicI64,
+    /// Tells attempts that the partition is gone, or that nobody waits for them any longer.
+    pub(crate) revoked: Revoked,
+    /// How many records are below `committable`, at least.
+    passed: AtomicU64,
+    /// How many of these the lane has finished itself, at least.
+    own_passed: AtomicU64,
     pub(crate) counts: Counts,
     pub(crate) pulse: Pulse,
     has_acknowledgements: AtomicBool,
     /// Word of emits that arrived need not wake the lane.
     is_patient: AtomicBool,
     acknowledgements: Mutex<Vec<Acknowledgement>>,
+    /// The ids of the jobs that records have become and Redis may not have yet, for the log; empty unless somebody listens.
+    jobs: Mutex<BTreeMap<Sequence, String>>,
     /// Whether the lane has more to say than `progress`, and whether the group's thread wants to hear it.
     news: AtomicU8,
-    /// What the lane has said last of what is finished and tried beyond `committable`.
-    progress: Mutex<Progress>,
+    /// What the lane has said last of what is finished and tried beyond `committable`, and how many records it had finished
+    /// itself by then.
+    progress: Mutex<(Progress, u64)>,
     group_thread: Thread,
 }
 
@@ -254,13 +322,17 @@ impl LaneShared {
             committable: AtomicI64::new(start.unwrap_or(NO_OFFSET)),
             claim: Claim::default(),
             moves: AtomicU8::new(CANNOT_MOVE),
+            lost: OnceLock::new(),
             ended: AtomicBool::new(false),
-            at_work: AtomicI64::new(NO_OFFSET),
+            revoked: Revoked::default(),
+            passed: AtomicU64::new(0),
+            own_passed: AtomicU64::new(0),
             counts: Counts::default(),
             pulse: Pulse::default(),
             has_acknowledgements: AtomicBool::new(false),
             is_patient: AtomicBool::new(false),
             acknowledgements: Mutex::new(Vec::new()),
+            jobs: Mutex::default(),
             news: AtomicU8::new(NO_NEWS),
             progress: Mutex::default(),
             group_thread,
@@ -270,6 +342,9 @@ impl LaneShared {
     /// Tells the lane what to do. An order is never taken back.
     pub(crate) fn give(&self, order: Order) {
         self.order.fetch_max(order as u8, Ordering::AcqRel);
+        if order == Order::Lose {
+            self.revoked.tell();
+        }
         self.wake.notify_one();
     }
 
@@ -304,6 +379,16 @@ impl LaneShared {
     /// Whether the partition is to move when the lane has ended.
     pub(crate) fn is_moving(&self) -> bool {
         self.moves.load(Ordering::Acquire) == MOVES
+    }
+
+    /// The lane has nothing to read at its position; said before it halts or asks to move.
+    pub(crate) fn lose_position(&self, lost: LostAt) {
+        let _ = self.lost.set(lost);
+    }
+
+    /// The position that the lane has lost.
+    pub(crate) fn lost(&self) -> Option<&LostAt> {
+        self.lost.get()
     }
 
     /// Asks the group's thread to commit `offset` at once, before what is below it is begun.
@@ -344,26 +429,39 @@ impl LaneShared {
         self.news.load(Ordering::Acquire) == ASKED
     }
 
-    /// Leaves word of what is finished and tried.
-    pub(crate) fn tell(&self, progress: Progress) {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    /// Leaves word of what is finished and tried, where the lane has finished so many records itself.
+    pub(crate) fn tell(&self, progress: Progress, own: u64) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = (progress, own);
         self.news.store(NO_NEWS, Ordering::Release);
     }
 
     /// What the lane has said last, at `committable` and beyond.
     pub(crate) fn progress(&self, committable: i64) -> Progress {
         // What stands before is kept: if this is not committed, it is all that this process knows of it.
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
         progress.forget_before(committable);
         progress
     }
 
-    pub(crate) fn set_at_work(&self, offset: i64) {
-        self.at_work.store(offset, Ordering::Relaxed);
+    /// How many records the lane had finished itself when it said something last.
+    pub(crate) fn own_said(&self) -> u64 {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 
-    pub(crate) fn at_work(&self) -> Option<i64> {
-        Some(self.at_work.load(Ordering::Relaxed)).filter(|offset| *offset != NO_OFFSET)
+    /// How many records are below what was published before, and how many of these the lane has finished itself, at least.
+    pub(crate) fn set_passed(&self, records: u64, own: u64) {
+        self.passed.store(records, Ordering::Release);
+        self.own_passed.store(own, Ordering::Release);
+    }
+
+    /// As [`LaneShared::passed`], of those that the lane has finished itself.
+    pub(crate) fn own_passed(&self) -> u64 {
+        self.own_passed.load(Ordering::Acquire)
+    }
+
+    /// How many records are below [`LaneShared::committable`], at least, if that is asked for after this.
+    pub(crate) fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Acquire)
     }
 
     /// The lane's last word: nothing of it is left.
@@ -384,14 +482,36 @@ impl LaneShared {
         !is_patient && self.has_acknowledgements.load(Ordering::SeqCst)
     }
 
+    /// Lets an attempt wait for room, and lets it be seen that it does.
+    pub(crate) fn wait_for_room<'a>(self: &Arc<Self>, sequence: Sequence, room: WaitsForRoom<'a>) -> WaitsForRoom<'a> {
+        let lane = Arc::clone(self);
+        Box::pin(async move {
+            let _waits = lane.pulse.waits_for_room(sequence);
+            room.await
+        })
+    }
+
     fn acknowledge(&self, acknowledgement: Acknowledgement) {
-        let can_wait = matches!(acknowledgement, Acknowledgement::Delivered { sent: Sent::Emit(_) | Sent::Job, .. });
+        let can_wait = matches!(
+            acknowledgement,
+            Acknowledgement::Delivered { ticket: Ticket { sent: Sent::Emit(_) | Sent::Job, .. }, .. }
+        );
         self.acknowledgements.lock().unwrap_or_else(PoisonError::into_inner).push(acknowledgement);
         // They come by the hundred, and the first one has woken the lane.
         let is_first = !self.has_acknowledgements.swap(true, Ordering::SeqCst);
         if !can_wait || (is_first && !self.is_patient.load(Ordering::SeqCst)) {
             self.wake.notify_one();
         }
+    }
+
+    /// Notes which job a record has become, for the log.
+    pub(crate) fn note_job(&self, sequence: Sequence, jid: String) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).insert(sequence, jid);
+    }
+
+    /// The id of the job that a record has become, once.
+    pub(crate) fn take_job(&self, sequence: Sequence) -> Option<String> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).remove(&sequence)
     }
 
     /// Takes what has been acknowledged since the last call; costs one load when that is nothing.

@@ -2,15 +2,22 @@
 //! does as a test says.
 
 mod batches;
+mod blocking;
+mod drain;
 mod finished;
+mod groups;
 mod instructions;
+mod jobs;
 mod once;
 mod positions;
 mod producer;
+mod sizes;
 mod stall;
+mod standstill;
+mod told;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -20,13 +27,12 @@ use std::{
 
 use super::{Brokers, Running, start};
 use crate::{
-    App, Context, Controller, Error, Message, OwnedRecord, Result, Routed, Topic, Worker,
+    App, Context, Controller, Error, Message, OwnedRecord, Record, Result, Routed, Topic, Worker,
     broker::EmbeddedBroker,
     events::{Event, Listener},
     manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry},
     producer::{Outgoing, Producer},
     settings::{Flags, Settings},
-    topic::Key,
 };
 
 static MANIFEST: Manifest = PLAIN;
@@ -62,13 +68,23 @@ struct State {
     seen: Mutex<Vec<(i32, u64)>>,
     records: Mutex<Vec<OwnedRecord>>,
     tombstones: AtomicU32,
+    /// Tombstones that the worker's hook was told of.
+    failed_tombstones: Mutex<Vec<OwnedRecord>>,
     /// Fails attempts at this number, as often as it says.
     fails: Mutex<BTreeMap<u64, u32>>,
     panics: Mutex<BTreeMap<u64, u32>>,
     sleep: Mutex<Duration>,
+    /// A handler that sleeps fails when it is told that its partition is gone.
+    listens: AtomicBool,
     /// For how many microseconds a handler keeps its thread.
     busy: AtomicU64,
+    /// Handlers of these numbers wait, without a thread, as long as they are here.
+    holds: tokio::sync::watch::Sender<BTreeSet<u64>>,
+    /// The handler of this number keeps its thread as long as it is here.
+    blocks: Mutex<Option<u64>>,
     emits: AtomicBool,
+    /// A handler that has sent something takes some time to end.
+    lingers: AtomicBool,
     /// While it is set, every attempt fails.
     outage: AtomicBool,
     /// The `traceparent` of each attempt.
@@ -114,11 +130,20 @@ impl Controller for OrdersController {
         state.traces.lock().expect("no panic").push(ctx.trace.as_ref().map(|trace| trace.traceparent()));
         let sleep = *state.sleep.lock().expect("no panic");
         if !sleep.is_zero() {
-            tokio::time::sleep(sleep).await;
+            tokio::select! {
+                () = tokio::time::sleep(sleep) => {}
+                () = ctx.revoked(), if state.listens.load(Ordering::Relaxed) => return Err(Error::new("told to stop")),
+            }
         }
         let busy = state.busy.load(Ordering::Relaxed);
         if busy > 0 {
             std::thread::sleep(Duration::from_micros(busy));
+        }
+        if state.holds.borrow().contains(&number) {
+            let _ = state.holds.subscribe().wait_for(|held| !held.contains(&number)).await;
+        }
+        while *state.blocks.lock().expect("no panic") == Some(number) {
+            std::thread::sleep(Duration::from_millis(1));
         }
         if state.outage.load(Ordering::Relaxed) || strike(&state.fails, number) {
             return Err(Error::new("the shop is closed"));
@@ -127,12 +152,19 @@ impl Controller for OrdersController {
         if state.emits.load(Ordering::Relaxed) {
             ctx.emit(Confirmed, &number).header("from", "shop").await?;
         }
+        if state.lingers.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
         state.records.lock().expect("no panic").push(message.to_owned_record());
         state.seen.lock().expect("no panic").push((message.partition(), number));
         Ok(())
     }
 
-    async fn perform_tombstone(&self, _key: Key<'_>, ctx: &Context<Self>) -> Result {
+    async fn perform_tombstone(&self, record: &Record, ctx: &Context<Self>) -> Result {
+        if ctx.state().outage.load(Ordering::Relaxed) {
+            return Err(Error::new("the shop is closed"));
+        }
+        ctx.state().records.lock().expect("no panic").push(record.to_owned_record());
         ctx.state().tombstones.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -144,6 +176,18 @@ struct OrdersWorker;
 impl Worker for OrdersWorker {
     type Controller = OrdersController;
     const NAME: &'static str = "OrdersWorker";
+
+    async fn after_failure(
+        &self,
+        _failure: &crate::Failure<'_>,
+        record: &Record,
+        message: Option<&Message<u64>>,
+        ctx: &Context<OrdersController>,
+    ) {
+        if message.is_none() {
+            ctx.state().failed_tombstones.lock().expect("no panic").push(record.to_owned_record());
+        }
+    }
 }
 
 /// Keeps what was reported, as text; with `true`, without what is done.
@@ -240,7 +284,7 @@ impl Shop {
 
     #[track_caller]
     fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + Duration::from_secs(60);
         while !done(self) {
             let (seen, notes) = (self.seen().len(), self.other_notes());
             assert!(Instant::now() < end, "{what} did not come; saw {seen} records; {notes:#?}");
@@ -326,7 +370,10 @@ fn a_poison_record_stops_its_partition_and_no_other() {
 #[test]
 fn null_empty_and_foreign_bytes_are_kept_apart() {
     let shop = Shop::open();
-    shop.send(Some("gone"), None);
+    let why = vec![(b"why".to_vec(), Some(b"closed".to_vec()))];
+    let (topic, key) = ("orders".to_owned(), Some(b"gone".to_vec()));
+    let gone = Outgoing { topic, key, value: None, headers: why.clone() };
+    shop.runtime.block_on(shop.producer.send(gone)).expect("acknowledged");
     shop.send(None, Some("1"));
     shop.send(Some(""), Some("2"));
     let foreign =
@@ -343,10 +390,28 @@ fn null_empty_and_foreign_bytes_are_kept_apart() {
     let records = shop.state.records.lock().expect("no panic").clone();
     let last = records.iter().find(|record| record.value.as_deref() == Some(b"3"));
     assert_eq!(last.map(|record| &record.headers), Some(&foreign), "headers keep their bytes and their order");
+    let gone = records.iter().find(|record| record.value.is_none());
+    let gone = gone.map(|record| (record.key.as_deref(), &record.headers));
+    assert_eq!(gone, Some((Some(b"gone".as_slice()), &why)), "a tombstone comes with its record");
     running.join();
     let mut keys: Vec<_> = shop.state.records.lock().expect("no panic").iter().map(|r| r.key.clone()).collect();
     keys.sort();
-    assert_eq!(keys, [None, Some(Vec::new()), Some(vec![0xff])]);
+    assert_eq!(keys, [None, Some(Vec::new()), Some(b"gone".to_vec()), Some(vec![0xff])]);
+}
+
+/// If this fails, who hears that a tombstone failed cannot say which.
+#[test]
+fn a_hook_is_told_which_tombstone_has_failed() {
+    let shop = Shop::open();
+    shop.state.outage.store(true, Ordering::Relaxed);
+    shop.send(Some("gone"), None);
+    let running = shop.start();
+    let told = |shop: &Shop| shop.state.failed_tombstones.lock().expect("no panic").first().cloned();
+    shop.until("a failure", |shop| told(shop).is_some());
+    assert_eq!(told(&shop).and_then(|record| record.key), Some(b"gone".to_vec()));
+    shop.state.outage.store(false, Ordering::Relaxed);
+    shop.until("the tombstone", |shop| shop.state.tombstones.load(Ordering::Relaxed) == 1);
+    running.join();
 }
 
 /// If this fails, an offset is committed before Kafka has what its record sent.
@@ -373,7 +438,7 @@ fn acknowledged_emits_are_committed_without_a_listener() {
     shop.send_numbers(0..50);
     let running = shop.start();
     shop.until("the commit of all", |_| {
-        let groups = running.watch().view(Instant::now());
+        let groups = running.watch().view(Instant::now()).groups;
         groups.iter().flat_map(|group| &group.lanes).filter_map(|lane| lane.committed).sum::<i64>() == 50
     });
     shop.send_numbers(50..100);

@@ -5,6 +5,8 @@
 
 use std::{collections::VecDeque, ops::Range};
 
+use super::progress::{OFFSET, gap};
+
 /// The place of a record in the order of delivery, from 0, within one assignment of one partition.
 pub(crate) type Sequence = u64;
 
@@ -28,6 +30,8 @@ pub(crate) struct Tracker {
     runs: VecDeque<Run>,
     /// The offset behind the last delivered record.
     behind_last: i64,
+    /// What the delivered records and the gaps before them cost in a commit, at most.
+    cost: u64,
     /// What may be committed when nothing is unfinished.
     end: i64,
 }
@@ -37,6 +41,8 @@ pub(crate) struct Tracker {
 struct Run {
     sequence: Sequence,
     offset: i64,
+    /// What was delivered before it costs, with the gap between.
+    cost: u64,
 }
 
 impl Tracker {
@@ -49,6 +55,7 @@ impl Tracker {
             base: 0,
             runs: VecDeque::new(),
             behind_last: start,
+            cost: 0,
             end: start,
         }
     }
@@ -57,13 +64,15 @@ impl Tracker {
     pub(crate) fn deliver(&mut self, offset: i64) -> Sequence {
         let sequence = self.next;
         if offset != self.behind_last || self.runs.is_empty() {
-            self.runs.push_back(Run { sequence, offset });
+            self.cost += gap(offset.saturating_sub(self.behind_last).max(0).unsigned_abs());
+            self.runs.push_back(Run { sequence, offset, cost: self.cost });
             self.drop_passed_runs();
         }
         if sequence - self.base == 64 * self.finished.len() as u64 {
             self.finished.push_back(0);
         }
         self.next += 1;
+        self.cost += OFFSET;
         self.behind_last = offset + 1;
         self.end = self.end.max(self.behind_last);
         sequence
@@ -94,15 +103,36 @@ impl Tracker {
         if self.head == self.next { self.end } else { self.offset_of_head() }
     }
 
+    /// How many records have been delivered before the first unfinished one.
+    pub(crate) fn passed(&self) -> u64 {
+        self.head
+    }
+
     /// Delivered records between the first unfinished one and the newest.
     pub(crate) fn span(&self) -> u64 {
         self.next - self.head
+    }
+
+    /// What the first unfinished record and all behind it cost in a commit, at most, whichever of them finish.
+    pub(crate) fn cost(&self) -> u64 {
+        let Some(run) = self.runs.front() else { return 0 };
+        self.cost - run.cost - OFFSET * (self.head - run.sequence)
+    }
+
+    /// The offset behind the last delivered record.
+    pub(crate) fn behind_last(&self) -> i64 {
+        self.behind_last
     }
 
     /// The offset of a record that is not behind the head.
     pub(crate) fn offset(&self, sequence: Sequence) -> i64 {
         let run = self.runs[self.runs.partition_point(|run| run.sequence <= sequence) - 1];
         run.offset + (sequence - run.sequence) as i64
+    }
+
+    /// As [`Tracker::offset`], of any number: `None` for what stands before the head, and for what was never delivered.
+    pub(crate) fn offset_if_unfinished(&self, sequence: Sequence) -> Option<i64> {
+        (self.head..self.next).contains(&sequence).then(|| self.offset(sequence))
     }
 
     /// Runs of offsets beyond the head whose records are all finished, in order.

@@ -6,22 +6,65 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
+pub(crate) use super::jobs_watch::{JobAtWork, JobView, JobsPhase, JobsView, JobsWatch};
 use super::{
+    End,
     counts::Counted,
     histogram::Histogram,
+    obstacles::ObstacleView,
+    pulse::{AtWork, Pulse, Unfinished},
+    refused::RefusedCopy,
     shared::{LaneShared, MemoryBudget, Order},
+    watchdog::LONG,
 };
-use crate::client::TopicPartition;
+use crate::{
+    client::TopicPartition,
+    events::{Blocked, Short, ToRepeat},
+    foreign,
+};
 
-/// All groups of a running app.
+/// All of a running app: the groups of a server, or the jobs of a worker.
 #[derive(Default)]
 pub(crate) struct Watch {
     groups: Mutex<Vec<Arc<GroupWatch>>>,
+    /// Of a worker.
+    pub(crate) jobs: Option<Arc<JobsWatch>>,
+    pub(crate) threads: ThreadsWatch,
+    /// What stands in the way of what is sent, as was seen last.
+    obstacles: Mutex<Vec<ObstacleView>>,
+}
+
+/// The threads that an app's code runs on.
+#[derive(Debug, Default)]
+pub(crate) struct ThreadsWatch {
+    count: AtomicUsize,
+    /// For how long none has been free, in milliseconds: what a watchdog has seen.
+    stalled: AtomicU64,
+}
+
+/// An app at one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    pub(crate) groups: Vec<GroupView>,
+    /// Of a worker.
+    pub(crate) jobs: Option<JobsView>,
+    pub(crate) threads: ThreadsView,
+    /// What stands in the way of what is sent.
+    pub(crate) obstacles: Vec<ObstacleView>,
+}
+
+/// The threads that an app's code runs on, at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ThreadsView {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// For how long none has been free, when that is so for long.
+    pub(crate) stalled: Option<Duration>,
 }
 
 /// Where a group is in its life.
@@ -48,11 +91,23 @@ pub(crate) struct ConsumerWatch {
     pub(crate) timeout: Option<Duration>,
     /// How long performs took, when that is measured.
     pub(crate) durations: Option<Arc<Histogram>>,
+    /// Whether records are handed over as jobs; `timeout` bounds the jobs then.
+    pub(crate) enqueues: bool,
+}
+
+impl ConsumerWatch {
+    /// Attempts of a lane that have not ended for long, where nobody has said that they may take so long. While one of the
+    /// lane keeps its thread, that is why the others do not end.
+    pub(crate) fn unfinished(&self, pulse: &Pulse, now: Instant) -> Option<Unfinished> {
+        if self.timeout.is_some() || pulse.blocked().is_some() { None } else { pulse.unfinished(now, LONG) }
+    }
 }
 
 /// One group, as its thread and its lanes show themselves.
 pub(crate) struct GroupWatch {
     pub(crate) group: Arc<str>,
+    /// Its key in the manifest, where that is not its id.
+    key: Option<Arc<str>>,
     born: Instant,
     /// Milliseconds from `born` to the last turn of the group's thread.
     turned: AtomicU64,
@@ -62,9 +117,13 @@ pub(crate) struct GroupWatch {
     /// Nothing new is begun, because a person wants it so.
     quiet: AtomicBool,
     memory: Arc<MemoryBudget>,
+    /// How many attempts there may be at once.
+    concurrency: usize,
     /// By the topic's name in Kafka.
     consumers: BTreeMap<String, ConsumerWatch>,
     lanes: Mutex<Lanes>,
+    /// What stands in its way, as its thread has seen last.
+    obstacles: Mutex<Vec<ObstacleView>>,
 }
 
 #[derive(Default)]
@@ -78,6 +137,8 @@ struct Lanes {
 #[derive(Debug, Clone)]
 pub(crate) struct GroupView {
     pub(crate) group: Arc<str>,
+    /// Its key in the manifest, where that is not its id.
+    pub(crate) key: Option<Arc<str>>,
     pub(crate) phase: Phase,
     /// Whether nothing new is begun, because a person wants it so.
     pub(crate) quiet: bool,
@@ -85,12 +146,16 @@ pub(crate) struct GroupView {
     pub(crate) poll_age: Duration,
     /// How long there has been something that is done and not committed; nothing if all is.
     pub(crate) commit_age: Duration,
+    /// How many attempts there may be at once.
+    pub(crate) concurrency: usize,
     /// Bytes of records that wait in lanes, and how many there may be.
     pub(crate) waiting_bytes: (usize, usize),
     /// By the topic's name in Kafka.
     pub(crate) consumers: BTreeMap<String, ConsumerView>,
     /// Sorted by topic and partition.
     pub(crate) lanes: Vec<LaneView>,
+    /// What stands in its way.
+    pub(crate) obstacles: Vec<ObstacleView>,
 }
 
 /// A consumer at one moment.
@@ -109,6 +174,7 @@ pub(crate) struct LaneView {
     /// The first unfinished record.
     pub(crate) next: Option<i64>,
     pub(crate) committed: Option<i64>,
+    pub(crate) low: Option<i64>,
     pub(crate) high: Option<i64>,
     pub(crate) prefetched: usize,
     pub(crate) waiting: usize,
@@ -117,18 +183,80 @@ pub(crate) struct LaneView {
     pub(crate) oldest: Option<(i64, u32, Duration)>,
     /// The record whose handler keeps its thread, and for how long.
     pub(crate) blocked: Option<(i64, Duration)>,
+    /// Attempts that have not ended for long, where nobody has said that they may take so long.
+    pub(crate) unfinished: Option<UnfinishedView>,
     pub(crate) stuck: u64,
     pub(crate) halted: bool,
+    /// Finished records that a commit has no room for.
+    pub(crate) left_out: u64,
+    /// A copy that Kafka refuses as it is, and how many there are.
+    pub(crate) refused: Option<(RefusedCopy, usize)>,
+}
+
+/// Attempts that do not end, at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UnfinishedView {
+    /// Of the one that has waited for longest.
+    pub(crate) offset: i64,
+    pub(crate) attempt: u32,
+    pub(crate) age: Duration,
+    /// How many others there are.
+    pub(crate) others: usize,
+    /// Whether it hands records over as jobs.
+    pub(crate) enqueues: bool,
+}
+
+impl ThreadsWatch {
+    pub(crate) fn set_count(&self, count: usize) {
+        self.count.store(count, Ordering::Relaxed);
+    }
+
+    /// Notes for how long no thread has been free.
+    pub(crate) fn set_stalled(&self, stalled: Option<Duration>) {
+        let milliseconds = stalled.map_or(0, |stalled| u64::try_from(stalled.as_millis()).unwrap_or(u64::MAX).max(1));
+        self.stalled.store(milliseconds, Ordering::Relaxed);
+    }
+
+    fn view(&self) -> ThreadsView {
+        let stalled = self.stalled.load(Ordering::Relaxed);
+        let stalled = (stalled > 0).then(|| Duration::from_millis(stalled));
+        ThreadsView { count: self.count.load(Ordering::Relaxed), stalled }
+    }
+}
+
+impl View {
+    /// Every handler that keeps its thread: who, at what, for how long.
+    pub(crate) fn blocked(&self) -> Vec<String> {
+        let lanes = self.groups.iter().flat_map(|group| &group.lanes).filter_map(|lane| {
+            let (offset, running) = lane.blocked?;
+            Some(format!("{} on {}@{offset} for {}", lane.controller, lane.partition, Short(running)))
+        });
+        let jobs = self.jobs.iter().flat_map(|jobs| &jobs.at_work).filter_map(|job| {
+            let JobView { class, queue, jid, blocked, .. } = job;
+            Some(format!("{class} on {queue}/{jid} for {}", Short((*blocked)?)))
+        });
+        lanes.chain(jobs).map(|words| foreign::line(&words).into_owned()).collect()
+    }
 }
 
 impl LaneView {
-    /// Records that are not done.
+    /// Records that are not done: where nothing has been taken yet, all that there are.
     pub(crate) fn lag(&self) -> Option<i64> {
-        Some((self.high? - self.next?).max(0))
+        Some((self.high? - self.next.or(self.low)?).max(0))
     }
 }
 
 impl Watch {
+    /// Of a worker.
+    pub(crate) fn of(jobs: Arc<JobsWatch>) -> Self {
+        Self { jobs: Some(jobs), ..Self::default() }
+    }
+
+    /// What stands in the way of what is sent now.
+    pub(crate) fn set_obstacles(&self, obstacles: Vec<ObstacleView>) {
+        *self.obstacles.lock().unwrap_or_else(PoisonError::into_inner) = obstacles;
+    }
+
     pub(crate) fn add(&self, group: Arc<GroupWatch>) {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).push(group);
     }
@@ -137,30 +265,76 @@ impl Watch {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How a run ends whose groups do not say it in time, as far as can be seen from outside: every attempt under way, and
+    /// what is beyond the last commit that was acknowledged.
+    pub(crate) fn unheard_end(&self, now: Instant) -> End {
+        let mut end = End::default();
+        for group in self.groups() {
+            for consumer in group.view(now).consumers.into_values() {
+                end.handled += consumer.counted.handled();
+                end.failed += consumer.counted.failures();
+                end.dead += consumer.counted.dead;
+            }
+            for (partition, controller, lane) in group.lanes() {
+                if lane.has_ended() {
+                    continue;
+                }
+                let polled = lane.pulse.polling().map(|polling| {
+                    let running = lane.pulse.blocked().map_or(Duration::ZERO, |(_, running)| running);
+                    (polling.offset, now.checked_sub(running).unwrap_or(now))
+                });
+                let at_work = lane.pulse.at_work(polled);
+                let committed = lane.pulse.committed().unwrap_or(0);
+                let finished = lane.committable().map_or(0, |next| u64::try_from(next - committed).unwrap_or(0));
+                let records = finished.min(lane.passed()) + at_work.iter().map(|at_work| at_work.records).sum::<u64>();
+                if records > 0 && lane.order() != Order::Lose {
+                    end.to_repeat.push(ToRepeat {
+                        group: group.group.to_string(),
+                        partition: partition.clone(),
+                        records,
+                    });
+                }
+                end.blocked.extend(at_work.into_iter().map(|at_work| blocked(controller, &partition, at_work, now)));
+            }
+        }
+        end
+    }
+
     /// Everything, as it is at `now`.
-    pub(crate) fn view(&self, now: Instant) -> Vec<GroupView> {
-        self.groups().iter().map(|group| group.view(now)).collect()
+    pub(crate) fn view(&self, now: Instant) -> View {
+        let groups = self.groups().iter().map(|group| group.view(now)).collect();
+        let obstacles = self.obstacles.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        View { groups, jobs: self.jobs.as_ref().map(|jobs| jobs.view(now)), threads: self.threads.view(), obstacles }
     }
 }
 
 impl GroupWatch {
     pub(crate) fn new(
         group: Arc<str>,
+        concurrency: usize,
         memory: Arc<MemoryBudget>,
         consumers: BTreeMap<String, ConsumerWatch>,
         now: Instant,
     ) -> Self {
         Self {
             group,
+            key: None,
             born: now,
             turned: AtomicU64::new(0),
             settled: AtomicU64::new(0),
             phase: AtomicU8::new(Phase::Joining as u8),
             quiet: AtomicBool::new(false),
+            concurrency,
             memory,
             consumers,
             lanes: Mutex::default(),
+            obstacles: Mutex::default(),
         }
+    }
+
+    /// The group, with its key in the manifest where that is not its id.
+    pub(crate) fn of_key(self, key: Option<&str>) -> Self {
+        Self { key: key.map(Arc::from), ..self }
     }
 
     fn since_birth(&self, now: Instant) -> u64 {
@@ -205,6 +379,11 @@ impl GroupWatch {
         if self.phase() == Phase::Ended { Duration::ZERO } else { self.age(&self.turned, now) }
     }
 
+    /// What stands in its way now.
+    pub(crate) fn set_obstacles(&self, obstacles: Vec<ObstacleView>) {
+        *self.obstacles.lock().unwrap_or_else(PoisonError::into_inner) = obstacles;
+    }
+
     pub(crate) fn opened(&self, partition: TopicPartition, lane: Arc<LaneShared>) {
         self.lock().open.push((partition, lane));
     }
@@ -223,6 +402,16 @@ impl GroupWatch {
         let lanes = self.lock();
         let open = lanes.open.iter();
         open.map(|(partition, lane)| (partition.clone(), self.controller(partition), Arc::clone(lane))).collect()
+    }
+
+    /// Every lane that has not ended, with what is known of its consumer.
+    pub(crate) fn watched(&self) -> Vec<(TopicPartition, &ConsumerWatch, Arc<LaneShared>)> {
+        let lanes = self.lock();
+        let of = |(partition, lane): &(TopicPartition, Arc<LaneShared>)| {
+            let consumer = self.consumers.get(&*partition.topic)?;
+            Some((partition.clone(), consumer, Arc::clone(lane)))
+        };
+        lanes.open.iter().filter_map(of).collect()
     }
 
     fn controller(&self, partition: &TopicPartition) -> &'static str {
@@ -255,15 +444,25 @@ impl GroupWatch {
         views.sort_by(|a, b| a.partition.cmp(&b.partition));
         GroupView {
             group: Arc::clone(&self.group),
+            key: self.key.clone(),
             phase: self.phase(),
             quiet: self.quiet.load(Ordering::Relaxed),
             poll_age: self.poll_age(now),
             commit_age: self.age(&self.settled, now),
+            concurrency: self.concurrency,
             waiting_bytes: self.memory.used_of(),
             consumers,
             lanes: views,
+            obstacles: self.obstacles.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
+}
+
+/// An attempt that does not end in time.
+pub(crate) fn blocked(controller: &str, partition: &TopicPartition, at_work: AtWork, now: Instant) -> Blocked {
+    let AtWork { offset, records, since } = at_work;
+    let (controller, partition) = (controller.to_owned(), partition.clone());
+    Blocked { controller, partition, offset, records, running: now.saturating_duration_since(since) }
 }
 
 fn view_of(partition: &TopicPartition, lane: &LaneShared, consumer: &ConsumerWatch, now: Instant) -> LaneView {
@@ -275,13 +474,23 @@ fn view_of(partition: &TopicPartition, lane: &LaneShared, consumer: &ConsumerWat
         timeout: consumer.timeout,
         next: lane.committable(),
         committed: pulse.committed(),
+        low: pulse.low(),
         high: pulse.high(),
         prefetched: pulse.prefetched(),
         waiting: pulse.waiting(),
         in_flight,
         oldest: oldest.map(|begun| (begun.offset, begun.attempt, now.saturating_duration_since(begun.at))),
         blocked: pulse.blocked(),
+        unfinished: consumer.unfinished(pulse, now).map(|Unfinished { first, others }| UnfinishedView {
+            offset: first.offset,
+            attempt: first.attempt,
+            age: now.saturating_duration_since(first.at),
+            others,
+            enqueues: consumer.enqueues,
+        }),
         stuck: pulse.stuck(),
         halted: pulse.is_halted(),
+        left_out: pulse.left_out(),
+        refused: pulse.refused.first(),
     }
 }

@@ -1,49 +1,95 @@
-//! Notices a group's thread that stands still, and a handler that keeps its thread instead of waiting.
+//! Notices what stands still: a group's thread, a handler that keeps its thread or does not end, the whole runtime, and what
+//! is sent.
+
+mod handlers;
+mod threads;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
-use super::{pulse::Polling, report::Reporter, watch::Watch};
+use tokio::runtime::Handle;
+
+pub(crate) use self::threads::STILL;
+use self::{
+    handlers::Handlers,
+    threads::{Change, Question, Threads},
+};
+use super::{
+    obstacles::Obstacles,
+    pulse::Unfinished,
+    watch::{JobAtWork, Watch},
+};
 use crate::{
     client::TopicPartition,
-    events::{Event, Place},
+    events::{Event, Listener, Place},
+    producer::sending::Sending,
 };
 
 /// How often the watchdog looks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// For how long a group's thread may stand still: it goes round twenty times a second, and waits for Kafka for ten
-/// seconds at the most while partitions come and go.
+/// For how long a group's thread may stand still: it goes round twenty times a second, and each single question to Kafka is
+/// answered or given up well before that.
 pub(crate) const STALL: Duration = Duration::from_secs(30);
 
 /// For how long a handler may keep its thread before that is worth a word.
 pub(crate) const BLOCK: Duration = Duration::from_secs(2);
 
+/// For how long an attempt may wait where no `timeout` says it: handlers that take longer are rare, and say so.
+pub(crate) const LONG: Duration = Duration::from_secs(5 * 60);
+
 /// What was seen at the last look.
 #[derive(Debug, Default)]
 struct Watchdog {
+    /// When that was.
+    last: Option<Instant>,
+    /// How much time has gone by for it. A process that stood still as a whole has not been kept by its handlers meanwhile.
+    clock: Duration,
     /// Groups whose thread was said to stand still.
     stalled: BTreeSet<Arc<str>>,
-    /// Polls that were under way: since when, and whether that was said.
-    polls: BTreeMap<(Arc<str>, TopicPartition), (Polling, Instant, bool)>,
+    /// By the number of the lane: a partition has two while a handler runs on without it.
+    lanes: Handlers<(Arc<str>, TopicPartition, usize)>,
+    jobs: Handlers<u64>,
+    threads: Threads,
 }
 
 /// Something that a person should hear of.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Finding {
     Stalled { group: Arc<str>, stalled: Duration },
     Blocking { partition: TopicPartition, offset: i64, controller: &'static str, running: Duration },
+    Unfinished { partition: TopicPartition, controller: &'static str, unfinished: Unfinished, enqueues: bool },
+    JobBlocking { job: Arc<JobAtWork>, running: Duration },
+    JobUnfinished { job: Arc<JobAtWork> },
+    StandsStill { stalled: Duration },
+    GoesOn { stalled: Duration },
 }
 
 impl Watchdog {
-    /// Looks at everything, and notes in the lanes for how long their handlers have kept their threads.
-    fn look(&mut self, watch: &Watch, now: Instant) -> Vec<Finding> {
+    /// Looks at everything, and notes what it sees where health finds it. `is_answered`: by the runtime, what it was asked
+    /// at the last look.
+    fn look(&mut self, watch: &Watch, is_answered: bool, now: Instant) -> Vec<Finding> {
+        let passed = self.last.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        self.last = Some(now);
+        self.clock += passed.min(2 * LOOK);
         let mut findings = Vec::new();
-        let mut polls = BTreeMap::new();
+        self.look_at_groups(watch, now, &mut findings);
+        self.look_at_jobs(watch, now, &mut findings);
+        let (stalled, change) = self.threads.hear(is_answered, self.clock);
+        watch.threads.set_stalled(stalled);
+        findings.extend(change.map(|change| match change {
+            Change::StandsStill(stalled) => Finding::StandsStill { stalled },
+            Change::GoesOn(stalled) => Finding::GoesOn { stalled },
+        }));
+        findings
+    }
+
+    fn look_at_groups(&mut self, watch: &Watch, now: Instant, findings: &mut Vec<Finding>) {
+        let mut there = BTreeSet::new();
         for group in watch.groups() {
             let stalled = group.poll_age(now);
             if stalled < STALL {
@@ -51,116 +97,104 @@ impl Watchdog {
             } else if self.stalled.insert(Arc::clone(&group.group)) {
                 findings.push(Finding::Stalled { group: Arc::clone(&group.group), stalled });
             }
-            for (partition, controller, lane) in group.lanes() {
-                let key = (Arc::clone(&group.group), partition);
-                let Some(polling) = lane.pulse.polling() else {
-                    lane.pulse.set_blocked(None);
-                    continue;
-                };
-                let (since, mut said) = match self.polls.get(&key) {
-                    Some((known, since, said)) if *known == polling => (*since, *said),
-                    _ => (now, false),
-                };
-                let running = now.saturating_duration_since(since);
-                lane.pulse.set_blocked((running >= BLOCK).then_some(running));
-                if running >= BLOCK && !said {
-                    said = true;
-                    let (partition, offset) = (key.1.clone(), polling.offset);
+            for (partition, consumer, lane) in group.watched() {
+                let polling = lane.pulse.polling();
+                let unfinished = consumer.unfinished(&lane.pulse, now);
+                let key = (Arc::clone(&group.group), partition.clone(), Arc::as_ptr(&lane).addr());
+                there.insert(key.clone());
+                let number = polling.map(|polling| polling.number);
+                let found = self.lanes.look(key, number, unfinished.is_some(), self.clock);
+                lane.pulse.polls.set_blocked(found.blocked);
+                let (controller, enqueues) = (consumer.controller, consumer.enqueues);
+                if let Some((running, polling)) = found.blocked.zip(polling)
+                    && found.says_blocking
+                {
+                    let (partition, offset) = (partition.clone(), polling.offset);
                     findings.push(Finding::Blocking { partition, offset, controller, running });
                 }
-                polls.insert(key, (polling, since, said));
+                if let Some(unfinished) = unfinished
+                    && found.says_unfinished
+                {
+                    findings.push(Finding::Unfinished { partition, controller, unfinished, enqueues });
+                }
             }
         }
-        self.polls = polls;
-        findings
+        self.lanes.keep(|key| there.contains(key));
+    }
+
+    fn look_at_jobs(&mut self, watch: &Watch, now: Instant, findings: &mut Vec<Finding>) {
+        let Some(jobs) = &watch.jobs else { return };
+        let at_work = jobs.at_work();
+        for (number, job) in &at_work {
+            let is_unfinished = job.is_unfinished(now);
+            let found = self.jobs.look(*number, job.polls.polling(), is_unfinished, self.clock);
+            job.polls.set_blocked(found.blocked);
+            if let Some(running) = found.blocked
+                && found.says_blocking
+            {
+                findings.push(Finding::JobBlocking { job: Arc::clone(job), running });
+            }
+            if found.says_unfinished {
+                findings.push(Finding::JobUnfinished { job: Arc::clone(job) });
+            }
+        }
+        self.jobs.keep(|number| at_work.iter().any(|(known, _)| known == number));
     }
 }
 
-/// Starts the watchdog; it ends when the sender is dropped.
-pub(crate) fn start(watch: Arc<Watch>, reporter: Arc<Reporter>) -> std::io::Result<mpsc::Sender<()>> {
+/// Starts the watchdog of what runs on `runtime`, and of what it sends; it ends when the sender is dropped.
+pub(crate) fn start(
+    watch: Arc<Watch>,
+    listener: Arc<dyn Listener>,
+    runtime: &Handle,
+    mut sending: Option<Sending>,
+) -> std::io::Result<mpsc::Sender<()>> {
     let (keep, ended) = mpsc::channel::<()>();
+    let mut question = Question::to(runtime.clone());
+    watch.threads.set_count(question.threads());
     thread::Builder::new().name("karafka watch".to_owned()).spawn(move || {
-        let mut watchdog = Watchdog::default();
+        let (mut watchdog, mut obstacles) = (Watchdog::default(), Obstacles::default());
         while ended.recv_timeout(LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
-            for finding in watchdog.look(&watch, Instant::now()) {
-                match finding {
-                    Finding::Stalled { group, stalled } => {
-                        reporter.tell(&Event::PollStalled { group: &group, stalled });
-                    }
-                    Finding::Blocking { partition, offset, controller, running } => {
-                        let place = Place { topic: &partition.topic, partition: partition.partition, offset };
-                        reporter.tell(&Event::Blocking { place, controller, running });
-                    }
-                }
+            let now = Instant::now();
+            for finding in watchdog.look(&watch, question.ask(), now) {
+                tell(&finding, &watch, now, &*listener);
+            }
+            if let Some(sending) = &mut sending {
+                obstacles.look(sending.look(now), now).iter().for_each(|told| told.tell(None, &*listener));
+                watch.set_obstacles(obstacles.view());
             }
         }
     })?;
     Ok(keep)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::{
-        shared::{LaneShared, MemoryBudget},
-        watch::{ConsumerWatch, GroupWatch, Phase},
-    };
-
-    fn watched(now: Instant) -> (Watch, Arc<GroupWatch>) {
-        let consumer = ConsumerWatch { controller: "OrdersController", timeout: None, durations: None };
-        let consumers = BTreeMap::from([("orders".to_owned(), consumer)]);
-        let group = Arc::new(GroupWatch::new("shop".into(), Arc::new(MemoryBudget::new(1)), consumers, now));
-        let watch = Watch::default();
-        watch.add(Arc::clone(&group));
-        (watch, group)
-    }
-
-    /// If this fails, a group whose thread hangs looks well, or is reported each second.
-    #[test]
-    fn a_thread_that_stands_still_is_said_once() {
-        let start = Instant::now();
-        let (watch, group) = watched(start);
-        let mut watchdog = Watchdog::default();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(watchdog.look(&watch, at(29)), []);
-        let stalled = Finding::Stalled { group: "shop".into(), stalled: Duration::from_secs(30) };
-        assert_eq!(watchdog.look(&watch, at(30)), [stalled]);
-        assert_eq!(watchdog.look(&watch, at(31)), []);
-        group.turned(at(32));
-        assert_eq!(watchdog.look(&watch, at(33)), []);
-        assert_eq!(watchdog.look(&watch, at(62)).len(), 1, "a second time is said again");
-        group.set_phase(Phase::Ended);
-        assert_eq!(watchdog.look(&watch, at(200)), []);
-        assert_eq!(watchdog.look(&watch, at(300)), [], "a thread that has ended stands still for good");
-    }
-
-    /// If this fails, a handler that blocks is not named, or many short ones are taken for one that blocks.
-    #[test]
-    fn a_handler_that_keeps_its_thread_is_named_once() {
-        let start = Instant::now();
-        let (watch, group) = watched(start);
-        let partition = TopicPartition { topic: "orders".into(), partition: 3 };
-        let lane = Arc::new(LaneShared::new(None, std::thread::current()));
-        group.opened(partition.clone(), Arc::clone(&lane));
-        let mut watchdog = Watchdog::default();
-        let at = |seconds| {
-            group.turned(start + Duration::from_secs(seconds));
-            start + Duration::from_secs(seconds)
-        };
-        for second in 0..10 {
-            let findings = lane.pulse.during(4_711, || watchdog.look(&watch, at(second)));
-            assert_eq!(findings, [], "each second another poll");
+fn tell(finding: &Finding, watch: &Watch, now: Instant, listener: &dyn Listener) {
+    match finding {
+        Finding::Stalled { group, stalled } => listener.on(&Event::PollStalled { group, stalled: *stalled }),
+        Finding::Blocking { partition, offset, controller, running } => {
+            let place = Place { topic: &partition.topic, partition: partition.partition, offset: *offset };
+            listener.on(&Event::Blocking { place, controller, running: *running });
         }
-        lane.pulse.during(4_712, || {
-            assert_eq!(watchdog.look(&watch, at(10)), []);
-            assert_eq!(watchdog.look(&watch, at(11)), []);
-            let running = Duration::from_secs(2);
-            let blocking = Finding::Blocking { partition, offset: 4_712, controller: "OrdersController", running };
-            assert_eq!(watchdog.look(&watch, at(12)), [blocking]);
-            assert_eq!(watchdog.look(&watch, at(13)), []);
-            assert_eq!(lane.pulse.blocked(), Some((4_712, Duration::from_secs(3))));
-        });
-        assert_eq!(lane.pulse.blocked(), None);
-        assert_eq!(watchdog.look(&watch, at(14)), []);
+        Finding::Unfinished { partition, controller, unfinished: Unfinished { first, others }, enqueues } => {
+            let place = Place { topic: &partition.topic, partition: partition.partition, offset: first.offset };
+            let (running, is_enqueue) = (now.saturating_duration_since(first.at), *enqueues);
+            let (attempt, others) = (first.attempt, *others);
+            listener.on(&Event::Unfinished { place, controller, attempt, running, others, is_enqueue });
+        }
+        Finding::JobBlocking { job, running } => {
+            listener.on(&Event::JobBlocking { job: job.name(), running: *running });
+        }
+        Finding::JobUnfinished { job } => {
+            listener.on(&Event::JobUnfinished { job: job.name(), attempt: job.attempt, running: job.age(now) });
+        }
+        Finding::StandsStill { stalled } => {
+            let view = watch.view(now);
+            let blocked = &view.blocked();
+            listener.on(&Event::RuntimeStalled { stalled: *stalled, threads: view.threads.count, blocked });
+        }
+        Finding::GoesOn { stalled } => listener.on(&Event::RuntimeRecovered { stalled: *stalled }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,35 @@
-//! Keeps a warning that comes again and again from filling the screen, or the disk.
+//! Keeps what comes again and again from filling the screen, or the disk.
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use super::{Event, Listener};
+use super::{Event, Listener, Summary, summary::Summaries};
+use crate::foreign;
 
 /// How long a warning is not said again.
 const QUIET: Duration = Duration::from_secs(10);
 
+/// The same of what is refused until a person has changed something.
+const QUIET_FOR_A_PERSON: Duration = Duration::from_secs(300);
+
+/// The kind of those.
+const REFUSED: &str = "refused";
+
 /// The most warnings that are remembered.
 const REMEMBERED: usize = 1_000;
 
-/// Passes events on, but a warning in the same words at most every ten seconds. Everything else passes always.
+/// Passes events on, but a warning in the same words at most every ten seconds, and that what a partition sends to a topic
+/// is [refused](Event::Refused) at most every five minutes.
+///
+/// Of attempts that fail, and of records that are skipped or put off, it passes the first ones of ten seconds, for each
+/// controller; what follows comes as an [`Event::Summary`]. Everything else passes always, as that a record is given up.
 #[derive(Debug)]
 pub struct Calm<L> {
     inner: L,
+    summaries: Mutex<Summaries>,
     said: Mutex<BTreeMap<(&'static str, String, String), Instant>>,
 }
 
@@ -25,23 +37,43 @@ impl<L: Listener> Calm<L> {
     /// In front of `inner`.
     #[must_use]
     pub fn new(inner: L) -> Self {
-        Self { inner, said: Mutex::default() }
+        Self { inner, summaries: Mutex::default(), said: Mutex::default() }
+    }
+
+    /// Tells what was summed up and is due. To be called now and then, as nothing else may happen for long.
+    pub fn tell_due(&self) {
+        let due = self.lock().due(Instant::now());
+        self.tell(&due);
+    }
+
+    fn tell(&self, summaries: &[Summary]) {
+        summaries.iter().for_each(|summary| self.inner.on(&Event::Summary(summary)));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Summaries> {
+        self.summaries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn passes(&self, event: &Event<'_>, now: Instant) -> bool {
-        let (kind, group, words) = match *event {
-            Event::Warning { group, message } => ("warning", group, message),
-            Event::Disconnected { group, reason } => ("disconnected", group, reason),
-            Event::CommitFailed { group, reason } => ("commit", group, reason),
+        let key = |kind, group: &str, words: &str| (kind, group.to_owned(), foreign::cut(words).into_owned());
+        let key = match *event {
+            Event::Warning { group, message } => key("warning", group, message),
+            Event::SendFailed { topic, reason, .. } => key("send", topic, reason),
+            Event::CommitFailed { group, reason } => key("commit", group, reason),
+            Event::Refused { place, topic, .. } => key(REFUSED, &format!("{}/{}", place.topic, place.partition), topic),
+            Event::CommitRefused { group, reason } => key("refused commit", group, reason),
             _ => return true,
         };
+        let is_said = |(kind, ..): &(&str, String, String), last: &Instant| {
+            let quiet = if *kind == REFUSED { QUIET_FOR_A_PERSON } else { QUIET };
+            now.saturating_duration_since(*last) < quiet
+        };
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (kind, group.to_owned(), words.to_owned());
-        if said.get(&key).is_some_and(|last| now.saturating_duration_since(*last) < QUIET) {
+        if said.get(&key).is_some_and(|last| is_said(&key, last)) {
             return false;
         }
         if said.len() >= REMEMBERED {
-            said.retain(|_, last| now.saturating_duration_since(*last) < QUIET);
+            said.retain(|key, last| is_said(key, last));
         }
         // Words that are different each time cannot be remembered for ever.
         if said.len() < REMEMBERED {
@@ -57,7 +89,19 @@ impl<L: Listener> Listener for Calm<L> {
     }
 
     fn on(&self, event: &Event<'_>) {
-        if self.passes(event, Instant::now()) {
+        // As many as there are records, and nothing else of it is wanted.
+        if matches!(event, Event::Done { .. } | Event::JobDone { .. }) {
+            self.inner.on(event);
+            return;
+        }
+        let now = Instant::now();
+        let (due, is_told) = {
+            let mut summaries = self.lock();
+            let due = if matches!(event, Event::Stopped(_)) { summaries.rest(now) } else { summaries.due(now) };
+            (due, summaries.hear(event, now))
+        };
+        self.tell(&due);
+        if is_told && self.passes(event, now) {
             self.inner.on(event);
         }
     }
@@ -66,6 +110,7 @@ impl<L: Listener> Listener for Calm<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::{Place, Totals};
 
     /// If this fails, an outage of Kafka fills the logs with one sentence, or a new sentence is not heard.
     #[test]
@@ -81,6 +126,50 @@ mod tests {
         assert!(passes("something else", 9));
         assert!(passes("brokers are down", 10));
         assert!(!passes("brokers are down", 19));
+    }
+
+    /// If this fails, thousands of records that one topic refuses fill the log, or another topic's refusal is not heard.
+    #[test]
+    fn says_what_a_topic_refuses_now_and_then() {
+        let calm = Calm::new(());
+        let start = Instant::now();
+        let passes = |partition, offset, topic, after| {
+            let place = Place { topic: "orders", partition, offset };
+            let (controller, reason) = ("OrdersController", "too large");
+            let refused =
+                Event::Refused { place, controller, topic, size: 7, is_dead_letter: false, reason, failures: 1 };
+            calm.passes(&refused, start + Duration::from_secs(after))
+        };
+        assert!(passes(0, 1, "receipts", 0));
+        assert!(!passes(0, 1, "receipts", 30) && !passes(0, 2, "receipts", 299));
+        assert!(passes(1, 1, "receipts", 30) && passes(0, 1, "orders.dead", 30));
+        assert!(passes(0, 3, "receipts", 300));
+    }
+
+    /// If this fails, what was summed up is not told at a stop, or not before what comes after it.
+    #[test]
+    fn a_stop_tells_what_was_summed_up() {
+        struct Heard(Mutex<Vec<String>>);
+        impl Listener for Heard {
+            fn on(&self, event: &Event<'_>) {
+                let word = match event {
+                    Event::Skipped { .. } => "skipped".to_owned(),
+                    Event::Summary(summary) => format!("{} more", summary.count),
+                    other => format!("{other:?}").chars().take_while(char::is_ascii_alphabetic).collect(),
+                };
+                self.0.lock().unwrap().push(word);
+            }
+        }
+        let calm = Calm::new(Heard(Mutex::default()));
+        for offset in 0..100 {
+            let place = Place { topic: "orders", partition: 0, offset };
+            calm.on(&Event::Skipped { place, controller: "C", reason: "a test" });
+        }
+        calm.on(&Event::Resumed);
+        calm.on(&Event::Stopped(Totals::default()));
+        let heard = calm.inner.0.lock().unwrap();
+        assert!(heard[..10].iter().all(|word| word == "skipped"));
+        assert_eq!(heard[10..], ["Resumed", "90 more", "Stopped"]);
     }
 
     /// If this fails, memory grows with every warning that carries a number, or such warnings are lost.

@@ -1,15 +1,19 @@
 //! Prints what happens for a person who watches, a line an event.
 
 use std::{
-    collections::BTreeMap,
     fmt::{self, Write as _},
     io::Write,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use super::{Event, Listener, Partition, Place, Short, Totals, excerpt};
-use crate::Record;
+use super::{
+    Event, Listener, NAMED, Obstacle, PanicSite, Place, Severity, Short, Totals, excerpt,
+    position::{Lost, Positioned, Waits},
+    repeated,
+    words::{consequence, help, places, ranges, taken_words},
+};
+use crate::{Error, Record, foreign};
 
 /// Where the words of a line begin: behind `12:01:07.412` and two spaces.
 const INDENT: &str = "              ";
@@ -63,8 +67,22 @@ impl Development {
         Self { clock, paint: Paint { on: color }, page: Mutex::new(page) }
     }
 
-    /// The words of an event, lines after the first not yet indented.
+    /// All words of an event, lines after the first not yet indented: what has happened, what follows, what mends it.
     fn words(&self, page: &mut Page, event: &Event<'_>) -> String {
+        let mut words = self.what(page, event);
+        if !words.is_empty() {
+            if let Some(consequence) = consequence(event) {
+                let _ = write!(words, "\n{consequence}");
+            }
+            if let Some(help) = help(event) {
+                let _ = write!(words, "\nhelp: {help}");
+            }
+        }
+        words
+    }
+
+    /// What has happened.
+    fn what(&self, page: &mut Page, event: &Event<'_>) -> String {
         let paint = self.paint;
         match *event {
             // The start page says more of it.
@@ -78,21 +96,24 @@ impl Development {
                 let words = format!("group {group} lost {}{}", ranges(partitions), repeat_words(to_repeat));
                 paint.yellow(&words)
             }
-            Event::Done { place, controller, duration, queue: Some(queue), .. } => {
+            Event::Done { place, controller, duration, job: Some(job), .. } => {
                 let enqueued = paint.green("enqueued");
-                format!("{}{enqueued} in {}  → {queue}", page.head(place, controller), Short(duration))
+                let job = job.to_string();
+                format!("{}{enqueued} in {}  → {}", page.head(place, controller), Short(duration), foreign::line(&job))
             }
-            Event::Done { place, controller, duration, emitted, queue: None } => {
+            Event::Done { place, controller, duration, emitted, job: None, batch } => {
                 let head = page.head(place, controller);
                 let mut words = format!("{head}{} in {}", paint.green("done"), Short(duration));
-                for (index, place) in emitted.iter().enumerate() {
-                    words.push_str(if index == 0 { "  → " } else { ", " });
-                    let _ = write!(words, "{place}");
+                if batch > 1 {
+                    let _ = write!(words, " in a batch of {batch}");
+                }
+                if !emitted.is_empty() {
+                    let _ = write!(words, "  → {}", places(emitted));
                 }
                 words
             }
             Event::Skipped { place, controller, reason } => {
-                format!("{}skipped: {reason}", page.head(place, controller))
+                format!("{}skipped: {}", page.head(place, controller), foreign::paragraph(reason))
             }
             Event::TombstoneSkipped { place, controller } => {
                 format!("{}skipped: no value (`tombstones: skip`)", page.head(place, controller))
@@ -103,105 +124,157 @@ impl Development {
             Event::Failed { place, controller, attempt, error, next } => {
                 let head = page.head(place, controller);
                 let failed = paint.red(&format!("failed (attempt {attempt})"));
-                format!("{head}{failed}: {}\nagain in {}", error.chain(), Short(next))
+                format!("{head}{failed}: {}\nagain in {}", foreign::paragraph(&error.chain()), Short(next))
             }
-            Event::Panicked { place, controller, attempt, message, next } => {
+            Event::Panicked { place, controller, attempt, message, site, next } => {
                 let head = page.head(place, controller);
                 let panicked = paint.red(&format!("panicked (attempt {attempt})"));
-                format!("{head}{panicked}: {message}\nagain in {}", Short(next))
+                let message = foreign::paragraph(message);
+                format!("{head}{panicked}{}: {message}{}\nagain in {}", at(site), calls(site), Short(next))
             }
-            Event::Unparseable { record, topic, message, error, dead_letter, .. } => {
-                let words = paint.red(&format!("cannot be parsed as {message}"));
-                let report = poison(record, topic, &format!("{words}: {}", error.chain()), dead_letter);
-                let help = unparseable_help(&error.chain(), message);
-                match dead_letter {
-                    Some(_) => format!("{report}\nhelp: in karafka.yml, {help}"),
-                    None => {
-                        format!(
-                            "{report}\nhelp: in karafka.yml, add `dead_letter: {topic}.dead` to `{topic}`, or {help}"
-                        )
-                    }
-                }
+            Event::Unparseable { record, controller, message, error, .. } => {
+                let words = paint.red(&format!("cannot be parsed as {}", foreign::line(message)));
+                poison(record, controller, &format!("{words}: {}", with_site(error)))
             }
-            Event::DeadLettered { place, controller, attempts, error, topic } => {
+            Event::DeadLettered { place, controller, attempts, error, .. } => {
                 let head = page.head(place, controller);
                 let gave_up = paint.red(&format!("gave up after {}", attempt_words(attempts)));
-                format!("{head}{gave_up}: {}\ngoes to {topic}", error.chain())
+                format!("{head}{gave_up}: {}", with_site(error))
+            }
+            Event::Refused { place, controller, topic, size, is_dead_letter, reason, failures } => {
+                let what = if is_dead_letter { "its dead letter is refused" } else { "what it has sent is refused" };
+                let what = paint.red(&format!("{what} ({})", times(failures)));
+                let (topic, reason) = (foreign::line(topic), foreign::paragraph(reason));
+                format!("{}{what}: {reason}\n{size} bytes to {topic}", page.head(place, controller))
+            }
+            Event::SendFailed { place, controller, reason, .. } => {
+                let words = format!("what it has sent is sent again: {}", foreign::paragraph(reason));
+                format!("{}{}", page.head(place, controller), paint.yellow(&words))
             }
             Event::NotRepeated { place, controller, what, error } => {
                 let head = page.head(place, controller);
                 let what = paint.red(what);
-                format!("{head}{what}: {}\nnot repeated: delivery is at_most_once", error.chain())
+                format!("{head}{what}: {}", with_site(error))
             }
-            Event::TombstoneRefused { record, topic, dead_letter, .. } => {
-                let report = poison(record, topic, &paint.red("has no value (a tombstone)"), dead_letter);
-                format!(
-                    "{report}\nhelp: say at `{topic}` in karafka.yml what that means: `tombstones: skip`, or \
-                     `tombstones: deliver` and a `perform_tombstone`"
-                )
-            }
-            Event::Stuck { place, controller, age } => {
-                let Place { topic, partition, .. } = place;
-                let words = format!("unfinished for {}; {topic}/{partition} is not fetched further", Short(age));
-                format!("{}{}", page.head(place, controller), paint.yellow(&words))
+            Event::TombstoneRefused { record, controller, .. } => {
+                poison(record, controller, &paint.red("has no value (a tombstone)"))
             }
             Event::Blocking { place, controller, running } => {
-                let words = format!("has kept its thread for {}; others wait for that thread", Short(running));
-                let help =
-                    "help: `.await` what takes time; hand what counts or blocks to `tokio::task::spawn_blocking`";
-                format!("{}{}\n{help}", page.head(place, controller), paint.yellow(&words))
+                let words = paint.yellow(&format!("has kept its thread for {}", Short(running)));
+                format!("{}{words}", page.head(place, controller))
+            }
+            Event::Unfinished { place, controller, attempt, running, others, .. } => {
+                let words = paint.yellow(&unfinished_words(attempt, running, others));
+                format!("{}{words}", page.head(place, controller))
+            }
+            Event::RuntimeStalled { stalled, threads, blocked } => {
+                let words = format!("nothing runs: no thread of {threads} has been free for {}", Short(stalled));
+                let mut words = paint.red(&words);
+                for named in blocked.iter().take(NAMED) {
+                    let _ = write!(words, "\n{}", foreign::line(named));
+                }
+                if blocked.len() > NAMED {
+                    let _ = write!(words, "\nand {} more", blocked.len() - NAMED);
+                }
+                words
+            }
+            Event::RuntimeRecovered { stalled } => {
+                format!("a thread is free again, after {}", Short(stalled))
+            }
+            Event::RunsOn { place, records, controller, running, why, .. } => {
+                let more = if records > 1 { format!(" with {records} records of a batch") } else { String::new() };
+                let words = format!("runs on{more}, for {} by now, and {}", Short(running), taken_words(why).0);
+                format!("{}{}", page.head(place, controller), paint.yellow(&words))
+            }
+            Event::Left { place, controller, error } => {
+                let error = with_site(error);
+                format!("{}left to whoever has its partition next: {error}", page.head(place, controller))
             }
             Event::PollStalled { group, stalled } => {
                 paint.red(&format!("group {group} has not polled Kafka for {}", Short(stalled)))
             }
             Event::CommitFailed { group, reason } => {
-                paint.yellow(&format!("group {group} could not commit: {reason}; it is tried again"))
+                paint.yellow(&format!("group {group} could not commit: {}", foreign::line(reason)))
             }
-            Event::Disconnected { group, reason } => {
-                paint.yellow(&format!("group {group} reaches no broker: {reason}; it goes on trying"))
+            // No fault, and so without a colour.
+            Event::CommitRefused { group, reason } => {
+                format!("group {group} rebalances: a commit is made again ({})", foreign::line(reason))
             }
-            Event::Reconnected { group } => format!("group {group} reaches its brokers again"),
-            Event::Positioned { group, partition, from: Some(from), to, passed } => paint.yellow(&format!(
-                "group {group} has lost its position in {partition}: offset {from} is gone, it goes on at {to} ({passed} passed over)"
-            )),
-            Event::Positioned { group, partition, from: None, to, passed } => {
-                format!("group {group} begins {partition} at offset {to} ({passed} passed over)")
+            Event::Obstructed { group, obstacle, lasting } => {
+                let since = if lasting.is_zero() { String::new() } else { format!(" (for {})", Short(lasting)) };
+                let words = format!("{}{since}", obstacle_words(group, obstacle));
+                if obstacle.severity == Severity::Person { paint.red(&words) } else { paint.yellow(&words) }
             }
-            Event::Warning { group, message } => paint.yellow(&format!("group {group}: {message}")),
+            Event::Cleared { group, obstacle, lasted } => {
+                format!("over after {}: {}", Short(lasted), obstacle_words(group, obstacle))
+            }
+            Event::Positioned { group, partition, from, to, passed, log, cause } => {
+                let words = Positioned { group, partition, from, to, passed, log, cause }.to_string();
+                if cause.is_loss() { paint.yellow(&words) } else { words }
+            }
+            Event::PositionLost { group, partition, from, log, cause, moves, reason } => {
+                let words = Waits { group, partition, lost: Lost { offset: from, log, cause }, moves };
+                let words = paint.red(&format!("group {group}: {words}"));
+                format!("{words}\nlibrdkafka says: {}", foreign::line(reason))
+            }
+            Event::Warning { group, message } => {
+                paint.yellow(&format!("group {group}: {}", foreign::paragraph(message)))
+            }
             Event::BrokerDropped { partition, count } => {
                 let records = if count == 1 { "record" } else { "records" };
                 let words =
                     format!("the embedded broker dropped the oldest {count} {records} of {partition}, read or not");
-                let words = paint.red(&words);
-                format!(
-                    "{words}\nit keeps 5 MiB or 100,000 batches a partition\nhelp: send less at once, or set KARAFKA_BROKERS to a real broker"
-                )
+                paint.red(&words)
             }
-            Event::Fatal { group, reason } => paint.red(&format!("group {group} cannot go on: {reason}")),
-            Event::ProducerFatal { reason } => paint.red(&format!("the producer cannot go on: {reason}")),
+            Event::Fatal { group, reason } => {
+                paint.red(&format!("group {group} cannot go on: {}", foreign::paragraph(reason)))
+            }
+            Event::ProducerFatal { reason } => {
+                paint.red(&format!("the producer cannot go on: {}", foreign::paragraph(reason)))
+            }
             Event::RedisAway { reason } => {
-                paint.yellow(&format!("Redis refuses, or does not answer: {reason}\njobs wait, and it is asked again"))
+                let reason = foreign::paragraph(reason);
+                paint.yellow(&format!("Redis refuses, or does not answer: {reason}"))
             }
             Event::RedisBack => "Redis answers again".to_owned(),
             Event::JobDone { job, duration } => {
                 format!("{}{} in {}", page.head(job, job.class), paint.green("done"), Short(duration))
             }
-            Event::JobFailed { job, attempt, error, next } => {
-                let failed = paint.red(&format!("failed (attempt {attempt})"));
-                format!("{}{failed}: {error}\nagain in {}", page.head(job, job.class), Short(next))
+            Event::JobFailed { job, attempt, error, site, next } => {
+                let failed = paint.red(&format!("failed (attempt {attempt}){}", at(site)));
+                let (head, error) = (page.head(job, job.class), foreign::paragraph(error));
+                format!("{head}{failed}: {error}{}\nagain in {}", calls(site), Short(next))
             }
-            Event::JobGaveUp { job, attempts, error, is_kept } => {
-                let gave_up = paint.red(&format!("gave up after {}", attempt_words(attempts)));
-                let place = if is_kept { "stands in `dead`" } else { "dropped: it was pushed with `retry: false` or `dead: false`" };
-                format!("{}{gave_up}: {error}\n{place}", page.head(job, job.class))
+            Event::JobGaveUp { job, attempts, error, site, .. } => {
+                let gave_up = paint.red(&format!("gave up after {}{}", attempt_words(attempts), at(site)));
+                let (head, error) = (page.head(job, job.class), foreign::paragraph(error));
+                format!("{head}{gave_up}: {error}{}", calls(site))
+            }
+            Event::JobBlocking { job, running } => {
+                let words = paint.yellow(&format!("has kept its thread for {}", Short(running)));
+                format!("{}{words}", page.head(job, job.class))
+            }
+            Event::JobUnfinished { job, attempt, running } => {
+                let words = paint.yellow(&unfinished_words(attempt, running, 0));
+                format!("{}{words}", page.head(job, job.class))
             }
             Event::JobsRecovered { process, jobs, dead } => {
                 let also = if dead == 0 { String::new() } else { format!(", {dead} put into `dead`") };
+                let process = foreign::line(process);
                 paint.yellow(&format!("{process} has died: {jobs} of its jobs put back{also}"))
             }
-            Event::Quieted => {
-                paint.yellow("quiet: nothing new is begun, and partitions are kept\nSIGCONT (`fg`) goes on, SIGTERM stops")
+            Event::JobsStay { key, reason } => {
+                let (key, reason) = (foreign::line(key), foreign::line(reason));
+                paint.yellow(&format!("Redis refuses jobs at {key}: {reason}"))
             }
+            Event::Summary(summary) => {
+                let words = paint.yellow(&foreign::line(&summary.to_string()));
+                match &*summary.reason {
+                    "" => words,
+                    reason => format!("{words}: {}", foreign::paragraph(reason)),
+                }
+            }
+            Event::Quieted => paint.yellow("quiet: nothing new is begun"),
             Event::Resumed => "going on".to_owned(),
             Event::RedisUnanswered | Event::Stopping { .. } | Event::Stopped(_) => String::new(),
         }
@@ -224,18 +297,25 @@ impl Development {
         }
         page.shown += u64::from(is_done);
         match event {
-            Event::Stopping { budget } => {
-                writeln!(page.out, "{}", status("stopping", &stopping_words(*budget)))?;
+            Event::Stopping { .. } => {
+                writeln!(page.out, "{}", status("stopping", &consequence(event).unwrap_or_default()))?;
             }
             Event::Stopped(totals) => {
                 writeln!(page.out, "{}", status("stopped", &stopped_words(totals)))?;
+                for words in totals.unfinished() {
+                    writeln!(page.out, "{INDENT}did not end in time: {words}")?;
+                }
+                for words in totals.waiting() {
+                    writeln!(page.out, "{INDENT}waits for a person: {words}")?;
+                }
             }
             _ => {
                 let words = self.words(page, event);
                 if words.is_empty() {
                     return Ok(());
                 }
-                let words = words.replace('\n', &format!("\n{INDENT}"));
+                // Whatever an event brings: a terminal gets colours and lines, and each line stands behind a time.
+                let words = foreign::page(&words, self.paint.on).replace('\n', &format!("\n{INDENT}"));
                 writeln!(page.out, "{}  {words}", self.paint.dim(&time))?;
             }
         }
@@ -259,6 +339,8 @@ impl Page {
     /// Place and controller in columns that grow with what they hold.
     fn head(&mut self, place: impl fmt::Display, controller: &str) -> String {
         let place = place.to_string();
+        // A job's names come from Redis.
+        let (place, controller) = (foreign::line(&place), foreign::line(controller));
         self.place_width = self.place_width.max(place.len()).min(WIDEST_COLUMN);
         self.controller_width = self.controller_width.max(controller.len()).min(WIDEST_COLUMN);
         let (place_width, controller_width) = (self.place_width, self.controller_width);
@@ -294,77 +376,70 @@ pub(crate) fn status(word: &str, words: &str) -> String {
     format!("{word:>12}  {words}")
 }
 
-fn stopping_words(budget: Duration) -> String {
-    format!("no new records; what was begun has {} to end", Short(budget))
+fn stopped_words(totals: &Totals<'_>) -> String {
+    let mut words = format!("{} handled, {} failed, {} to repeat", totals.handled, totals.failed, totals.to_repeat);
+    if !totals.partitions.is_empty() {
+        let _ = write!(words, " ({})", repeated(totals.partitions));
+    }
+    words
 }
 
-pub(super) fn stopped_words(totals: &Totals<'_>) -> String {
-    format!("{} handled, {} failed, {} to repeat", totals.handled, totals.failed, totals.to_repeat)
+/// ` at src/orders.rs:12:5`.
+fn at(site: Option<&PanicSite>) -> String {
+    site.map(|site| format!(" at {}", foreign::line(&site.location))).unwrap_or_default()
+}
+
+/// The calls that led to a panic, on lines of their own.
+fn calls(site: Option<&PanicSite>) -> String {
+    let backtrace = site.and_then(|site| site.backtrace.as_deref());
+    backtrace.map(|calls| format!("\n{}", foreign::page(calls.trim_end(), false))).unwrap_or_default()
+}
+
+/// Why, and where it panicked, if it did.
+fn with_site(error: &Error) -> String {
+    let words = error.chain();
+    let words = foreign::paragraph(&words);
+    match error.panic_site() {
+        None => words.into_owned(),
+        site => format!("{words} (panicked{}){}", at(site), calls(site)),
+    }
+}
+
+/// What an obstacle stands in the way of, where, and what it is.
+fn obstacle_words(group: Option<&str>, obstacle: &Obstacle) -> String {
+    let whose = group.map_or_else(|| "sending".to_owned(), |group| format!("group {}", foreign::line(group)));
+    let place = obstacle.place().map(|place| format!("{}: ", foreign::line(&place))).unwrap_or_default();
+    format!("{whose}: {place}{}", foreign::paragraph(&obstacle.words))
+}
+
+fn times(count: u32) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 fn attempt_words(attempts: u32) -> String {
     if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") }
 }
 
+fn unfinished_words(attempt: u32, running: Duration, others: usize) -> String {
+    let others = match others {
+        0 => String::new(),
+        1 => ", nor has 1 other here".to_owned(),
+        others => format!(", nor have {others} others here"),
+    };
+    format!("has not ended for {} (attempt {attempt}){others}", Short(running))
+}
+
 fn repeat_words(to_repeat: u64) -> String {
     if to_repeat == 0 { String::new() } else { format!(", {to_repeat} to repeat") }
 }
 
-/// A record that stopped its partition: where it is, what it holds, what waits.
-fn poison(record: &Record, key_in_manifest: &str, words: &str, dead_letter: Option<&str>) -> String {
+/// A record that nobody can handle: where it is and what it holds.
+fn poison(record: &Record, controller: &str, words: &str) -> String {
     let place = Place::from(record);
     let key = excerpt::key(record.key());
     let value = match record.value() {
         None => "no value".to_owned(),
         Some(bytes) => format!("{}: {}", excerpt::size(bytes.len()), excerpt::excerpt(bytes)),
     };
-    let (topic, partition) = (place.topic, place.partition);
-    let next = dead_letter.map_or_else(
-        || {
-            format!(
-                "partition {topic}/{partition} waits here until the app starts again: no dead_letter is configured for \
-                 `{key_in_manifest}`; others go on"
-            )
-        },
-        |dead_letter| format!("goes to {dead_letter}"),
-    );
-    format!("{place}  {words}\n{key}, {value}\n{next}")
-}
-
-/// What mends a record that cannot be parsed.
-pub(super) fn unparseable_help(error: &str, message: &str) -> String {
-    let missing = error.split_once("missing field `").and_then(|(_, rest)| rest.split_once('`'));
-    match (missing, message) {
-        (Some((field, _)), _) => {
-            format!("write `{field}?:` if the field may be missing; then `karafka generate`, and start again")
-        }
-        (None, "json") => {
-            "name the parser that fits what is not JSON: `parser: bytes`, `text`, or one of your own".to_owned()
-        }
-        (None, _) => {
-            format!("mend `{message}`, or name a parser of your own; then `karafka generate`, and start again")
-        }
-    }
-}
-
-/// `orders/0-3, clicks/1`.
-pub(super) fn ranges(partitions: &[Partition]) -> String {
-    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-    for Partition { topic, partition } in partitions {
-        topics.entry(topic).or_default().push(*partition);
-    }
-    let mut text = String::new();
-    for (topic, mut numbers) in topics {
-        numbers.sort_unstable();
-        let runs = numbers.chunk_by(|a, b| a.checked_add(1) == Some(*b));
-        for run in runs {
-            let separator = if text.is_empty() { "" } else { ", " };
-            let _ = match run {
-                [first, .., last] => write!(text, "{separator}{topic}/{first}-{last}"),
-                [only] => write!(text, "{separator}{topic}/{only}"),
-                [] => Ok(()),
-            };
-        }
-    }
-    text
+    format!("{place}  {}  {words}\n{key}, {value}", foreign::line(controller))
 }

@@ -1,5 +1,7 @@
 //! The first bytes of a key or value, safe to print on a line.
 
+use crate::foreign;
+
 /// At most this many characters are shown.
 const LIMIT: usize = 160;
 
@@ -14,10 +16,10 @@ pub(super) fn excerpt(bytes: &[u8]) -> String {
             if characters == LIMIT {
                 return text + "…";
             }
-            // Escapes control characters and those that turn a terminal's line around, and leaves quotes alone.
             match character {
-                '"' | '\'' => text.push(character),
-                _ => text.extend(character.escape_debug()),
+                // Bytes are written with it.
+                '\\' => text.push_str("\\\\"),
+                _ => foreign::push(&mut text, character),
             }
             characters += 1;
         }

@@ -6,19 +6,32 @@
 mod calm;
 mod development;
 mod excerpt;
+mod obstacle;
+pub(crate) mod position;
 mod production;
+mod summary;
+mod totals;
+mod words;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 pub use calm::Calm;
 pub use development::Development;
 pub(crate) use development::status;
+pub use obstacle::{Obstacle, ObstacleKind, Severity};
+pub use position::{Cause, Log};
 pub use production::{LogFormat, Production, log_to};
+pub use summary::{Summary, Summed};
+pub use totals::{Blocked, LeftWaiting, ToRepeat, Totals};
+pub(crate) use totals::{NAMED, repeated};
+pub use words::Short;
+pub(crate) use words::{BLOCKING_HELP, UNADMITTED_HELP, UNFINISHED_HELP, ranges};
 
-use crate::{Error, Record};
+pub use crate::panics::PanicSite;
+use crate::{Error, Record, settings::Ordering};
 
 /// The version of [`Event`]: it grows when a variant or field changes its meaning, not when one is added.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Hears what happens. It is called on the engine's threads and must not block.
 pub trait Listener: Send + Sync + 'static {
@@ -78,7 +91,8 @@ pub enum Event<'a> {
         group: &'a str,
         /// Those that went.
         partitions: &'a [Partition],
-        /// Records that were begun and did not finish in time: they will be done again by the new owner.
+        /// Records of theirs that were begun and did not finish in time, or finished without a commit that Kafka has
+        /// acknowledged: the new owner does them again.
         to_repeat: u64,
     },
     /// A group lost partitions: its session expired, or it was fenced. Nothing of them can be committed.
@@ -87,7 +101,8 @@ pub enum Event<'a> {
         group: &'a str,
         /// Those that went.
         partitions: &'a [Partition],
-        /// Records that were begun and are not committed.
+        /// Records of theirs that were begun or finished, and that Kafka is not known to have as finished: the new owner
+        /// does them again.
         to_repeat: u64,
     },
     /// A record was handled. Made only for listeners that [want it](Listener::wants_done).
@@ -100,8 +115,11 @@ pub enum Event<'a> {
         duration: Duration,
         /// What it emitted, as Kafka acknowledged it.
         emitted: &'a [Place<'a>],
-        /// The queue on Redis that has its job; `None`: it was performed here.
-        queue: Option<&'a str>,
+        /// The job on Redis that it became; `None`: it was performed here.
+        job: Option<JobName<'a>>,
+        /// How many records the attempt was at: one, or the size of the batch. What a batch has emitted is told with the
+        /// first of its records that are done.
+        batch: usize,
     },
     /// `before_enqueue` skipped a record; it counts as done.
     Skipped {
@@ -151,6 +169,8 @@ pub enum Event<'a> {
         attempt: u32,
         /// The panic's words.
         message: &'a str,
+        /// Where it panicked, if that is known.
+        site: Option<&'a PanicSite>,
         /// When the next attempt begins.
         next: Duration,
     },
@@ -166,6 +186,8 @@ pub enum Event<'a> {
         message: &'a str,
         /// Why.
         error: &'a Error,
+        /// What waits for it, where it goes nowhere.
+        ordering: Ordering,
         /// Where it goes; without it, its partition (or key) waits.
         dead_letter: Option<&'a str>,
     },
@@ -181,6 +203,36 @@ pub enum Event<'a> {
         error: &'a Error,
         /// The dead letter topic's name in Kafka.
         topic: &'a str,
+    },
+    /// Kafka, or the client, refuses what a record has sent, or its dead letter, and will again until a person has changed
+    /// something, as the size that a topic takes. It is sent again after a backoff, and the record's offset stays.
+    Refused {
+        /// The record; of a batch, one of its records.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// Where it was sent, by the topic's name in Kafka.
+        topic: &'a str,
+        /// Bytes of its key, value and headers, before compression.
+        size: usize,
+        /// Whether it is the record's dead letter, and not what its controller has sent.
+        is_dead_letter: bool,
+        /// Why, in a sentence with the topic, the size, and what to change.
+        reason: &'a str,
+        /// How often it was refused.
+        failures: u32,
+    },
+    /// Kafka has not taken what a record has sent, or its dead letter, and it is sent again after a backoff. What keeps a
+    /// topic from taking anything comes as [`Event::Obstructed`].
+    SendFailed {
+        /// The record; of a batch, one of its records.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// Where it was sent, by the topic's name in Kafka.
+        topic: &'a str,
+        /// Why, in a sentence.
+        reason: &'a str,
     },
     /// A record was not handled, and will not be: `delivery: at_most_once` has committed it before.
     NotRepeated {
@@ -202,20 +254,13 @@ pub enum Event<'a> {
         topic: &'a str,
         /// The controller's constant.
         controller: &'a str,
+        /// What waits for it, where it goes nowhere.
+        ordering: Ordering,
         /// Where it goes; without it, its partition (or key) waits.
         dead_letter: Option<&'a str>,
     },
-    /// A record is unfinished for so long that its partition is not fetched any further.
-    Stuck {
-        /// The record.
-        place: Place<'a>,
-        /// The controller's constant.
-        controller: &'a str,
-        /// Since when.
-        age: Duration,
-    },
-    /// A handler keeps the thread that it runs on: it blocks, or counts for long, where it should wait. Others on that
-    /// thread stand still meanwhile.
+    /// A handler keeps the thread that it runs on: it blocks, or counts for long, where it should wait. The other records
+    /// of its partition stand still meanwhile. Told at first, and now and then while it is so.
     Blocking {
         /// The record.
         place: Place<'a>,
@@ -223,6 +268,63 @@ pub enum Event<'a> {
         controller: &'a str,
         /// For how long.
         running: Duration,
+    },
+    /// An attempt runs on though its partition was taken from this process while it ran. What it comes to is not
+    /// committed, and [`Context::revoked`](crate::Context::revoked) has told it. Said once of each.
+    RunsOn {
+        /// The record; of a batch, its first one.
+        place: Place<'a>,
+        /// How many records it is at: one, or the size of the batch.
+        records: u64,
+        /// The controller's constant.
+        controller: &'a str,
+        /// How long it has been running.
+        running: Duration,
+        /// Why the partition is gone.
+        why: Taken,
+        /// Whether the records are done again: they are, unless they were committed before, as under `delivery:
+        /// at_most_once`, or their topic is gone.
+        again: bool,
+    },
+    /// An attempt ended with an error when [`Context::revoked`](crate::Context::revoked) had told it that its partition is
+    /// gone. That is no failed attempt: whoever has the partition next begins the record as if it had not been made.
+    Left {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// With what it ended.
+        error: &'a Error,
+    },
+    /// An attempt has waited for minutes, and no `timeout` says that it may. Told at first, and now and then while it is
+    /// so.
+    Unfinished {
+        /// The record.
+        place: Place<'a>,
+        /// The controller's constant.
+        controller: &'a str,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// For how long.
+        running: Duration,
+        /// How many other attempts of the partition have not ended for as long.
+        others: usize,
+        /// Whether it is to hand the record over as a job: it is in `before_enqueue`, which no `timeout` bounds.
+        is_enqueue: bool,
+    },
+    /// No thread of the runtime that the app's code runs on is free: nothing else runs, no timer and no time-out either.
+    RuntimeStalled {
+        /// For how long.
+        stalled: Duration,
+        /// How many threads there are.
+        threads: usize,
+        /// The handlers that keep theirs: who, at which record or job, for how long.
+        blocked: &'a [String],
+    },
+    /// After [`Event::RuntimeStalled`] a thread is free again.
+    RuntimeRecovered {
+        /// For how long none was.
+        stalled: Duration,
     },
     /// The thread that polls Kafka for a group stands still.
     PollStalled {
@@ -238,32 +340,68 @@ pub enum Event<'a> {
         /// librdkafka's words.
         reason: &'a str,
     },
-    /// No broker answers; the client goes on trying.
-    Disconnected {
+    /// A commit was refused because the group rebalances; it is made again as soon as that lets it through.
+    CommitRefused {
         /// The group's id.
         group: &'a str,
         /// librdkafka's words.
         reason: &'a str,
     },
-    /// Brokers answer again.
-    Reconnected {
-        /// The group's id.
-        group: &'a str,
+    /// Something keeps a partition, a send or a whole group from going on. Told when it begins, when it becomes another
+    /// thing, and now and then while it is so.
+    Obstructed {
+        /// The group's id; `None`: it keeps what is sent.
+        group: Option<&'a str>,
+        /// What it is, where, and what mends it.
+        obstacle: &'a Obstacle,
+        /// For how long.
+        lasting: Duration,
+    },
+    /// What was told as [`Event::Obstructed`] is over.
+    Cleared {
+        /// The group's id; `None`: it kept what is sent.
+        group: Option<&'a str>,
+        /// What it was.
+        obstacle: &'a Obstacle,
+        /// For how long.
+        lasted: Duration,
     },
     /// A partition is read from elsewhere than the group's offset: the group has none, or what stood there is gone. The
-    /// new position becomes the group's offset.
+    /// new position becomes the group's offset, at once or with the first record that is done. Where nothing has been
+    /// written yet a group that begins at the beginning says nothing.
     Positioned {
         /// The group's id.
         group: &'a str,
         /// The partition.
         partition: &'a Partition,
-        /// The group's offset; `None` if it has none.
+        /// The group's offset, or the one that this process has known it to have; `None` if it has none.
         from: Option<i64>,
         /// Where reading goes on.
         to: i64,
         /// How many offsets are passed over. Some may never have held a record. Negative when it goes back, as in a
         /// topic that was deleted and made anew.
         passed: i64,
+        /// What the partition holds, as far as that is known.
+        log: Option<Log>,
+        /// Why. Of a [loss](Cause::is_loss) a person should know.
+        cause: Cause,
+    },
+    /// The offset to read from is not there, and `lost_position` does not say where to go on: the partition waits.
+    PositionLost {
+        /// The group's id.
+        group: &'a str,
+        /// The partition.
+        partition: &'a Partition,
+        /// The offset.
+        from: i64,
+        /// What the partition holds, as far as that is known.
+        log: Option<Log>,
+        /// Why.
+        cause: Cause,
+        /// Whether it goes on by itself when the partition is assigned again.
+        moves: bool,
+        /// librdkafka's words.
+        reason: &'a str,
     },
     /// Something that a person should know and that has no variant of its own.
     Warning {
@@ -315,6 +453,8 @@ pub enum Event<'a> {
         attempt: u32,
         /// Why.
         error: &'a str,
+        /// Where it panicked, if it did, and that is known.
+        site: Option<&'a PanicSite>,
         /// When the next attempt begins.
         next: Duration,
     },
@@ -326,8 +466,26 @@ pub enum Event<'a> {
         attempts: u32,
         /// Why the last one failed.
         error: &'a str,
+        /// Where it panicked, if it did, and that is known.
+        site: Option<&'a PanicSite>,
         /// Whether it stands in `dead` now; if not, whoever pushed it said `retry: false` or `dead: false`.
         is_kept: bool,
+    },
+    /// As [`Event::Blocking`], of a job: its handler keeps its thread.
+    JobBlocking {
+        /// The job.
+        job: JobName<'a>,
+        /// For how long.
+        running: Duration,
+    },
+    /// As [`Event::Unfinished`], of a job: an attempt has waited for minutes, and no `timeout` says that it may.
+    JobUnfinished {
+        /// The job.
+        job: JobName<'a>,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// For how long.
+        running: Duration,
     },
     /// Jobs that a dead process had in hand were put back.
     JobsRecovered {
@@ -335,9 +493,18 @@ pub enum Event<'a> {
         process: &'a str,
         /// How many were put back.
         jobs: usize,
-        /// How many went to `dead`, because several processes had died of them.
+        /// How many went to `dead`: several processes had died of them, or they cannot be read.
         dead: usize,
     },
+    /// Redis refuses jobs at one key, as where it is another app's: they stay where they are, and others go on.
+    JobsStay {
+        /// The key of Redis that refuses them.
+        key: &'a str,
+        /// Redis' words.
+        reason: &'a str,
+    },
+    /// So many events of one kind were not told one by one; [`Calm`] makes it.
+    Summary(&'a Summary),
     /// Nothing new is begun from here on: what runs ends and is committed, and every partition is kept.
     Quieted,
     /// Records are begun again.
@@ -349,6 +516,18 @@ pub enum Event<'a> {
     },
     /// The stop is over.
     Stopped(Totals<'a>),
+}
+
+/// Why a partition is gone while an attempt runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Taken {
+    /// The group has taken it back, and the group's `drain` is used up.
+    Revoked,
+    /// The session is over, or the member is fenced: somebody else may have had it for some time.
+    Lost,
+    /// Its topic was deleted and made anew.
+    Recreated,
 }
 
 /// A job on Redis.
@@ -368,32 +547,6 @@ impl fmt::Display for JobName<'_> {
     }
 }
 
-/// What a whole run came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals<'a> {
-    /// Records that were handled, skipped ones too.
-    pub handled: u64,
-    /// Attempts that failed.
-    pub failed: u64,
-    /// Records that were begun and are not committed: they will be done again.
-    pub to_repeat: u64,
-    /// What did not end in time.
-    pub blocked: &'a [Blocked],
-}
-
-/// A handler that did not end within the stop's budget.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocked {
-    /// The controller's constant.
-    pub controller: String,
-    /// The record's partition.
-    pub partition: Partition,
-    /// The record's offset.
-    pub offset: i64,
-    /// How long it has been running.
-    pub running: Duration,
-}
-
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.topic, self.partition)
@@ -406,36 +559,9 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-impl fmt::Display for Blocked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { controller, partition, offset, running } = self;
-        write!(f, "{controller} on {partition}@{offset}, running for {}", Short(*running))
-    }
-}
-
 impl<'a> From<&'a Record> for Place<'a> {
     fn from(record: &'a Record) -> Self {
         Self { topic: record.topic(), partition: record.partition(), offset: record.offset() }
-    }
-}
-
-/// A time as a person says it: `0.2 ms`, `1.5 s`, `2 min`.
-#[derive(Debug, Clone, Copy)]
-pub struct Short(pub Duration);
-
-impl fmt::Display for Short {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs_f64();
-        if seconds < 0.1 {
-            write!(f, "{:.1} ms", seconds * 1_000.0)
-        } else if seconds < 1.0 {
-            write!(f, "{:.0} ms", seconds * 1_000.0)
-        } else if seconds < 120.0 {
-            let text = format!("{seconds:.1}");
-            write!(f, "{} s", text.strip_suffix(".0").unwrap_or(&text))
-        } else {
-            write!(f, "{:.0} min", seconds / 60.0)
-        }
     }
 }
 

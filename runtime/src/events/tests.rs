@@ -4,7 +4,13 @@ use std::{
 };
 
 use super::*;
-use crate::OwnedRecord;
+use crate::{
+    OwnedRecord,
+    foreign::{LogForm, LogWriter},
+};
+
+mod alike;
+mod hostile;
 
 /// Output that a test can read.
 #[derive(Clone, Default)]
@@ -45,20 +51,23 @@ fn tell_everything(listener: &dyn Listener) {
     listener.on(&Event::Assigned { group, partitions: &four });
     listener.on(&Event::Assigned { group, partitions: &[] });
     let emitted = [place("order_confirmed", 1, 0), place("audit", 0, 7)];
-    let done = |offset, micros, emitted, queue| {
+    let job = JobName { queue: "critical", class: "OrdersWorker", jid: "b7f9a5771d734158b74866cc" };
+    let done = |offset, micros, emitted, job, batch| {
         let place = place("orders", 2, offset);
-        listener.on(&Event::Done { place, controller, duration: ms(micros), emitted, queue });
+        listener.on(&Event::Done { place, controller, duration: ms(micros), emitted, job, batch });
     };
-    done(0, 212, &emitted[..1], None);
+    done(0, 212, &emitted[..1], None, 1);
     listener.on(&Event::Done {
         place: place("clicks", 0, 41_234),
         controller: "Clicks::CountController",
         duration: ms(1_520_000),
         emitted: &[],
-        queue: None,
+        job: None,
+        batch: 1,
     });
-    done(1, 80_000, &emitted, None);
-    done(6, 90, &[], Some("critical"));
+    done(1, 80_000, &emitted, None, 1);
+    done(6, 90, &[], Some(job), 1);
+    done(7, 80_000, &emitted, None, 3);
     listener.on(&Event::Skipped { place: place("orders", 2, 2), controller, reason: "a test order" });
     listener.on(&Event::TombstoneSkipped { place: place("orders", 2, 3), controller });
     listener.on(&Event::Deferred { place: place("orders", 2, 4), controller, wait: Duration::from_secs(5) });
@@ -69,16 +78,37 @@ fn tell_everything(listener: &dyn Listener) {
         controller,
         attempt: 3,
         message: "index out of bounds",
+        site: Some(&PanicSite { location: "src/controllers/orders_controller.rs:12:9".to_owned(), backtrace: None }),
         next,
     });
     let what = "timed out";
+    let reason = "receipts has not acknowledged the record: Local: Message timed out";
+    listener.on(&Event::SendFailed { place: place("orders", 2, 5), controller, topic: "receipts", reason });
     listener.on(&Event::NotRepeated { place: place("orders", 2, 5), controller, what, error: &error });
-    let job = JobName { queue: "critical", class: "OrdersWorker", jid: "b7f9a5771d734158b74866cc" };
     listener.on(&Event::JobDone { job, duration: ms(900) });
-    listener.on(&Event::JobFailed { job, attempt: 1, error: "card declined: 402", next: Duration::from_secs(17) });
-    listener.on(&Event::JobGaveUp { job, attempts: 3, error: "card declined: 402", is_kept: true });
-    listener.on(&Event::JobGaveUp { job, attempts: 1, error: "card declined: 402", is_kept: false });
+    listener.on(&Event::JobFailed {
+        job,
+        attempt: 1,
+        error: "card declined: 402",
+        site: None,
+        next: Duration::from_secs(17),
+    });
+    listener.on(&Event::JobGaveUp { job, attempts: 3, error: "card declined: 402", site: None, is_kept: true });
+    listener.on(&Event::JobGaveUp { job, attempts: 1, error: "card declined: 402", site: None, is_kept: false });
     listener.on(&Event::JobsRecovered { process: "host:71:5d0c", jobs: 2, dead: 1 });
+    listener.on(&Event::JobsStay { key: "queue:theirs", reason: "NOPERM this user has no permissions" });
+    listener.on(&Event::Summary(&Summary {
+        summed: Summed::Failed,
+        controller: controller.to_owned(),
+        count: 1_240,
+        first: 0,
+        period: Duration::from_secs(10),
+        partitions: 12,
+        last: "orders/3@4711".to_owned(),
+        reason: "card declined: 402".to_owned(),
+        attempt: Some(5),
+        next: Some(Duration::from_secs(8)),
+    }));
     listener.on(&Event::RedisAway { reason: "Connection refused" });
     listener.on(&Event::RedisBack);
     listener.on(&Event::RedisUnanswered);
@@ -100,6 +130,7 @@ fn tell_everything(listener: &dyn Listener) {
         controller,
         message: "Order",
         error: &missing,
+        ordering: Ordering::Partition,
         dead_letter: None,
     });
     let foreign =
@@ -111,10 +142,13 @@ fn tell_everything(listener: &dyn Listener) {
         controller,
         message: "json",
         error: &wrong,
+        ordering: Ordering::Partition,
         dead_letter: Some("orders.dead"),
     });
     let tombstone = Record::from(OwnedRecord { topic: "orders".into(), ..OwnedRecord::default() });
-    listener.on(&Event::TombstoneRefused { record: &tombstone, topic, controller, dead_letter: None });
+    for ordering in [Ordering::Partition, Ordering::Key, Ordering::None] {
+        listener.on(&Event::TombstoneRefused { record: &tombstone, topic, controller, ordering, dead_letter: None });
+    }
     let dead = Event::DeadLettered {
         place: place("orders", 2, 4),
         controller,
@@ -123,15 +157,65 @@ fn tell_everything(listener: &dyn Listener) {
         topic: "orders.dead",
     };
     listener.on(&dead);
-    listener.on(&Event::Stuck { place: place("orders", 2, 4), controller, age: Duration::from_secs(600) });
+    let running = Duration::from_secs(600);
+    let unfinished = |attempt, others, is_enqueue| {
+        let place = place("orders", 2, 4);
+        Event::Unfinished { place, controller, attempt, running, others, is_enqueue }
+    };
+    listener.on(&unfinished(3, 0, false));
+    listener.on(&unfinished(1, 2, true));
     let running = Duration::from_secs(2);
     listener.on(&Event::Blocking { place: place("orders", 2, 4), controller, running });
+    for (records, why, again) in
+        [(1, Taken::Revoked, true), (20, Taken::Revoked, true), (1, Taken::Lost, false), (1, Taken::Recreated, false)]
+    {
+        let (place, running) = (place("orders", 2, 4), Duration::from_secs(12));
+        listener.on(&Event::RunsOn { place, records, controller, running, why, again });
+    }
+    listener.on(&Event::Left { place: place("orders", 2, 4), controller, error: &error });
+    let blocked =
+        ["OrdersController on orders/2@4 for 5 s".to_owned(), "OrdersController on orders/3@1 for 6 s".to_owned()];
+    let stalled = Duration::from_secs(5);
+    listener.on(&Event::RuntimeStalled { stalled, threads: 2, blocked: &blocked });
+    listener.on(&Event::RuntimeStalled { stalled, threads: 2, blocked: &[] });
+    listener.on(&Event::RuntimeRecovered { stalled });
+    listener.on(&Event::JobBlocking { job, running });
+    listener.on(&Event::JobUnfinished { job, attempt: 1, running: Duration::from_secs(600) });
     listener.on(&Event::PollStalled { group, stalled: Duration::from_secs(30) });
     listener.on(&Event::CommitFailed { group, reason: "Coordinator load in progress" });
-    listener.on(&Event::Disconnected { group, reason: "AllBrokersDown" });
-    listener.on(&Event::Reconnected { group });
-    listener.on(&Event::Positioned { group, partition: &four[0], from: None, to: 900, passed: 880 });
-    listener.on(&Event::Positioned { group, partition: &four[1], from: Some(17), to: 400, passed: 383 });
+    listener.on(&Event::CommitRefused { group, reason: "Specified group generation id is not valid" });
+    let words = "reaches no broker: 127.0.0.1:9092: Connect to ipv4#127.0.0.1:9092 failed: Connection refused";
+    let obstacle = Obstacle::new(ObstacleKind::Disconnected, Severity::Passes, words, "nothing listens there");
+    let of = |group, obstacle: &Obstacle, lasting| listener.on(&Event::Obstructed { group, obstacle, lasting });
+    of(Some(group), &obstacle, Duration::ZERO);
+    of(Some(group), &obstacle, Duration::from_secs(60));
+    listener.on(&Event::Cleared { group: Some(group), obstacle: &obstacle, lasted: Duration::from_secs(75) });
+    let words = "its records are compressed with zstd, which this program was built without";
+    let obstacle = Obstacle::new(ObstacleKind::Unreadable, Severity::Person, words, "build it with the feature `zstd`");
+    of(Some(group), &Obstacle { partitions: four.to_vec(), ..obstacle.clone() }, Duration::ZERO);
+    of(Some(group), &Obstacle { partitions: four[..1].to_vec(), offset: Some(4711), ..obstacle }, Duration::ZERO);
+    let words = "what was sent to `receipts` is not acknowledged";
+    of(None, &Obstacle::new(ObstacleKind::Unacknowledged, Severity::Passes, words, "look"), Duration::ZERO);
+    let log = Some(Log { first: 20, end: 1_000 });
+    let positioned = |from, to, passed, log, cause| {
+        listener.on(&Event::Positioned { group, partition: &four[0], from, to, passed, log, cause });
+    };
+    positioned(None, 900, 880, log, Cause::NewGroup);
+    positioned(None, 20, 0, log, Cause::NewPartition);
+    positioned(None, 20, 0, log, Cause::NoOffset { in_topic: 3, elsewhere: 0 });
+    positioned(None, 1_000, 980, log, Cause::NoOffset { in_topic: 0, elsewhere: 2 });
+    positioned(Some(57), 20, -37, log, Cause::OffsetGone);
+    positioned(Some(17), 400, 383, None, Cause::Unknown);
+    positioned(Some(17), 20, 3, log, Cause::Retention);
+    positioned(Some(1_200), 1_000, -200, log, Cause::Truncated);
+    positioned(Some(1_200), 20, -1_180, log, Cause::Recreated);
+    let reason = "fetch failed due to requested offset not available on the broker: Broker: Offset out of range";
+    let lost = |from, cause, moves| {
+        listener.on(&Event::PositionLost { group, partition: &four[1], from, log, cause, moves, reason });
+    };
+    lost(3, Cause::Retention, false);
+    lost(3, Cause::BeforeLog, false);
+    lost(1_002, Cause::BeyondEnd, true);
     listener.on(&Event::Warning { group, message: "the topic `clicks` does not exist yet" });
     listener.on(&Event::Revoked { group, partitions: &four[..1], to_repeat: 0 });
     listener.on(&Event::Lost { group, partitions: &four[1..3], to_repeat: 7 });
@@ -143,9 +227,29 @@ fn tell_everything(listener: &dyn Listener) {
         controller: "OrdersController".to_owned(),
         partition: four[0].clone(),
         offset: 12,
+        records: 1,
         running: Duration::from_secs(31),
     }];
-    listener.on(&Event::Stopped(Totals { handled: 5, failed: 1, to_repeat: 1, blocked: &blocked }));
+    let again =
+        |partition: &Partition, records| ToRepeat { group: group.to_owned(), partition: partition.clone(), records };
+    let partitions = [again(&four[0], 1), again(&four[3], 4)];
+    listener.on(&Event::Stopped(Totals {
+        handled: 5,
+        failed: 1,
+        to_repeat: 5,
+        partitions: &partitions,
+        blocked: &blocked,
+        left_waiting: &[LeftWaiting {
+            partition: four[1].clone(),
+            offset: Some(4_711),
+            what: "1 record cannot be handled, and no dead_letter is configured".to_owned(),
+            lag: Some(204),
+        }],
+        unsettled: &[],
+    }));
+    let unsettled = ["OrdersWorker on critical/b7f9a5771d734158b74866cc, begun 31 s ago".to_owned()];
+    listener.on(&Event::Stopped(Totals { handled: 5, to_repeat: 1, unsettled: &unsettled, ..Totals::default() }));
+    listener.on(&Event::Stopped(Totals { handled: 5, ..Totals::default() }));
 }
 
 fn snapshot(name: &str, text: &str) {
@@ -188,7 +292,7 @@ fn development_counts_what_nobody_could_read() {
     let listener = Development::with_clock(Box::new(paper.clone()), false, noon);
     for offset in 0..1_000 {
         let (place, duration) = (place("orders", 0, offset), Duration::ZERO);
-        listener.on(&Event::Done { place, controller: "C", duration, emitted: &[], queue: None });
+        listener.on(&Event::Done { place, controller: "C", duration, emitted: &[], job: None, batch: 1 });
     }
     listener.on(&Event::Stopped(Totals { handled: 1_000, ..Totals::default() }));
     let text = paper.text();
@@ -209,7 +313,7 @@ fn production_writes_json_lines() {
         .flatten_event(true)
         .without_time()
         .with_max_level(tracing::Level::DEBUG)
-        .with_writer(move || writer.clone())
+        .with_writer(move || LogWriter { inner: writer.clone(), form: LogForm::Json })
         .finish();
     tracing::subscriber::with_default(subscriber, || {
         assert!(Production.wants_done());

@@ -1,33 +1,73 @@
 //! The HTTP side: a thread of its own, so that handlers that keep every other thread cannot keep it from answering.
+//!
+//! Who comes is let in at once, whatever others do: [`Callers`] says who goes instead.
 
 use std::{
     convert::Infallible,
     io,
-    net::{SocketAddr, TcpListener as StdListener},
-    sync::Arc,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, getrlimit};
 use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, oneshot},
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::{Semaphore, SemaphorePermit, oneshot},
+    task::yield_now,
     time::timeout,
 };
 
-/// How many callers are listened to at once; further ones wait for their turn.
-const CONNECTIONS: usize = 32;
-
-/// How long a caller may take to say what it wants.
-const HEADERS: Duration = Duration::from_secs(5);
-
-/// How long a caller may stay.
-const CONNECTION: Duration = Duration::from_secs(10);
+use super::callers::Callers;
 
 /// The longest request, in bytes: no probe says more.
 const REQUEST: usize = 16 * 1024;
+
+/// How many callers the system keeps for the moment until they are let in.
+const BACKLOG: u32 = 1_024;
+
+/// The path whose answer takes long to make, and is long.
+const LONG: &str = "/metrics";
+
+/// What callers may take of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// How many are held at once.
+    pub(super) room: usize,
+    /// How many bytes of answers that they have not read yet.
+    pub(super) memory: usize,
+    /// How long a caller may take to say what it wants.
+    pub(super) headers: Duration,
+    /// How long a caller may stay.
+    pub(super) connection: Duration,
+}
+
+impl Limits {
+    /// For a process that may have so many files open, connections counted; `None`: any number.
+    ///
+    /// An eighth of them is for callers at most: those of Kafka come first.
+    pub(super) fn for_files(files: Option<u64>) -> Self {
+        let eighth = files.and_then(|files| usize::try_from(files / 8).ok());
+        Self {
+            room: eighth.map_or(256, |eighth| eighth.clamp(16, 256)),
+            memory: 64 << 20,
+            headers: Duration::from_secs(1),
+            connection: Duration::from_secs(5),
+        }
+    }
+
+    /// For this process.
+    pub(super) fn of_process() -> Self {
+        Self::for_files(getrlimit(Resource::Nofile).current)
+    }
+}
 
 /// What a path answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,21 +92,23 @@ impl Server {
     /// # Errors
     ///
     /// If the address cannot be had.
-    pub(super) fn start(address: SocketAddr, answers: Answers) -> io::Result<Self> {
-        let listener = StdListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
+    pub(super) fn start(address: SocketAddr, answers: Answers, limits: Limits) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, mut stopped) = oneshot::channel::<()>();
+        let listener = {
+            let _inside = runtime.enter();
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            // As the standard library does, so that a process that starts again gets its port.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)?
+        };
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel::<()>();
         thread::Builder::new().name("karafka health".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    _ = &mut stopped => {}
-                    result = accept(listener, answers) => {
-                        if let Err(error) = result {
-                            tracing::error!(target: "karafka", "health is not served any more: {error}");
-                        }
-                    }
+                    _ = stopped => {}
+                    () = Door::new(answers, limits).keep(listener) => {}
                 }
             });
         })?;
@@ -79,37 +121,100 @@ impl Server {
     }
 }
 
-async fn accept(listener: StdListener, answers: Answers) -> io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return Ok(()) };
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, or the caller has gone: neither is a reason to stop, or to spin.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let answers = Arc::clone(&answers);
-        tokio::spawn(async move {
-            let _ = timeout(CONNECTION, serve(stream, answers)).await;
-            drop(place);
-        });
-    }
+/// Lets callers in, and answers them.
+#[derive(Clone)]
+struct Door {
+    answers: Answers,
+    limits: Limits,
+    /// Those inside; who is dropped from here is gone at its next turn.
+    callers: Arc<Mutex<Callers<oneshot::Sender<()>>>>,
+    /// Whether somebody stands before the door.
+    crowded: Arc<AtomicBool>,
+    /// Long answers are made one at a time.
+    long: Arc<Semaphore>,
 }
 
-/// One request, one answer; what a caller does wrong is its own loss.
-async fn serve(stream: TcpStream, answers: Answers) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = respond(&request, &answers);
-        async move { Ok::<_, Infallible>(answer) }
-    });
-    let _ = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS)
-        .max_buf_size(REQUEST)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+impl Door {
+    fn new(answers: Answers, limits: Limits) -> Self {
+        let callers = Arc::new(Mutex::new(Callers::new(limits.room, limits.memory)));
+        Self { answers, limits, callers, crowded: Arc::default(), long: Arc::new(Semaphore::new(1)) }
+    }
+
+    fn callers(&self) -> MutexGuard<'_, Callers<oneshot::Sender<()>>> {
+        self.callers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets everybody in, for ever.
+    async fn keep(self, listener: TcpListener) {
+        loop {
+            let came = listener.accept().now_or_never();
+            self.crowded.store(came.is_some(), Ordering::Relaxed);
+            let came = match came {
+                Some(came) => came,
+                None => listener.accept().await,
+            };
+            match came {
+                Ok((stream, _)) => self.let_in(stream),
+                // Out of file handles, most likely: one that is held for a stranger is given back. Without any, it is
+                // somebody else's turn to give some back, and asking again at once would only keep a core busy.
+                Err(_) if self.callers().release().is_none() => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(_) => {}
+            }
+            // Who has been let in is heard, and who has to go has gone, before the next one comes.
+            yield_now().await;
+        }
+    }
+
+    fn let_in(&self, stream: TcpStream) {
+        let (hold, mut dropped) = oneshot::channel();
+        let (caller, _goes) = self.callers().admit(hold);
+        let door = self.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = &mut dropped => {}
+                _ = timeout(door.limits.connection, door.serve(stream, caller)) => {}
+            }
+            door.callers().gone(caller);
+        });
+    }
+
+    /// One request, one answer; what a caller does wrong is its own loss.
+    async fn serve(&self, stream: TcpStream, caller: u64) {
+        let service = service_fn(move |request: Request<Incoming>| async move {
+            Ok::<_, Infallible>(self.answer(&request, caller).await)
+        });
+        let _ = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.headers)
+            .max_buf_size(REQUEST)
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+    }
+
+    async fn answer(&self, request: &Request<Incoming>, caller: u64) -> Response<String> {
+        let turn = if request.uri().path() == LONG { self.turn().await } else { None };
+        let response = respond(request, &self.answers);
+        drop(self.callers().answer(caller, response.body().len()));
+        if turn.is_some() {
+            // Everybody else is answered between two long answers.
+            yield_now().await;
+        }
+        response
+    }
+
+    /// Waits for the turn of a long answer: it comes when who stood before the door is inside, as probes may be among
+    /// them, but not never.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        let turn = self.long.acquire().await.ok();
+        for _ in 0..BACKLOG {
+            if !self.crowded.load(Ordering::Relaxed) {
+                break;
+            }
+            yield_now().await;
+        }
+        turn
+    }
 }
 
 fn respond(request: &Request<Incoming>, answers: &Answers) -> Response<String> {

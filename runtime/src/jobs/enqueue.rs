@@ -1,17 +1,19 @@
 //! Pushes jobs, in the order in which they come, until Redis has each of them.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::Future, io, sync::Arc, thread};
 
 use redis::RedisResult;
 use tokio::{
-    runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    runtime::{Builder, Runtime},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    task::JoinSet,
 };
 
 use super::{
-    job::{Coordinates, NewJob, Retry, new_jid},
+    job::{Coordinates, NewJob, Retry},
     link::Link,
     now_ms, queues,
+    verdict::seconds,
 };
 use crate::{
     Record,
@@ -19,7 +21,8 @@ use crate::{
     events::Listener,
 };
 
-/// Bytes of jobs of a queue that may wait for Redis: beyond that, records wait in their partitions.
+/// Bytes of jobs of a queue that may wait for Redis: beyond that, records wait in their partitions. As many are pushed
+/// at once, or one larger job.
 const ROOM: u32 = 8 << 20;
 
 /// What a job weighs at least, for what is kept beside it.
@@ -35,6 +38,8 @@ pub(crate) struct Enqueuer {
     queue: String,
     pushes: mpsc::UnboundedSender<Push>,
     room: Arc<Semaphore>,
+    /// Whether anybody wants to hear which job a record has become.
+    pub(crate) is_told: bool,
 }
 
 /// A job on its way, and who is told when Redis has it.
@@ -66,18 +71,18 @@ impl JobRoute {
         &self.enqueuer.queue
     }
 
-    /// The job of a record, whose message its interchanger wrote as `text`; `None` for a tombstone.
+    /// The job of a record with an id of its own, whose message its interchanger wrote as `text`; `None` for a tombstone.
     ///
     /// # Errors
     ///
     /// None that a record can cause: its texts and numbers can be written.
-    pub(crate) fn job(&self, text: Option<String>, record: &Record) -> serde_json::Result<String> {
-        let now = now_ms();
+    pub(crate) fn job(&self, jid: &str, text: Option<String>, record: &Record) -> serde_json::Result<String> {
+        let now = seconds(now_ms());
         serde_json::to_string(&NewJob {
             class: self.class,
             args: (self.topic, text, Coordinates::of(record)),
             queue: self.queue(),
-            jid: new_jid(),
+            jid: jid.to_owned(),
             retry: self.retry,
             created_at: now,
             enqueued_at: now,
@@ -86,16 +91,21 @@ impl JobRoute {
 }
 
 impl Enqueuer {
-    /// Begins to push to `queue`, on a task of `runtime` that ends with it.
+    /// What hands jobs over to `queue`, and what pushes them meanwhile: it ends when nobody can hand over any more.
     ///
     /// # Errors
     ///
     /// What is wrong with `url`. That nothing answers there is no error but a wait.
-    pub(crate) fn start(url: &str, queue: &str, listener: &Arc<dyn Listener>, runtime: &Handle) -> RedisResult<Self> {
+    pub(crate) fn new(
+        url: &str,
+        queue: &str,
+        listener: &Arc<dyn Listener>,
+    ) -> RedisResult<(Self, impl Future<Output = ()> + Send + use<>)> {
         let link = Link::new(url, Arc::clone(listener))?;
         let (pushes, waiting) = mpsc::unbounded_channel();
-        runtime.spawn(run(link, queue.to_owned(), waiting));
-        Ok(Self { queue: queue.to_owned(), pushes, room: Arc::new(Semaphore::new(ROOM as usize)) })
+        let pushing = run(link, queue.to_owned(), waiting);
+        let (room, is_told) = (Arc::new(Semaphore::new(ROOM as usize)), listener.wants_done());
+        Ok((Self { queue: queue.to_owned(), pushes, room, is_told }, pushing))
     }
 
     /// Hands over a job; gives it back if there is no room.
@@ -126,6 +136,48 @@ impl Enqueuer {
 /// What a job takes of the room: all of it, if it is larger.
 fn weight(job: &str) -> u32 {
     u32::try_from(job.len()).unwrap_or(ROOM).clamp(LEAST, ROOM)
+}
+
+/// What pushes the jobs of some queues, on a thread of their own: what a handler has handed over must not wait for the next
+/// one, which may keep its thread.
+pub(crate) struct Pushing {
+    runtime: Runtime,
+    tasks: JoinSet<()>,
+}
+
+impl Pushing {
+    /// Pushes nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// What the system lacks.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { runtime: Builder::new_current_thread().enable_all().build()?, tasks: JoinSet::new() })
+    }
+
+    /// Adds the jobs of a queue.
+    pub(crate) fn add(&mut self, pushing: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(pushing, self.runtime.handle());
+    }
+
+    /// Begins; it ends when what is returned is dropped, or when nobody can hand over any more.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no further thread.
+    pub(crate) fn spawn(self) -> io::Result<oneshot::Sender<()>> {
+        let Self { runtime, mut tasks } = self;
+        let (keep, dropped) = oneshot::channel();
+        thread::Builder::new().name("karafka enqueue".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = dropped => {}
+                    () = async { while tasks.join_next().await.is_some() {} } => {}
+                }
+            });
+        })?;
+        Ok(keep)
+    }
 }
 
 async fn run(link: Link, queue: String, mut waiting: mpsc::UnboundedReceiver<Push>) {

@@ -6,13 +6,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{OwnedRecord, Record};
+use crate::{OwnedRecord, Record, foreign};
 
 /// What Sidekiq makes of `retry: true`.
 pub(crate) const RETRIES: u32 = 25;
-
-/// The longest message of an error that is kept, in bytes.
-const LONGEST_MESSAGE: usize = 10_000;
 
 /// A job that is pushed for a record.
 #[derive(Debug, Serialize)]
@@ -24,8 +21,9 @@ pub(crate) struct NewJob<'a> {
     pub(crate) queue: &'a str,
     pub(crate) jid: String,
     pub(crate) retry: Retry,
-    pub(crate) created_at: i64,
-    pub(crate) enqueued_at: i64,
+    /// In [`seconds`](super::verdict::seconds), as every time in a job.
+    pub(crate) created_at: f64,
+    pub(crate) enqueued_at: f64,
 }
 
 /// A new name for a job: 24 hexadecimal digits.
@@ -135,9 +133,11 @@ impl<'a> Coordinates<'a> {
 }
 
 /// A job that was taken from Redis: what it holds is kept as it came, known or not, to the digit.
+///
+/// It is a view of its text, which may be large.
 #[derive(Debug, Clone)]
-pub(crate) struct Job {
-    keys: BTreeMap<String, Box<RawValue>>,
+pub(crate) struct Job<'a> {
+    keys: BTreeMap<String, Cow<'a, RawValue>>,
     /// The worker's constant.
     pub(crate) class: String,
     pub(crate) jid: String,
@@ -171,16 +171,16 @@ pub(crate) struct Arguments {
     pub(crate) record: OwnedRecord,
 }
 
-impl Job {
+impl<'a> Job<'a> {
     /// Reads a job.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(crate) fn read(text: &str) -> Result<Self, JobError> {
-        let keys: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text)?;
+    pub(crate) fn read(text: &'a str) -> Result<Self, JobError> {
+        let keys: BTreeMap<String, &'a RawValue> = serde_json::from_str(text)?;
         fn get<'a, T: Deserialize<'a>>(
-            keys: &'a BTreeMap<String, Box<RawValue>>,
+            keys: &BTreeMap<String, &'a RawValue>,
             name: &'static str,
         ) -> Result<Option<T>, JobError> {
             let Some(raw) = keys.get(name) else { return Ok(None) };
@@ -193,7 +193,7 @@ impl Job {
             retry: get(&keys, "retry")?.unwrap_or(Retry::Whether(true)),
             retry_count: get(&keys, "retry_count")?,
             recovered: get(&keys, "karafka_recovered")?.unwrap_or_default(),
-            keys,
+            keys: keys.into_iter().map(|(name, value)| (name, Cow::Borrowed(value))).collect(),
         })
     }
 
@@ -214,7 +214,10 @@ impl Job {
         let [topic, message, rest @ ..] = args.as_slice() else { return Err(wrong("there are fewer than two")) };
         let topic: String = serde_json::from_str(topic.get()).map_err(|_| wrong("the first is no text"))?;
         let text = match message.get().as_bytes().first() {
-            Some(b'"') => Some(serde_json::from_str(message.get())?),
+            Some(b'"') => Some(
+                serde_json::from_str(message.get())
+                    .map_err(|error| wrong(&format!("the message is no text: {error}")))?,
+            ),
             Some(b'n') => None,
             _ => Some(message.get().to_owned()),
         };
@@ -231,16 +234,14 @@ impl Job {
     pub(crate) fn set(&mut self, key: &str, value: impl Serialize) {
         // Numbers, texts and lists of them can be written.
         if let Ok(raw) = to_raw_value(&value) {
-            self.keys.insert(key.to_owned(), raw);
+            self.keys.insert(key.to_owned(), Cow::Owned(raw));
         }
     }
 
     /// What went wrong, as Sidekiq's page shows it.
     pub(crate) fn set_error(&mut self, class: &str, message: &str) {
         self.set("error_class", class);
-        let end =
-            (0..=LONGEST_MESSAGE.min(message.len())).rfind(|end| message.is_char_boundary(*end)).unwrap_or_default();
-        self.set("error_message", &message[..end]);
+        self.set("error_message", foreign::cut(message));
     }
 
     /// A text of the job, such as `retry_queue`.

@@ -4,7 +4,8 @@
 //!
 //! `server` pushes what it has admitted ([`enqueue`]); `worker` performs it ([`worker`]). A job is moved, never copied:
 //! from its queue into the list of the process that works on it, and from there out, or into `retry` or `dead`, or back.
-//! Each move is one script or transaction, so that a job is in one place whenever a process dies.
+//! Each move is one script, so that a job is in one place whenever a process dies, or Redis refuses a part of it
+//! (`scripts/move.lua`).
 //!
 //! | key | what it is |
 //! | --- | --- |
@@ -19,7 +20,9 @@
 pub(crate) mod enqueue;
 pub(crate) mod job;
 mod link;
+pub(crate) mod moves;
 pub(crate) mod queues;
+mod scripts;
 pub(crate) mod verdict;
 pub(crate) mod worker;
 
@@ -29,4 +32,4 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,9 +8,18 @@ mod forwarder;
 #[cfg(feature = "real-redis")]
 mod histories;
 #[cfg(feature = "real-redis")]
+mod refusals;
+#[cfg(feature = "real-redis")]
 mod server;
 #[cfg(feature = "real-redis")]
+mod tells;
+#[cfg(feature = "real-redis")]
+mod theirs;
+#[cfg(feature = "real-redis")]
 mod worker;
+
+#[cfg(feature = "real-redis")]
+pub(crate) use server::Server;
 
 /// A job of the queue `default`.
 #[cfg(feature = "real-redis")]

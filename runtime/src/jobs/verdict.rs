@@ -1,5 +1,7 @@
 //! What becomes of a job that has failed: pure, so that it can be tested.
 
+use std::time::Duration;
+
 use super::job::{Job, Retry};
 use crate::{engine::backoff, settings::Backoff};
 
@@ -14,6 +16,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) message: &'a str,
     /// Whether there is no other attempt.
     pub(crate) is_last: bool,
+    /// The wait that the error asks for and gets.
+    pub(crate) asked: Option<Duration>,
 }
 
 /// Where a job goes next.
@@ -31,7 +35,7 @@ pub(crate) enum Next {
 
 /// What becomes of `job`, which has failed at `now_ms`. `jitter` is below 1; `backoff` is the manifest's, if it has one.
 pub(crate) fn after_failure(
-    mut job: Job,
+    mut job: Job<'_>,
     failed: Failed<'_>,
     backoff: Option<Backoff>,
     now_ms: i64,
@@ -42,7 +46,7 @@ pub(crate) fn after_failure(
     }
     job.set_error(failed.class, failed.message);
     let count = job.retry_count.map_or(0, |count| count.saturating_add(1));
-    job.set(if job.retry_count.is_some() { "retried_at" } else { "failed_at" }, now_ms);
+    job.set(if job.retry_count.is_some() { "retried_at" } else { "failed_at" }, seconds(now_ms));
     job.set("retry_count", count);
     if let Some(queue) = job.text("retry_queue") {
         job.set("queue", queue);
@@ -50,9 +54,10 @@ pub(crate) fn after_failure(
     if failed.is_last {
         return if job.is_kept() { Next::Dead { job: job.write() } } else { Next::Dropped };
     }
-    let wait = match backoff {
-        Some(backoff) => backoff::after(backoff, count.saturating_add(1), jitter).as_secs_f64(),
-        None => sidekiqs_wait(count, jitter),
+    let wait = match (failed.asked, backoff) {
+        (Some(asked), _) => asked.as_secs_f64(),
+        (None, Some(backoff)) => backoff::after(backoff, count.saturating_add(1), jitter).as_secs_f64(),
+        (None, None) => sidekiqs_wait(count, jitter),
     };
     Next::Retry { job: job.write(), at: seconds(now_ms) + wait }
 }
@@ -78,13 +83,16 @@ pub(crate) fn after_death(text: &str, now_ms: i64) -> Next {
     job.set("karafka_recovered", recovered);
     if recovered > RECOVERIES {
         job.set_error("karafka::WorkerDied", "the process that performed it died each time");
-        job.set("failed_at", now_ms);
+        job.set("failed_at", seconds(now_ms));
         return Next::Dead { job: job.write() };
     }
     Next::Queue { queue: job.queue.clone(), job: job.write() }
 }
 
-/// A moment as Sidekiq sorts by it.
+/// A moment as Sidekiq sorts by it, and as it stands in a job.
+///
+/// Sidekiq 6 and 7 know no other form than seconds with a fraction. Sidekiq 8 writes whole milliseconds, and tells the two
+/// by the type in JSON: what is written as `1795878428` is in 1970 there, so a whole second is `1795878428.0`.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
 pub(crate) fn seconds(ms: i64) -> f64 {
     ms as f64 / 1_000.0

@@ -6,10 +6,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::events::{Event, Listener, Partition, Place};
+use crate::{
+    events::{
+        Event, Listener, Partition, Place,
+        position::{Lost, Positioned, Waits},
+    },
+    foreign,
+};
 
 /// The most records that are remembered as waiting.
 const REMEMBERED: usize = 1_000;
+
+/// For how long it is shown that a partition was read from elsewhere than its group's offset.
+const SHOWN: Duration = Duration::from_secs(60 * 60);
+
+/// How many such partitions are remembered.
+const MOVED: usize = 100;
 
 /// For how long a record that failed is shown as waiting after its next attempt was due.
 const LATE: Duration = Duration::from_secs(60);
@@ -28,6 +40,10 @@ pub(crate) struct Told {
     pub(crate) groups: BTreeMap<String, GroupTold>,
     /// The last failure of a record, by partition and controller.
     pub(crate) waiting: BTreeMap<(Partition, String), Waiting>,
+    /// Partitions whose positions are lost and that wait, by the group's id: why, and what to do.
+    pub(crate) lost: BTreeMap<(String, Partition), String>,
+    /// Partitions that began elsewhere than at their group's offset: when, and in words.
+    pub(crate) moved: BTreeMap<(String, Partition), (Instant, String)>,
     pub(crate) redis: RedisTold,
 }
 
@@ -38,8 +54,8 @@ pub(crate) struct GroupTold {
     pub(crate) revoked: u64,
     pub(crate) lost: u64,
     pub(crate) commit_failures: u64,
-    /// Why no broker answers, while none does.
-    pub(crate) disconnected: Option<String>,
+    /// How often partitions were not read from the group's offset, by why.
+    pub(crate) positions: BTreeMap<&'static str, u64>,
     /// Why the client gave up.
     pub(crate) fatal: Option<String>,
 }
@@ -72,6 +88,7 @@ impl Tally {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         // Which attempt went well is not told, so a failure that nothing followed is forgotten.
         told.waiting.retain(|_, waiting| waiting.again.is_none_or(|(_, due)| now < due + LATE));
+        told.moved.retain(|_, (since, _)| now.saturating_duration_since(*since) < SHOWN);
         told.clone()
     }
 
@@ -83,6 +100,7 @@ impl Tally {
         let waits = |place: Place<'_>, controller: &str, error: String, again| {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             let key = (Partition { topic: place.topic.into(), partition: place.partition }, controller.to_owned());
+            let error = foreign::cut(&error).into_owned();
             if told.waiting.len() < REMEMBERED || told.waiting.contains_key(&key) {
                 told.waiting.insert(key, Waiting { offset: place.offset, error, again });
             }
@@ -94,27 +112,44 @@ impl Tally {
             Event::Assigned { group: name, .. } => group(&|told| told.assigned += 1, name),
             Event::Revoked { group: name, partitions, .. } => {
                 group(&|told| told.revoked += 1, name);
-                self.forget(partitions);
+                self.forget(name, partitions);
             }
             Event::Lost { group: name, partitions, .. } => {
                 group(&|told| told.lost += 1, name);
-                self.forget(partitions);
+                self.forget(name, partitions);
             }
-            Event::CommitFailed { group: name, .. } => group(&|told| told.commit_failures += 1, name),
-            Event::Disconnected { group: name, reason } => {
-                group(&|told| told.disconnected = Some(reason.to_owned()), name);
+            Event::CommitFailed { group: name, .. } | Event::CommitRefused { group: name, .. } => {
+                group(&|told| told.commit_failures += 1, name);
             }
-            Event::Reconnected { group: name } => group(&|told| told.disconnected = None, name),
             Event::RedisAway { reason } => redis(&|told| {
                 told.away += 1;
-                reason.clone_into(&mut told.reason);
+                told.reason = foreign::cut(reason).into_owned();
             }),
             Event::RedisBack | Event::RedisUnanswered => redis(&|told| told.away = told.away.saturating_sub(1)),
-            Event::Fatal { group: name, reason } => group(&|told| told.fatal = Some(reason.to_owned()), name),
+            Event::Fatal { group: name, reason } => {
+                group(&|told| told.fatal = Some(foreign::cut(reason).into_owned()), name);
+            }
+            Event::Positioned { group: name, partition, from, to, passed, log, cause } => {
+                group(&|told| *told.positions.entry(cause.name()).or_default() += 1, name);
+                let key = (name.to_owned(), partition.clone());
+                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                told.lost.remove(&key);
+                if cause.is_loss() && (told.moved.len() < MOVED || told.moved.contains_key(&key)) {
+                    let words = Positioned { group: name, partition, from, to, passed, log, cause }.to_string();
+                    told.moved.insert(key, (now, words));
+                }
+            }
+            Event::PositionLost { group: name, partition, from, log, cause, moves, .. } => {
+                group(&|told| *told.positions.entry(cause.name()).or_default() += 1, name);
+                let words = Waits { group: name, partition, lost: Lost { offset: from, log, cause }, moves };
+                let words = format!("{words}; {}", words.help());
+                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                told.lost.insert((name.to_owned(), partition.clone()), words);
+            }
             Event::Failed { place, controller, attempt, error, next } => {
                 waits(place, controller, error.chain(), Some((attempt, now + next)));
             }
-            Event::Panicked { place, controller, attempt, message, next } => {
+            Event::Panicked { place, controller, attempt, message, next, .. } => {
                 waits(place, controller, format!("panicked: {message}"), Some((attempt, now + next)));
             }
             Event::Unparseable { record, controller, error, dead_letter: None, .. } => {
@@ -127,8 +162,10 @@ impl Tally {
         }
     }
 
-    fn forget(&self, partitions: &[Partition]) {
+    fn forget(&self, group: &str, partitions: &[Partition]) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_gone = |(of, partition): &(String, Partition)| of == group && partitions.contains(partition);
+        told.lost.retain(|key, _| !is_gone(key));
         told.waiting.retain(|(partition, _), _| !partitions.contains(partition));
     }
 }
@@ -149,7 +186,10 @@ impl Listener for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
+    use crate::{
+        Error,
+        events::{Cause, Log},
+    };
 
     /// If this fails, health names records that are long done, or forgets one that waits.
     #[test]
@@ -176,14 +216,35 @@ mod tests {
         assert!(tally.told(now).waiting.is_empty());
     }
 
-    /// If this fails, an app that has reached its brokers again stays unready.
+    /// If this fails, health does not say why a partition waits for a person, or goes on saying it when it waits no more;
+    /// or a group whose offsets were gone looks well a moment later.
     #[test]
-    fn brokers_that_answer_again_are_seen() {
+    fn positions_are_told_for_a_while() {
         let tally = Tally::new(Arc::new(()));
-        tally.on(&Event::Disconnected { group: "shop", reason: "AllBrokersDown" });
-        let of = |tally: &Tally| tally.told(Instant::now()).groups["shop"].disconnected.clone();
-        assert_eq!(of(&tally).as_deref(), Some("AllBrokersDown"));
-        tally.on(&Event::Reconnected { group: "shop" });
-        assert_eq!(of(&tally), None);
+        let now = Instant::now();
+        let partition = &Partition { topic: "orders".into(), partition: 3 };
+        let (group, log) = ("shop", Some(Log { first: 40, end: 100 }));
+        let lost = |cause| Event::PositionLost { group, partition, from: 10, log, cause, moves: false, reason: "" };
+        let positioned = |cause| Event::Positioned { group, partition, from: None, to: 40, passed: 0, log, cause };
+        let key = ("shop".to_owned(), partition.clone());
+        tally.hear(&positioned(Cause::NewGroup), now);
+        assert!(tally.told(now).moved.is_empty(), "a beginning is no loss");
+        tally.hear(&lost(Cause::Retention), now);
+        let words = tally.told(now).lost[&key].clone();
+        for part in ["offset 10", "40 to 100", "30 are lost", "lost_position: earliest", "--topic orders:3"] {
+            assert!(words.contains(part), "no `{part}` in: {words}");
+        }
+        tally.hear(&positioned(Cause::NoOffset { in_topic: 2, elsewhere: 0 }), now);
+        let told = tally.told(now + SHOWN / 2);
+        assert!(told.lost.is_empty(), "it goes on");
+        assert!(told.moved[&key].1.contains("60 read again at most"), "{told:?}");
+        assert!(tally.told(now + SHOWN).moved.is_empty());
+        let counted = BTreeMap::from([("new_group", 1), ("no_offset", 1), ("retention", 1)]);
+        assert_eq!(tally.told(now).groups["shop"].positions, counted);
+        tally.hear(&lost(Cause::BeforeLog), now);
+        tally.hear(&Event::Revoked { group: "other", partitions: std::slice::from_ref(partition), to_repeat: 0 }, now);
+        assert!(tally.told(now).lost.contains_key(&key), "that was another group");
+        tally.hear(&Event::Revoked { group, partitions: std::slice::from_ref(partition), to_repeat: 0 }, now);
+        assert!(tally.told(now).lost.is_empty());
     }
 }

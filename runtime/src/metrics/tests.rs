@@ -1,7 +1,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::*;
@@ -9,9 +9,13 @@ use crate::{
     engine::{
         counts::Counted,
         histogram::Histogram,
-        watch::{ConsumerView, ConsumerWatch, GroupView, LaneView, Phase},
+        obstacles::ObstacleView,
+        watch::{
+            ConsumerView, ConsumerWatch, GroupView, JobView, JobsPhase, JobsView, LaneView, Phase, ThreadsView, View,
+        },
     },
-    events::Partition,
+    events::{Obstacle, ObstacleKind, Partition, Severity},
+    foreign::tests::{HOSTILE, hostile},
     manifest::Manifest,
 };
 
@@ -33,14 +37,18 @@ fn lane(partition: i32) -> LaneView {
         timeout: None,
         next: Some(4_711),
         committed: Some(4_700),
+        low: Some(4_000),
         high: Some(5_000),
         prefetched: 250,
         waiting: 12,
         in_flight: 2,
         oldest: Some((4_711, 3, Duration::from_millis(1_500))),
         blocked: None,
+        unfinished: None,
         stuck: 0,
         halted: false,
+        left_out: 0,
+        refused: None,
     }
 }
 
@@ -48,18 +56,36 @@ fn group(name: &str) -> GroupView {
     let durations = Histogram::default();
     durations.observe(Duration::from_micros(700));
     durations.observe(Duration::from_secs(3));
-    let watch = ConsumerWatch { controller: "OrdersController", timeout: None, durations: Some(Arc::new(durations)) };
+    let durations = Some(Arc::new(durations));
+    let watch = ConsumerWatch { controller: "OrdersController", timeout: None, durations, enqueues: false };
     let counted = Counted { done: 40, failed: 3, retried: 2, dead: 1, ..Counted::default() };
     GroupView {
         group: name.into(),
+        key: None,
         phase: Phase::Assigned,
         quiet: false,
         poll_age: Duration::from_millis(40),
         commit_age: Duration::from_millis(150),
+        concurrency: 32,
         waiting_bytes: (2_048, 1 << 20),
         consumers: BTreeMap::from([("orders".to_owned(), ConsumerView { watch, counted })]),
         lanes: vec![lane(0), LaneView { next: None, high: None, committed: None, oldest: None, ..lane(1) }],
+        obstacles: vec![unreadable()],
     }
+}
+
+fn unreadable() -> ObstacleView {
+    let obstacle = Obstacle::new(ObstacleKind::Unreadable, Severity::Person, "compressed", "build it");
+    let partitions = (0..2).map(|partition| Partition { topic: "orders".into(), partition }).collect();
+    ObstacleView { obstacle: Obstacle { partitions, ..obstacle }, since: Instant::now() }
+}
+
+/// If this fails, a partition of which nothing was ever taken has no lag, and no alert sees that it stands still.
+#[test]
+fn what_was_never_taken_is_all_behind() {
+    let lag = |next, low| LaneView { next, low, ..lane(0) }.lag();
+    assert_eq!((lag(Some(4_711), Some(4_000)), lag(None, Some(4_000))), (Some(289), Some(1_000)));
+    assert_eq!(lag(None, None), None, "nobody knows");
 }
 
 /// A sample as a scraper reads it.
@@ -139,7 +165,9 @@ fn parse_sample(line: &str) -> Sample {
 fn page(groups: &[GroupView]) -> String {
     let told = GroupTold { assigned: 2, lost: 1, ..GroupTold::default() };
     let groups_told = groups.iter().map(|group| (group.group.to_string(), told.clone())).collect();
-    text(&SHOP, groups, &Told { groups: groups_told, ..Told::default() })
+    let threads = ThreadsView { count: 10, stalled: None };
+    let view = View { groups: groups.to_vec(), threads, ..View::default() };
+    text(&SHOP, &view, &Told { groups: groups_told, ..Told::default() })
 }
 
 /// If this fails, Prometheus drops the scrape, and every alert of the app with it.
@@ -192,4 +220,42 @@ fn labels_are_escaped() {
     let (_, samples) = parse(&page(&[group(strange)]));
     let age = samples.iter().find(|sample| sample.name == "karafka_poll_age_seconds").unwrap();
     assert_eq!(age.labels, [("group".to_owned(), strange.to_owned())]);
+    let text = page(&[group(&format!("a{HOSTILE}b"))]);
+    assert_eq!(hostile(&text, &[]), None, "{text}");
+    parse(&text);
+}
+
+/// If this fails, dashboards and alerts of workers see nothing of them, or drop the page.
+#[test]
+fn a_worker_has_metrics_of_its_own() {
+    let job = |age, blocked| JobView {
+        class: "OrdersWorker".to_owned(),
+        queue: "low".to_owned(),
+        jid: "b7f9a5771d734158b74866cc".to_owned(),
+        attempt: 1,
+        timeout: None,
+        age: Duration::from_secs(age),
+        blocked,
+        is_unfinished: false,
+    };
+    let at_work = vec![job(40, Some(Duration::from_secs(39))), job(7, None)];
+    let jobs = Some(JobsView { concurrency: 10, phase: JobsPhase::Quiet, done: 40, failed: 2, at_work });
+    let threads = ThreadsView { count: 2, stalled: Some(Duration::from_secs(6)) };
+    let (_, samples) = parse(&text(&SHOP, &View { jobs, threads, ..View::default() }, &Told::default()));
+    let value = |name: &str| {
+        let found = samples.iter().find(|sample| sample.name == name);
+        found.map(|sample| sample.value)
+    };
+    for (name, wanted) in [
+        ("karafka_jobs_total", 40.0),
+        ("karafka_jobs_in_progress", 2.0),
+        ("karafka_jobs_blocking", 1.0),
+        ("karafka_oldest_job_seconds", 40.0),
+        ("karafka_handler_blocked_seconds", 39.0),
+        ("karafka_quiet", 1.0),
+        ("karafka_threads", 2.0),
+        ("karafka_stalled_seconds", 6.0),
+    ] {
+        assert_eq!(value(name), Some(wanted), "{name}");
+    }
 }

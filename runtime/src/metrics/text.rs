@@ -2,15 +2,19 @@
 //!
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>
 
-use std::fmt::{Display, Write as _};
+use std::{
+    collections::BTreeMap,
+    fmt::{Display, Write as _},
+};
 
 use super::Told;
 use crate::{
     engine::{
         counts::Counted,
         histogram::BOUNDS,
-        watch::{ConsumerView, GroupView, LaneView},
+        watch::{ConsumerView, GroupView, JobsPhase, JobsView, LaneView, View},
     },
+    foreign,
     manifest::Manifest,
 };
 
@@ -18,7 +22,7 @@ use crate::{
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics of an app.
-pub(crate) fn text(manifest: &Manifest, groups: &[GroupView], told: &Told) -> String {
+pub(crate) fn text(manifest: &Manifest, view: &View, told: &Told) -> String {
     let mut page = Page::default();
     page.family("karafka_info", "gauge", "The app and its runtime; always 1.");
     let labels = [("app", manifest.app), ("version", manifest.version), ("karafka", crate::info::VERSION)];
@@ -26,10 +30,59 @@ pub(crate) fn text(manifest: &Manifest, groups: &[GroupView], told: &Told) -> St
     let help = "Queues whose jobs Redis does not take: it refuses, or does not answer, and is asked again.";
     page.family("karafka_redis_away", "gauge", help);
     page.sample("karafka_redis_away", &[], told.redis.away);
-    of_groups(&mut page, groups, told);
-    of_consumers(&mut page, groups);
-    of_partitions(&mut page, groups);
+    let help = "Threads that the app's code runs on.";
+    page.family("karafka_threads", "gauge", help);
+    page.sample("karafka_threads", &[], view.threads.count);
+    let help = "For how long none of these threads has been free, once that is 5 s: nothing runs.";
+    page.family("karafka_stalled_seconds", "gauge", help);
+    page.sample("karafka_stalled_seconds", &[], view.threads.stalled.map_or(0.0, |stalled| stalled.as_secs_f64()));
+    of_obstacles(&mut page, view);
+    match &view.jobs {
+        Some(jobs) => of_jobs(&mut page, jobs),
+        None => {
+            let groups = &view.groups;
+            of_groups(&mut page, groups, told);
+            of_consumers(&mut page, groups);
+            of_partitions(&mut page, groups);
+        }
+    }
     page.0
+}
+
+/// How much stands still, by why: partitions, or one for what is about none. Each kind and group once.
+fn of_obstacles(page: &mut Page, view: &View) {
+    let help = "What stands in the way, by kind: partitions that stand still, or 1 where it is about no partition.";
+    page.family("karafka_obstacles", "gauge", help);
+    let of_groups = view.groups.iter().flat_map(|group| group.obstacles.iter().map(|known| (&*group.group, known)));
+    let mut counts = BTreeMap::<_, usize>::new();
+    for (group, known) in view.obstacles.iter().map(|known| ("", known)).chain(of_groups) {
+        *counts.entry((group, known.obstacle.kind.name())).or_default() += known.obstacle.partitions.len().max(1);
+    }
+    for ((group, kind), count) in counts {
+        page.sample("karafka_obstacles", &[("group", group), ("kind", kind)], count);
+    }
+}
+
+fn of_jobs(page: &mut Page, jobs: &JobsView) {
+    page.family("karafka_jobs_total", "counter", "Attempts at jobs by how they ended.");
+    for (result, count) in [("done", jobs.done), ("failed", jobs.failed)] {
+        page.sample("karafka_jobs_total", &[("result", result)], count);
+    }
+    let mut gauge = |name: &str, help: &str, value: f64| {
+        page.family(name, "gauge", help);
+        page.sample(name, &[], value);
+    };
+    let quiet = f64::from(u8::from(jobs.phase == JobsPhase::Quiet));
+    gauge("karafka_quiet", "1 while no job is begun: SIGTSTP quiets, SIGCONT goes on.", quiet);
+    let at_work = &jobs.at_work;
+    gauge("karafka_jobs_in_progress", "Attempts at jobs that have begun and not ended.", at_work.len() as f64);
+    let oldest = at_work.iter().map(|job| job.age).max().unwrap_or_default();
+    gauge("karafka_oldest_job_seconds", "Age of the attempt that was begun first.", oldest.as_secs_f64());
+    let blocked = at_work.iter().filter_map(|job| job.blocked);
+    let help = "Jobs whose handlers have kept their threads for some seconds instead of waiting.";
+    gauge("karafka_jobs_blocking", help, blocked.clone().count() as f64);
+    let help = "For how long the first of these has.";
+    gauge("karafka_handler_blocked_seconds", help, blocked.max().unwrap_or_default().as_secs_f64());
 }
 
 fn of_groups(page: &mut Page, groups: &[GroupView], told: &Told) {
@@ -54,6 +107,13 @@ fn of_groups(page: &mut Page, groups: &[GroupView], told: &Told) {
     for (group, told) in &told.groups {
         for (kind, count) in [("assigned", told.assigned), ("revoked", told.revoked), ("lost", told.lost)] {
             page.sample("karafka_rebalances_total", &[("group", group), ("kind", kind)], count);
+        }
+    }
+    let help = "How often a partition was not read from its group's offset, by why.";
+    page.family("karafka_positions_total", "counter", help);
+    for (group, told) in &told.groups {
+        for (cause, count) in &told.positions {
+            page.sample("karafka_positions_total", &[("group", group), ("cause", cause)], count);
         }
     }
     page.family("karafka_commit_failures_total", "counter", "Commits that Kafka did not take; they are tried again.");
@@ -84,6 +144,25 @@ fn of_consumers(page: &mut Page, groups: &[GroupView]) {
     counter("karafka_retries_total", "Failed attempts after which there is another.", &|counted| counted.retried);
     let help = "Records that the dead letter topic has acknowledged.";
     counter("karafka_dead_letters_total", help, &|counted| counted.dead);
+
+    let name = "karafka_send_failures_total";
+    page.family(
+        name,
+        "counter",
+        "Times that Kafka did not take what a record has sent, or its dead letter; sent again.",
+    );
+    for (group, topic, ConsumerView { watch, counted }) in &consumers {
+        let reasons = [
+            ("too_large", counted.too_large),
+            ("invalid", counted.invalid),
+            ("forbidden", counted.forbidden),
+            ("other", counted.unsent),
+        ];
+        for (reason, count) in reasons {
+            let labels = [("group", *group), ("topic", topic), ("controller", watch.controller), ("reason", reason)];
+            page.sample(name, &labels, count);
+        }
+    }
 
     let name = "karafka_perform_duration_seconds";
     page.family(name, "histogram", "How long attempts took: a sample of those that did not wait, all others.");
@@ -148,6 +227,11 @@ fn of_partitions(page: &mut Page, groups: &[GroupView]) {
     gauge("karafka_handler_blocked_seconds", help, &|lane| {
         Some(lane.blocked.map_or(0.0, |(_, since)| since.as_secs_f64()))
     });
+    let help =
+        "What records have sent, and their dead letters, that Kafka refuses until a person has changed something.";
+    gauge("karafka_partition_refused_copies", help, &|lane| {
+        Some(lane.refused.as_ref().map_or(0.0, |(_, all)| *all as f64))
+    });
     let help = "Records that wait for a person: they cannot be parsed, and there is no dead letter topic.";
     gauge("karafka_partition_stuck_records", help, &|lane| Some(lane.stuck as f64));
 }
@@ -166,7 +250,8 @@ impl Page {
         self.0.push_str(name);
         for (place, (label, text)) in labels.iter().enumerate() {
             let opening = if place == 0 { '{' } else { ',' };
-            let text = text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+            let lines = text.split('\n').map(|line| foreign::line(line).replace('\\', r"\\").replace('"', "\\\""));
+            let text = lines.collect::<Vec<_>>().join(r"\n");
             let _ = write!(self.0, "{opening}{label}=\"{text}\"");
         }
         let closing = if labels.is_empty() { "" } else { "}" };

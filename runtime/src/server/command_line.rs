@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use super::{CLEAN, Status, WRONG_CALL};
 use crate::{manifest::Manifest, settings::Flags};
 
 /// Consumes Kafka as karafka.yml says; `server` if no command is named.
@@ -16,20 +17,26 @@ use crate::{manifest::Manifest, settings::Flags};
 Settings come from karafka.yml as it was compiled in, then from the environment, then from flags;
 `info` shows each value with where it came from.
   KARAFKA_ENV               development (when cargo runs the app) or production (otherwise)
-  KARAFKA_BROKERS           host:port, or several with commas; development needs none
+  KARAFKA_BROKERS           host:port, or several with commas; development needs none, nor does a
+                            worker whose jobs emit nothing
   REDIS_URL                 where Redis is, for consumers with `jobs: redis`
   KARAFKA_CONCURRENCY       how many messages a group, or a worker, handles at once
   KARAFKA_SHUTDOWN_TIMEOUT  how long a stop may take, such as 30s
   KARAFKA_HEALTH            where /live, /ready and /metrics are, such as 127.0.0.1:9394, or off
+  TOKIO_WORKER_THREADS      how many threads the app's code has; one a core and 8 more by default
   KARAFKA_OPTIONS_…         any librdkafka property: …_SECURITY_PROTOCOL is security.protocol
   KARAFKA_LOG               which logs are written, such as debug or karafka=debug,warn
 
 Signals of `server` and `worker`:
   TERM, INT   stop: what was begun may end; a second one forces it
+  HUP         stop, unless started under nohup; never forces
   TSTP        quiet: begin nothing new, keep the partitions (so Ctrl-Z does not suspend); CONT goes on
 
 Exit status of `server` and `worker`:
-  0 stopped cleanly   1 could not start or go on   2 the call is wrong, or the stop was forced"
+   0 stopped cleanly: nothing is done again
+   1 could not start, or could not go on
+   2 the stop was forced, or records are done again: how many, and where, is said
+  64 the call is wrong"
 )]
 pub(super) struct CommandLine {
     #[command(subcommand)]
@@ -67,8 +74,8 @@ pub(super) enum Command {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Options of server")]
 pub(super) struct ServerArgs {
-    /// Consume for these groups only
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    /// Consume for these groups only: their keys in karafka.yml, whatever their ids in Kafka
+    #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
     groups: Vec<String>,
     /// Consume these topics only
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
@@ -107,6 +114,9 @@ pub(super) struct WorkerArgs {
     /// How long a stop may take, such as 30s; what has not ended by then is put back
     #[arg(long, value_name = "TIME")]
     shutdown_timeout: Option<String>,
+    /// Where /live, /ready and /metrics are served: an address and port, a port on loopback, or `off`
+    #[arg(long, value_name = "ADDRESS")]
+    health: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -133,8 +143,8 @@ impl From<ServerArgs> for Flags {
 
 impl From<WorkerArgs> for Flags {
     fn from(args: WorkerArgs) -> Self {
-        let WorkerArgs { queues: _, concurrency, brokers, shutdown_timeout } = args;
-        Self { brokers, concurrency, shutdown_timeout, ..Self::default() }
+        let WorkerArgs { queues: _, concurrency, brokers, shutdown_timeout, health } = args;
+        Self { brokers, concurrency, shutdown_timeout, health, ..Self::default() }
     }
 }
 
@@ -143,8 +153,13 @@ pub(super) fn command(manifest: &Manifest) -> clap::Command {
     CommandLine::command().name(manifest.app).version(manifest.version)
 }
 
-/// Reads the words of a command line; what is wrong with them, and `--help`, end the process.
-pub(super) fn parse(manifest: &Manifest, words: Vec<OsString>) -> CommandLine {
-    let matches = command(manifest).get_matches_from(words);
-    CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+/// Reads the words of a command line; or prints what is wrong with them, or what `--help` asks for, and gives the exit
+/// status.
+pub(super) fn parse(manifest: &Manifest, words: Vec<OsString>) -> Result<CommandLine, Status> {
+    let matches = command(manifest).try_get_matches_from(words);
+    matches.and_then(|matches| CommandLine::from_arg_matches(&matches)).map_err(|error| {
+        // A reader that has gone away is no error.
+        let _ = error.print();
+        if error.use_stderr() { WRONG_CALL } else { CLEAN }
+    })
 }

@@ -43,8 +43,12 @@ impl DevelopmentBroker {
         listener: &Arc<dyn Listener>,
     ) -> Result<Self, BrokerError> {
         let root = Path::new(manifest.root);
-        if let Some(beacon) = Beacon::find(root) {
-            return Ok(Self::Beside { address: beacon.address });
+        match Beacon::find(root) {
+            Ok(Some(beacon)) => return Ok(Self::Beside { address: beacon.address }),
+            Ok(None) => {}
+            Err(distrust) => {
+                listener.on(&Event::Warning { group: manifest.app, message: &distrust.to_string() });
+            }
         }
         let broker = EmbeddedBroker::start(&settings.development_topics())?;
         let address = broker.address().to_owned();

@@ -1,8 +1,10 @@
 //! The app's binary: its command line, its start and its stop.
 
 mod command_line;
+mod complaints;
 mod development_broker;
 mod opening;
+mod panics;
 mod serve;
 mod signals;
 mod startup;
@@ -18,11 +20,12 @@ use std::{
 
 use command_line::{Command, FlowFormat, RoutesFormat};
 use signals::Signals;
+pub use signals::hang_up_is_ignored;
 
 use crate::{
-    App, Result, info,
+    App, Result, foreign, info,
     manifest::Manifest,
-    settings::{Flags, Settings},
+    settings::{Flags, Settings, questions},
     topology::Topology,
 };
 
@@ -35,14 +38,20 @@ const CLEAN: Status = 0;
 /// Did not start, or could not go on.
 const FAILED: Status = 1;
 
-/// Stopped, and something that was begun is left.
+/// Stopped, and something is done again or was cut off.
 const FORCED: Status = 2;
+
+/// The call is wrong, and nothing was started: EX_USAGE of sysexits.h.
+const WRONG_CALL: Status = 64;
 
 impl<S: Send + Sync + 'static> App<S> {
     /// Runs what the command line says, `server` if it says nothing, and gives the exit status: 0 after a clean end,
-    /// 1 when the app could not start or a client of its gave up, 2 when a stop had to be forced or the call is wrong.
+    /// 1 when the app could not start or a client of its gave up, 2 when a stop had to be forced or something is done again
+    /// that was begun or finished, 64 when the call is wrong.
     ///
-    /// `build_state` is called once, before the first record.
+    /// `build_state` is called once, before the first record. From then on karafka tells of panics: of a handler's with the
+    /// event of its attempt, of others in development on standard error and elsewhere in the log. A panic hook that is set
+    /// in `build_state` comes before that, and hands on what it was told; one that was set earlier is replaced.
     pub fn run<F, Fut>(self, build_state: F) -> ExitCode
     where
         F: FnOnce() -> Fut,
@@ -64,7 +73,10 @@ where
         Ok(signals) => signals,
         Err(error) => return fail(&format!("signals cannot be heard: {error}")),
     };
-    let line = command_line::parse(app.manifest, words);
+    let line = match command_line::parse(app.manifest, words) {
+        Ok(line) => line,
+        Err(status) => return status,
+    };
     let page = match line.command {
         None => return serve::serve(app, build_state, &line.server.into(), &signals),
         Some(Command::Server(args)) => return serve::serve(app, build_state, &args.into(), &signals),
@@ -75,9 +87,10 @@ where
         Some(Command::Flow { format }) => flow(app.manifest, format),
         Some(Command::Routes { format }) => routes(app.manifest, format),
         Some(Command::Info) => {
-            let (settings, mut errors) = Settings::examine(app.manifest, &variables(), &Flags::default());
+            let variables = variables();
+            let (settings, mut errors) = Settings::examine(app.manifest, &variables, &Flags::default());
             errors.extend(settings.check_options().err().unwrap_or_default());
-            info::text(app.manifest, &settings, &errors, &[])
+            info::text(app.manifest, &settings, &questions(app.manifest, &variables), &errors, &[])
         }
         Some(Command::Version) => {
             let Manifest { app, version, .. } = app.manifest;
@@ -114,7 +127,7 @@ fn variables() -> BTreeMap<String, String> {
 
 /// Prints a result. A reader that has gone away, as `head` does, is no error.
 fn show(text: &str) -> Status {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    match io::stdout().lock().write_all(foreign::page(text, false).as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(&format!("cannot write: {error}")),
         _ => CLEAN,
     }
@@ -122,12 +135,8 @@ fn show(text: &str) -> Status {
 
 /// Says on standard error why the app ends.
 fn fail(reason: &str) -> Status {
-    complain(reason);
+    complaints::print(reason);
     FAILED
-}
-
-fn complain(reason: &str) {
-    let _ = writeln!(io::stderr().lock(), "error: {reason}");
 }
 
 #[cfg(test)]

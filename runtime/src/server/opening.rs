@@ -4,62 +4,150 @@ use std::{
     collections::BTreeMap,
     future::Future,
     io::{self, IsTerminal as _},
+    num::NonZero,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::{CLEAN, FAILED, Status, complain, fail, serve::TICK, signals::Signals};
+use super::{CLEAN, FAILED, Status, WRONG_CALL, complaints::Complaints, panics, serve::TICK, signals::Signals};
 use crate::{
     Result,
     events::{Calm, Development, Listener, LogFormat, Production, log_to},
+    foreign,
+    health::Health,
     manifest::Manifest,
-    settings::{Flags, Settings},
+    settings::{Clients, SettingError, Settings, questions},
 };
 
-/// The settings, or an exit status when everything that is wrong with them has been said.
-pub(super) fn settings(
-    manifest: &Manifest,
-    variables: &BTreeMap<String, String>,
-    flags: &Flags,
-) -> Result<Settings, Status> {
-    let settings = Settings::read(manifest, variables, flags);
-    let settings = settings.map(|settings| match settings.brokers {
-        Some(_) => settings,
-        None => settings.for_embedded_broker(),
-    });
-    settings.and_then(|settings| settings.check_options().map(|()| settings)).map_err(|errors| {
-        errors.iter().for_each(|error| complain(&error.to_string()));
-        FAILED
-    })
+/// What `server` and `worker` have once their settings are read.
+pub(super) struct Opened {
+    pub(super) settings: Settings,
+    /// Who hears what happens.
+    pub(super) listener: Arc<dyn Listener>,
+    /// Tells what was summed up; to be called now and then.
+    pub(super) tell_due: Box<dyn Fn()>,
+    pub(super) complaints: Complaints,
 }
 
-/// Who hears what happens, and the log beside it.
-pub(super) fn listener(settings: &Settings, variables: &BTreeMap<String, String>) -> Arc<dyn Listener> {
+/// Begins the log of a process that has read these settings and makes these clients; or an exit status, when everything that
+/// is wrong has been said there.
+pub(super) fn begin(
+    manifest: &Manifest,
+    variables: &BTreeMap<String, String>,
+    (settings, errors): (Settings, Vec<SettingError>),
+    clients: Clients,
+) -> Result<Opened, Status> {
+    let (settings, errors) = checked(settings, errors, clients);
+    panics::tell(settings.is_development());
+    let (listener, tell_due) = listener(&settings, variables);
+    let questions = questions(manifest, variables).into_iter();
+    let questions = questions.filter(|question| clients != Clients::None || !question.is_of_brokers()).collect();
+    let complaints = Complaints::new(manifest.app, &settings, questions);
+    if errors.is_empty() {
+        return Ok(Opened { settings, listener, tell_due, complaints });
+    }
+    errors.iter().for_each(|error| complaints.complain(&error.to_string()));
+    complaints.ask();
+    Err(status_of(&errors))
+}
+
+/// The settings of a process that makes these clients, and everything that is wrong with them: what only others would not
+/// start with is not.
+pub(super) fn checked(
+    settings: Settings,
+    mut errors: Vec<SettingError>,
+    clients: Clients,
+) -> (Settings, Vec<SettingError>) {
+    errors.retain(|error| error.concerns(clients));
+    let mut settings = settings.for_clients(clients);
+    if settings.brokers.is_none() {
+        settings = settings.for_embedded_broker();
+    }
+    if errors.is_empty() {
+        errors = settings.check_options().err().unwrap_or_default();
+    }
+    (settings, errors)
+}
+
+/// The exit status of a start that these have ended.
+pub(super) fn status_of(errors: &[SettingError]) -> Status {
+    if errors.iter().all(SettingError::is_of_call) { WRONG_CALL } else { FAILED }
+}
+
+/// Who hears what happens, what tells it what was summed up, and the log beside it.
+fn listener(settings: &Settings, variables: &BTreeMap<String, String>) -> (Arc<dyn Listener>, Box<dyn Fn()>) {
     let color = |is_terminal: bool| is_terminal && variables.get("NO_COLOR").is_none_or(String::is_empty);
-    let (format, listener): (_, Arc<dyn Listener>) = if settings.is_development() {
+    let (format, told) = if settings.is_development() {
         let text = LogFormat::Text { color: color(io::stderr().is_terminal()) };
-        (text, Arc::new(Calm::new(Development::new(Box::new(io::stdout()), color(io::stdout().is_terminal())))))
+        (text, calm(Development::new(Box::new(io::stdout()), color(io::stdout().is_terminal()))))
     } else {
-        (LogFormat::Json, Arc::new(Calm::new(Production)))
+        (LogFormat::Json, calm(Production))
     };
     // An app that has set a subscriber of its own keeps it.
     let _ = log_to(format, variables);
-    listener
+    told
+}
+
+fn calm(listener: impl Listener) -> (Arc<dyn Listener>, Box<dyn Fn()>) {
+    let calm = Arc::new(Calm::new(listener));
+    let told = Arc::clone(&calm);
+    (calm, Box::new(move || told.tell_due()))
+}
+
+/// What says how many threads an app's code has, in tokio's own words.
+const THREADS: &str = "TOKIO_WORKER_THREADS";
+
+/// How many threads there are beside one for each core: so many handlers, and one less for each core, may keep theirs before
+/// nothing else runs. Those that nobody keeps sleep, and cost a record nothing that can be measured (bench/README.md).
+const SPARE: usize = 8;
+
+/// How many threads an app's code has: as many as the variable says, else one for each core that this process may use, and
+/// some to spare.
+fn threads(variable: Option<&String>, cores: usize) -> Result<usize, String> {
+    let Some(text) = variable else { return Ok(cores + SPARE) };
+    let threads = text.trim().parse().ok().filter(|threads| (1..=4_096).contains(threads));
+    threads.ok_or_else(|| format!("{THREADS} is `{text}`, and must be a whole number from 1 to 4096"))
+}
+
+/// Serves health where the settings say, and gives who hears what happens for it too; or an exit status.
+pub(super) fn health(
+    manifest: &'static Manifest,
+    settings: &Settings,
+    listener: Arc<dyn Listener>,
+    complaints: &Complaints,
+) -> Result<(Arc<dyn Listener>, Option<Health>), Status> {
+    let Some(address) = settings.health else { return Ok((listener, None)) };
+    match Health::serve(address, manifest, listener) {
+        Ok(served) => Ok((served.listener(), Some(served))),
+        Err(error) => Err(complaints.fail(&format!("health cannot be served at {address}: {error}"))),
+    }
 }
 
 /// The runtime that an app's code runs on, and the app's state; or an exit status, when that is the end.
-pub(super) fn state<S, F, Fut>(build_state: F, signals: &Signals) -> Result<(Runtime, S), Status>
+pub(super) fn state<S, F, Fut>(
+    build_state: F,
+    variables: &BTreeMap<String, String>,
+    signals: &Signals,
+    complaints: &Complaints,
+) -> Result<(Runtime, S), Status>
 where
     F: FnOnce() -> Fut,
     Fut: Future<Output = Result<S>>,
 {
-    let runtime = Builder::new_multi_thread().enable_all().thread_name("karafka work").build();
-    let runtime = runtime.map_err(|error| fail(&format!("the runtime cannot start: {error}")))?;
+    // Within a container's quota, where there is one.
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = threads(variables.get(THREADS), cores).map_err(|error| complaints.fail(&error))?;
+    let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().thread_name("karafka work").build();
+    let runtime = runtime.map_err(|error| complaints.fail(&format!("the runtime cannot start: {error}")))?;
     match runtime.block_on(until_signal(build_state(), signals)) {
         Some(Ok(state)) => Ok((runtime, state)),
-        Some(Err(error)) => Err(fail(&format!("the app's state cannot be built: {}", error.chain()))),
+        Some(Err(error)) => {
+            let reason = format!("the app's state cannot be built: {}", foreign::paragraph(&error.chain()));
+            Err(complaints.fail(&reason))
+        }
         // Nothing was begun, so nothing is left to end.
         None => Err(CLEAN),
     }
@@ -74,6 +162,23 @@ async fn until_signal<T>(future: impl Future<Output = T>, signals: &Signals) -> 
         }
         if signals.wait(Duration::ZERO).is_some() {
             return None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, as many handlers that block as there are cores stop the whole app, or a person who has said how many
+    /// threads there are is not obeyed; or a misspelled number is a panic.
+    #[test]
+    fn threads_are_some_more_than_cores_or_as_many_as_is_said() {
+        let of = |text: &str, cores| threads(Some(&text.to_owned()), cores);
+        assert_eq!((threads(None, 1), threads(None, 2), threads(None, 64)), (Ok(9), Ok(10), Ok(72)));
+        assert_eq!((of("1", 64), of(" 24 ", 2)), (Ok(1), Ok(24)));
+        for text in ["", "0", "-1", "4097", "many", "18446744073709551616"] {
+            assert!(of(text, 2).is_err_and(|error| error.contains(THREADS) && error.contains(text)), "{text}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! SIGTERM and SIGINT, counted, and SIGTSTP and SIGCONT, on a thread of their own, so that nothing an app does can keep
-//! them from being heard.
+//! SIGTERM and SIGINT, counted, SIGHUP, and SIGTSTP and SIGCONT, on a thread of their own, so that nothing an app does can
+//! keep them from being heard.
 
 use std::{
-    io, process,
+    fs, future, io, process,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind, signal};
 
 /// Signals since the process began.
 pub(super) struct Signals {
@@ -30,44 +30,80 @@ pub(super) enum Signal {
 /// What a signal asks for.
 enum Asked {
     End(Signal),
+    HangUp,
     Quiet(bool),
 }
 
+/// How often the end was asked for, and what the next time means.
+#[derive(Default)]
+struct Ends {
+    heard: usize,
+}
+
+/// What follows from a signal that asks for the end.
+#[derive(Debug, PartialEq, Eq)]
+enum Consequence {
+    Tell(Signal),
+    EndAtOnce,
+    Nothing,
+}
+
+impl Ends {
+    fn hear(&mut self, signal: Signal) -> Consequence {
+        self.heard += 1;
+        if self.heard >= 3 { Consequence::EndAtOnce } else { Consequence::Tell(signal) }
+    }
+
+    /// Asks for the end as SIGTERM does, but never for a second time: when a terminal goes away, shell and kernel both say
+    /// so.
+    fn hear_hang_up(&mut self) -> Consequence {
+        if self.heard == 0 { self.hear(Signal::Terminate) } else { Consequence::Nothing }
+    }
+}
+
 impl Signals {
-    /// Takes over all four, from now on. The third one that asks for the end ends the process at once, whatever it is
+    /// Takes over all five, from now on. The third one that asks for the end ends the process at once, whatever it is
     /// doing.
+    ///
+    /// A hang-up asks for the end once, and under `nohup` it means nothing, as ever.
     pub(super) fn listen() -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let (mut interrupts, mut terminations, mut stops, mut continuations) = runtime.block_on(async {
-            io::Result::Ok((
-                signal(SignalKind::interrupt())?,
-                signal(SignalKind::terminate())?,
-                signal(SignalKind::from_raw(libc::SIGTSTP))?,
-                signal(SignalKind::from_raw(libc::SIGCONT))?,
-            ))
-        })?;
+        let (mut interrupts, mut terminations, mut hang_ups, mut stops, mut continuations) =
+            runtime.block_on(async {
+                io::Result::Ok((
+                    signal(SignalKind::interrupt())?,
+                    signal(SignalKind::terminate())?,
+                    hang_ups()?,
+                    signal(SignalKind::from_raw(libc::SIGTSTP))?,
+                    signal(SignalKind::from_raw(libc::SIGCONT))?,
+                ))
+            })?;
         let (tell, heard) = mpsc::channel();
         let quiet = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&quiet);
         thread::Builder::new().name("karafka signals".to_owned()).spawn(move || {
             runtime.block_on(async {
-                let mut ends = 0;
+                let mut ends = Ends::default();
                 loop {
                     let asked = tokio::select! {
                         _ = interrupts.recv() => Asked::End(Signal::Interrupt),
                         _ = terminations.recv() => Asked::End(Signal::Terminate),
+                        () = hang_up(&mut hang_ups) => Asked::HangUp,
                         _ = stops.recv() => Asked::Quiet(true),
                         _ = continuations.recv() => Asked::Quiet(false),
                     };
-                    match asked {
-                        Asked::Quiet(quiet) => told.store(quiet, Ordering::Release),
-                        Asked::End(signal) => {
-                            ends += 1;
-                            if ends >= 3 {
-                                process::exit(2);
-                            }
-                            let _ = tell.send(signal);
+                    let consequence = match asked {
+                        Asked::Quiet(quiet) => {
+                            told.store(quiet, Ordering::Release);
+                            continue;
                         }
+                        Asked::End(signal) => ends.hear(signal),
+                        Asked::HangUp => ends.hear_hang_up(),
+                    };
+                    match consequence {
+                        Consequence::Tell(signal) => drop(tell.send(signal)),
+                        Consequence::EndAtOnce => process::exit(2),
+                        Consequence::Nothing => {}
                     }
                 }
             });
@@ -83,5 +119,54 @@ impl Signals {
     /// Whether the last word was SIGTSTP, and not SIGCONT.
     pub(super) fn is_quiet(&self) -> bool {
         self.quiet.load(Ordering::Acquire)
+    }
+}
+
+/// Takes over SIGHUP, unless the process was started to ignore it.
+fn hang_ups() -> io::Result<Option<unix::Signal>> {
+    if hang_up_is_ignored() { Ok(None) } else { signal(SignalKind::hangup()).map(Some) }
+}
+
+async fn hang_up(hang_ups: &mut Option<unix::Signal>) {
+    match hang_ups {
+        Some(hang_ups) => drop(hang_ups.recv().await),
+        None => future::pending().await,
+    }
+}
+
+/// Whether this process was started under `nohup`, or by something else that ignores SIGHUP for it; false where the
+/// system has no `/proc` to say so.
+///
+/// To be asked before anybody listens to that signal.
+#[must_use]
+pub fn hang_up_is_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 << (libc::SIGHUP - 1) != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, closing a terminal, of which an app hears twice, throws away what it was doing; or a person who asks
+    /// for the end again and again waits for it.
+    #[test]
+    fn a_hang_up_asks_once_and_never_forces() {
+        use Consequence::{EndAtOnce, Nothing, Tell};
+        let (int, term) = (Signal::Interrupt, Signal::Terminate);
+        let after = |signals: &[Option<Signal>]| -> Vec<Consequence> {
+            let mut ends = Ends::default();
+            let hear = |signal: &Option<Signal>| match signal {
+                Some(signal) => ends.hear(*signal),
+                None => ends.hear_hang_up(),
+            };
+            signals.iter().map(hear).collect()
+        };
+        assert_eq!(after(&[None, None, None]), [Tell(term), Nothing, Nothing]);
+        assert_eq!(after(&[None, None, Some(int), None]), [Tell(term), Nothing, Tell(int), Nothing]);
+        assert_eq!(after(&[Some(int), None, Some(term), Some(int)]), [Tell(int), Nothing, Tell(term), EndAtOnce]);
     }
 }

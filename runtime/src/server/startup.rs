@@ -4,6 +4,7 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use crate::{
     events::status,
+    foreign, info,
     jobs::worker::Worker,
     manifest::{ConsumerEntry, Manifest},
     settings::{DEVELOPMENT_PARTITIONS, Group, Ordering, Settings, redacted_url},
@@ -29,8 +30,7 @@ pub(super) fn page(
     address: &str,
     health: Option<SocketAddr>,
 ) -> String {
-    let words = format!("{} {} in {}", manifest.app, manifest.version, settings.environment);
-    let mut page = format!("{}\n\n", status("started", &words));
+    let mut page = first_line("", manifest, settings, health);
     let broker = match place {
         Place::Configured => address.to_owned(),
         Place::Embedded => {
@@ -51,7 +51,8 @@ pub(super) fn page(
             Ordering::Key => "order by key",
             Ordering::None => "in no order",
         };
-        let words = format!("{count}, concurrency {}, {order}", group.concurrency);
+        let key = group.own_key().map(|key| format!(", {key} in karafka.yml")).unwrap_or_default();
+        let words = format!("{count}, concurrency {}, {order}{key}", group.concurrency);
         rows.push(vec!["group".to_owned(), group.id.clone(), words]);
         for entry in topics {
             let mut words = match settings.consumer(entry).and_then(|consumer| consumer.queue.as_ref()) {
@@ -68,6 +69,9 @@ pub(super) fn page(
         row[0] = format!("{:9}", row[0]);
     }
     page.push_str(&table(&rows, "  ", "   "));
+    for clash in settings.clashes() {
+        let _ = writeln!(page, "  sizes       {}\n              {}", foreign::line(&clash.words), clash.help);
+    }
     if let Some(address) = health {
         let _ = writeln!(page, "  health      http://{address}/live  /ready  /metrics");
     }
@@ -75,10 +79,22 @@ pub(super) fn page(
     page
 }
 
+/// What runs, with which karafka, and where it is asked how it is.
+fn first_line(what: &str, manifest: &Manifest, settings: &Settings, health: Option<SocketAddr>) -> String {
+    let Manifest { app, version, .. } = manifest;
+    let health = health.map(|address| format!(", health http://{address}")).unwrap_or_default();
+    let words = format!("{what}{app} {version} in {} (karafka {}{health})", settings.environment, info::VERSION);
+    format!("{}\n\n", status("started", &words))
+}
+
 /// The page that `worker` prints in development.
-pub(super) fn worker_page(manifest: &Manifest, settings: &Settings, worker: &Worker) -> String {
-    let words = format!("worker of {} {} in {}", manifest.app, manifest.version, settings.environment);
-    let mut page = format!("{}\n\n", status("started", &words));
+pub(super) fn worker_page(
+    manifest: &Manifest,
+    settings: &Settings,
+    worker: &Worker,
+    health: Option<SocketAddr>,
+) -> String {
+    let mut page = first_line("worker of ", manifest, settings, health);
     let redis = settings.redis.as_deref().map(redacted_url).unwrap_or_default();
     let _ = writeln!(page, "  redis       {redis}");
     let _ = writeln!(page, "  process     {}", worker.identity());
@@ -92,16 +108,20 @@ pub(super) fn worker_page(manifest: &Manifest, settings: &Settings, worker: &Wor
         }
     }
     page.push_str(&table(&rows, "  ", "   "));
+    if let Some(address) = health {
+        let _ = writeln!(page, "  health      http://{address}/live  /ready  /metrics");
+    }
     page.push('\n');
     page
 }
 
 /// The same for machines.
-pub(super) fn log_worker(manifest: &Manifest, settings: &Settings, worker: &Worker) {
+pub(super) fn log_worker(manifest: &Manifest, settings: &Settings, worker: &Worker, health: Option<SocketAddr>) {
     let (app, version, environment) = (manifest.app, manifest.version, settings.environment.as_str());
     let redis = settings.redis.as_deref().map(redacted_url);
     let (process, queues, concurrency) = (worker.identity(), worker.queues().words(), settings.concurrency);
-    tracing::info!(target: "karafka", app, version, environment, redis, process, queues, concurrency, "worker started");
+    let (health, karafka) = (health.map(tracing::field::display), info::VERSION);
+    tracing::info!(target: "karafka", app, version, environment, karafka, health, redis, process, queues, concurrency, "worker started");
 }
 
 /// How many partitions the embedded broker gives a topic.
@@ -116,12 +136,16 @@ fn partitions(settings: &Settings) -> String {
 /// The same for machines.
 pub(super) fn log(manifest: &Manifest, settings: &Settings, brokers: &str, health: Option<SocketAddr>) {
     let (app, version, environment) = (manifest.app, manifest.version, settings.environment.as_str());
-    let health = health.map(tracing::field::display);
-    tracing::info!(target: "karafka", app, version, environment, brokers, health, "app started");
+    let (health, karafka) = (health.map(tracing::field::display), info::VERSION);
+    tracing::info!(target: "karafka", app, version, environment, karafka, health, brokers, "app started");
     for group in settings.groups.iter().filter(|group| group.selected) {
         let topics: Vec<_> = consumed_by(manifest, settings, group).into_iter().map(|entry| entry.topic).collect();
-        let (group, concurrency, topics) = (group.id.as_str(), group.concurrency, topics.join(", "));
-        tracing::info!(target: "karafka", group, concurrency, topics, "group");
+        let (key, concurrency, topics) = (group.own_key(), group.concurrency, topics.join(", "));
+        let group = group.id.as_str();
+        tracing::info!(target: "karafka", group, key, concurrency, topics, "group");
+    }
+    for clash in settings.clashes() {
+        tracing::warn!(target: "karafka", help = clash.help, "{}", foreign::cut(&clash.words));
     }
 }
 

@@ -1,9 +1,25 @@
 mod process;
+mod secrets;
+
+/// If this fails, an error with words from outside looks like several, or acts on a terminal.
+#[test]
+fn a_complaint_is_one() {
+    let words = crate::foreign::tests::HOSTILE;
+    let text = complaints::complaint(&format!("the app's state: {words}\nerror: forged\n  set THIS"));
+    assert_eq!(crate::foreign::tests::hostile(&text, &[]), None, "{text}");
+    let starts: Vec<_> = text.lines().map(|line| &line[..7]).collect();
+    assert_eq!(starts, ["error: ", "  error", "  set T"]);
+}
 
 use super::*;
-use crate::manifest::{ConsumerEntry, GroupEntry, TopicEntry};
+use crate::{
+    manifest::{ConsumerEntry, GroupEntry, Setting, TopicEntry},
+    settings::Clients,
+};
 
-static SHOP: Manifest = Manifest {
+static SHOP: Manifest = SHOP_OF_CONSTANTS;
+
+const SHOP_OF_CONSTANTS: Manifest = Manifest {
     app: "shop",
     version: "0.3.1",
     root: "/srv/shop",
@@ -61,6 +77,32 @@ fn the_start_is_worth_reading() {
     snapshot("server_start_beside", &startup::page(&SHOP, &settings, startup::Place::Beside, address, None));
 }
 
+/// If this fails, a person who reads of a group in Kafka does not find it in karafka.yml, or the other way round.
+#[test]
+fn a_group_is_shown_by_its_id_and_its_key() {
+    static AUDITED: Manifest = Manifest {
+        groups: &[
+            GroupEntry { name: "audit", settings: &[("id", "${AUDIT:-audit}")] },
+            GroupEntry { name: "${PREFIX:-}shop", settings: &[] },
+        ],
+        ..SHOP
+    };
+    let given = [("KARAFKA_ENV", "development"), ("AUDIT", "audit-eu"), ("PREFIX", "eu.")];
+    let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let settings = Settings::read(&AUDITED, &given, &Flags::default()).unwrap();
+    let page = startup::page(&AUDITED, &settings, startup::Place::Embedded, "127.0.0.1:1", None);
+    let line = |group: &str| page.lines().find(|line| line.contains(group)).unwrap_or_default();
+    assert!(line("  audit-eu  ").ends_with("order by partition, audit in karafka.yml"), "{page}");
+    assert!(line("  eu.shop  ").ends_with("order by partition"), "{page}");
+    let text = info::text(&AUDITED, &settings, &[], &[], &[]);
+    assert!(text.contains("2: audit-eu (audit in karafka.yml), eu.shop\n"), "{text}");
+    let log = secrets::logged(|| startup::log(&AUDITED, &settings, "kafka:9092", None));
+    let line =
+        |group: &str| log.lines().find(|line| line.contains(&format!("\"group\":\"{group}\""))).unwrap_or_default();
+    assert!(line("audit-eu").contains("\"key\":\"audit\"") && !line("eu.shop").contains("\"key\""), "{log}");
+    assert!(!line("eu.shop").is_empty(), "{log}");
+}
+
 /// If this fails, a person who types `--help` is not told what the app can do, or scripts break over a changed flag.
 #[test]
 fn help_teaches() {
@@ -101,9 +143,66 @@ fn info_redacts() {
     let given =
         [("KARAFKA_ENV", "production"), ("KARAFKA_BROKERS", "kafka:9092"), ("PASSWORD", "hunter2"), ("PREFIX", "eu.")];
     let settings = settings(&given);
-    let text = info::text(&SHOP, &settings, &[], &[("rustc", "1.95.0".to_owned())]);
+    let text = info::text(&SHOP, &settings, &[], &[], &[("rustc", "1.95.0".to_owned())]);
     assert!(!text.contains("hunter2"));
     snapshot("info_production", &text);
     let (settings, errors) = Settings::examine(&SHOP, &BTreeMap::new(), &Flags::default());
-    snapshot("info_without_brokers", &info::text(&SHOP, &settings, &errors, &[]));
+    snapshot("info_without_brokers", &info::text(&SHOP, &settings, &[], &errors, &[]));
+}
+
+/// If this fails, a worker, which consumes nothing, does not start for what only a group's client would not take.
+#[test]
+fn a_worker_is_not_kept_by_what_only_a_groups_client_would_not_take() {
+    static NEWER: Manifest = Manifest {
+        groups: &[
+            GroupEntry { name: "audit", settings: &[("protocol", "consumer")] },
+            GroupEntry { name: "${PREFIX:-}shop", settings: &[] },
+        ],
+        ..SHOP_OF_CONSTANTS
+    };
+    let given = [("KARAFKA_BROKERS", "kafka:9092"), ("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "10000")];
+    let given = given.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+    assert_eq!([Clients::All, Clients::Producer].map(|clients| starts(&NEWER, &given, clients)), [false, true]);
+}
+
+/// Whether a process that makes these clients starts with such settings.
+fn starts(manifest: &Manifest, variables: &BTreeMap<String, String>, clients: Clients) -> bool {
+    let (settings, errors) = Settings::examine(manifest, variables, &Flags::default());
+    opening::checked(settings, errors, clients).1.is_empty()
+}
+
+/// If this fails, a worker that sends nothing is kept from its jobs by what only Kafka's clients need, or one that sends
+/// starts without it.
+#[test]
+fn what_is_wrong_with_kafka_keeps_only_who_makes_a_client() {
+    const NONE: &[Setting] = &[];
+    const AT: Setting = ("kafka.brokers", "kafka:9092");
+    let of = |settings: &'static [Setting], group: &'static [Setting]| {
+        let groups: &'static [GroupEntry] = Box::leak(Box::new([
+            GroupEntry { name: "audit", settings: group },
+            GroupEntry { name: "${PREFIX:-}shop", settings: NONE },
+        ]));
+        Manifest { settings, groups, ..SHOP_OF_CONSTANTS }
+    };
+    let nothing = BTreeMap::new();
+    for (manifest, producer, none) in [
+        (of(NONE, NONE), false, true),
+        (of(&[("kafka.brokers", "${KAFKA}")], NONE), false, true),
+        (of(&[("kafka.brokers", "a b")], NONE), false, true),
+        (of(&[AT, ("kafka.options.sasl.password", "${KAFKA_PASSWORD}")], NONE), false, true),
+        (of(&[AT, ("kafka.options.socket.timeout.ms", "often")], NONE), false, true),
+        (of(&[AT, ("kafka.options.reconnect.backoff.ms", "20000")], NONE), false, true),
+        (of(&[AT, ("kafka.producer.linger.ms", "${LINGER}")], NONE), false, true),
+        (of(&[AT, ("kafka.consumer.fetch.wait.max.ms", "often")], NONE), true, true),
+        (of(&[AT, ("kafka.consumer.group.id", "x")], NONE), true, true),
+        (of(&[AT], &[("id", "${AUDIT}")]), true, true),
+        (of(&[AT], &[("kafka.session.timeout.ms", "often")]), true, true),
+        (of(&[AT], &[("id", "shop")]), true, true),
+        // Not Kafka's.
+        (of(&[AT, ("concurrency", "${MANY}")], NONE), false, false),
+    ] {
+        let found =
+            [Clients::All, Clients::Producer, Clients::None].map(|clients| starts(&manifest, &nothing, clients));
+        assert_eq!(found, [false, producer, none], "{:?} {:?}", manifest.settings, manifest.groups[0].settings);
+    }
 }

@@ -5,16 +5,27 @@ use std::{collections::BTreeSet, future::Future, sync::Arc};
 use tokio::time::Instant;
 
 use super::{
-    CLEAN, FAILED, FORCED, Status, complain, development_broker::DevelopmentBroker, fail, opening, serve::TICK, show,
-    signals::Signals, startup, variables,
+    CLEAN, FAILED, FORCED, Status, WRONG_CALL,
+    development_broker::DevelopmentBroker,
+    opening,
+    serve::{Outside, TICK},
+    show,
+    signals::Signals,
+    startup, variables,
 };
 use crate::{
     App, Result,
-    engine::{Brokers, jobs},
-    events::{Event, Listener, Totals},
-    jobs::worker::{Order, Queues, Worker, WorkerEnd, WorkerParts},
+    engine::{
+        Brokers, jobs,
+        watch::{JobsPhase, JobsWatch, Watch},
+        watchdog,
+    },
+    events::{Event, NAMED, Short, Totals},
+    foreign,
+    health::Health,
+    jobs::worker::{Order, Queues, Unsettled, Worker, WorkerEnd, WorkerParts},
     producer::Producer,
-    settings::{Flags, Origin, Settings, redacted_url},
+    settings::{Clients, Flags, Settings, redacted_url},
 };
 
 /// Performs jobs until a signal, or until Sidekiq's page asks for a stop.
@@ -25,50 +36,65 @@ where
     Fut: Future<Output = Result<S>>,
 {
     let variables = variables();
-    let settings = match opening::settings(app.manifest, &variables, flags) {
-        Ok(settings) => settings,
+    let (settings, errors) = Settings::examine(app.manifest, &variables, flags);
+    let known: BTreeSet<&str> = settings.consumers.iter().filter_map(|consumer| consumer.queue.as_deref()).collect();
+    let queues = Queues::read(words, &known);
+    // Kafka is there for what jobs emit, and for nothing else.
+    let clients = match &queues {
+        Ok(queues) if jobs::send(&app.routes, &settings, queues) => Clients::Producer,
+        Ok(_) | Err(_) => Clients::None,
+    };
+    let opened = match opening::begin(app.manifest, &variables, (settings, errors), clients) {
+        Ok(opened) => opened,
         Err(status) => return status,
     };
+    let opening::Opened { settings, listener, tell_due, complaints } = opened;
     let Some(url) = settings.redis.clone() else {
-        return fail(
-            "no consumer of karafka.yml has `jobs: redis`, so there are no jobs: `server` performs everything",
-        );
+        return complaints
+            .fail("no consumer of karafka.yml has `jobs: redis`, so there are no jobs: `server` performs everything");
     };
-    let known: BTreeSet<&str> = settings.consumers.iter().filter_map(|consumer| consumer.queue.as_deref()).collect();
-    let queues = match Queues::read(words, &known) {
+    let queues = match queues {
         Ok(queues) => queues,
         Err(error) => {
-            complain(&error.to_string());
-            return FORCED;
+            complaints.complain(&error.to_string());
+            return WRONG_CALL;
         }
     };
-    let listener = opening::listener(&settings, &variables);
-    if settings.values.iter().any(|value| value.key == "health" && value.origin != Origin::Default) {
-        complain("health is served by `server` only; a worker shows what it does on Sidekiq's page");
-    }
+    // Before anything that may take long, so that a supervisor is told that the worker is starting.
+    let (listener, health) = match opening::health(app.manifest, &settings, listener, &complaints) {
+        Ok(served) => served,
+        Err(status) => return status,
+    };
 
     let mut broker = None;
     let mut brokers = None;
-    if jobs::sends(&app.routes, &settings) {
+    if clients == Clients::Producer {
         let address = match settings.brokers.clone() {
             Some(address) => address,
             None => match DevelopmentBroker::find_or_start(app.manifest, &settings, &listener) {
                 Ok(found) => broker.insert(found).address().to_owned(),
-                Err(error) => return fail(&error.to_string()),
+                Err(error) => return complaints.fail(&error.to_string()),
             },
         };
         brokers = Some(Brokers { address, embedded: broker.is_some() });
     }
-    let (runtime, state) = match opening::state(build_state, signals) {
+    let (runtime, state) = match opening::state(build_state, &variables, signals, &complaints) {
         Ok(built) => built,
         Err(status) => return status,
     };
     let manifest = app.manifest;
     let jobs = match jobs::Jobs::new(manifest, app.routes, &settings, brokers.as_ref(), state) {
         Ok(jobs) => jobs,
-        Err(error) => return fail(&error.to_string()),
+        Err(error) => return complaints.fail(&error.to_string()),
     };
-    let producer = jobs.producer().cloned();
+    let (producer, sending) = (jobs.producer().cloned(), jobs.sending(&queues));
+    let jobs_watch = jobs.watch();
+    let watch = Arc::new(Watch::of(Arc::clone(&jobs_watch)));
+    // It ends when what is kept here is dropped.
+    let _watchdog = match watchdog::start(Arc::clone(&watch), Arc::clone(&listener), runtime.handle(), sending) {
+        Ok(watchdog) => watchdog,
+        Err(error) => return complaints.fail(&format!("a thread cannot start: {error}")),
+    };
     let worker = Worker::new(WorkerParts {
         url: url.clone(),
         app: manifest.app,
@@ -81,14 +107,22 @@ where
     });
     let worker = match worker {
         Ok(worker) => worker,
-        Err(error) => return fail(&format!("Redis cannot be reached as `{}` says: {error}", redacted_url(&url))),
+        Err(error) => {
+            return complaints.fail(&format!("Redis cannot be reached as `{}` says: {error}", redacted_url(&url)));
+        }
     };
-    if settings.is_development() {
-        show(&startup::worker_page(manifest, &settings, &worker));
-    } else {
-        startup::log_worker(manifest, &settings, &worker);
+    if let Some(health) = &health {
+        health.watch(watch);
     }
-    let status = run(&worker, producer.as_ref(), &settings, &listener, signals);
+    let health_address = health.as_ref().map(Health::address);
+    if settings.is_development() {
+        show(&startup::worker_page(manifest, &settings, &worker, health_address));
+    } else {
+        startup::log_worker(manifest, &settings, &worker, health_address);
+    }
+    complaints.ask();
+    let outside = Outside { listener: &*listener, complaints: &complaints, tell_due: &*tell_due, signals };
+    let status = run(&worker, &jobs_watch, producer.as_ref(), &settings, &outside);
     drop(broker);
     // A handler that never returns must not hold up the end of the process.
     runtime.shutdown_background();
@@ -98,14 +132,15 @@ where
 /// From the first job to the last line.
 fn run(
     worker: &Arc<Worker>,
+    watch: &JobsWatch,
     producer: Option<&Producer>,
     settings: &Settings,
-    listener: &Arc<dyn Listener>,
-    signals: &Signals,
+    outside: &Outside<'_>,
 ) -> Status {
+    let Outside { listener, complaints, tell_due, signals } = *outside;
     let running = match worker.spawn() {
         Ok(running) => running,
-        Err(error) => return fail(&format!("the worker cannot start: {error}")),
+        Err(error) => return complaints.fail(&format!("the worker cannot start: {error}")),
     };
     let mut quiet = false;
     let mut is_stopping = false;
@@ -113,6 +148,7 @@ fn run(
     let mut asked_quiet = false;
     let mut producer_failure = None;
     while !running.is_finished() {
+        tell_due();
         // A signal, or Sidekiq's page, asks for quiet.
         if signals.is_quiet() != asked_quiet {
             asked_quiet = !asked_quiet;
@@ -121,10 +157,12 @@ fn run(
         let is_quiet = worker.order() == Order::Quiet;
         if is_quiet != quiet && !is_stopping {
             quiet = is_quiet;
+            watch.set_phase(if quiet { JobsPhase::Quiet } else { JobsPhase::Working });
             listener.on(if quiet { &Event::Quieted } else { &Event::Resumed });
         }
         if !is_stopping && matches!(worker.order(), Order::Stop(_)) {
             is_stopping = true;
+            watch.set_phase(JobsPhase::Stopping);
             listener.on(&Event::Stopping { budget: settings.shutdown_timeout });
         }
         if producer_failure.is_none()
@@ -138,7 +176,7 @@ fn run(
             continue;
         }
         if is_stopping {
-            complain("a second signal: what was begun is not waited for");
+            complaints.complain("a second signal: what was begun is not waited for");
             worker.hurry();
             is_forced = true;
         } else {
@@ -146,24 +184,39 @@ fn run(
         }
     }
     let Ok(end) = running.join() else {
-        complain("the worker has failed; what it had in hand is put back when its heartbeat has expired");
+        complaints.complain("the worker has failed; what it had in hand is put back when its heartbeat has expired");
         return FAILED;
     };
-    let status = conclude(&end, listener.as_ref(), is_forced);
+    let status = conclude(&end, outside, is_forced);
     let Some(reason) = producer_failure else { return status };
     listener.on(&Event::ProducerFatal { reason: &reason });
-    complain(&format!("the producer cannot go on: {reason}"));
+    complaints.repeat(&format!("the producer cannot go on: {}", foreign::paragraph(&reason)));
     if is_forced { status } else { FAILED }
 }
 
 /// Tells how the run ended, and which exit status that is.
-fn conclude(end: &WorkerEnd, listener: &dyn Listener, is_forced: bool) -> Status {
-    let WorkerEnd { performed, failed, put_back, left } = *end;
-    listener.on(&Event::Stopped(Totals { handled: performed, failed, to_repeat: put_back + left, blocked: &[] }));
+fn conclude(end: &WorkerEnd, outside: &Outside<'_>, is_forced: bool) -> Status {
+    let Outside { listener, complaints, .. } = *outside;
+    let WorkerEnd { performed, failed, put_back, left, ref unsettled } = *end;
+    let to_repeat = put_back + left;
+    let name = |Unsettled { name, age }: &Unsettled| format!("{name}, begun {} ago", Short(*age));
+    let unsettled: Vec<_> = unsettled.iter().map(name).collect();
+    let unsettled = &*unsettled;
+    listener.on(&Event::Stopped(Totals { handled: performed, failed, to_repeat, unsettled, ..Totals::default() }));
+    for name in unsettled.iter().take(NAMED) {
+        complaints.repeat(&format!("did not end in time, or Redis has not heard of it: {name}"));
+    }
+    if put_back > 0 {
+        complaints.complain(&format!("{} put back, to be performed again", jobs(put_back)));
+    }
     if left > 0 {
-        complain(&format!(
+        complaints.complain(&format!(
             "Redis has not taken {left} of its jobs back; another worker finds them in a minute, and performs them again"
         ));
     }
-    if is_forced || put_back + left > 0 { FORCED } else { CLEAN }
+    if is_forced || to_repeat > 0 { FORCED } else { CLEAN }
+}
+
+fn jobs(count: u64) -> String {
+    if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
 }

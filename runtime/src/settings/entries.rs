@@ -2,9 +2,24 @@
 
 use std::time::Duration;
 
-use super::{DEFAULT_QUEUE, Layers, SettingError, parse, parse::Backoff};
+use super::{DEFAULT_QUEUE, Layers, Properties, SettingError, parse, parse::Backoff, written_options::OF_GROUP};
 use crate::manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry};
 use crate::types::Timestamp;
+
+/// Records of a partition between the first unfinished one and the newest, where the manifest does not say: so many that
+/// a commit has room to say of each whether it is finished, so that a clean stop repeats nothing. With a wider window it
+/// may not have.
+pub const WINDOW: u64 = 20_000;
+
+/// Bytes in flight and fetched ahead of a group, where the manifest does not say.
+pub const MEMORY: u64 = 64 << 20;
+
+/// How many performs run at once, where nobody says.
+pub const CONCURRENCY: usize = 32;
+/// How long a rebalance waits for what runs in the partitions that it takes, where the manifest does not say.
+pub const DRAIN: Duration = Duration::from_secs(10);
+/// How long what is done may stay uncommitted, where the manifest does not say.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Attempts before the dead letter topic, where the manifest names a topic and no number.
 const ATTEMPTS: u32 = 5;
@@ -13,9 +28,9 @@ const ATTEMPTS: u32 = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Group {
-    /// As the manifest writes it: [`GroupEntry::name`].
+    /// Its key, by which the manifest and flags name it: [`GroupEntry::name`].
     pub name: String,
-    /// Its id in Kafka.
+    /// Its id in Kafka: what the group's `id` says, or else its key.
     pub id: String,
     /// Which records wait for each other.
     pub ordering: Ordering,
@@ -23,6 +38,8 @@ pub struct Group {
     pub delivery: Delivery,
     /// Records of a partition between the first unfinished one and the newest.
     pub window: u64,
+    /// How long a rebalance waits for what runs in the partitions that it takes.
+    pub drain: Duration,
     /// How many performs run at once: a flag or variable, else the group's own number, else the process's.
     pub concurrency: usize,
     /// The consumer group protocol.
@@ -33,8 +50,29 @@ pub struct Group {
     pub instance_id: Option<String>,
     /// Bytes in flight and prefetched.
     pub memory: u64,
+    /// `kafka` of the group, over [`Settings::consumer_options`](super::Settings::consumer_options).
+    pub options: Properties,
+    /// How long what is done may stay uncommitted.
+    pub commit_interval: Duration,
     /// Whether the flags leave it anything to consume.
     pub selected: bool,
+}
+
+impl Group {
+    /// Its key, where it has one that is not its id in Kafka: a group that consumers name by `${…}` has none.
+    #[must_use]
+    pub fn own_key(&self) -> Option<&str> {
+        (self.name != self.id && !self.name.contains("${")).then_some(&self.name)
+    }
+
+    /// Its id in Kafka, with its key where that differs: `audit-eu (audit in karafka.yml)`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self.own_key() {
+            Some(key) => format!("{} ({key} in karafka.yml)", self.id),
+            None => self.id.clone(),
+        }
+    }
 }
 
 /// A topic.
@@ -55,7 +93,7 @@ pub struct Topic {
 pub struct Consumer {
     /// The topic's key: [`ConsumerEntry::topic`].
     pub topic: String,
-    /// The group as the manifest writes it: [`ConsumerEntry::group`].
+    /// The group's key: [`ConsumerEntry::group`].
     pub group: String,
     /// What happens to a record without a value.
     pub tombstones: Tombstones,
@@ -206,13 +244,32 @@ impl Assignor {
     }
 }
 
-pub(super) fn group(layers: &mut Layers<'_>, entry: &GroupEntry, shared: Option<usize>, concurrency: usize) -> Group {
+pub(super) fn group(
+    layers: &mut Layers<'_>,
+    entry: &GroupEntry,
+    shared: Option<usize>,
+    concurrency: usize,
+    options: Properties,
+) -> Group {
     let name = entry.name;
     let key = |setting: &str| format!("groups.{name}.{setting}");
-    let known = ["concurrency", "ordering", "protocol", "assignor", "instance_id", "memory", "window", "delivery"];
-    refuse_unknown(layers, entry.settings.iter().map(|(name, _)| *name), &known, key);
+    let known = [
+        "concurrency",
+        "ordering",
+        "protocol",
+        "assignor",
+        "instance_id",
+        "memory",
+        "window",
+        "delivery",
+        "drain",
+        "commit_interval",
+        "id",
+    ];
+    let written = entry.settings.iter().map(|(name, _)| *name);
+    refuse_unknown(layers, written.filter(|name| !name.starts_with(OF_GROUP)), &known, key);
 
-    let id = layers.text(&key("id"), name);
+    let id = layers.entry(&key("id"), entry.settings, "id").or_else(|| layers.text(&key("id"), name));
     let id = layers.read(id, parse::group_id, name.to_owned());
     let own = layers.entry(&key("concurrency"), entry.settings, "concurrency");
     let own = if shared.is_some() { None } else { layers.read_optional(own, parse::concurrency) };
@@ -221,7 +278,9 @@ pub(super) fn group(layers: &mut Layers<'_>, entry: &GroupEntry, shared: Option<
     let ordering =
         layers.read(ordering, |text| one_of(text, &orderings, "`partition`, `key` or `none`"), Ordering::Partition);
     let window = layers.entry(&key("window"), entry.settings, "window");
-    let window = layers.read(window, parse::window, 100_000);
+    let window = layers.read(window, parse::window, WINDOW);
+    let drain = layers.entry(&key("drain"), entry.settings, "drain");
+    let drain = layers.read(drain, parse::drain, DRAIN);
     let delivery = layers.entry(&key("delivery"), entry.settings, "delivery");
     let deliveries = [("at_least_once", Delivery::AtLeastOnce), ("at_most_once", Delivery::AtMostOnce)];
     let expected = "`at_least_once` or `at_most_once` in this version";
@@ -236,18 +295,23 @@ pub(super) fn group(layers: &mut Layers<'_>, entry: &GroupEntry, shared: Option<
     let instance_id = layers.entry(&key("instance_id"), entry.settings, "instance_id");
     let instance_id = layers.read_optional(instance_id, parse::group_id).map(|instance| format!("{instance}-{id}"));
     let memory = layers.entry(&key("memory"), entry.settings, "memory");
-    let memory = layers.read(memory, parse::memory, 64 << 20);
+    let memory = layers.read(memory, parse::memory, MEMORY);
+    let commit_interval = layers.entry(&key("commit_interval"), entry.settings, "commit_interval");
+    let commit_interval = layers.read(commit_interval, parse::commit_interval, COMMIT_INTERVAL);
     Group {
         name: name.to_owned(),
         id,
         ordering,
         delivery,
         window,
+        drain,
         concurrency: shared.or(own).unwrap_or(concurrency),
         protocol,
         assignor,
         instance_id,
         memory,
+        options,
+        commit_interval,
         selected: true,
     }
 }

@@ -1,6 +1,7 @@
 //! What keeps an app from starting, before it has talked to anything.
 
-use super::{ExpandError, OptionError, Origin};
+use super::{ExpandError, Group, OptionError, Origin, Value, conflicts::Conflict};
+use crate::foreign;
 
 /// One thing that is wrong with the settings. Its text names the key, where the value came from, and what to write;
 /// lines after the first are indented by two.
@@ -38,11 +39,11 @@ pub enum SettingError {
         error: ExpandError,
     },
     /// A value is not what it must be.
-    #[error("`{key}` is {}, from {origin}{}\n  it must be {expected}", shown(key, value), through_words(through))]
+    #[error("`{key}` is {}, from {origin}{}\n  it must be {expected}", quoted(value), through_words(through))]
     Wrong {
         /// The setting's dotted key.
         key: String,
-        /// Its value.
+        /// Its value, as [`super::shown`] has it.
         value: String,
         /// Where it came from.
         origin: Origin,
@@ -71,6 +72,29 @@ pub enum SettingError {
         /// What librdkafka has against it.
         error: OptionError,
     },
+    /// Properties of librdkafka that do not fit together, or do not fit their group.
+    #[error(
+        "`{key}` in {origin}{}: {words}{}{}\n  {help}",
+        through_words(through),
+        group.as_ref().map(|group| format!(", in the group `{}`", foreign::line(group))).unwrap_or_default(),
+        other.as_ref().map(|(key, source)| format!("; the other one is `{key}`, from {source}")).unwrap_or_default()
+    )]
+    Conflict {
+        /// The setting's dotted key.
+        key: String,
+        /// Where it stands.
+        origin: Origin,
+        /// The variables that its text names.
+        through: Vec<String>,
+        /// What is wrong.
+        words: String,
+        /// The other setting's dotted key, if it is written, and where it comes from.
+        other: Option<(String, String)>,
+        /// The group whose client it is; `None`: the producer.
+        group: Option<String>,
+        /// What to write instead.
+        help: String,
+    },
     /// A key that this version of the runtime does not have.
     #[error(
         "`{key}` is not a setting of this version of karafka\n  \
@@ -80,17 +104,25 @@ pub enum SettingError {
         /// The setting's dotted key.
         key: String,
     },
-    /// Two groups, or two topics, have one name in Kafka.
-    #[error("{what} `{first}` and `{second}` are both `{name}` in Kafka\n  give one of them another name")]
+    /// Two or more groups, or topics, have one name in Kafka.
+    #[error(
+        "{what} {} `{}` in Kafka{}\n  give {} another `{setting}`",
+        are_all(written),
+        foreign::line(name),
+        through_words(through),
+        if written.len() > 2 { "all but one of them" } else { "one of them" }
+    )]
     SameName {
         /// `groups` or `topics`.
         what: &'static str,
-        /// As the manifest writes the first.
-        first: String,
-        /// As the manifest writes the second.
-        second: String,
-        /// What both become.
+        /// `id` or `name`: the setting that says it.
+        setting: &'static str,
+        /// As the manifest writes them, in its order.
+        written: Vec<String>,
+        /// What they become.
         name: String,
+        /// The variables that it went through.
+        through: Vec<String>,
     },
     /// A topic is its own dead letter topic.
     #[error("the dead letter topic of `{topic}` is the topic itself, `{name}` in Kafka\n  name another one")]
@@ -101,7 +133,11 @@ pub enum SettingError {
         name: String,
     },
     /// A flag names a group or topic that is not there.
-    #[error("`{flag}`: there is no {what} `{name}` that this app consumes\n  there is {known}")]
+    #[error(
+        "`{flag}`: there is no {what} `{}` that this app consumes{}\n  there is {known}",
+        foreign::line(name),
+        instead.as_ref().map(|words| format!("\n  {words}")).unwrap_or_default()
+    )]
     UnknownName {
         /// The flag.
         flag: &'static str,
@@ -111,18 +147,76 @@ pub enum SettingError {
         name: String,
         /// What it could say.
         known: String,
+        /// What it was probably meant to say.
+        instead: Option<String>,
     },
     /// The flags leave nothing to consume.
     #[error("`--groups`, `--topics` and `--exclude-topics` together leave nothing to consume\n  see `routes`")]
     NothingSelected,
 }
 
-/// A value as an error may show it.
-fn shown(key: &str, value: &str) -> String {
-    match key {
-        _ if super::is_secret(key) => "(redacted)".to_owned(),
-        super::REDIS => format!("`{}`", super::redacted_url(value).escape_debug()),
-        _ => format!("`{}`", value.escape_debug()),
+impl SettingError {
+    /// A conflict in the client of a group, or in the producer.
+    pub(super) fn conflict(conflict: &Conflict<&Value>, group: Option<&Group>, help: String) -> Self {
+        let Value { key, origin, through, .. } = conflict.property.place;
+        let other = conflict.other.as_ref().map(|other| (other.place.key.clone(), other.place.source()));
+        let help = match origin {
+            Origin::Variable(variable) => format!("unset {variable}, or {help}"),
+            _ => help,
+        };
+        Self::Conflict {
+            key: key.clone(),
+            origin: origin.clone(),
+            through: through.clone(),
+            words: conflict.words(),
+            other,
+            group: group.map(|group| group.name.clone()),
+            help,
+        }
+    }
+
+    /// Whether two conflicts are one, in whichever client.
+    pub(super) fn is_same_conflict(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Conflict { key: a, words: b, .. }, Self::Conflict { key: c, words: d, .. }) => (a, b) == (c, d),
+            _ => false,
+        }
+    }
+
+    /// Whether the command line alone is to blame.
+    pub(crate) fn is_of_call(&self) -> bool {
+        match self {
+            Self::UnknownName { .. } | Self::NothingSelected => true,
+            Self::Expand { origin, .. }
+            | Self::Wrong { origin, .. }
+            | Self::Refused { origin, .. }
+            | Self::Conflict { origin, .. }
+            | Self::Option { origin, .. } => matches!(origin, Origin::Flag(_)),
+            Self::NoBrokers { .. }
+            | Self::NoRedis { .. }
+            | Self::UnknownKey { .. }
+            | Self::SameName { .. }
+            | Self::OwnDeadLetter { .. } => false,
+        }
+    }
+}
+
+/// A value in backquotes, unless there is only a word for it.
+fn quoted(value: &str) -> String {
+    match value {
+        "" => "empty".to_owned(),
+        super::REDACTED => value.to_owned(),
+        _ => format!("`{}`", foreign::line(value)),
+    }
+}
+
+/// `a` and `b` are both; `a`, `b` and `c` are all.
+fn are_all(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", foreign::line(name))).collect();
+    let all = if names.len() > 2 { "all" } else { "both" };
+    match quoted.split_last() {
+        Some((last, before)) => format!("{} and {last} are {all}", before.join(", ")),
+        None => String::new(),
     }
 }
 
@@ -140,7 +234,7 @@ fn expand_help(key: &str, error: &ExpandError) -> String {
         ExpandError::Unset { variable } => {
             let mut help =
                 format!("\n  set {variable}, or write `${{{variable}:-…}}` with what it is when nobody sets it");
-            if key.starts_with("kafka.") || key == super::REDIS {
+            if key.starts_with("kafka.") || key.contains(".kafka.") || key == super::REDIS {
                 help.push_str(&format!(", or `${{{variable}?}}` to leave `{key}` out then"));
             }
             help
@@ -156,7 +250,10 @@ fn option_help(error: &OptionError) -> String {
             "\n  all of them: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md".to_owned()
         }
         OptionError::NotCompiledIn { feature, .. } => {
-            format!("\n  add `features = [\"{feature}\"]` to `karafka` in Cargo.toml")
+            format!("\n  {}", super::feature_help(feature))
+        }
+        OptionError::Unit { .. } => {
+            "\n  write the number alone, such as `10000` for ten seconds of a `….ms`".to_owned()
         }
         OptionError::Invalid { .. } => String::new(),
     }

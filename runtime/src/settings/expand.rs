@@ -8,15 +8,22 @@
 //!
 //! `$${` stands for `${` itself; any other `$` is itself. What a variable holds is never read again.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-/// A text with its variables filled in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A text with its variables filled in. `Debug` leaves the text out, which may be a secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Expanded {
     /// The text; `None` if a `${NAME?}` leaves the setting out.
     pub text: Option<String>,
     /// The variables that it names, in their order.
     pub variables: Vec<String>,
+}
+
+impl fmt::Debug for Expanded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { text: _, variables } = self;
+        f.debug_struct("Expanded").field("variables", variables).finish_non_exhaustive()
+    }
 }
 
 /// Why a text cannot be expanded.
@@ -80,6 +87,17 @@ pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> Result<Expand
     }
     expanded.text = (!left_out).then_some(result);
     Ok(expanded)
+}
+
+/// The variables that `text` names, in their order; none if it cannot be read.
+#[must_use]
+pub fn names(text: &str) -> Vec<&str> {
+    let pieces = pieces(text).unwrap_or_default();
+    let name = |piece| match piece {
+        Piece::Variable { name, .. } => Some(name),
+        Piece::Text(_) => None,
+    };
+    pieces.into_iter().filter_map(name).collect()
 }
 
 /// Whether every `${…}` of `text` has one of the three forms; for `karafka check`, which does not know the variables.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use super::{REDIS, SettingError, expand, is_secret, redacted_url};
+use super::{ExpandError, REDACTED, SettingError, expand, is_secret, shown};
 use crate::manifest::{Manifest, Setting};
 
 /// Where a value came from.
@@ -32,8 +32,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A setting as it was found, for `info`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A setting as it was found, for `info`. `Debug` shows no secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Value {
     /// Its dotted key, such as `kafka.options.security.protocol` or `groups.audit.concurrency`.
     pub key: String,
@@ -45,14 +45,24 @@ pub struct Value {
     pub through: Vec<String>,
 }
 
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, text: _, origin, through } = self;
+        let (key, text) = (key, self.shown());
+        f.debug_struct("Value")
+            .field("key", key)
+            .field("text", &text)
+            .field("origin", origin)
+            .field("through", through)
+            .finish()
+    }
+}
+
 impl Value {
-    /// The text, or `(redacted)` if the key looks like a secret's; of Redis' address the password alone is.
+    /// The text as it may be shown, as [`shown`] has it.
     #[must_use]
     pub fn shown(&self) -> Cow<'_, str> {
-        if is_secret(&self.key) || self.text.contains("-----BEGIN ") {
-            return Cow::Borrowed("(redacted)");
-        }
-        if self.key == REDIS { Cow::Owned(redacted_url(&self.text)) } else { Cow::Borrowed(&self.text) }
+        shown(&self.key, &self.text)
     }
 
     /// Where it came from, in words, with the variables that it went through.
@@ -163,8 +173,8 @@ impl<'a> Layers<'a> {
             }
             Err(expected) => {
                 self.errors.push(SettingError::Wrong {
+                    value: shown(&value.key, &value.text).into_owned(),
                     key: value.key,
-                    value: value.text,
                     origin: value.origin,
                     through: value.through,
                     expected: expected.to_owned(),
@@ -200,6 +210,13 @@ impl<'a> Layers<'a> {
                     return Some(Value { key: key.to_owned(), text, origin, through: expanded.variables });
                 }
                 Err(error) => {
+                    let error = match error {
+                        // What is inside may be, or have as its default, what nobody may see.
+                        ExpandError::Malformed { inside } if is_secret(key) || shown(key, &inside) != inside => {
+                            ExpandError::Malformed { inside: REDACTED.to_owned() }
+                        }
+                        error => error,
+                    };
                     self.errors.push(SettingError::Expand { key: key.to_owned(), origin, error });
                     return None;
                 }

@@ -3,34 +3,51 @@
 //! Reading is pure: variables are passed in. Everything comes out typed and within bounds, and everything that is wrong
 //! comes out at once.
 
+mod authorities;
+mod clients;
+pub mod conflicts;
+pub mod drain;
 mod entries;
 mod error;
 pub mod expand;
 mod layers;
 mod options;
 pub mod parse;
+mod properties;
+mod questions;
 mod redis_url;
+mod secret;
+pub mod sizes;
+mod written_options;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     net::SocketAddr,
     time::Duration,
 };
 
+pub use clients::Clients;
 pub use entries::{
-    Assignor, Batch, Consumer, Delivery, Group, LostPosition, Ordering, Protocol, Start, Tombstones, Topic,
+    Assignor, Batch, CONCURRENCY, Consumer, DRAIN, Delivery, Group, LostPosition, MEMORY, Ordering, Protocol, Start,
+    Tombstones, Topic, WINDOW,
 };
 pub use error::SettingError;
 pub use expand::ExpandError;
 use layers::Layers;
 pub use layers::{Origin, Value};
 pub use options::{
-    OptionError, check_option, compiled_in, is_secret, knows_option, option_names, refused, refused_option,
-    refused_options,
+    DEFAULT_FEATURES, OptionError, check_option, compiled_in, feature_help, knows_option, needed_feature, option_names,
+    refused, refused_option, refused_options,
 };
 pub use parse::Backoff;
+pub use properties::{Properties, Side, one_spelling, side};
+pub use questions::{Question, questions};
 pub use redis_url::{redacted_url, redis_url};
+pub(crate) use secret::shown_all;
+pub use secret::{REDACTED, is_secret, shown};
 
+use self::written_options::FromVariables;
 use crate::manifest::{ConsumerEntry, Manifest};
 
 /// The environment in which a missing broker is started, and a person watches.
@@ -48,14 +65,17 @@ pub const DEVELOPMENT_REDIS: &str = "redis://127.0.0.1:6379";
 /// The queue of a consumer whose jobs run on Redis, where the manifest names none.
 pub const DEFAULT_QUEUE: &str = "default";
 
+/// The setting that says where Kafka is.
+const BROKERS: &str = "kafka.brokers";
+
 /// The setting that says where Redis is.
 const REDIS: &str = "jobs.url";
 
-/// Where properties of librdkafka stand.
+/// Where properties of librdkafka stand: every client's, consumers', producers'.
 const OPTIONS: [&str; 3] = ["kafka.options.", "kafka.consumer.", "kafka.producer."];
 
-/// What the command line says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What the command line says. `Debug` shows no password.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Flags {
     /// `--brokers`
     pub brokers: Option<String>,
@@ -65,7 +85,7 @@ pub struct Flags {
     pub shutdown_timeout: Option<String>,
     /// `--health`
     pub health: Option<String>,
-    /// `--groups`: names as the manifest writes them, or as Kafka knows them. Empty: all.
+    /// `--groups`: keys of the manifest. A group that consumers name by `${…}` has no key, and goes by its id. Empty: all.
     pub groups: Vec<String>,
     /// `--topics`: keys of the manifest, or names in Kafka. Empty: all.
     pub topics: Vec<String>,
@@ -76,8 +96,8 @@ pub struct Flags {
     pub default_environment: Option<&'static str>,
 }
 
-/// Everything that an app runs with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Everything that an app runs with. `Debug` shows no secret.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
     /// The app's name.
@@ -113,6 +133,74 @@ pub struct Settings {
     pub values: Vec<Value>,
 }
 
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            brokers,
+            concurrency,
+            shutdown_timeout,
+            health,
+            groups,
+            topics,
+            exclude_topics,
+            default_environment,
+        } = self;
+        f.debug_struct("Flags")
+            .field("brokers", &brokers.as_deref().map(|text| shown(BROKERS, text)))
+            .field("concurrency", concurrency)
+            .field("shutdown_timeout", shutdown_timeout)
+            .field("health", health)
+            .field("groups", groups)
+            .field("topics", topics)
+            .field("exclude_topics", exclude_topics)
+            .field("default_environment", default_environment)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            app,
+            environment,
+            brokers,
+            client_id,
+            options,
+            consumer_options,
+            producer_options,
+            redis,
+            concurrency,
+            shutdown_timeout,
+            health,
+            groups,
+            topics,
+            consumers,
+            values,
+        } = self;
+        let texts = |options| -> BTreeMap<_, _> {
+            let options: &BTreeMap<String, String> = options;
+            shown_all(options.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+        };
+        f.debug_struct("Settings")
+            .field("app", app)
+            .field("environment", environment)
+            .field("brokers", &brokers.as_deref().map(|text| shown(BROKERS, text)))
+            .field("client_id", client_id)
+            .field("options", &texts(options))
+            .field("consumer_options", &texts(consumer_options))
+            .field("producer_options", &texts(producer_options))
+            .field("redis", &redis.as_deref().map(redacted_url))
+            .field("concurrency", concurrency)
+            .field("shutdown_timeout", shutdown_timeout)
+            .field("health", health)
+            .field("groups", groups)
+            .field("topics", topics)
+            .field("consumers", consumers)
+            .field("values", values)
+            .finish()
+    }
+}
+
 impl Settings {
     /// Reads all layers. `variables` is the process's environment.
     ///
@@ -141,23 +229,24 @@ impl Settings {
 
         refuse_unknown_keys(&mut layers, manifest);
         let flag = flags.brokers.as_deref().map(|text| ("--brokers", text));
-        let brokers = layers.process("kafka.brokers", flag, Some("KARAFKA_BROKERS"));
+        let brokers = layers.process(BROKERS, flag, Some("KARAFKA_BROKERS"));
         let missing = brokers.is_none() && layers.errors.is_empty();
         let brokers = layers.read_optional(brokers, parse::brokers);
         if missing && environment != DEVELOPMENT {
             layers.errors.push(SettingError::NoBrokers { environment: environment.clone() });
         }
 
-        let mut options = options_under(&mut layers, "kafka.options.", variables);
-        let consumer_options = options_under(&mut layers, "kafka.consumer.", &BTreeMap::new());
-        let producer_options = options_under(&mut layers, "kafka.producer.", &BTreeMap::new());
+        let from_variables = FromVariables::of(variables);
+        let Properties(mut options) = from_variables.and_options(&mut layers, OPTIONS[0]);
+        let Properties(consumer_options) = from_variables.or_section(&mut layers, OPTIONS[1]);
+        let Properties(producer_options) = from_variables.or_section(&mut layers, OPTIONS[2]);
         let client_id = options.remove("client.id").unwrap_or_else(|| manifest.app.to_owned());
 
         let flag = flags.concurrency.as_deref().map(|text| ("--concurrency", text));
         let outside = layers.outside("concurrency", flag, Some("KARAFKA_CONCURRENCY")).is_some();
         let concurrency = layers.process("concurrency", flag, Some("KARAFKA_CONCURRENCY"));
-        let concurrency = layers.read(concurrency, parse::concurrency, 32);
-        layers.note_default("concurrency", "32");
+        let concurrency = layers.read(concurrency, parse::concurrency, CONCURRENCY);
+        layers.note_default("concurrency", &CONCURRENCY.to_string());
 
         let flag = flags.shutdown_timeout.as_deref().map(|text| ("--shutdown-timeout", text));
         let shutdown_timeout = layers.process("shutdown_timeout", flag, Some("KARAFKA_SHUTDOWN_TIMEOUT"));
@@ -171,8 +260,11 @@ impl Settings {
         layers.note_default("health", default);
 
         let shared = outside.then_some(concurrency);
-        let groups =
-            manifest.groups.iter().map(|entry| entries::group(&mut layers, entry, shared, concurrency)).collect();
+        let groups = manifest.groups.iter().map(|entry| {
+            let options = from_variables.or_group(&mut layers, entry.name, entry.settings);
+            entries::group(&mut layers, entry, shared, concurrency, options)
+        });
+        let groups = groups.collect();
         let topics: Vec<Topic> = manifest.topics.iter().map(|entry| entries::topic(&mut layers, entry)).collect();
         let consumers = manifest.consumers.iter().map(|entry| {
             let topic = topics.iter().find(|topic| topic.key == entry.topic);
@@ -211,22 +303,6 @@ impl Settings {
         (settings, errors)
     }
 
-    /// Asks librdkafka about every option, before any client is made.
-    ///
-    /// # Errors
-    ///
-    /// What it does not know, cannot do as it was compiled, or does not take.
-    pub fn check_options(&self) -> Result<(), Vec<SettingError>> {
-        let mut errors = Vec::new();
-        for value in &self.values {
-            let Some(name) = OPTIONS.iter().find_map(|prefix| value.key.strip_prefix(prefix)) else { continue };
-            if let Err(error) = check_option(name, &value.text) {
-                errors.push(SettingError::Option { key: value.key.clone(), origin: value.origin.clone(), error });
-            }
-        }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
-    }
-
     /// The topics by their names in Kafka with their partitions, as an embedded broker makes them; behind those of the
     /// manifest, dead letter topics that are not there.
     #[must_use]
@@ -240,27 +316,13 @@ impl Settings {
         topics
     }
 
-    /// As an embedded broker needs it: that one has neither TLS nor passwords, so `security.protocol`, `ssl.*` and
-    /// `sasl.*` are left out.
-    #[must_use]
-    pub fn for_embedded_broker(mut self) -> Self {
-        let is_security =
-            |name: &str| name == "security.protocol" || name.starts_with("ssl.") || name.starts_with("sasl.");
-        for options in [&mut self.options, &mut self.consumer_options, &mut self.producer_options] {
-            options.retain(|name, _| !is_security(name));
-        }
-        let name_of = |key: &'_ str| OPTIONS.iter().find_map(|prefix| key.strip_prefix(prefix).map(str::to_owned));
-        self.values.retain(|value| !name_of(&value.key).is_some_and(|name| is_security(&name)));
-        self
-    }
-
     /// Whether this is development.
     #[must_use]
     pub fn is_development(&self) -> bool {
         self.environment == DEVELOPMENT
     }
 
-    /// The group that the manifest writes so.
+    /// The group of this key, as [`Group::name`] has it.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<&Group> {
         self.groups.iter().find(|group| group.name == name)
@@ -291,13 +353,39 @@ impl Settings {
         self.consumers.iter().filter(own).map(error).collect()
     }
 
-    /// Two groups with one id would steal each other's partitions; two topics of one name would be consumed twice.
+    /// Two groups with one id would take each other's partitions; two topics of one name would be consumed twice.
     fn names_that_meet(&self) -> Vec<SettingError> {
         let groups = self.groups.iter().map(|group| (group.name.as_str(), group.id.as_str()));
         let topics = self.topics.iter().map(|topic| (topic.key.as_str(), topic.name.as_str()));
-        let mut errors = meetings("groups", groups);
-        errors.extend(meetings("topics", topics));
+        let mut errors = self.meetings("groups", "id", groups);
+        errors.extend(self.meetings("topics", "name", topics));
         errors
+    }
+
+    fn meetings<'a>(
+        &self,
+        what: &'static str,
+        setting: &'static str,
+        names: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Vec<SettingError> {
+        let mut by_name: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (written, name) in names {
+            by_name.entry(name).or_default().push(written);
+        }
+        let meeting = by_name.into_iter().filter(|(_, written)| written.len() > 1);
+        let error = |(name, written): (&str, Vec<&str>)| {
+            let keys: Vec<String> = written.iter().map(|written| format!("{what}.{written}.{setting}")).collect();
+            let values = keys.iter().filter_map(|key| self.values.iter().find(|value| value.key == *key));
+            let mut through: Vec<String> = Vec::new();
+            for variable in values.flat_map(|value| &value.through) {
+                if !through.contains(variable) {
+                    through.push(variable.clone());
+                }
+            }
+            let written = written.into_iter().map(str::to_owned).collect();
+            SettingError::SameName { what, setting, written, name: name.to_owned(), through }
+        };
+        meeting.map(error).collect()
     }
 
     /// Marks what the flags leave in.
@@ -310,15 +398,22 @@ impl Settings {
                     let mut known: Vec<_> = all.iter().map(|[name, _]| name.as_str()).collect();
                     known.sort_unstable();
                     known.dedup();
+                    let group = self.groups.iter().find(|group| what == "group" && group.id == *name);
+                    let instead = match group {
+                        Some(group) => Some(format!("that is the id in Kafka of `{}`: write `{flag} {0}`", group.name)),
+                        None => nearest(name, &known).map(|near| format!("did you mean `{near}`?")),
+                    };
                     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                    errors.push(SettingError::UnknownName { flag, what, name: name.clone(), known });
+                    errors.push(SettingError::UnknownName { flag, what, name: name.clone(), known, instead });
                 }
             }
             all
         };
         let group_names = |consumer: &Consumer| {
-            let id = self.group(&consumer.group).map_or_else(String::new, |group| group.id.clone());
-            [consumer.group.clone(), id]
+            let group = self.group(&consumer.group).filter(|group| group.name.contains("${"));
+            // Nobody can be asked to write `${…}` in a shell.
+            let name = group.map_or(&consumer.group, |group| &group.id).clone();
+            [name, consumer.group.clone()]
         };
         let topic_names = |consumer: &Consumer| {
             let name = self.topic(&consumer.topic).map_or_else(String::new, |topic| topic.name.clone());
@@ -345,11 +440,18 @@ impl Settings {
     }
 }
 
+/// The name that was probably meant.
+fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    // Two slips in a long name, one in a short one.
+    let near = |known: &&str| strsim::osa_distance(name, known) <= if known.len() < 4 { 1 } else { 2 };
+    known.iter().copied().filter(near).min_by_key(|known| strsim::osa_distance(name, known))
+}
+
 fn refuse_unknown_keys(layers: &mut Layers<'_>, manifest: &Manifest) {
     let of_environments = manifest.environments.iter().flat_map(|(_, settings)| settings.iter());
     let written = manifest.settings.iter().chain(of_environments).map(|(key, _)| *key);
     let is_option = |key: &str| OPTIONS.iter().any(|prefix| key.starts_with(prefix));
-    let known = ["kafka.brokers", REDIS, "concurrency", "shutdown_timeout", "health"];
+    let known = [BROKERS, REDIS, "concurrency", "shutdown_timeout", "health"];
     entries::refuse_unknown(layers, written.filter(|key| !is_option(key)), &known, str::to_owned);
 }
 
@@ -377,48 +479,6 @@ fn environment(variables: &BTreeMap<String, String>, flags: &Flags) -> (String, 
     let run_by_cargo = variables.contains_key("CARGO") && variables.contains_key("CARGO_MANIFEST_DIR");
     let name = flags.default_environment.unwrap_or(if run_by_cargo { DEVELOPMENT } else { PRODUCTION });
     (name.to_owned(), Origin::Default)
-}
-
-/// The options under `prefix`; those of the environment (`KARAFKA_OPTIONS_SECURITY_PROTOCOL`) win over the manifest's.
-fn options_under(
-    layers: &mut Layers<'_>,
-    prefix: &str,
-    variables: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    let from_variables: BTreeMap<String, &str> = variables
-        .keys()
-        .filter_map(|variable| Some((variable.strip_prefix("KARAFKA_OPTIONS_")?, variable.as_str())))
-        .map(|(name, variable)| (name.to_ascii_lowercase().replace('_', "."), variable))
-        .collect();
-    let mut names: Vec<String> = layers.names_under(prefix).into_iter().map(str::to_owned).collect();
-    names.extend(from_variables.keys().cloned());
-    names.sort_unstable();
-    names.dedup();
-
-    let mut options = BTreeMap::new();
-    for name in names {
-        let key = format!("{prefix}{name}");
-        let Some(value) = layers.process(&key, None, from_variables.get(&name).copied()) else { continue };
-        if let Some(instead) = refused(&name, &value.text) {
-            layers.errors.push(SettingError::Refused { key, origin: value.origin, instead });
-            continue;
-        }
-        options.insert(name, value.text.clone());
-        layers.values.push(value);
-    }
-    options
-}
-
-fn meetings<'a>(what: &'static str, names: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<SettingError> {
-    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut errors = Vec::new();
-    for (written, name) in names {
-        if let Some(first) = seen.insert(name, written) {
-            let (first, second) = (first.to_owned(), written.to_owned());
-            errors.push(SettingError::SameName { what, first, second, name: name.to_owned() });
-        }
-    }
-    errors
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaConfRes};
 
+use super::{REDACTED, properties::is_number, shown};
+
 /// Properties that would break the engine's promise, or that the manifest has a key of its own for, each with what to
 /// do instead.
-const REFUSED: [(&str, &str); 16] = [
+const REFUSED: [(&str, &str); 17] = [
     ("acks", ALL_REPLICAS),
     ("auto.commit.enable", ENGINE_COMMITS),
     ("auto.commit.interval.ms", ENGINE_COMMITS),
@@ -13,15 +15,22 @@ const REFUSED: [(&str, &str); 16] = [
     ("enable.auto.commit", ENGINE_COMMITS),
     ("enable.auto.offset.store", ENGINE_COMMITS),
     ("enable.partition.eof", "leave it out: the engine sets it"),
-    ("group.id", "write `group` at the topic, or under `defaults`"),
+    (
+        "group.id",
+        "write `group` at the topic, or under `defaults`; the id in Kafka is `id` at the group, under `groups`, where it differs",
+    ),
     ("group.instance.id", "write `instance_id` at the group, under `groups`"),
     ("group.protocol", "write `protocol` at the group, under `groups`"),
     ("metadata.broker.list", "write `kafka.brokers`, or set KARAFKA_BROKERS"),
     ("offset.store.method", ENGINE_COMMITS),
     ("partition.assignment.strategy", "write `assignor` at the group, under `groups`"),
+    (LOADS_CODE, "leave it out: an app's code is its crate's, and a manifest loads none"),
     ("request.required.acks", ALL_REPLICAS),
     ("transactional.id", "leave it out: the engine sets it"),
 ];
+
+/// librdkafka loads, and runs, what this names as soon as it is set: also where a property is only looked at.
+const LOADS_CODE: &str = "plugin.library.paths";
 
 /// What may stand there all the same: it says what the engine does anyway.
 const HARMLESS: [(&str, &[&str]); 4] = [
@@ -74,6 +83,12 @@ pub enum OptionError {
         /// The cargo feature of `karafka`.
         feature: &'static str,
     },
+    /// It is a number, and something stands behind it.
+    #[error("`{name}` is a number without a unit, and librdkafka would ignore what stands behind it")]
+    Unit {
+        /// The property.
+        name: String,
+    },
     /// It does not take the value.
     #[error("`{name}`: {reason}")]
     Invalid {
@@ -92,7 +107,11 @@ pub enum OptionError {
 /// `karafka check` lets [`OptionError::NotCompiledIn`] pass.
 pub fn check_option(name: &str, value: &str) -> Result<(), OptionError> {
     let owned = || name.to_owned();
+    if name == LOADS_CODE {
+        return Err(OptionError::Invalid { name: owned(), reason: "it loads code".to_owned() });
+    }
     match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(_) if is_number(name) && has_unit(value) => Err(OptionError::Unit { name: owned() }),
         Ok(_) => missing_mechanism(name, value)
             .map_or(Ok(()), |feature| Err(OptionError::NotCompiledIn { name: owned(), feature })),
         Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
@@ -100,10 +119,23 @@ pub fn check_option(name: &str, value: &str) -> Result<(), OptionError> {
         }
         Err(KafkaError::ClientConfig(_, reason, ..)) => Err(match feature_named_in(&reason) {
             Some(feature) => OptionError::NotCompiledIn { name: owned(), feature },
-            None => OptionError::Invalid { name: owned(), reason },
+            None => OptionError::Invalid { name: owned(), reason: without(reason, name, value) },
         }),
-        Err(error) => Err(OptionError::Invalid { name: owned(), reason: error.to_string() }),
+        Err(error) => Err(OptionError::Invalid { name: owned(), reason: without(error.to_string(), name, value) }),
     }
+}
+
+/// Whether something stands behind a number: librdkafka reads `10s` as 10, be that milliseconds.
+fn has_unit(value: &str) -> bool {
+    let value = value.trim();
+    let is_number = value.parse::<f64>().is_ok() || value.to_ascii_lowercase().starts_with("0x");
+    !is_number && value.trim_start_matches(['-', '+']).starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// librdkafka's words for what it has against a value: some repeat it.
+fn without(reason: String, name: &str, value: &str) -> String {
+    let is_shown = value.is_empty() || shown(name, value) == value;
+    if is_shown { reason } else { reason.replace(value, REDACTED) }
 }
 
 /// Whether librdkafka has a property of this name, whatever its value; for `karafka check`, which does not know what a
@@ -140,12 +172,39 @@ pub fn option_names() -> Vec<String> {
     names
 }
 
+/// The cargo features of `karafka` that are on unless an app says `default-features = false`.
+pub const DEFAULT_FEATURES: [&str; 2] = ["ssl", "zstd"];
+
+/// The cargo feature of `karafka` that a property with this value needs, whatever this binary was compiled with.
+#[must_use]
+pub fn needed_feature(name: &str, value: &str) -> Option<&'static str> {
+    let value = value.trim().to_ascii_lowercase();
+    match name {
+        "security.protocol" => matches!(&*value, "ssl" | "sasl_ssl").then_some("ssl"),
+        "compression.codec" | "compression.type" => (value == "zstd").then_some("zstd"),
+        "sasl.mechanism" | "sasl.mechanisms" => mechanism(&value).and_then(brought_by),
+        "builtin.features" => value.split(',').find_map(|part| brought_by(part.trim())),
+        "enable.sasl.oauthbearer.unsecure.jwt" | "enable.ssl.certificate.verification" | "sasl.oauthbearer.config" => {
+            Some("ssl")
+        }
+        name => name.starts_with("ssl.").then_some("ssl"),
+    }
+}
+
+/// What to do where a cargo feature of `karafka` is missing.
+#[must_use]
+pub fn feature_help(feature: &str) -> String {
+    let off = if DEFAULT_FEATURES.contains(&feature) { ", where `default-features = false` leaves it out" } else { "" };
+    format!("add `features = [\"{feature}\"]` to `karafka` in Cargo.toml{off}")
+}
+
 /// The cargo feature that brings what librdkafka misses, from its words such as `OpenSSL not available at build time`.
 fn feature_named_in(reason: &str) -> Option<&'static str> {
-    if !reason.contains(" at build time") {
+    // No feature brings libcurl, so naming one would send people round in circles.
+    if !reason.contains(" at build time") || reason.contains("libcurl") {
         return None;
     }
-    [("OpenSSL", "ssl"), ("zstd", "zstd"), ("GSSAPI", "gssapi"), ("SASL", "gssapi")]
+    [("OpenSSL", "ssl"), ("zstd", "zstd"), ("GSSAPI", "gssapi"), ("sasl", "gssapi")]
         .iter()
         .find(|(word, _)| reason.contains(word))
         .map(|(_, feature)| *feature)
@@ -156,13 +215,28 @@ fn missing_mechanism(name: &str, value: &str) -> Option<&'static str> {
     if !matches!(name, "sasl.mechanism" | "sasl.mechanisms") {
         return None;
     }
-    let (part, feature) = match value.to_ascii_uppercase().as_str() {
-        "GSSAPI" => ("sasl_gssapi", "gssapi"),
-        "OAUTHBEARER" => ("sasl_oauthbearer", "ssl"),
-        mechanism if mechanism.starts_with("SCRAM-") => ("sasl_scram", "ssl"),
-        _ => return None,
-    };
-    (!compiled_in().iter().any(|known| known == part)).then_some(feature)
+    let part = mechanism(value)?;
+    if compiled_in().iter().any(|known| known == part) { None } else { brought_by(part) }
+}
+
+/// The part of librdkafka that a mechanism needs.
+fn mechanism(value: &str) -> Option<&'static str> {
+    match value.to_ascii_uppercase().as_str() {
+        "GSSAPI" => Some("sasl_gssapi"),
+        "OAUTHBEARER" => Some("sasl_oauthbearer"),
+        mechanism if mechanism.starts_with("SCRAM-") => Some("sasl_scram"),
+        _ => None,
+    }
+}
+
+/// The cargo feature that brings a part of librdkafka, as `builtin.features` names it.
+fn brought_by(part: &str) -> Option<&'static str> {
+    match part {
+        "ssl" | "sasl_scram" | "sasl_oauthbearer" => Some("ssl"),
+        "sasl_gssapi" => Some("gssapi"),
+        "zstd" => Some("zstd"),
+        _ => None,
+    }
 }
 
 /// The parts that librdkafka was compiled with, such as `ssl` or `sasl_scram`.
@@ -170,18 +244,6 @@ fn missing_mechanism(name: &str, value: &str) -> Option<&'static str> {
 pub fn compiled_in() -> Vec<String> {
     let parts = ClientConfig::new().create_native_config().and_then(|config| config.get("builtin.features"));
     parts.unwrap_or_default().split(',').map(str::to_owned).collect()
-}
-
-/// Whether a setting's value must not be shown: what looks like a password, a secret, a token or a key.
-#[must_use]
-pub fn is_secret(key: &str) -> bool {
-    const SIGNS: [&str; 9] =
-        ["password", "passwd", "passphrase", "secret", "token", "credential", "private", ".pem", "jaas"];
-    let key = key.to_ascii_lowercase();
-    let names_a_place = key.ends_with(".location") || key.ends_with(".ms");
-    let is_certificate = matches!(key.rsplit_once("ssl."), Some((_, "certificate.pem" | "ca.pem")));
-    let is_token_config = key.ends_with("sasl.oauthbearer.config");
-    is_token_config || (!names_a_place && !is_certificate && SIGNS.iter().any(|sign| key.contains(sign)))
 }
 
 #[cfg(test)]
@@ -213,6 +275,18 @@ mod tests {
         }
     }
 
+    /// If this fails, looking at a manifest that somebody else has written runs their code.
+    #[test]
+    fn no_library_is_loaded() {
+        assert!(refused(LOADS_CODE, "./evil.so").is_some());
+        for value in ["", "/nowhere/evil", "/nowhere/evil;/nowhere/more"] {
+            // In librdkafka's words it would be the loader's complaint.
+            let reason = "it loads code".to_owned();
+            let name = LOADS_CODE.to_owned();
+            assert_eq!(check_option(LOADS_CODE, value), Err(OptionError::Invalid { name, reason }), "{value}");
+        }
+    }
+
     /// If this fails, a typo in an option is found by a client that behaves otherwise than its owner thinks.
     #[test]
     fn asks_librdkafka() {
@@ -226,6 +300,26 @@ mod tests {
         assert_eq!(check_option("fetch.min.byte", "1"), Err(OptionError::Unknown { name: "fetch.min.byte".into() }));
         assert!(matches!(check_option("fetch.min.bytes", "x"), Err(OptionError::Invalid { .. })));
         assert!(matches!(check_option("fetch.min\0", "x"), Err(OptionError::Invalid { .. })));
+    }
+
+    /// If this fails, `session.timeout.ms: 10s` is ten milliseconds.
+    #[test]
+    fn a_number_has_no_unit() {
+        for (name, value) in
+            [("session.timeout.ms", "10s"), ("fetch.max.bytes", "1MiB"), ("linger.ms", "5ms"), ("acks", "1x")]
+        {
+            assert!(matches!(check_option(name, value), Err(OptionError::Unit { .. })), "{name}: {value}");
+        }
+        for (name, value) in [
+            ("session.timeout.ms", "10000"),
+            ("linger.ms", "0.5"),
+            ("acks", "all"),
+            ("topic.metadata.refresh.interval.ms", "-1"),
+            ("client.id", "3rd"),
+            ("group.instance.id", "10s"),
+        ] {
+            assert_eq!(check_option(name, value), Ok(()), "{name}: {value}");
+        }
     }
 
     /// If this fails, a person who needs TLS is not told which word to add to Cargo.toml.
@@ -242,16 +336,66 @@ mod tests {
             assert_eq!(check_option(name, value), Err(wanted));
         }
         assert_eq!(check_option("sasl.mechanisms", "PLAIN"), Ok(()));
+        // What `karafka check` says without being built so is what librdkafka says that was.
+        for name in option_names() {
+            for value in ["ssl", "zstd", "sasl_scram", "sasl_oauthbearer", "sasl_gssapi", "1", "true"] {
+                let Err(OptionError::NotCompiledIn { feature, .. }) = check_option(&name, value) else { continue };
+                assert_eq!(needed_feature(&name, value), Some(feature), "{name}: {value}");
+            }
+        }
     }
 
-    /// If this fails, `info` shows a password to whoever looks over a shoulder.
+    /// If this fails, an app without TLS or zstd is called right by `karafka check`, and ends when it starts.
     #[test]
-    fn knows_secrets() {
-        for key in ["kafka.options.sasl.password", "kafka.options.ssl.key.pem", "x.client.secret", "sasl.jaas.config"] {
-            assert!(is_secret(key), "{key}");
+    fn properties_name_the_feature_that_they_need() {
+        for (name, value, feature) in [
+            ("security.protocol", "SASL_SSL", Some("ssl")),
+            ("security.protocol", "sasl_plaintext", None),
+            ("ssl.key.password", "x", Some("ssl")),
+            ("enable.ssl.certificate.verification", "false", Some("ssl")),
+            ("sasl.mechanism", "scram-sha-256", Some("ssl")),
+            ("sasl.mechanism", "PLAIN", None),
+            ("sasl.mechanisms", "gssapi", Some("gssapi")),
+            ("compression.type", "zstd", Some("zstd")),
+            ("compression.codec", "lz4", None),
+            ("builtin.features", "snappy, sasl_scram", Some("ssl")),
+            ("builtin.features", "gzip,zstd,ssl", Some("zstd")),
+            ("builtin.features", "lz4", None),
+            ("fetch.min.bytes", "1", None),
+        ] {
+            assert_eq!(needed_feature(name, value), feature, "{name}: {value}");
         }
-        for key in ["kafka.brokers", "kafka.options.ssl.key.location", "kafka.options.sasl.username", "concurrency"] {
-            assert!(!is_secret(key), "{key}");
+        assert!(feature_help("ssl").contains("default-features = false"));
+        assert!(!feature_help("gssapi").contains("default-features"));
+    }
+
+    /// If this fails, a build without TLS or zstd calls a property of theirs wrong instead of naming the feature, or names
+    /// one for OIDC that does not bring it.
+    #[test]
+    fn librdkafkas_words_name_the_feature() {
+        for (reason, feature) in [
+            ("OpenSSL not available at build time", Some("ssl")),
+            ("OpenSSL >= 1.1.x not available at build time", Some("ssl")),
+            ("libzstd not available at build time", Some("zstd")),
+            ("cyrus-sasl/libsasl2 not available at build time", Some("gssapi")),
+            ("OAuth/OIDC depends on libcurl and OpenSSL which were not available at build time", None),
+            ("Invalid value for configuration property \"ssl.ca.location\"", None),
+        ] {
+            assert_eq!(feature_named_in(reason), feature, "{reason}");
         }
+        let oidc = check_option("sasl.oauthbearer.method", "oidc");
+        assert!(matches!(oidc, Err(OptionError::Invalid { .. })), "{oidc:?}");
+    }
+
+    /// If this fails, an app cannot reach a cluster that asks for TLS, or send with zstd, although nobody has left them out.
+    #[test]
+    #[cfg(all(feature = "ssl", feature = "zstd"))]
+    fn tls_and_zstd_are_compiled_in() {
+        let parts = compiled_in();
+        for part in ["ssl", "sasl_scram", "sasl_oauthbearer", "zstd"] {
+            assert!(parts.iter().any(|known| known == part), "{part} is not among {parts:?}");
+        }
+        assert_eq!(check_option("security.protocol", "sasl_ssl"), Ok(()));
+        assert_eq!(check_option("compression.type", "zstd"), Ok(()));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
     time::Duration,
 };
 
@@ -71,7 +72,7 @@ pub fn batch_size(text: &str) -> Result<usize, Expected> {
 pub fn window(text: &str) -> Result<u64, Expected> {
     whole_number(text)
         .filter(|number| (1..=10_000_000).contains(number))
-        .ok_or("a whole number from 1 to 10000000, such as `100000`")
+        .ok_or("a whole number from 1 to 10000000, such as `5000`")
 }
 
 /// The number of partitions of a topic: 1 to 100,000.
@@ -137,6 +138,19 @@ pub fn timeout(text: &str) -> Result<Duration, Expected> {
         .ok_or("a time with its unit, from 1ms to a day, such as `500ms`, `30s` or `5m`")
 }
 
+/// How long what is done may stay uncommitted: a [`duration`] from 10 ms to a minute.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn commit_interval(text: &str) -> Result<Duration, Expected> {
+    const BOUNDS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
+    duration(text)
+        .ok()
+        .filter(|interval| BOUNDS.contains(interval))
+        .ok_or("a time with its unit, from 10ms to a minute, such as `200ms`")
+}
+
 /// How long a stop may take: a [`duration`] up to an hour.
 ///
 /// # Errors
@@ -147,6 +161,18 @@ pub fn shutdown_timeout(text: &str) -> Result<Duration, Expected> {
         .ok()
         .filter(|duration| *duration <= Duration::from_secs(3_600))
         .ok_or("a time with its unit, up to an hour, such as `30s`")
+}
+
+/// How long a rebalance waits for what runs: a [`duration`] from 100 ms to an hour.
+///
+/// # Errors
+///
+/// What it must be.
+pub fn drain(text: &str) -> Result<Duration, Expected> {
+    duration(text)
+        .ok()
+        .filter(|duration| (Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(duration))
+        .ok_or("a time with its unit, from 100ms to an hour, such as `10s`")
 }
 
 /// Where health is served: an address with a port, a port on loopback, or `off`.
@@ -252,6 +278,10 @@ pub fn group_id(text: &str) -> Result<String, Expected> {
 /// What it must be.
 pub fn brokers(text: &str) -> Result<String, Expected> {
     let brokers: Vec<&str> = text.split(',').map(str::trim).filter(|broker| !broker.is_empty()).collect();
+    if text.contains('@') {
+        return Err("`host:port` without a user: that one is `sasl.username` under `kafka.options`, with its \
+                    `sasl.password: ${KAFKA_PASSWORD}`");
+    }
     if brokers.is_empty() || !brokers.iter().copied().all(is_broker) {
         return Err("`host:port`, or several with commas between them, such as `kafka-1:9092,kafka-2:9092`");
     }
@@ -289,8 +319,14 @@ mod tests {
         assert_eq!(memory("64MiB"), Ok(64 << 20));
         assert_eq!(memory("1_048_576B"), Ok(1 << 20));
         assert_eq!(memory("2 GB"), Ok(2_000_000_000));
+        assert_eq!(commit_interval("10ms"), Ok(Duration::from_millis(10)));
+        assert_eq!(commit_interval("1m"), Ok(Duration::from_secs(60)));
+        for text in ["9ms", "60001ms", "0s", "1h", "200", ""] {
+            assert!(commit_interval(text).is_err(), "{text}");
+        }
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!((drain("100ms"), drain("1h")), (Ok(Duration::from_millis(100)), Ok(Duration::from_secs(3_600))));
         assert_eq!(backoff("1s..30s"), Ok(Backoff::default()));
         assert_eq!(backoff("200ms").map(|backoff| backoff.max), Ok(Duration::from_millis(200)));
         assert_eq!(concurrency("64"), Ok(64));
@@ -321,6 +357,9 @@ mod tests {
         }
         for text in ["30", "25h", "s", "-1s", "1 day"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+        for text in ["0s", "99ms", "61m", "10", ""] {
+            assert!(drain(text).is_err(), "{text}");
         }
         for text in ["0s..1s", "2s..1s", "1s..", "..", "1s...2s"] {
             assert!(backoff(text).is_err(), "{text}");

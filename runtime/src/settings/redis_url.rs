@@ -1,9 +1,6 @@
 //! Where Redis is: the form of its address, and the address without its password.
 
-use super::parse::Expected;
-
-/// What a redacted part of an address is shown as.
-const REDACTED: &str = "(redacted)";
+use super::{REDACTED, parse::Expected};
 
 const FORMS: Expected = "`redis://host:port`, with `user:password@` before the host and `/db` behind the port where \
                          they are needed, or `unix:///path`";

@@ -1,3 +1,5 @@
+mod groups;
+
 use std::fmt::Write as _;
 
 use super::*;
@@ -21,7 +23,12 @@ static MANIFEST: Manifest = Manifest {
         GroupEntry { name: "audit", settings: &[("memory", "8MiB"), ("protocol", "consumer")] },
         GroupEntry {
             name: "${PREFIX:-}main",
-            settings: &[("concurrency", "4"), ("instance_id", "${POD?}"), ("assignor", "range")],
+            settings: &[
+                ("concurrency", "4"),
+                ("instance_id", "${POD?}"),
+                ("assignor", "range"),
+                ("commit_interval", "${COMMITS:-5s}"),
+            ],
         },
     ],
     topics: &[
@@ -96,6 +103,7 @@ fn reads_the_manifest() {
     assert_eq!((main.id.as_str(), main.concurrency, main.assignor), ("eu.main", 4, Assignor::Range));
     assert_eq!(main.instance_id.as_deref(), Some("studio-0-eu.main"));
     assert_eq!(audit.instance_id, None);
+    assert_eq!((audit.commit_interval, main.commit_interval), (Duration::from_millis(200), Duration::from_secs(5)));
     assert_eq!(settings.topic("clicks").unwrap().partitions, Some(12));
     assert_eq!(settings.topic("events").unwrap().name, "eu.events");
     let tombstones: Vec<_> = settings.consumers.iter().map(|consumer| consumer.tombstones).collect();
@@ -227,15 +235,27 @@ fn names_variables_and_flags() {
 
 /// If this fails, an option that librdkafka does not know stops the app in a place where nobody looks for it.
 #[test]
-#[cfg(not(feature = "ssl"))]
+#[cfg(not(feature = "gssapi"))]
 fn asks_librdkafka_for_each_option() {
     let given = [
         DEV,
-        ("KARAFKA_OPTIONS_SECURITY_PROTOCOL", "sasl_ssl"),
+        ("KARAFKA_OPTIONS_SASL_MECHANISM", "GSSAPI"),
         ("KARAFKA_OPTIONS_SASL_USERNAM", "ann"),
         ("KARAFKA_OPTIONS_FETCH_MIN_BYTES", "few"),
     ];
     snapshot("settings_options_refused_by_librdkafka", &errors(&MANIFEST, &given, &Flags::default()));
+}
+
+/// If this fails, a consumer or the producer of an app refuses every broker whose certificate the machine trusts.
+#[test]
+fn each_client_of_tls_trusts_whom_the_system_trusts() {
+    let given = [DEV, ("KARAFKA_OPTIONS_SECURITY_PROTOCOL", "ssl")];
+    let settings = read(&given, &Flags::default());
+    let trusted = |properties: &BTreeMap<String, String>| properties.get("ssl.ca.location").cloned();
+    let says = |name: &str| std::env::var_os(name).is_some();
+    let probe = Some("probe".to_owned()).filter(|_| !says("SSL_CERT_FILE") && !says("SSL_CERT_DIR"));
+    assert_eq!(trusted(&settings.consumer_properties(&settings.groups[0])), probe);
+    assert_eq!(trusted(&settings.producer_properties()), probe);
 }
 
 /// If this fails, `info` shows a secret, or hides where a value came from.
@@ -413,4 +433,28 @@ fn names_the_missing_redis() {
     wrong.push_str(&errors(&UNREADABLE, &[DEV], &Flags::default()));
     assert!(!wrong.contains("hunter2"), "{wrong}");
     snapshot("settings_wrong_redis", &wrong);
+}
+
+/// If this fails, of a property that is written under two of its names, chance decides which one a client is told.
+#[test]
+fn a_property_has_one_name_and_the_higher_layer_says_it() {
+    static TWO: Manifest = Manifest {
+        settings: &[("kafka.options.compression.type", "gzip"), ("kafka.producer.compression.codec", "snappy")],
+        environments: &[("eu", &[("kafka.options.compression.codec", "none")])],
+        ..MANIFEST
+    };
+    let read = |environment: &str, more: &[(&str, &str)]| {
+        let given = [("KARAFKA_ENV", environment), ("KARAFKA_BROKERS", "a:1")];
+        let given: Vec<_> = given.into_iter().chain(more.iter().copied()).collect();
+        Settings::read(&TWO, &variables(&given), &Flags::default())
+    };
+    let codec = |settings: &Settings| settings.consumer_properties(&settings.groups[0])["compression.type"].clone();
+    let settings = read("production", &[]).expect("one name a layer");
+    assert_eq!(
+        (codec(&settings).as_str(), settings.producer_properties()["compression.type"].as_str()),
+        ("gzip", "snappy")
+    );
+    assert_eq!(codec(&read("eu", &[]).expect("the environment's")), "none");
+    let variable = [("KARAFKA_OPTIONS_COMPRESSION_TYPE", "zstd")];
+    assert_eq!(codec(&read("eu", &variable).expect("the variable's")), "zstd");
 }

@@ -19,7 +19,7 @@ pub struct InGroup<'r, S: Send + Sync + 'static> {
 }
 
 impl<S: Send + Sync + 'static> Simulation<S> {
-    /// A group, as the manifest writes its name, or by its id.
+    /// A group by its key in the manifest, or by its id in Kafka.
     ///
     /// # Panics
     ///
@@ -27,8 +27,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     #[must_use]
     #[track_caller]
     pub fn group(&self, name: &str) -> InGroup<'_, S> {
-        let mut groups = self.settings.groups.iter();
-        let Some(group) = groups.find(|group| group.name == name || group.id == name) else {
+        let by_id = || self.settings.groups.iter().find(|group| group.id == name);
+        let Some(group) = self.settings.group(name).or_else(by_id) else {
             let known: Vec<_> = self.settings.groups.iter().map(|group| group.name.as_str()).collect();
             panic!("karafka.yml has no group `{name}`; it has {}", known.join(", "));
         };

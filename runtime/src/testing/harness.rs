@@ -11,7 +11,7 @@ use crate::{
     App, OwnedRecord,
     engine::{
         consumer::Consumer,
-        shared::{AppShared, EmitScope, Outlet},
+        shared::{AppShared, EmitScope, Loose, Outlet},
     },
     manifest::{ConsumerEntry, Manifest},
     settings::{Flags, Settings, Tombstones},
@@ -54,6 +54,7 @@ impl<S: Send + Sync + 'static> Harness<S> {
             queues: BTreeMap::new(),
             names,
             seed: 0,
+            loose: Loose::default(),
             #[cfg(any(test, feature = "testing"))]
             stage: None,
         };
@@ -64,6 +65,22 @@ impl<S: Send + Sync + 'static> Harness<S> {
     #[must_use]
     pub fn state(&self) -> &S {
         &self.app.state
+    }
+
+    /// Takes what is at work back: [`Context::revoked`](crate::Context::revoked) is ready in every attempt that has begun,
+    /// and in none that begins after this.
+    ///
+    /// ```
+    /// # async fn test(app: karafka::App<()>) {
+    /// use karafka::testing::Harness;
+    ///
+    /// let harness = Harness::new(app, ());
+    /// let (outcome, ()) = tokio::join!(harness.consume("orders", "1"), async { harness.revoke() });
+    /// assert!(!outcome.is_done(), "it stopped at its work: {outcome}");
+    /// # }
+    /// ```
+    pub fn revoke(&self) {
+        self.app.loose.take_back();
     }
 
     /// Hands a record with this value to the consumer of `topic`, a key of the manifest, and attempts it once.
@@ -224,8 +241,8 @@ impl fmt::Display for BatchOutcome {
 
 fn captured(scope: EmitScope) -> Vec<(&'static str, OwnedRecord)> {
     match scope {
-        EmitScope::Captured(captured) => captured.into_inner().unwrap_or_else(PoisonError::into_inner),
-        EmitScope::Lane { .. } | EmitScope::Job(_) => Vec::new(),
+        EmitScope::Captured { captured, .. } => captured.into_inner().unwrap_or_else(PoisonError::into_inner),
+        EmitScope::Lane { .. } | EmitScope::Job { .. } => Vec::new(),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
         consumer::Route,
         group::{GroupEnd, GroupOrder},
         report::Reporter,
-        shared::{AppShared, Outlet},
+        shared::{AppShared, Loose, Outlet},
     },
     events::Blocked,
     manifest::Manifest,
@@ -114,7 +114,9 @@ pub struct Ended {
     pub failed: u64,
     /// Records that went to a dead letter topic.
     pub dead_lettered: u64,
-    /// Handlers that did not end within `shutdown_timeout`: their records will be done again.
+    /// Records that will be done again, as the app says when it ends: begun or finished, and not known to be committed.
+    pub to_repeat: u64,
+    /// Handlers that did not end within `shutdown_timeout`.
     pub blocked: Vec<Blocked>,
 }
 
@@ -157,7 +159,15 @@ impl<S: Send + Sync + 'static> Simulation<S> {
         let stage = Arc::new(Stage::new(source.clone()));
         let names = engine::kafka_names(manifest, &settings);
         let (outlet, stage_of) = (Outlet::Source(source.clone()), Some(Arc::clone(&stage)));
-        let app = Arc::new(AppShared { state, outlet, queues: BTreeMap::new(), names, seed: 0, stage: stage_of });
+        let app = Arc::new(AppShared {
+            state,
+            outlet,
+            queues: BTreeMap::new(),
+            names,
+            seed: 0,
+            loose: Loose::default(),
+            stage: stage_of,
+        });
         let run = Self { manifest, settings, routes, app, source, stage, members: Mutex::default(), is_real };
         run.start();
         run
@@ -281,7 +291,15 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     pub fn start_with(&mut self, state: S) {
         let names = self.app.names.clone();
         let (outlet, stage) = (Outlet::Source(self.source.clone()), Some(Arc::clone(&self.stage)));
-        self.app = Arc::new(AppShared { state, outlet, queues: BTreeMap::new(), names, seed: 0, stage });
+        self.app = Arc::new(AppShared {
+            state,
+            outlet,
+            queues: BTreeMap::new(),
+            names,
+            seed: 0,
+            loose: Loose::default(),
+            stage,
+        });
         self.start();
     }
 
@@ -310,6 +328,7 @@ impl<S: Send + Sync + 'static> Simulation<S> {
             ended.handled += end.handled;
             ended.failed += end.failed;
             ended.dead_lettered += end.dead;
+            ended.to_repeat += end.to_repeat.values().sum::<u64>();
             ended.blocked.extend(end.blocked);
         }
         self.stage.forget_what_was_begun();

@@ -19,7 +19,7 @@ use self::client::Member;
 use crate::{
     OwnedRecord, Record,
     client::{
-        Client, ClientEvent, Commit, CommitAnswer, CommitError, Positions, TopicPartition, Wake,
+        Client, ClientEvent, Commit, CommitAnswer, CommitError, CommitFault, Positions, TopicPartition, Wake,
         outgoing::{Report, Sent},
     },
     engine::clock,
@@ -53,6 +53,10 @@ struct Inner {
     is_down: bool,
     /// Where logs begin, since retention has passed what was before.
     begins: BTreeMap<TopicPartition, i64>,
+    /// How often topics were made anew, which is their id.
+    ids: BTreeMap<String, u64>,
+    /// The broker is too old to have ids.
+    is_old: bool,
 }
 
 /// A record of a topic, and where it came from.
@@ -78,6 +82,8 @@ struct Group {
     commits: BTreeMap<TopicPartition, (i64, Option<String>)>,
     /// What is answered to commits.
     refusal: Option<CommitError>,
+    /// A partition whose commits are refused, and what else is in them.
+    refused: Option<TopicPartition>,
     /// How often a commit has come.
     asked: u32,
     /// Members are numbered; only the newest one is heard.
@@ -99,6 +105,9 @@ struct Group {
     /// The member's process stands still.
     #[cfg(test)]
     is_frozen: bool,
+    /// The coordinator does not answer where offsets stand.
+    #[cfg(test)]
+    is_silent: bool,
 }
 
 /// How a member's client waits.
@@ -115,8 +124,9 @@ impl Source {
     pub(crate) fn new() -> Self {
         let now = clock::now();
         let (topics, groups, keyless) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let begins = BTreeMap::new();
-        let inner = Inner { born: now, active: now, topics, groups, keyless, is_down: false, begins };
+        let (begins, ids) = (BTreeMap::new(), BTreeMap::new());
+        let active = now;
+        let inner = Inner { born: now, active, topics, groups, keyless, is_down: false, begins, ids, is_old: false };
         Self(Arc::new(Shared { inner: Mutex::new(inner), activity: Notify::new() }))
     }
 
@@ -201,7 +211,10 @@ impl Source {
         member.moving.clear();
         member.events = VecDeque::from([ClientEvent::Assign(partitions)]);
         member.waits = Some(waits.clone());
-        Box::new(Member::new(self.clone(), group.to_owned(), member.member, waits))
+        let number = member.member;
+        let ids = topics.keys().filter_map(|topic| Some((topic.clone(), inner.id(topic)?))).collect();
+        drop(inner);
+        Box::new(Member::new(self.clone(), group.to_owned(), number, topics.clone(), ids, waits))
     }
 
     /// The group's member is dead to it from here on, whatever it still says.
@@ -260,7 +273,9 @@ impl Source {
 
     /// Whether the group waits for an answer of its member.
     pub(crate) fn is_moving(&self, group: &str) -> bool {
-        self.lock().groups.get(group).is_some_and(|group| !group.moving.is_empty() || !group.events.is_empty())
+        let waits = |event: &ClientEvent| !matches!(event, ClientEvent::Committed(_));
+        let inner = self.lock();
+        inner.groups.get(group).is_some_and(|group| !group.moving.is_empty() || group.events.iter().any(waits))
     }
 
     /// What the group has committed, with its metadata.
@@ -324,9 +339,12 @@ impl Group {
 
     fn arrive(&mut self, number: u64, commits: Vec<Commit>) {
         self.asked += 1;
-        let is_refused =
-            |refusal: &CommitError| !refusal.is_metadata || commits.iter().any(|commit| commit.metadata.is_some());
-        let ended = match self.refusal.clone().filter(is_refused) {
+        let is_refused = |refusal: &CommitError| {
+            refusal.fault != CommitFault::Metadata || commits.iter().any(|commit| commit.metadata.is_some())
+        };
+        let of_refused = commits.iter().any(|commit| Some(&commit.partition) == self.refused.as_ref());
+        let refusal = of_refused.then(|| CommitError::other("the topic is gone"));
+        let ended = match self.refusal.clone().filter(is_refused).or(refusal) {
             Some(refusal) => Err(refusal),
             None => {
                 let commits = commits.into_iter().map(|commit| (commit.partition, (commit.offset, commit.metadata)));
@@ -361,6 +379,11 @@ impl Inner {
     fn log(&self, partition: &TopicPartition) -> &[Kept] {
         let logs = self.topics.get(&*partition.topic);
         logs.and_then(|logs| logs.get(partition.partition as usize)).map_or(&[], Vec::as_slice)
+    }
+
+    /// What tells the topic from others of its name, if the broker says it.
+    fn id(&self, topic: &str) -> Option<u64> {
+        (!self.is_old).then(|| self.ids.get(topic).copied().unwrap_or_default())
     }
 
     fn begin(&self, partition: &TopicPartition) -> i64 {

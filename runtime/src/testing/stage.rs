@@ -252,6 +252,14 @@ impl Listener for Ear {
             Event::NotRepeated { place, what, error, .. } => {
                 note(place, Status::Finished, format!("{what}, and is not repeated: {error}"));
             }
+            Event::RunsOn { place, records, running, .. } => {
+                let batch = if *records > 1 { format!(" with {records} records") } else { String::new() };
+                let words = format!("it runs on after {}{batch}, and its partition is gone", Short(*running));
+                note(place, Status::AtWork, words);
+            }
+            Event::Left { place, error, .. } => {
+                note(place, Status::Waiting, format!("left to whoever has its partition next: {error}"));
+            }
             Event::Unparseable { record, error, dead_letter, .. } => {
                 refused(record, *dead_letter, format!("it cannot be parsed: {error}"));
             }

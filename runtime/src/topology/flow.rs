@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Topology, table};
+use crate::foreign;
 
 impl Topology {
     /// The flow as a text: incoming ⇒ controller ⇒ outgoing, a row a consumer; topics with consumers first. A column
@@ -67,6 +68,7 @@ impl Topology {
                 json!({
                     "controller": consumer.controller,
                     "group": consumer.group,
+                    "group_id": consumer.group_id,
                     "queue": consumer.queue,
                     "emits": consumer.emits,
                     "dead_letter": consumer.dead_letter,
@@ -81,6 +83,6 @@ impl Topology {
             })
         });
         let flow = json!({ "app": self.app, "topics": topics.collect::<Vec<_>>() });
-        format!("{flow:#}\n")
+        foreign::json(&format!("{flow:#}\n")).into_owned()
     }
 }

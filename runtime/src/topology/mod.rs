@@ -47,8 +47,10 @@ pub struct Topic {
 pub struct Consumer {
     /// The topic's key.
     pub topic: String,
-    /// The group as the manifest writes it.
+    /// The group's key.
     pub group: String,
+    /// The group's id in Kafka as the manifest writes it, `${…}` unread; its key where the manifest gives none.
+    pub group_id: String,
     /// The controller's constant.
     pub controller: String,
     /// The worker's constant.
@@ -129,9 +131,14 @@ impl From<&Manifest> for Topology {
             let on_redis = setting(consumer.settings, "jobs") == Some("redis");
             on_redis.then(|| setting(consumer.settings, "queue").unwrap_or(DEFAULT_QUEUE).to_owned())
         };
+        let group_id = |key: &'static str| {
+            let group = manifest.groups.iter().find(|group| group.name == key);
+            group.and_then(|group| setting(group.settings, "id")).unwrap_or(key)
+        };
         let consumers = manifest.consumers.iter().map(|consumer| Consumer {
             topic: consumer.topic.to_owned(),
             group: consumer.group.to_owned(),
+            group_id: group_id(consumer.group).to_owned(),
             controller: consumer.controller.to_owned(),
             worker: consumer.worker.to_owned(),
             parser: consumer.parser.to_owned(),

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
-use super::{Topology, table};
+use super::{Consumer, Topology, table};
+use crate::foreign;
 
-/// The columns, in order. A last one, `queue`, is in the table only if there is a consumer with jobs on Redis.
+/// The columns, in order. Behind them in the table: `group id`, if one is not the group's key, and `queue`, if there is a
+/// consumer with jobs on Redis.
 const COLUMNS: [&str; 7] = ["topic", "group", "controller", "worker", "parser", "interchanger", "message"];
 
 impl Topology {
@@ -16,10 +18,15 @@ impl Topology {
         }
         let mut rows = vec![COLUMNS.map(str::to_uppercase).to_vec()];
         rows.extend(self.route_cells().map(|cells| cells.map(str::to_owned).to_vec()));
+        let mut add = |column: &str, cell: &dyn Fn(&Consumer) -> String| {
+            let cells = std::iter::once(column.to_owned()).chain(self.consumers.iter().map(cell));
+            rows.iter_mut().zip(cells).for_each(|(row, cell)| row.push(cell));
+        };
+        if self.consumers.iter().any(|consumer| consumer.group_id != consumer.group) {
+            add("GROUP ID", &|consumer| consumer.group_id.clone());
+        }
         if self.consumers.iter().any(|consumer| consumer.queue.is_some()) {
-            let queues = self.consumers.iter().map(|consumer| consumer.queue.clone().unwrap_or_default());
-            let queues = std::iter::once("QUEUE".to_owned()).chain(queues);
-            rows.iter_mut().zip(queues).for_each(|(row, queue)| row.push(queue));
+            add("QUEUE", &|consumer| consumer.queue.clone().unwrap_or_default());
         }
         table(&rows, "", "  ")
     }
@@ -32,11 +39,12 @@ impl Topology {
             .zip(&self.consumers)
             .map(|(cells, consumer)| {
                 let cells = COLUMNS.iter().zip(cells).map(|(column, cell)| ((*column).to_owned(), json!(cell)));
-                cells.chain([("queue".to_owned(), json!(consumer.queue))]).collect()
+                let more = [("group_id", json!(consumer.group_id)), ("queue", json!(consumer.queue))];
+                cells.chain(more.map(|(column, cell)| (column.to_owned(), cell))).collect()
             })
             .map(serde_json::Value::Object)
             .collect();
-        format!("{:#}\n", serde_json::Value::Array(routes))
+        foreign::json(&format!("{:#}\n", serde_json::Value::Array(routes))).into_owned()
     }
 
     fn route_cells(&self) -> impl Iterator<Item = [&str; 7]> {

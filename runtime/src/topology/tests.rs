@@ -9,6 +9,7 @@ fn consumer(topic: &str, group: &str, controller: &str, emits: &[&str]) -> Consu
     Consumer {
         topic: topic.to_owned(),
         group: group.to_owned(),
+        group_id: group.to_owned(),
         controller: controller.to_owned(),
         worker: format!("{worker}Worker"),
         parser: "json".to_owned(),
@@ -114,6 +115,43 @@ fn queues_are_shown() {
         vec![Consumer { queue: Some("default".to_owned()), ..consumer("orders", "myapp", "OrdersController", &[]) }],
     );
     snapshot("flow_queued_only", &only.flow_text());
+}
+
+/// If this fails, a person does not see in `routes` what a group is called in Kafka.
+#[test]
+fn ids_of_groups_are_shown_where_they_are_not_their_keys() {
+    let mut shop = shop();
+    assert!(!shop.routes_text().contains("GROUP ID"));
+    let audit = shop.consumers.iter_mut().find(|consumer| consumer.group == "audit").unwrap();
+    audit.group_id = "${GROUP:-audit}".to_owned();
+    let text = shop.routes_text();
+    let ids: Vec<_> = text.lines().map(|line| line.split_whitespace().last().unwrap_or_default()).collect();
+    assert_eq!(ids, ["ID", "${GROUP:-audit}", "shop", "shop", "shop", "shop", "shop", "shop"], "{text}");
+    for json in [shop.routes_json(), shop.flow_json()] {
+        assert_eq!(json.matches("\"group_id\": \"${GROUP:-audit}\"").count(), 1, "{json}");
+        assert_eq!(json.matches("\"group\": \"audit\"").count(), 1, "{json}");
+    }
+    static AUDITED: Manifest = Manifest {
+        app: "a",
+        version: "0.1.0",
+        root: "/",
+        settings: &[],
+        environments: &[],
+        groups: &[crate::manifest::GroupEntry { name: "audit", settings: &[("id", "${GROUP:-audit}")] }],
+        topics: &[],
+        consumers: &[ConsumerEntry {
+            topic: "clicks",
+            group: "audit",
+            controller: "C",
+            worker: "W",
+            parser: "json",
+            interchanger: "json",
+            emits: &[],
+            settings: &[],
+        }],
+    };
+    let consumer = &Topology::from(&AUDITED).consumers[0];
+    assert_eq!((consumer.group.as_str(), consumer.group_id.as_str()), ("audit", "${GROUP:-audit}"));
 }
 
 /// If this fails, a name with quotes or markup breaks a diagram, or runs in the page that shows it.

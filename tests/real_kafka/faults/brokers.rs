@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use karafka_tests::{
     faulty::{Route, Trial},
     kafka::Producer,
+    process::{Signal, Stream},
 };
 
 use super::{PATIENCE, conclude, cpu_time, fill, send_one, trial, while_records_come};
@@ -49,6 +50,38 @@ pub(super) fn row_7_three_killed_brokers(bench: &Bench) -> Result<()> {
     let bench = &bench.on_three_brokers()?;
     let trial = trial(bench, "row-7-three", Route::Ordered, 4)?.with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "60000");
     outage(bench, trial, lasts, false, |bench| bench.kafka.kill_and_restart(lasts))
+}
+
+/// If this fails, a process that stops while Kafka does not answer says that nothing is done again, or less than is.
+pub(super) fn row_7_a_stop_while_the_broker_is_frozen(bench: &Bench) -> Result<()> {
+    const RECORDS: usize = 4_000;
+    let mut trial = trial(bench, "row-7-stop", Route::Ordered, 4)?
+        .with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "45000")
+        .with("FAULTY_PACE_MS", "4");
+    fill(bench, &trial, 4, 0..RECORDS as u64, |_| String::new())?;
+    let mut process = trial.start()?;
+    trial.wait_done(500, &mut [&mut process], PATIENCE)?;
+    bench.kafka.freeze()?;
+    let stopped = trial.wait_done(1_000, &mut [&mut process], PATIENCE).and_then(|()| {
+        process.signal(Signal::TERM)?;
+        process.wait(Duration::from_secs(60))
+    });
+    bench.kafka.thaw()?;
+    let output = stopped?.expect_code(2)?.stream(Stream::Out);
+    let last = output.lines().rfind(|line| line.contains("\"stopped\"")).context("no last line")?;
+    let last: serde_json::Value = serde_json::from_str(last)?;
+    let said = usize::try_from(last["to_repeat"].as_u64().context("no number")?)?;
+    let partitions = last["partitions"].as_str().context("no partitions")?;
+    ensure!(said > 0, "nothing is done again: {last}");
+    ensure!((0..4).any(|partition| partitions.contains(&format!("{}/{partition}: ", trial.topic()))), "{partitions}");
+    let mut process = trial.start()?;
+    trial.wait_done(RECORDS, &mut [&mut process], PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    trial.stop(process)?;
+    // A commit that stood in the broker's socket was taken when it woke up: fewer are done again then.
+    println!("  {said} were said to be done again, in {partitions}");
+    conclude(&mut trial, said)?;
+    Ok(())
 }
 
 /// `past_session` says that the group forgets its member meanwhile, and what is not committed may be done again.

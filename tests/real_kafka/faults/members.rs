@@ -4,8 +4,9 @@ use std::{thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use karafka_tests::{
-    checker::Kind,
-    faulty::{Route, Trial},
+    checker::{Event, Kind},
+    faulty::{Route, Trial, send},
+    kafka::Producer,
     process::{Process, Signal},
 };
 
@@ -39,6 +40,33 @@ pub(super) fn row_2_sigterm_amid_slow_handlers(bench: &Bench) -> Result<()> {
     println!("  stops amid handlers of 200 ms took {took:.0?}; the aim is 700 ms at most");
     ensure!(took.iter().all(|took| *took < Duration::from_secs(5)), "stops took {took:.0?}");
     conclude(&mut trial, 0)?.expect_nobody_beside()?;
+    Ok(())
+}
+
+/// If this fails, an app some of whose keys fail does finished work again with each deployment, though it says that it has
+/// nothing to repeat.
+pub(super) fn row_2_sigterm_amid_thousands_of_failing_keys(bench: &Bench) -> Result<()> {
+    const RECORDS: usize = 12_000;
+    let mut trial = trial(bench, "row-2-failing", Route::Patient, 1)?;
+    let producer = Producer::new(bench.kafka.address())?;
+    for id in 0..RECORDS as u64 {
+        send(&producer, trial.topic(), 0, &format!("k{id}"), id, if id % 2 == 0 { "fail" } else { "" })?;
+    }
+    producer.flush()?;
+    let mut process = trial.start()?;
+    trial.wait_done(RECORDS / 2, &mut [&mut process], PATIENCE)?;
+    trial.stop(process)?;
+    let begun = trial.log.begun();
+    let mut process = trial.start()?;
+    trial.wait_until("all that fail", &mut [&mut process], PATIENCE, |log| log.begun() >= begun + RECORDS / 2)?;
+    trial.stop(process)?;
+    let mut verdict = trial.judge()?;
+    let waiting = std::mem::take(&mut verdict.unseen).len();
+    println!("  {waiting} of {RECORDS} fail and wait; {verdict}; the bound of what is done again is 0");
+    ensure!(waiting == RECORDS / 2, "{} records had to wait, and {waiting} do", RECORDS / 2);
+    // Attempts of thousands do not fit the commit beside what is finished: those begin anew.
+    ensure!(verdict.repeated.is_empty(), "{} records were done again", verdict.repeated.len());
+    verdict.expect_nothing_lost()?;
     Ok(())
 }
 
@@ -109,7 +137,7 @@ pub(super) fn row_4_the_drain_does_not_fit(bench: &Bench) -> Result<()> {
     })?;
     let taken = trial.log.events.iter().find(|event| event.kind == Kind::Begun && event.process == id);
     let taken = taken.context("the second member has begun something")?.place;
-    let is_late = |event: &karafka_tests::checker::Event| event.kind == Kind::Done && event.place == taken;
+    let is_late = |event: &Event| event.kind == Kind::Done && event.place == taken;
     trial.wait_until("the late end", &mut [&mut first, &mut second], PATIENCE, |log| log.events.iter().any(is_late))?;
     // More than a commit interval later, and with the second member's own handler still at work.
     thread::sleep(Duration::from_millis(700));
@@ -121,9 +149,83 @@ pub(super) fn row_4_the_drain_does_not_fit(bench: &Bench) -> Result<()> {
     ensure!(at <= taken.1, "a handler that had lost its partition committed {at}, its record is {taken:?}");
     trial.wait_done(40, &mut [&mut first, &mut second], PATIENCE)?;
     trial.wait_committed(PATIENCE)?;
-    trial.stop(first)?;
+    let text = first.text();
+    let named: Vec<_> = text.lines().filter(|line| line.contains("runs on without its partition")).collect();
+    let place = format!(r#""topic":"{}","partition":{},"offset":{},"#, trial.topic(), taken.0, taken.1);
+    ensure!(named.len() == 1 && named[0].contains(&place), "{place} is not named once:\n{text}");
+    let again = trial.stop_after_a_loss(first)?;
+    ensure!(again == 1, "one record was done too late to be committed, and {again} are said to be done again");
     trial.stop(second)?;
     conclude(&mut trial, 1)?;
+    Ok(())
+}
+
+/// If this fails, a handler that ends as it is told that its partition is gone runs beside the new owner of its record, or its
+/// record fails for that; or nobody is told which one it was.
+pub(super) fn row_4_a_handler_that_listens_is_told(bench: &Bench) -> Result<()> {
+    for route in [Route::Ordered, Route::Shared, Route::Ranged] {
+        let mut trial = trial(bench, "row-4-listens", route, 2)?.with("FAULTY_DRAIN", "3s");
+        fill(bench, &trial, 2, 0..40, |id| if id < 2 { "listen" } else { "" }.to_owned())?;
+        let mut first = trial.start_with(&[("FAULTY_LISTEN_MS", "20000")])?;
+        let begun = if route == Route::Ordered { 2 } else { 40 };
+        trial.wait_until("both handlers at work", &mut [&mut first], PATIENCE, |log| log.begun() == begun)?;
+        let mut second = trial.start()?;
+        let ids = [first.id(), second.id()];
+        trial.wait_until("the second member at work", &mut [&mut first, &mut second], PATIENCE, |log| {
+            log.begun_by(ids[1]) > 0
+        })?;
+        let events = || trial.log.events.iter();
+        let begun = events().find(|event| event.kind == Kind::Begun && event.process == ids[1]);
+        let begun = begun.context("the second member has begun something")?;
+        let is_end =
+            |event: &&Event| event.kind == Kind::Failed && event.process == ids[0] && event.place == begun.place;
+        let ended = events().find(is_end).context("it was at work beside the first member's")?;
+        let (taken, waited) = (begun.place, begun.at_ms.checked_sub(ended.at_ms));
+        let waited = waited.context("the second member began it before the first one's end")?;
+        trial.wait_done(40, &mut [&mut first, &mut second], PATIENCE)?;
+        trial.wait_committed(PATIENCE)?;
+        let text = first.text();
+        let named: Vec<_> = text.lines().filter(|line| line.contains("runs on without its partition")).collect();
+        ensure!(named.iter().all(|line| line.contains(r#""level":"WARN""#)) && !text.contains(r#""message":"failed""#));
+        let place =
+            format!(r#""topic":"{}","partition":{},"offset":{},"controller":""#, trial.topic(), taken.0, taken.1);
+        ensure!(named.iter().filter(|line| line.contains(&place)).count() == 1, "{place} is not named once:\n{text}");
+        println!("  {route:?}: {} named; begun anew {waited} ms after it was left", named.len());
+        // Nothing of it is done again that was done.
+        trial.stop(first)?;
+        trial.stop(second)?;
+        // With an eager assignor both partitions go, and one of them comes back.
+        conclude(&mut trial, if route == Route::Ranged { 2 } else { 1 })?.expect_nobody_beside()?;
+    }
+    Ok(())
+}
+
+/// If this fails, what is said of a drain that is longer than the group waits for a member is not so, or it is not said at the
+/// start; or a member that the group has thrown out amid its drain never ends when it is stopped.
+pub(super) fn row_4_a_drain_that_the_group_does_not_wait_for(bench: &Bench) -> Result<()> {
+    for route in [Route::Shared, Route::Ranged] {
+        let mut trial = trial(bench, "row-4-late", route, 2)?
+            .with("FAULTY_DRAIN", "12s")
+            .with("KARAFKA_OPTIONS_MAX_POLL_INTERVAL_MS", "4000");
+        fill(bench, &trial, 2, 0..40, |id| if id < 2 { "listen" } else { "" }.to_owned())?;
+        let mut first = trial.start_with(&[("FAULTY_LISTEN_MS", "16000")])?;
+        trial.wait_until("both handlers at work", &mut [&mut first], PATIENCE, |log| log.begun() == 40)?;
+        let mut second = trial.start()?;
+        let id = second.id();
+        trial.wait_until("the second member at work", &mut [&mut first, &mut second], PATIENCE, |log| {
+            log.begun_by(id) > 0
+        })?;
+        let text = first.text();
+        ensure!(text.contains("and the group waits 4s for a member"), "{text}");
+        ensure!(!text.contains("runs on without its partition"), "the drain was over:\n{text}");
+        trial.wait_done(40, &mut [&mut first, &mut second], PATIENCE)?;
+        trial.wait_committed(PATIENCE)?;
+        // Its drain is not over.
+        let again = trial.stop_after_a_loss(first)?;
+        println!("  {route:?}: the member that was thrown out says that {again} are done again");
+        trial.stop(second)?;
+        conclude(&mut trial, 2)?;
+    }
     Ok(())
 }
 
@@ -230,7 +332,8 @@ pub(super) fn row_21_frozen_past_the_session(bench: &Bench) -> Result<()> {
     trial.wait_committed(PATIENCE)?;
     let again = trial.log.begun_by(ids[0]) - before;
     println!("  the frozen member began {again} records after it went on");
-    trial.stop(first)?;
+    let said = trial.stop_after_a_loss(first)?;
+    println!("  it says that {said} of what it had done is done again, where its partitions did not come back");
     trial.stop(second)?;
     let verdict = conclude(&mut trial, bound + CONCURRENCY)?;
     // A lane may be frozen between its look at the clock and the start; nothing else may begin.

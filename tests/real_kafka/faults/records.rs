@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fs, thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use karafka_tests::{
-    checker::Kind,
-    faulty::{Route, Trial},
+    checker::{Event, Kind},
+    faulty::{Route, Trial, send},
     kafka::Producer,
 };
 
@@ -129,15 +129,56 @@ pub(super) fn row_15_panics_blocks_and_hangs(bench: &Bench) -> Result<()> {
     let events = &trial.log.events;
     let blocks = |kind| events.iter().position(|event| event.kind == kind && event.place == (0, 0));
     let (from, to) = blocks(Kind::Begun).zip(blocks(Kind::Done)).context("the blocking record was handled")?;
-    let meanwhile = events[from..to].iter().filter(|event| event.kind == Kind::Done).count();
-    println!("  {meanwhile} records were done while a handler blocked its thread for three seconds");
-    // Its own partition waits with the thread; the other three do not.
-    ensure!(meanwhile >= 300, "only {meanwhile} records were done beside a handler that blocks");
+    let elsewhere =
+        |events: &[Event]| events.iter().filter(|event| event.kind == Kind::Done && event.place.0 != 0).count();
+    let (before, all) = (elsewhere(&events[..from]), elsewhere(&events[..to]));
+    let meanwhile = all - before;
+    println!("  {meanwhile} records were done while a handler blocked its thread for three seconds, {before} before");
+    // Its own partition waits with the thread; the other three do not: what is left of them has panicked or hangs.
+    ensure!(meanwhile > 0 && all >= 400, "only {all} of 450 records were done beside a handler that blocks");
     let letters = trial.dead_letters()?;
     let kinds: Vec<_> = letters.iter().filter_map(|letter| letter.headers.get("karafka.error.type")).collect();
     ensure!(kinds == [b"timeout"], "only what hangs had to die, of its time-out: {kinds:?}");
     conclude(&mut trial, 0)?;
     Ok(())
+}
+
+/// If this fails, as many handlers that block as there are cores stop the whole app.
+pub(super) fn row_15_more_handlers_block_than_there_are_cores(bench: &Bench) -> Result<()> {
+    const OTHERS: usize = 400;
+    // Two more than cores, in a partition each, and two partitions beside them.
+    let blocking = u64::try_from(thread::available_parallelism()?.get())? + 2;
+    let partitions = i32::try_from(blocking)? + 2;
+    let mut trial = trial(bench, "row-15-cores", Route::Keyed, partitions)?;
+    let producer = Producer::new(bench.kafka.address())?;
+    for id in 0..blocking {
+        send(&producer, trial.topic(), i32::try_from(id)?, &format!("k{id}"), id, "block 20000")?;
+    }
+    for id in blocking..blocking + OTHERS as u64 {
+        let partition = i32::try_from(blocking + id % 2)?;
+        send(&producer, trial.topic(), partition, &format!("k{id}"), id, "sleep 5")?;
+    }
+    producer.flush()?;
+    let mut process = trial.start()?;
+    trial.wait_done(usize::try_from(blocking)? + OTHERS, &mut [&mut process], PATIENCE)?;
+    trial.wait_committed(PATIENCE)?;
+    trial.stop(process)?;
+    let events = &trial.log.events;
+    let blocks =
+        |kind| events.iter().enumerate().filter(move |(_, event)| event.kind == kind && is_blocking(event, blocking));
+    let (last_begun, first_done) =
+        (blocks(Kind::Begun).map(|(at, _)| at).max(), blocks(Kind::Done).map(|(at, _)| at).min());
+    let (from, to) = last_begun.zip(first_done).context("the blocking records were handled")?;
+    ensure!(from < to, "they did not block at once");
+    let others = events[..to].iter().filter(|event| event.kind == Kind::Done).count();
+    println!("  {others} of {OTHERS} others were done while {blocking} handlers blocked their threads");
+    ensure!(others == OTHERS, "only {others} of {OTHERS} others were done while {blocking} handlers blocked");
+    conclude(&mut trial, 0)?.expect_no_copies()?;
+    Ok(())
+}
+
+fn is_blocking(event: &Event, blocking: u64) -> bool {
+    u64::try_from(event.place.0).is_ok_and(|partition| partition < blocking)
 }
 
 /// If this fails, one record in a thousand that fails for ever holds up the others, is lost, or costs repeats.

@@ -110,6 +110,7 @@ pub(super) fn sidekiq_performs_what_the_app_pushes(bench: &Bench) -> Result<()> 
         trial.wait_committed(PATIENCE).with_context(|| server.text())?;
         trial.stop(server)?;
     }
+    expect_ages(&redis, sent.len() + 2)?;
     let mut sidekiq = Sidekiq::start(&redis.url(), WORKERS, &["-q", "default", "-q", "retried"])?;
     let mut performed = Growing::at(sidekiq.file("performed"));
     let mut lines: Vec<Value> = Vec::new();
@@ -144,6 +145,26 @@ pub(super) fn sidekiq_performs_what_the_app_pushes(bench: &Bench) -> Result<()> 
     ensure!(line["args"][0] == "retried" && line["args"][1].is_null(), "a tombstone has no text: {line}");
     expect_origin(&line["args"][2], 0, 1, &json!("gone"), &json!([]))?;
     println!("  Sidekiq has performed {} jobs; lost 0 / repeated 0; one: {}", lines.len(), lines[0]);
+    Ok(())
+}
+
+/// Checks that each waiting job is as old for Sidekiq as it is: pushed by this case, some moments ago.
+fn expect_ages(redis: &Redis, count: usize) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let ages = ruby(
+        &redis.url(),
+        folder.path(),
+        "ages = Sidekiq::Queue.all.flat_map do |queue|
+           [queue.latency] + queue.flat_map { |job| [job.latency, Time.now - job.created_at, Time.now - job.enqueued_at] }
+         end
+         puts JSON.generate(ages)",
+    )?;
+    let ages: Vec<f64> = serde_json::from_value(ages)?;
+    ensure!(ages.len() == 2 + 3 * count, "{} ages of {count} jobs in two queues", ages.len());
+    ensure!(ages.iter().all(|age| (0.0..300.0).contains(age)), "Sidekiq says that jobs are {ages:?} seconds old");
+    for job in redis.jobs()?.open() {
+        job.seconds("created_at").and_then(|_| job.seconds("enqueued_at"))?;
+    }
     Ok(())
 }
 
@@ -246,7 +267,7 @@ end
 works = Sidekiq::Workers.new.map { |process, thread, work| { "process" => process, "thread" => thread, "work" => work } }
 stats = Sidekiq::Stats.new
 failed = ->(job) { { "jid" => job.jid, "class" => job.klass, "args" => job.args, "message" => job["error_message"],
-                     "failed_at" => job["failed_at"], "count" => job["retry_count"], "at" => job.at.to_f, "error" => job.error? } }
+                     "age" => Time.now - Time.at(job["failed_at"]), "count" => job["retry_count"], "at" => job.at.to_f, "error" => job.error? } }
 puts JSON.generate({
   "processes" => processes, "works" => works,
   "queues" => Sidekiq::Queue.all.to_h { |queue| [queue.name, queue.size] },
@@ -310,6 +331,8 @@ pub(super) fn sidekiq_sees_and_steers_the_workers(bench: &Bench) -> Result<()> {
     let (retry, dead) = (&said["retries"][0], &said["dead"][0]);
     ensure!(retry["jid"] == pushed["fails"] && retry["class"] == "QueuedWorker" && retry["count"] == 0, "{retry}");
     ensure!(retry["message"] == "this record fails" && retry["error"] == true, "{retry}");
+    let is_new = |job: &Value| job["age"].as_f64().is_some_and(|seconds| (0.0..300.0).contains(&seconds));
+    ensure!(is_new(retry) && is_new(dead), "they failed some moments ago: {retry} and {dead}");
     ensure!(dead["jid"] == pushed["dies"] && dead["message"] == "this record fails", "{dead}");
     ensure!(
         said["queues"] == json!({ "default": 0, "elsewhere": 1, "retried": 0 })

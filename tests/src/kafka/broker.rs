@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -13,12 +13,13 @@ use anyhow::{Context, Result};
 
 use super::PATIENCE;
 use crate::{
+    ports,
     process::{self, Process, Signal},
     proxy::Proxy,
 };
 
 /// Any base64 uuid; the cluster lives as long as one test run.
-const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
+pub(super) const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
 
 /// A broker that was started; stopped when dropped.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub(super) struct Broker {
 
 /// Starts this many brokers as one cluster, each with its data below `folder`.
 pub(super) fn start_all(jars: &Path, folder: &Path, count: usize) -> Result<Vec<Broker>> {
-    let ports = free_ports(count)?;
+    let ports = (0..count).map(|_| free_ports()).collect::<Result<Vec<_>>>()?;
     let mut prepared = Vec::new();
     for (place, own) in ports.iter().enumerate() {
         let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], own.behind_proxy)))?;
@@ -83,6 +84,10 @@ impl Broker {
         Ok(())
     }
 
+    pub(super) fn process_id(&self) -> u32 {
+        self.process().id()
+    }
+
     pub(super) fn is_running(&self) -> Result<bool> {
         self.process().is_running()
     }
@@ -97,9 +102,17 @@ impl Broker {
     }
 }
 
-fn java(jars: &Path, args: &[&str]) -> Command {
+/// Runs one of the tools that come with Kafka, as `bin/kafka-….sh` does.
+pub(super) fn run_tool(jars: &Path, args: &[&str]) -> Result<()> {
+    process::run(&mut java(jars, args), PATIENCE)?.expect_code(0)?;
+    Ok(())
+}
+
+pub(super) fn java(jars: &Path, args: &[&str]) -> Command {
     let mut java = Command::new("java");
-    java.args(["-Xms256m", "-Xmx1g", "-Dorg.apache.logging.log4j.level=WARN", "-cp"]).arg(jars.join("*")).args(args);
+    // Several brokers start while other tests run: without threads for its garbage one takes a quarter less CPU to come up.
+    java.args(["-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-Dorg.apache.logging.log4j.level=WARN", "-cp"]);
+    java.arg(jars.join("*")).args(args);
     java
 }
 
@@ -111,15 +124,8 @@ struct Ports {
     controller: u16,
 }
 
-/// Free ports; all are held until all are known, so that they differ.
-fn free_ports(count: usize) -> Result<Vec<Ports>> {
-    let mut held = Vec::new();
-    let mut port = || -> Result<u16> {
-        held.push(TcpListener::bind("127.0.0.1:0")?);
-        Ok(held[held.len() - 1].local_addr()?.port())
-    };
-    let mut one = || Ok(Ports { broker: port()?, behind_proxy: port()?, controller: port()? });
-    (0..count).map(|_| one()).collect()
+fn free_ports() -> Result<Ports> {
+    Ok(Ports { broker: ports::free()?, behind_proxy: ports::free()?, controller: ports::free()? })
 }
 
 /// `place` is the broker's among all; its id is one more, as Kafka's own examples count.
@@ -151,6 +157,8 @@ share.coordinator.state.topic.replication.factor={replicas}
 share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+group.consumer.min.session.timeout.ms=1000
+group.consumer.min.heartbeat.interval.ms=500
 log.cleaner.backoff.ms=200
 auto.create.topics.enable=false
 ",

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rdkafka::{
     ClientConfig, ClientContext, Message, Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
@@ -150,13 +150,26 @@ impl Producer {
     ///
     /// When the client cannot be made.
     pub fn new(address: &str) -> Result<Self> {
+        Self::with(address, &[])
+    }
+
+    /// The same with properties of its own, such as `compression.type`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Producer::new`].
+    pub fn with(address: &str, properties: &[(&str, &str)]) -> Result<Self> {
         let deliveries = Arc::new(Counts::default());
-        let inner = quiet(address)
+        let mut config = quiet(address);
+        config
             .set("acks", "all")
             // In order and once, whatever the network does: offsets tell the order in which records were sent.
             .set("enable.idempotence", "true")
-            .set("linger.ms", "5")
-            .create_with_context(Deliveries(Arc::clone(&deliveries)))?;
+            .set("linger.ms", "5");
+        for (name, value) in properties {
+            config.set(*name, *value);
+        }
+        let inner = config.create_with_context(Deliveries(Arc::clone(&deliveries)))?;
         Ok(Self { inner, deliveries })
     }
 
@@ -417,6 +430,33 @@ impl super::Kafka {
         before.add_partition_offset(topic, partition, Offset::Offset(offset))?;
         let deleted = wait_for(admin.delete_records(&before, &patient()))??;
         deleted.elements().iter().try_for_each(|element| element.error())?;
+        Ok(())
+    }
+
+    /// Changes a setting of a topic, such as `max.message.bytes`; its others go back to their defaults.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka refuses.
+    pub fn alter_topic(&self, name: &str, key: &str, value: &str) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = quiet(self.address()).create()?;
+        let change = AlterConfig::new(ResourceSpecifier::Topic(name)).set(key, value);
+        for result in wait_for(admin.alter_configs([&change], &patient()))?? {
+            result.map_err(|(resource, code)| anyhow!("Kafka refused `{key}` for {resource:?}: {code}"))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a group with all its offsets; it has no member.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka refuses.
+    pub fn delete_group(&self, group: &str) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = quiet(self.address()).create()?;
+        for result in wait_for(admin.delete_groups(&[group], &patient()))?? {
+            result.map_err(|(group, code)| anyhow!("Kafka kept the group `{group}`: {code}"))?;
+        }
         Ok(())
     }
 

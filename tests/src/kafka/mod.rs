@@ -3,9 +3,11 @@
 mod broker;
 mod client;
 mod jars;
+mod secured;
 
 pub use client::{Found, Offsets, Producer, Transaction, count, create_topic, delete_topic};
 pub use jars::VERSION;
+pub use secured::{SecuredKafka, UNKNOWN_NAME, USER};
 
 use std::{
     path::Path,
@@ -78,6 +80,12 @@ impl Kafka {
         &self.address
     }
 
+    /// The processes of its brokers.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        self.brokers.iter().map(Broker::process_id).collect()
+    }
+
     /// The network between clients of [`Kafka::far_address`] and the broker.
     #[must_use]
     pub fn network(&self) -> &Proxy {
@@ -121,6 +129,18 @@ impl Kafka {
         self.wait_until_ready()
     }
 
+    /// Gives a group settings of its own, such as `consumer.session.timeout.ms`.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka refuses them.
+    pub fn configure_group(&self, group: &str, settings: &[(&str, &str)]) -> Result<()> {
+        let settings: Vec<_> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let added = settings.join(",");
+        let args = ["--alter", "--entity-type", "groups", "--entity-name", group, "--add-config", &added];
+        self.run_tool("kafka.admin.ConfigCommand", &args)
+    }
+
     /// Kills one broker with `kill -9`.
     ///
     /// # Errors
@@ -138,6 +158,22 @@ impl Kafka {
     pub fn start_again(&self, place: usize) -> Result<()> {
         self.brokers[place].start_again(&jars::folder()?)?;
         self.wait_until_ready()
+    }
+
+    /// Deletes the offset of a group in one partition, as a person does; the group has no member that reads the topic.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka refuses.
+    pub fn delete_offset(&self, group: &str, topic: &str, partition: i32) -> Result<()> {
+        let place = format!("{topic}:{partition}");
+        let args = ["--delete-offsets", "--group", group, "--topic", &place];
+        self.run_tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", &args)
+    }
+
+    /// Runs one of the tools that come with Kafka.
+    fn run_tool(&self, tool: &str, args: &[&str]) -> Result<()> {
+        broker::run_tool(&jars::folder()?, &[&[tool, "--bootstrap-server", self.address()], args].concat())
     }
 
     fn wait_until_ready(&self) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Jobs as they lie in Redis, in Sidekiq's wire format.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -115,9 +115,22 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// When it does not say so in whole milliseconds.
+    /// When it does not say so in seconds with a fraction.
     pub fn created_ms(&self) -> Result<u64> {
-        self.json["created_at"].as_u64().with_context(|| format!("no milliseconds in `created_at` of {}", self.json))
+        self.seconds("created_at").map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// A time of it, since 1970, in the one form that Sidekiq 6, 7 and 8 all read: seconds with a fraction, even of a whole
+    /// second.
+    ///
+    /// # Errors
+    ///
+    /// When it does not have the time in that form.
+    pub fn seconds(&self, key: &str) -> Result<Duration> {
+        let time = Some(&self.json[key]).filter(|time| time.is_f64()).and_then(Value::as_f64);
+        let time = time.with_context(|| format!("no seconds with a fraction in `{key}` of {}", self.json))?;
+        // To the millisecond, which is what it was made of.
+        Ok(Duration::try_from_secs_f64((time * 1_000.0).round() / 1_000.0)?)
     }
 }
 
@@ -128,7 +141,7 @@ mod tests {
     /// If this fails, a job that lies somewhere counts as lost, or one that was lost as lying there.
     #[test]
     fn each_job_is_where_it_lies() {
-        let job = |offset: i64| format!(r#"{{"args":["t","x",{{"partition":3,"offset":{offset}}}],"created_at":7}}"#);
+        let job = |offset: i64| format!(r#"{{"args":["t","x",{{"partition":3,"offset":{offset}}}],"created_at":7.0}}"#);
         let places =
             [("queue", "default"), ("working", "host:1:a"), ("schedule", "1.5"), ("retry", "2"), ("dead", "3")];
         let triples = places
@@ -138,7 +151,7 @@ mod tests {
         let jobs = Jobs::read(&triples.collect::<Vec<_>>()).expect("jobs");
         assert_eq!(jobs.open_places().expect("places"), [(3, 0), (3, 1), (3, 2), (3, 3)]);
         assert_eq!(jobs.dead[0].place().expect("a place"), (3, 4));
-        assert_eq!((jobs.scheduled[0].at, jobs.dead[0].created_ms().expect("a time")), (Some(1.5), 7));
+        assert_eq!((jobs.scheduled[0].at, jobs.dead[0].created_ms().expect("a time")), (Some(1.5), 7_000));
         assert!(Jobs::read(&["queue".to_owned(), "default".to_owned(), "torn".to_owned()]).is_err());
         assert!(Jobs::read(&["queue".to_owned()]).is_err());
     }

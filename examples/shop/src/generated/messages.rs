@@ -12,6 +12,7 @@ pub struct Line {
     /// `quantity`.
     pub quantity: u32,
     /// `price`.
+    #[serde(with = "karafka::types::As::<karafka::types::DecimalText>")]
     pub price: Decimal,
 }
 
@@ -62,6 +63,7 @@ pub struct Payment {
     /// `customer`.
     pub customer: String,
     /// `amount`.
+    #[serde(with = "karafka::types::As::<karafka::types::DecimalText>")]
     pub amount: Decimal,
 }
 

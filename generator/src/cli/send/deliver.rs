@@ -8,6 +8,7 @@ use std::{
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use karafka::{
+    foreign,
     producer::{Delivered, Outgoing, Producer, SendError},
     settings::Settings,
 };
@@ -35,12 +36,11 @@ pub(super) fn deliver(
     interval: Option<Duration>,
     shell: &Shell,
 ) -> anyhow::Result<Exit> {
-    let mut properties = settings.options.clone();
-    properties.extend(settings.producer_options.clone());
+    let mut properties = settings.producer_properties();
     properties.insert("bootstrap.servers".to_owned(), brokers.to_owned());
     properties.insert("client.id".to_owned(), format!("{}-send", settings.client_id));
     // Nobody waits in front of a terminal for the five minutes that librdkafka would try.
-    properties.entry("message.timeout.ms".to_owned()).or_insert_with(|| "10000".to_owned());
+    properties.entry("delivery.timeout.ms".to_owned()).or_insert_with(|| "10000".to_owned());
     let producer = Producer::new(&properties).with_context(|| format!("the brokers are {brokers}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, send_all(records, producer, interval, shell))
@@ -124,7 +124,7 @@ impl Tally<'_> {
         }
         let Some(reason) = self.first_failure else { return Ok(Exit::Done) };
         let mark = paint(Tone::Bad, "error", self.shell.color_err());
-        self.shell.err(&format!("{mark}: {} of {count} were not sent: {reason}\n", self.failed));
+        self.shell.err(&format!("{mark}: {} of {count} were not sent: {}\n", self.failed, foreign::paragraph(&reason)));
         Ok(Exit::Wrong)
     }
 }

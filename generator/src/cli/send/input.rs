@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use anyhow::bail;
-use karafka::types::Timestamp;
+use karafka::{
+    foreign,
+    types::{Json, Timestamp},
+};
 use karafka_generator::model::{Model, Payload, Topic, check_repeated, sample, value};
-use serde_json::Value;
 
 /// The most mistakes that are shown one by one.
 const SHOWN: usize = 20;
@@ -38,13 +40,13 @@ impl Checked<'_> {
         // A million seeds a second, so that no call repeats the ids of the one before.
         let first = u64::try_from(now.timestamp_micros()).unwrap_or(0);
         let messages = (0..count).map(|index| {
-            let value = sample::sample_at(self.model, &self.topic.payload, first.wrapping_add(index), now);
+            let value = Json::from(sample::sample_at(self.model, &self.topic.payload, first.wrapping_add(index), now));
             let key = match (&self.topic.payload, self.key.or(self.topic.key_field.as_deref())) {
                 (Payload::Message(_) | Payload::Json, Some(field)) => self.key_of(&value, field),
                 _ => Ok(None),
             };
             let value = match (&self.topic.payload, value) {
-                (Payload::Text | Payload::Bytes, Value::String(text)) => text.into_bytes(),
+                (Payload::Text | Payload::Bytes, Json::String(text)) => text.into_bytes(),
                 (_, value) => value.to_string().into_bytes(),
             };
             match key {
@@ -85,7 +87,7 @@ impl Checked<'_> {
             }
             Payload::Json | Payload::Message(_) => {}
         }
-        let message: Value = serde_json::from_slice(line).map_err(|error| format!("not JSON: {}", place_in(&error)))?;
+        let message: Json = serde_json::from_slice(line).map_err(|error| format!("not JSON: {}", place_in(&error)))?;
         value::check(self.model, &self.topic.payload, &message).map_err(|error| error.to_string())?;
         check_repeated(self.model, &self.topic.payload, line).map_err(|error| error.to_string())?;
         let key = match self.key.or(self.topic.key_field.as_deref()) {
@@ -97,9 +99,9 @@ impl Checked<'_> {
     }
 
     /// The key as the app itself would write it; an absent one is an error only if it was asked for.
-    fn key_of(&self, message: &Value, field: &str) -> Result<Option<Vec<u8>>, String> {
-        match message.get(field) {
-            Some(value) => Ok(karafka::topic::key_bytes(value)),
+    fn key_of(&self, message: &Json, field: &str) -> Result<Option<Vec<u8>>, String> {
+        match value::field(self.model, &self.topic.payload, message, field) {
+            Some(value) => Ok(karafka::topic::key_bytes(&value)),
             None if self.key.is_some() => Err(format!("`--key {field}`: the message has no field `{field}`")),
             None => Ok(None),
         }
@@ -121,14 +123,15 @@ impl Wrong {
         let mark = if color { "\x1b[1;31merror\x1b[0m" } else { "error" };
         let mut text = String::new();
         for (line, reason) in self.lines.iter().take(SHOWN) {
-            let _ = writeln!(text, "{mark}: line {line}: {reason}");
+            let _ = writeln!(text, "{mark}: line {line}: {}", foreign::line(reason));
         }
         if self.lines.len() > SHOWN {
             let _ = writeln!(text, "… and {} more lines", self.lines.len() - SHOWN);
         }
-        let noun = if self.lines.len() == 1 { "message does" } else { "messages do" };
         let (wrong, of) = (self.lines.len(), self.of);
-        let _ = writeln!(text, "\n{wrong} of {of} {noun} not fit `{topic}`; nothing was sent");
+        let noun = if of == 1 { "message" } else { "messages" };
+        let verb = if wrong == 1 { "does" } else { "do" };
+        let _ = writeln!(text, "\n{wrong} of {of} {noun} {verb} not fit `{topic}`; nothing was sent");
         text
     }
 }

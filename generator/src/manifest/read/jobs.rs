@@ -1,12 +1,16 @@
 //! Where jobs run: `jobs:` at the top and of a consumer, and their queues.
 
+use karafka::settings::{redacted_url, redis_url};
+
 use super::{
     super::{
         keys::{Key, Section},
         types::{Jobs, Text},
-        yaml::{Entry, Node, Value},
+        values,
+        yaml::{Entry, Value},
     },
     Reader, first_line,
+    scalars::as_written,
 };
 use crate::diagnostic::{Diagnostic, codes, quote};
 
@@ -26,13 +30,13 @@ impl Reader<'_> {
                     .help(format!("write `jobs: {written}`"))
                     .suggest(entry.value.span, written),
             );
-            jobs.backend = as_written(&entry.value);
+            jobs.backend = Some(as_written(&entry.value));
             return jobs;
         }
         let before = self.diagnostics.len();
         for (key, entry) in self.keys(Section::Jobs, &entry.value) {
             match key.name {
-                "backend" => jobs.backend = self.value(key, entry).or_else(|| as_written(&entry.value)),
+                "backend" => jobs.backend = Some(self.value_as_written(key, entry)),
                 "url" => jobs.url = self.value(key, entry),
                 _ => {}
             }
@@ -47,10 +51,11 @@ impl Reader<'_> {
     /// `jobs: redis` of a consumer; and the form of the top, which is no consumer's.
     pub(super) fn consumer_jobs(&mut self, key: &'static Key, entry: &Entry) -> Option<Text> {
         let Some(entries) = entry.value.entries() else {
-            return self.value(key, entry).or_else(|| as_written(&entry.value));
+            return Some(self.value_as_written(key, entry));
         };
         let named = |name: &str| entries.iter().find(|entry| entry.key.value.text == name);
-        let backend = named("backend").and_then(|entry| as_written(&entry.value));
+        let backend = named("backend").map(|entry| as_written(&entry.value));
+        let is_named = backend.is_some();
         let backend = match backend.as_ref().map(|text| text.value.as_str()) {
             Some("in_process") => "in_process",
             _ => "redis",
@@ -65,13 +70,18 @@ impl Reader<'_> {
                 .help(help)
                 .suggest(entry.value.span, backend),
         );
-        Some(Text::new(backend.to_owned(), entry.value.span))
+        // Where it does not say, nothing follows from it.
+        let known = if is_named { backend } else { "" };
+        Some(Text::new(known.to_owned(), entry.value.span))
     }
 
     /// Whether a text is the address of a Redis, as far as that is known before its variables are. A password in it is
     /// not repeated.
     pub(super) fn is_redis_url(&mut self, key: &Key, text: &Text, known: bool) -> bool {
-        let Err(expected) = karafka::settings::redis_url(&text.value) else { return true };
+        let Err(expected) = redis_url(&text.value) else {
+            self.warn_of_password(text);
+            return true;
+        };
         if text.value.trim().to_ascii_lowercase().starts_with("rediss:") {
             self.report(
                 Diagnostic::error(codes::NOT_SUPPORTED, text.span, "TLS to Redis is not supported yet")
@@ -80,13 +90,30 @@ impl Reader<'_> {
             return false;
         }
         if known {
-            let shown = quote(&karafka::settings::redacted_url(&text.value));
+            let shown = quote(&redacted_url(&text.value));
             self.report(
                 Diagnostic::error(codes::INVALID_URL, text.span, format!("{shown} is not an address of Redis"))
                     .help(format!("write `{}: {}`; it is {expected}", key.name, key.example)),
             );
         }
+        if !known {
+            self.warn_of_password(text);
+        }
         !known
+    }
+
+    /// A password that goes into the app's program, be it as what holds where a variable is not set.
+    fn warn_of_password(&mut self, text: &Text) {
+        let written = values::without_variables(&text.value);
+        if redacted_url(&written) == written {
+            return;
+        }
+        let message = "a password is written out in this address, and is compiled into the app";
+        self.report(
+            Diagnostic::warning(codes::LITERAL_SECRET, text.span, message)
+                .help("write `\"${REDIS_URL}\"`, and set that variable where the app runs")
+                .suggest(text.span, "\"${REDIS_URL}\""),
+        );
     }
 
     pub(super) fn is_queue(&mut self, key: &Key, text: &Text) -> bool {
@@ -107,13 +134,5 @@ impl Reader<'_> {
         let message = format!("{} is not the name of a queue", quote(&text.value));
         self.report(Diagnostic::error(codes::INVALID_NAME, text.span, message).help(help));
         false
-    }
-}
-
-/// What stands there, right or wrong, if it is a text.
-fn as_written(node: &Node) -> Option<Text> {
-    match &node.value {
-        Value::Scalar(scalar) => Some(Text::new(scalar.text.clone(), node.span)),
-        _ => None,
     }
 }

@@ -27,12 +27,9 @@ impl Reader<'_> {
         let mut messages = Vec::new();
         for entry in self.named(key, entry) {
             let name = self.name_of("a message", entry);
-            if let Some(body) = self.message(&name, &entry.value) {
-                messages.push(Message { name, body });
-            } else {
-                // Kept, so that those who refer to it are not wrong as well.
-                messages.push(Message { name, body: MessageBody::Fields(Vec::new()) });
-            }
+            // One that is refused is kept, so that those who refer to it are not wrong as well.
+            let body = self.message(&name, &entry.value).unwrap_or(MessageBody::Unread);
+            messages.push(Message { name, body });
         }
         messages
     }
@@ -52,13 +49,25 @@ impl Reader<'_> {
             return None;
         };
         let find = |wanted: &str| entries.iter().find(|entry| entry.key.value.text == wanted);
-        if let Some(entry) = find("one_of").filter(|entry| entry.value.entries().is_some()) {
+        let is_choice = |entry: &&Entry| entry.value.entries().is_some() || find("by").is_some();
+        if let Some(entry) = find("one_of").filter(is_choice) {
+            if let (None, Some(key)) = (entry.value.entries(), Section::Message.key("one_of")) {
+                self.wrong_kind(key, &entry.value);
+                return None;
+            }
             return self.one_of(name, node, entry);
         }
         if let (Some(entry), 1) = (find("fields"), entries.len())
             && (entry.value.is_null() || entry.value.entries().is_some())
         {
-            return Some(MessageBody::Fields(self.fields(entry.value.entries().unwrap_or_default())));
+            let Some(fields) = entry.value.entries() else {
+                self.report(
+                    Diagnostic::error(codes::EMPTY_VALUE, entry.key.span, "`fields` has nothing in it")
+                        .help("write `fields: { id: uuid }`, or `fields: {}` for a message without fields"),
+                );
+                return None;
+            };
+            return Some(MessageBody::Fields(self.fields(fields)));
         }
         if let Some(entry) = find("schema").filter(|entry| is_path(&entry.value)) {
             if let Some(Key { not_yet: Some(instead), .. }) = Section::Message.key("schema") {
@@ -66,13 +75,13 @@ impl Reader<'_> {
             }
             return None;
         }
-        for entry in entries {
-            let field = entry.key.value.text.trim_end_matches('?');
-            if RESERVED.contains(&field) {
-                self.reserved(name, field, entry);
-            }
+        let is_reserved = |entry: &&Entry| RESERVED.contains(&entry.key.value.text.trim_end_matches('?'));
+        for entry in entries.iter().filter(is_reserved) {
+            self.reserved(name, entry.key.value.text.trim_end_matches('?'), entry);
         }
-        Some(MessageBody::Fields(self.fields(entries)))
+        let fields = self.fields(entries.iter().filter(|entry| !is_reserved(entry)));
+        // With one that is refused it is not known which fields there are.
+        (!entries.iter().any(|entry| is_reserved(&entry))).then_some(MessageBody::Fields(fields))
     }
 
     fn reserved(&mut self, name: &Text, field: &str, entry: &Entry) {
@@ -169,11 +178,25 @@ impl Reader<'_> {
         Some(by)
     }
 
-    fn fields(&mut self, entries: &[Entry]) -> Vec<Field> {
-        let mut fields: Vec<Field> = Vec::with_capacity(entries.len());
-        let mut places = HashMap::with_capacity(entries.len());
-        for entry in entries {
+    fn fields<'e>(&mut self, entries: impl IntoIterator<Item = &'e Entry>) -> Vec<Field> {
+        let mut fields: Vec<Field> = Vec::new();
+        let mut places = HashMap::new();
+        let mut entries = entries.into_iter().peekable();
+        while let Some(entry) = entries.next() {
+            let rest = entries.next_if(|next| is_rest(entry, next));
             let written = &entry.key.value.text;
+            if let Some(meant) = misplaced_mark(written) {
+                self.report(
+                    Diagnostic::error(
+                        codes::INVALID_NAME,
+                        entry.key.span,
+                        format!("{} has its `?` elsewhere than once, at its end", quote(written)),
+                    )
+                    .help(format!("write {}: the field may be absent or null", quote(&meant)))
+                    .suggest(entry.key.span, meant),
+                );
+                continue;
+            }
             let optional = written.ends_with('?');
             let name = Text::new(written.strip_suffix('?').unwrap_or(written).trim_end().to_owned(), entry.key.span);
             if name.value.is_empty() || (name.value == "~" && !entry.key.value.quoted) {
@@ -198,11 +221,21 @@ impl Reader<'_> {
                 continue;
             }
             places.insert(entry.key.value.text.strip_suffix('?').unwrap_or(written).trim_end(), name.span);
-            if let Some(kind) = self.kind(&name.value, &entry.value) {
-                fields.push(Field { name, optional, kind });
-            }
+            let kind = match rest {
+                Some(rest) => self.broken_type(&name.value, entry, rest),
+                None => self.kind(&name.value, &entry.value),
+            };
+            let kind = kind.unwrap_or_else(|| Spanned::new(Type::Unread, entry.value.span));
+            fields.push(Field { name, optional, kind });
         }
         fields
+    }
+
+    /// A type that YAML has broken at its comma.
+    fn broken_type(&mut self, field: &str, entry: &Entry, rest: &Entry) -> Option<Spanned<Type>> {
+        let span = Span::new(entry.value.span.start, rest.key.span.end);
+        let text = format!("{},{}", text_in(&entry.value), rest.key.value.text);
+        Some(Spanned::new(self.named_type(field, &text, span)?, span))
     }
 
     /// The type of a field.
@@ -221,14 +254,16 @@ impl Reader<'_> {
                     node.span,
                     format!("the type of {} stands in quotes", quote(field)),
                 );
-                self.report(if text.trim().is_empty() || text.contains('\n') {
-                    diagnostic.help("write it without, as in `title: string`")
-                } else {
-                    diagnostic.help("write it without").suggest(node.span, text.clone())
+                self.report(match plain_type(text) {
+                    Some(plain) if plain == *text => diagnostic.help("write it without").suggest(node.span, plain),
+                    Some(plain) => {
+                        diagnostic.help(format!("write {}, without quotes", quote(&plain))).suggest(node.span, plain)
+                    }
+                    None => diagnostic.help("write it without, as in `title: string`"),
                 });
                 return None;
             }
-            Value::Scalar(Scalar { text, .. }) if text.contains('|') => self.choice(text, node)?,
+            Value::Scalar(Scalar { text, .. }) if text.contains('|') => self.choice(field, text, node)?,
             Value::Scalar(Scalar { text, .. }) => self.named_type(field, text, node.span)?,
             Value::Sequence { items, .. } => match items.as_slice() {
                 [item] => Type::List(Box::new(self.kind(field, item)?)),
@@ -267,7 +302,15 @@ impl Reader<'_> {
     }
 
     /// `draft | published`
-    fn choice(&mut self, text: &str, node: &Node) -> Option<Type> {
+    fn choice(&mut self, field: &str, text: &str, node: &Node) -> Option<Type> {
+        if let Some(others) = without_null(text) {
+            let written = format!("{}?: {others}", short(field.trim_end_matches('?')));
+            self.report(
+                Diagnostic::error(codes::INVALID_TYPE, node.span, "`null` is none of the texts of an enum")
+                    .help(format!("a field that may be null has a `?` behind its name: {}", quote(&written))),
+            );
+            return None;
+        }
         let beginning = self.beginning(text, node);
         let mut words: Vec<Text> = Vec::new();
         let mut places: HashMap<&str, Span> = HashMap::new();
@@ -319,9 +362,7 @@ impl Reader<'_> {
         if !self.check_ascii(&name) {
             return None;
         }
-        let mut characters = text.chars();
-        let first = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        if first && characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        if is_word(text) || is_encoded(text) {
             return Some(Type::Name(name.value));
         }
         let diagnostic = Diagnostic::error(codes::INVALID_TYPE, span, format!("{} is not a type", quote(text)));
@@ -340,6 +381,78 @@ impl Reader<'_> {
     }
 }
 
+/// Whether an entry is what stands behind the comma of a type, as `2)` of `decimal(10,2)` is between braces.
+fn is_rest(entry: &Entry, next: &Entry) -> bool {
+    let text = text_in(&entry.value);
+    text.contains('(') && !text.contains(')') && next.value.is_null() && next.key.value.text.ends_with(')')
+}
+
+/// A text that stands without quotes; of anything else nothing.
+fn text_in(node: &Node) -> &str {
+    match &node.value {
+        Value::Scalar(Scalar { text, quoted: false }) => text,
+        _ => "",
+    }
+}
+
+/// The name that was meant by `f??` or `?f`.
+fn misplaced_mark(written: &str) -> Option<String> {
+    let name = written.trim_matches('?');
+    let is_misplaced = written.starts_with('?') || written.ends_with("??");
+    (is_misplaced && !name.is_empty()).then(|| format!("{name}?"))
+}
+
+/// What is left of an enum without its `null`, if it has one.
+fn without_null(text: &str) -> Option<String> {
+    let is_null = |word: &&str| matches!(*word, "null" | "Null" | "NULL" | "~" | "nil" | "None");
+    let words: Vec<&str> = text.split('|').map(str::trim).collect();
+    let others: Vec<&str> = words.iter().copied().filter(|word| !is_null(word)).collect();
+    (others.len() < words.len() && !others.is_empty()).then(|| others.join(" | "))
+}
+
+/// A type that stood in quotes as it can stand without, wherever it does: what YAML reads something else into there, as into
+/// the comma of `decimal(10,2)` between braces, is no type.
+fn plain_type(text: &str) -> Option<String> {
+    let of_choice = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let is_choice = |text: &str| {
+        text.contains('|') && text.split('|').map(str::trim).all(|word| !word.is_empty() && word.chars().all(of_choice))
+    };
+    let is_one = |text: &str| is_word(text) || is_encoded(text) || is_choice(text);
+    let inside = |text: &str, open: char, close: char| {
+        text.strip_prefix(open)?.strip_suffix(close).map(|inside| inside.trim().to_owned())
+    };
+    let is_list = |text: &str| inside(text, '[', ']').is_some_and(|item| is_one(&item));
+    let is_map = |text: &str| {
+        let entry = inside(text, '{', '}');
+        let entry = entry.as_deref().and_then(|entry| entry.split_once(": "));
+        entry.is_some_and(|(name, value)| name == "string" && is_one(value.trim()))
+    };
+    let is_type = |text: &str| is_one(text) || is_list(text) || is_map(text);
+    let text = text.trim();
+    if is_type(text) {
+        return Some(text.to_owned());
+    }
+    match meant(text) {
+        Some(Meant::Type(meant)) if is_type(&meant) => Some(meant),
+        _ => None,
+    }
+}
+
+/// A name as types and messages have it.
+fn is_word(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// A type that says how it is written, such as `timestamp(millis)`.
+fn is_encoded(text: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    text.strip_suffix(')')
+        .and_then(|text| text.split_once('('))
+        .is_some_and(|(name, way)| is_word(name) && is_word(way))
+}
+
 /// What a person meant who wrote another language's type.
 enum Meant {
     Optional,
@@ -353,6 +466,13 @@ fn meant(text: &str) -> Option<Meant> {
     };
     if text.ends_with('?') || generic(&["Option", "Optional"]).is_some() {
         return Some(Meant::Optional);
+    }
+    // SQL's `decimal(10, 2)` and `varchar(255)`.
+    if let Some((name, digits)) = text.strip_suffix(')').and_then(|text| text.split_once('('))
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b','))
+    {
+        let name = name.trim().to_ascii_lowercase();
+        return Some(Meant::Type(if name.contains("char") { "string".to_owned() } else { name }));
     }
     if let Some(item) = text.strip_suffix("[]") {
         return Some(Meant::Type(format!("[{item}]")));

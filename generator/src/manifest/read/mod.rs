@@ -5,9 +5,12 @@ mod kafka;
 mod messages;
 mod scalars;
 mod topics;
+mod unknown_key;
+
+use karafka::settings::Side;
 
 use super::{
-    keys::{KEYS, Key, Section, Takes, nearest},
+    keys::{Key, Section, Takes},
     types::{Environment, Group, Manifest, Text},
     values::{self, Variables},
     yaml::{self, Entry, Node, Value},
@@ -24,7 +27,7 @@ use crate::{
 #[must_use]
 pub fn read(source: &Source) -> (Option<Manifest>, Vec<Diagnostic>) {
     let (root, diagnostics) = yaml::parse(source);
-    let mut reader = Reader { source, diagnostics };
+    let mut reader = Reader { source, diagnostics, app: None, has_refused_options: false };
     let manifest = root.and_then(|root| reader.manifest(&root));
     (manifest, in_file_order(reader.diagnostics))
 }
@@ -40,6 +43,9 @@ fn in_file_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 struct Reader<'s> {
     source: &'s Source,
     diagnostics: Vec<Diagnostic>,
+    /// The app's name, for words about what has its name by default.
+    app: Option<String>,
+    has_refused_options: bool,
 }
 
 impl Reader<'_> {
@@ -56,8 +62,11 @@ impl Reader<'_> {
             return None;
         }
         let mut manifest = Manifest::default();
+        self.app = app_of(root);
         let keys = self.keys(Section::Root, root);
         for &(key, entry) in &keys {
+            let is_section = matches!(key.takes, Takes::Keys(_) | Takes::Named(_));
+            manifest.is_partial |= is_section && !entry.value.is_null() && entry.value.entries().is_none();
             match key.name {
                 "app" => manifest.app = self.value(key, entry),
                 "kafka" => manifest.kafka = self.kafka(key, entry),
@@ -71,11 +80,10 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let misspelt =
-            |diagnostic: &Diagnostic| diagnostic.suggestion.as_ref().is_some_and(|it| it.replacement == "app");
-        if !keys.iter().any(|(key, _)| key.name == "app") && !self.diagnostics.iter().any(misspelt) {
+        if !keys.iter().any(|(key, _)| key.name == "app") {
             self.missing_app(root);
         }
+        manifest.has_refused_options = self.has_refused_options;
         Some(manifest)
     }
 
@@ -111,13 +119,15 @@ impl Reader<'_> {
         let mut groups = Vec::new();
         for entry in self.named(key, entry) {
             let name = self.name_of("a group", entry);
-            let mut settings = Vec::new();
+            let (mut settings, mut kafka) = (Vec::new(), Vec::new());
             for (key, entry) in self.keys(Section::Group, &entry.value) {
-                if let Some(value) = self.value(key, entry) {
+                if key.takes == Takes::Options {
+                    kafka = self.options(key, entry, Side::Consumer);
+                } else if let Some(value) = self.value(key, entry) {
                     settings.push((text_of(entry), value));
                 }
             }
-            groups.push(Group { name, settings });
+            groups.push(Group { name, settings, kafka });
         }
         groups
     }
@@ -127,7 +137,7 @@ impl Reader<'_> {
     }
 
     /// The entries of a mapping whose keys are those of a section: the known ones that this version can do.
-    /// Others are reported. Nothing at all counts as no keys.
+    /// Others are reported, and read as what they were meant for where that is plain. Nothing at all counts as no keys.
     fn keys<'n>(&mut self, section: Section, node: &'n Node) -> Vec<(&'static Key, &'n Entry)> {
         if node.is_null() {
             return Vec::new();
@@ -141,7 +151,11 @@ impl Reader<'_> {
             match section.key(&entry.key.value.text) {
                 Some(Key { name, not_yet: Some(instead), .. }) => self.not_supported(name, entry.key.span, instead),
                 Some(key) => known.push((key, entry)),
-                None => self.unknown_key(section, entry),
+                None => {
+                    if let Some(key) = self.unknown_key(section, entry, entries) {
+                        known.push((key, entry));
+                    }
+                }
             }
         }
         known
@@ -156,49 +170,12 @@ impl Reader<'_> {
     fn not_keys(&mut self, section: Section, node: &Node) {
         let message = format!("{} takes keys and values, not {}", section.title(), kind_of(node));
         let diagnostic = Diagnostic::error(codes::WRONG_KIND, first_line(self.source, node.span), message);
-        // `orders: OrdersController` says what it means.
-        let diagnostic = match (&node.value, section) {
-            (Value::Scalar(scalar), Section::Topic | Section::Consumer)
-                if scalar.text.starts_with(|c: char| c.is_ascii_uppercase()) && !scalar.text.contains('\n') =>
-            {
-                let written = format!("{{ controller: {} }}", scalar.text);
-                diagnostic.help(format!("write {}", quote(&written))).suggest(node.span, written)
-            }
-            _ => match section.keys().find(|key| key.not_yet.is_none()) {
+        self.report(match keys_with(section, node) {
+            Some(written) => diagnostic.help(format!("write {}", quote(&written))).suggest(node.span, written),
+            None => match section.keys().find(|key| key.not_yet.is_none()) {
                 Some(key) => diagnostic.help(format!("write `{{ {}: {} }}`", key.name, key.example)),
                 None => diagnostic,
             },
-        };
-        self.report(diagnostic);
-    }
-
-    fn unknown_key(&mut self, section: Section, entry: &Entry) {
-        let word = &entry.key.value.text;
-        let span = entry.key.span;
-        let message = format!("{} is not a key of {}", quote(word), section.title());
-        let diagnostic = Diagnostic::error(codes::UNKNOWN_KEY, span, message);
-        if let Some(foreign) = values::foreign(word) {
-            let diagnostic = diagnostic.label(foreign.words);
-            self.report(match foreign.mended.and_then(|mended| section.key(&mended)) {
-                Some(key) => diagnostic.help(format!("write `{}`", key.name)).suggest(span, key.name),
-                None => diagnostic,
-            });
-            return;
-        }
-        let near = nearest(word, section.keys().map(|key| key.name)).and_then(|near| section.key(near));
-        self.report(match (near, KEYS.iter().find(|key| key.name == word)) {
-            (Some(key), _) if key.not_yet.is_some() => {
-                diagnostic.help(format!("did you mean `{}`? It is not supported yet", key.name))
-            }
-            (Some(key), _) => diagnostic.help(format!("did you mean `{}`?", key.name)).suggest(span, key.name),
-            (None, Some(_)) if section == Section::Environment => {
-                diagnostic.help("environments differ in settings only, `kafka` and `concurrency`: routes and types are the same everywhere")
-            }
-            (None, Some(elsewhere)) => {
-                let titles: Vec<_> = elsewhere.sections.iter().map(|section| section.title()).collect();
-                diagnostic.help(format!("it is a key of {}", list(&titles, "and")))
-            }
-            (None, None) => diagnostic.help(format!("{} takes {}", section.title(), names(section))),
         });
     }
 
@@ -227,7 +204,13 @@ impl Reader<'_> {
                         "the name of {what} is made when the app is generated, and `${{…}}` is read when it starts"
                     ),
                 )
-                .help("write a plain name"),
+                .help(match what {
+                    "a group" => format!(
+                        "give it a plain key that consumers name, as in `group: audit`, and write in it `id: \"{}\"`",
+                        name.value
+                    ),
+                    _ => "write a plain name".to_owned(),
+                }),
             );
         } else {
             self.check_ascii(&name);
@@ -255,10 +238,58 @@ impl Reader<'_> {
     }
 
     fn wrong_kind_in_words(&mut self, key: &Key, node: &Node, message: String) {
-        self.report(
-            Diagnostic::error(codes::WRONG_KIND, first_line(self.source, node.span), message)
-                .help(format!("write `{}: {}`", key.name, key.example)),
-        );
+        let diagnostic = Diagnostic::error(codes::WRONG_KIND, first_line(self.source, node.span), message);
+        let written = match key.takes {
+            Takes::Keys(section) => keys_with(section, node),
+            Takes::List(section) => keys_with(section, node).map(|keys| format!("[{keys}]")),
+            _ => None,
+        };
+        self.report(match written {
+            Some(written) => diagnostic.help(format!("write `{}: {written}`", key.name)).suggest(node.span, written),
+            None => diagnostic.help(format!("write `{}: {}`", key.name, key.example)),
+        });
+    }
+}
+
+/// Whether a word may be what a key takes, as far as the word alone says it.
+fn takes_text(takes: &Takes, text: &str) -> bool {
+    match takes {
+        Takes::Number(range) => values::number(text).is_some_and(|number| range.contains(&number)),
+        Takes::Duration | Takes::DurationWithin(_) => {
+            values::duration(text).is_some_and(|milliseconds| milliseconds > 0)
+        }
+        Takes::Backoff => values::backoff(text).is_ok(),
+        Takes::Size => values::size(text).is_some(),
+        Takes::Choice(words) => words.iter().any(|word| word.text == text && word.not_yet.is_none()),
+        Takes::Constant(_) => text.starts_with(|c: char| c.is_ascii_uppercase()),
+        Takes::Brokers => text.contains(':') && values::broken_broker(text).is_none(),
+        Takes::Name | Takes::Id | Takes::TopicName | Takes::DeadLetter | Takes::Queue | Takes::Field | Takes::Start => {
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The keys of a section with a text at the key that takes it: `5` for `retry` is its `attempts`.
+fn keys_with(section: Section, node: &Node) -> Option<String> {
+    let text = node.word()?;
+    let is_distinct = |takes: &Takes| {
+        !matches!(
+            takes,
+            Takes::Name | Takes::Id | Takes::TopicName | Takes::DeadLetter | Takes::Queue | Takes::Field | Takes::Start
+        )
+    };
+    let takes = |key: &&Key| is_distinct(&key.takes) && takes_text(&key.takes, text);
+    let key = section.keys().find(takes)?;
+    Some(format!("{{ {}: {text} }}", key.name))
+}
+
+/// The app's name as it is written.
+fn app_of(root: &Node) -> Option<String> {
+    let app = root.entries()?.iter().find(|entry| entry.key.value.text == "app")?;
+    match &app.value.value {
+        Value::Scalar(scalar) if values::foreign(&scalar.text).is_none() => Some(scalar.text.clone()),
+        _ => None,
     }
 }
 

@@ -1,5 +1,9 @@
 //! Values that are one text, checked by what their key takes.
 
+use std::ops::RangeInclusive;
+
+use karafka::settings::redacted_url;
+
 use super::{
     super::{
         keys::{Key, Takes, Word, nearest},
@@ -31,34 +35,24 @@ impl Reader<'_> {
                     && self.is_constant(key, words, &text)
             }
             Takes::Choice(words) => self.is_literal(key, &text, &entry.value) && self.is_one_of(key, words, &text),
-            Takes::Brokers => self.variables(&text, &entry.value)? || self.are_brokers(key, &text),
-            Takes::TopicName => match self.variables(&text, &entry.value)? {
-                true => self.is_topic_part(&text),
-                false => self.is_topic_name(&text),
+            Takes::TopicName => match self.known(key, &text, &entry.value)? {
+                Some(known) => self.is_topic_name(&known),
+                None => self.is_topic_part(&text),
             },
-            Takes::DeadLetter => self.is_dead_letter(&text, &entry.value),
-            Takes::Id => self.variables(&text, &entry.value)? || self.is_id(&text),
-            Takes::Number(range) => {
-                self.variables(&text, &entry.value)? || {
-                    let fits = values::number(&text.value).is_some_and(|number| range.contains(&number));
-                    if !fits {
-                        let message = format!(
-                            "{} is not a whole number from {} to {}",
-                            quote(&text.value),
-                            range.start(),
-                            range.end()
-                        );
-                        self.invalid(codes::INVALID_NUMBER, key, &text, message);
-                    }
-                    fits
-                }
-            }
-            Takes::Duration => self.variables(&text, &entry.value)? || self.is_duration(key, &text),
-            Takes::Start => self.variables(&text, &entry.value)? || self.is_start(key, &text),
-            Takes::Backoff => self.variables(&text, &entry.value)? || self.is_backoff(key, &text),
-            Takes::Size => self.variables(&text, &entry.value)? || self.is_size(key, &text),
+            Takes::DeadLetter => self.is_dead_letter(key, &text, &entry.value),
+            Takes::Brokers
+            | Takes::Id
+            | Takes::Number(_)
+            | Takes::Duration
+            | Takes::DurationWithin(_)
+            | Takes::Start
+            | Takes::Backoff
+            | Takes::Size => match self.known(key, &text, &entry.value)? {
+                Some(known) => self.is_setting(key, &known),
+                None => true,
+            },
             Takes::RedisUrl => {
-                let known = !self.variables(&text, &entry.value)?;
+                let known = self.known(key, &text, &entry.value)?.is_some_and(|known| known == text);
                 self.is_redis_url(key, &text, known)
             }
             Takes::Queue => self.is_literal(key, &text, &entry.value) && self.is_queue(key, &text),
@@ -72,6 +66,80 @@ impl Reader<'_> {
             | Takes::Later => false,
         };
         fits.then_some(text)
+    }
+
+    /// As [`Reader::value`], and what stands there where that is refused, so that nobody is said to have none. What is
+    /// said of it later, at the same place, is dropped.
+    pub(super) fn value_as_written(&mut self, key: &'static Key, entry: &Entry) -> Text {
+        self.value(key, entry).unwrap_or_else(|| as_written(&entry.value))
+    }
+
+    /// Whether a text without variables is what its key takes.
+    fn is_setting(&mut self, key: &'static Key, text: &Text) -> bool {
+        match &key.takes {
+            Takes::Brokers => self.are_brokers(key, text),
+            Takes::Id => self.is_id(text),
+            Takes::Number(range) => self.is_number(key, range, text),
+            Takes::Duration => self.is_duration(key, text),
+            Takes::DurationWithin(range) => self.is_duration(key, text) && self.is_within(key, range, text),
+            Takes::Start => self.is_start(key, text),
+            Takes::Backoff => self.is_backoff(key, text),
+            Takes::Size => self.is_size(key, text),
+            _ => false,
+        }
+    }
+
+    /// A setting as far as it is known before the app starts: without variables, or as its defaults make it. Nothing
+    /// within, if a variable decides; nothing at all, if the text is refused.
+    fn known(&mut self, key: &Key, text: &Text, node: &Node) -> Option<Option<Text>> {
+        // An address of Redis may have any character in its password.
+        let is_part = |part: Span| key.takes != Takes::RedisUrl || part == Span::new(0, text.value.len());
+        if let Some(part) = values::bare_variable(&text.value).filter(|part| is_part(*part)) {
+            self.bare_variable(text, node, part);
+            return None;
+        }
+        if !self.variables(text, node)? {
+            return Some(Some(text.clone()));
+        }
+        let Some(known) = values::with_defaults(&text.value) else { return Some(None) };
+        if !known.is_empty() {
+            return Some(Some(Text::new(known, text.span)));
+        }
+        let message = format!("`{}` is empty where the variable is not set", key.name);
+        let help = match values::first_variable(&text.value) {
+            Some(name) if key.takes == Takes::TopicName => {
+                format!("a topic needs a name: write `${{{name}}}`, or a default, `${{{name}:-{}}}`", self.example(key))
+            }
+            Some(name) => format!(
+                "write `${{{name}?}}` to leave `{}` out then, or a default: `${{{name}:-{}}}`",
+                key.name,
+                self.example(key)
+            ),
+            None => format!("write `{}: {}`, or take it out", key.name, key.example),
+        };
+        self.report(Diagnostic::error(codes::EMPTY_VALUE, text.span, message).help(help));
+        None
+    }
+
+    /// An example of a key's value that can be a default within `${…}`.
+    fn example(&self, key: &Key) -> &'static str {
+        if key.example.contains("${") { "…" } else { key.example }
+    }
+
+    /// A variable as a shell reads it.
+    pub(super) fn bare_variable(&mut self, text: &Text, node: &Node, part: Span) {
+        let (before, variable) = (&text.value[..part.start], &text.value[part.start..part.end]);
+        let (name, after) = (&variable[1..], &text.value[part.end..]);
+        let written = format!("{before}${{{name}}}{after}");
+        let place = self.part(text, node, part);
+        let message = format!("`{variable}` is not a variable without braces");
+        let diagnostic = Diagnostic::error(codes::INVALID_VARIABLE, place, message);
+        let diagnostic = diagnostic.help(format!("write `${{{name}}}`"));
+        // Braces need quotes within others, and do no harm elsewhere.
+        self.report(match written.contains(['"', '\\', '\n']) {
+            true => diagnostic,
+            false => diagnostic.suggest(node.span, format!("\"{written}\"")),
+        });
     }
 
     /// An entry of a list of texts; anything else is reported.
@@ -199,6 +267,15 @@ impl Reader<'_> {
         false
     }
 
+    fn is_number(&mut self, key: &Key, range: &RangeInclusive<u64>, text: &Text) -> bool {
+        if values::number(&text.value).is_some_and(|number| range.contains(&number)) {
+            return true;
+        }
+        let message = format!("{} is not a whole number from {} to {}", quote(&text.value), range.start(), range.end());
+        self.invalid(codes::INVALID_NUMBER, key, text, message);
+        false
+    }
+
     fn is_duration(&mut self, key: &Key, text: &Text) -> bool {
         let shown = quote(&text.value);
         let message = match values::duration(&text.value) {
@@ -210,6 +287,16 @@ impl Reader<'_> {
             Diagnostic::error(codes::INVALID_DURATION, text.span, message)
                 .help(format!("write `{}: {}`; units are `ms`, `s`, `m` and `h`", key.name, key.example)),
         );
+        false
+    }
+
+    fn is_within(&mut self, key: &Key, range: &RangeInclusive<u64>, text: &Text) -> bool {
+        if values::duration(&text.value).is_some_and(|milliseconds| range.contains(&milliseconds)) {
+            return true;
+        }
+        let (least, most) = (values::shown(*range.start()), values::shown(*range.end()));
+        let message = format!("{} is not a duration from {least} to {most}", quote(&text.value));
+        self.invalid(codes::INVALID_DURATION, key, text, message);
         false
     }
 
@@ -266,17 +353,27 @@ impl Reader<'_> {
 
     fn are_brokers(&mut self, key: &Key, text: &Text) -> bool {
         let Some(broken) = values::broken_broker(&text.value) else {
+            self.warn_of_port(text);
             return true;
         };
-        self.report(
-            Diagnostic::error(
-                codes::INVALID_BROKER,
-                text.span,
-                format!("{} is not the address of a broker", quote(broken)),
-            )
-            .help(format!("write `{}: {}`, or several with commas between them", key.name, key.example)),
-        );
+        // A password may hold a comma, and then what is broken is a piece of it.
+        let broken = if text.value.contains('@') && !broken.contains('@') { &*text.value } else { broken };
+        let help = match broken.contains('@') {
+            true => "write `host:port`, and the user as `sasl.username` under `kafka.options`, with `sasl.password: ${KAFKA_PASSWORD}`".to_owned(),
+            false => format!("write `{}: {}`, or several with commas between them", key.name, key.example),
+        };
+        let shown = quote(&redacted_url(broken));
+        let message = format!("{shown} is not the address of a broker");
+        self.report(Diagnostic::error(codes::INVALID_BROKER, text.span, message).help(help));
         false
+    }
+
+    fn warn_of_port(&mut self, text: &Text) {
+        let Some(broker) = values::broker_without_port(&text.value) else { return };
+        let message = format!("{} has no port, and 9092 is taken", quote(broker));
+        self.report(
+            Diagnostic::warning(codes::MISSING_PORT, text.span, message).help(format!("write `{broker}:9092`")),
+        );
     }
 
     fn is_id(&mut self, text: &Text) -> bool {
@@ -319,8 +416,9 @@ impl Reader<'_> {
     }
 
     /// A name in Kafka in which `{topic}` may stand for the source's; the whole of it is known when that is filled in.
-    fn is_dead_letter(&mut self, text: &Text, node: &Node) -> bool {
-        let Some(variable) = self.variables(text, node) else { return false };
+    fn is_dead_letter(&mut self, key: &Key, text: &Text, node: &Node) -> bool {
+        let Some(known) = self.known(key, text, node) else { return false };
+        let variable = known.is_none_or(|known| known != *text);
         let literal = Text::new(values::without_variables(&text.value).replace("{topic}", ""), text.span);
         if literal.value.contains(['{', '}']) {
             let message = format!("{} holds a brace that stands for nothing", quote(&text.value));
@@ -350,5 +448,13 @@ impl Reader<'_> {
     pub(super) fn beginning(&self, text: &str, node: &Node) -> Option<usize> {
         let written = &self.source.text[node.span.start..node.span.end];
         written.find(text).map(|offset| node.span.start + offset)
+    }
+}
+
+/// What stands there, right or wrong; nothing where that is no text.
+pub(super) fn as_written(node: &Node) -> Text {
+    match &node.value {
+        Value::Scalar(scalar) => Text::new(scalar.text.clone(), node.span),
+        _ => Text::new(String::new(), node.span),
     }
 }

@@ -43,7 +43,10 @@ fn every_value_arrives() {
     assert_eq!(manifest.jobs.url.as_ref().unwrap().value, "${REDIS_URL:-redis://localhost:6379}");
     assert_eq!(manifest.defaults.jobs.as_ref().unwrap().value, "in_process");
     assert_eq!(manifest.defaults.queue.as_ref().unwrap().value, "low");
-    assert_eq!(manifest.groups[0].settings.len(), 8);
+    assert_eq!(manifest.groups[0].settings.len(), 11);
+    assert_eq!(manifest.groups[0].id().value, "${GROUP:-composed_application}");
+    let [(name, value)] = &manifest.groups[0].kafka[..] else { panic!("one property") };
+    assert_eq!((name.value.as_str(), slice(value)), ("session.timeout.ms", "10000"));
     let MessageBody::Fields(fields) = &manifest.messages[0].body else { panic!("a record") };
     assert_eq!((fields[2].name.value.as_str(), fields[2].optional), ("duration_seconds", true));
     assert!(matches!(fields[3].kind.value, Type::List(_)));
@@ -130,6 +133,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("needs-quotes in a list", "app: a\nkafka:\n  brokers: [${HOST_1}:9092, b:9092]\n"),
     ("needs-quotes at sign", "app: @scope\n"),
     ("needs-quotes braces", "app: {{ name }}\n"),
+    (
+        "needs-quotes password",
+        "app: a\nkafka: { options: { sasl.password: hun,ter2, client.id: x } }\ntopics: { orders: { controller: A } }\n",
+    ),
     ("needs-quotes topic", "app: a\ndefaults:\n  dead_letter: {topic}.dead\n"),
     ("too-deep", "app: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n"),
     (
@@ -146,6 +153,39 @@ const MISTAKES: &[(&str, &str)] = &[
     ("duplicate-key field", "app: a\nmessages:\n  Order: { id: uuid, id?: uuid }\n"),
     ("unknown-key near", "app: a\ntopics:\n  orders:\n    contoller: Videos::DetailsController\n"),
     ("unknown-key elsewhere", "app: a\ntopics:\n  orders: { controller: A, ordering: partition }\n"),
+    (
+        "unknown-key ruby",
+        "app: a\nclient_id: shop\nconsumer_groups: { audit: {} }\ntopics:\n  orders:\n    consumer: OrdersController\n    deserializer: json\n    \
+         max_messages: 50\n    max_wait_time: 500\n    dead_letter_queue: { topic: dead, max_retries: 2 }\n    initial_offset: latest\n    \
+         start_from_beginning: false\n    manual_offset_management: true\n    virtual_partitions: { max: 5 }\n    backend: sidekiq\n    \
+         pause_timeout: 1000\n    responder: R\nkafka: { seed_brokers: \"kafka:9092\", client_id: x }\ndefaults: { max_retries: 4 }\n",
+    ),
+    (
+        "unknown-key ruby values",
+        "app: a\ngroups: { g: { group_id: x, group_instance_id: y } }\ntopics:\n  a: { controller: A, backend: redis, inline_processing: false, active: true }\n  \
+         b: { controller: B, backend: inline, inline_processing: true, active: false, max_wait_time: 1s, max_messages: many }\n  \
+         c: { controller: C, dead_letter_queue: dead, config: { partitions: 3 }, initial_offset: smallest }\n  \
+         d: { controller: D, dead_letter_queue: { topic: false }, initial_offset: earliest, max_wait_time: 500 }\n",
+    ),
+    (
+        "unknown-key property",
+        "app: a\nlinger.ms: 5\nkafka: { bootstrap.servers: \"kafka:9092\", linger.ms: 5 }\ngroups: { g: { session.timeout.ms: 10000, jobs: redis } }\ntopics:\n  \
+         a: { controller: A, group: g, auto.offset.reset: earliest, fetch.min.bytes: 2, kafka: { fetch.min.bytes: 2 } }\n\
+         environments: { production: { brokers: \"kafka:9092\" } }\nretry: { attempts: 3 }\n",
+    ),
+    (
+        "unknown-key variable values",
+        "app: a\nshutdown_timeout: 60000\nhealth: 70000\nlogger: true\nenv: staging\ntopics:\n  orders: { controller: A }\n",
+    ),
+    (
+        "unknown-key variable",
+        "app: a\nhealth: 9000\nshutdown_timeout: 3s\nlog_level: debug\ntopics:\n  orders: { controller: A }\n",
+    ),
+    (
+        "unknown-key level",
+        "app: a\nsecurity.protocol: ssl\nbrokers: \"kafka:9092\"\ncontroller: B\nkafka: { sasl.password: hunter2 }\ntopics:\n  \
+         orders: { controller: A, ordering: key, attempts: 3, size: 5 }\n  clicks: { controller: B, group: audit, memory: 64MiB, concurrency: 3 }\n",
+    ),
     ("unknown-key far", "app: a\ngroups:\n  g: { colour: red }\n"),
     ("unknown-key not yet", "app: a\ntopics:\n  orders: { controller: A, replicaton: x }\n"),
     ("unknown-key environment", "app: a\nenvironments:\n  production: { topics: {} }\n"),
@@ -175,6 +215,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ("wrong-kind batch", "app: a\ntopics:\n  a: { controller: A, batch: 500 }\n"),
     ("invalid-number batch", "app: a\ntopics:\n  a: { controller: A, batch: { size: 0 } }\n"),
     ("invalid-duration batch", "app: a\ntopics:\n  a: { controller: A, batch: { wait: 0s } }\n"),
+    (
+        "wrong-kind what fits",
+        "app: a\nkafka: kafka:9092\ngroups: { g: 64, h: key }\ntopics:\n  a: { controller: A, retry: 5, batch: 200ms }\n  \
+         b: { controller: B, retry: 1s..30s, batch: 50 }\n  c: 12\n  d: { consumers: DController }\n",
+    ),
     ("wrong-kind manifest", "- app\n- topics\n"),
     ("wrong-kind section", "app: a\ntopics: [orders, clicks]\n"),
     ("wrong-kind topic", "app: a\ntopics:\n  orders: OrdersController\n"),
@@ -197,6 +242,13 @@ const MISTAKES: &[(&str, &str)] = &[
     ("unknown-key jobs", "app: a\njobs: { bakend: redis, redis: localhost }\n"),
     ("unknown-value jobs", "app: a\njobs: { backend: sidekiq }\ntopics:\n  orders: { controller: A, jobs: reddis }\n"),
     ("invalid-url", "app: a\njobs: { backend: redis, url: \"redis://ann:hunter2@redis:port\" }\n"),
+    (
+        "literal-secret",
+        "app: a\nkafka:\n  options: { sasl.password: hunter2, client.id: x }\n  consumer:\n    sasl.password: \"${P:-hunter2}\"\n  producer:\n    ssl.keystore.password: hunter2\n",
+    ),
+    ("literal-secret address", "app: a\njobs: { backend: redis, url: \"redis://ann:hunter2@redis\" }\n"),
+    ("literal-secret default", "app: a\njobs: { backend: redis, url: \"${URL:-redis://ann:hunter2@redis}\" }\n"),
+    ("invalid-broker user", "app: a\nkafka: { brokers: [b:9092, \"ann:hunter2@b:9092\"] }\n"),
     ("invalid-url host", "app: a\njobs: { url: \"localhost:6379\" }\n"),
     (
         "invalid-name queue",
@@ -207,6 +259,14 @@ const MISTAKES: &[(&str, &str)] = &[
     ("wrong-kind message", "app: a\nmessages: { Order: string }\n"),
     ("wrong-kind variant", "app: a\nmessages:\n  E: { one_of: { a: { id: u8 } }, by: type }\n"),
     ("empty-value null", "app: a\ntopics:\n  orders:\n    controller: A\n    group:\n"),
+    (
+        "empty-value nothing",
+        "app: a\nmessages:\n  Order: { fields: }\ntopics:\n  orders: { consumers: [] }\n  clicks: { consumers: }\n",
+    ),
+    (
+        "empty-value default",
+        "app: a\nkafka: { brokers: \"${KAFKA:-}\" }\nconcurrency: \"${N:-}\"\ntopics:\n  orders: { name: \"${P:-}\", controller: A, group: \"${G:-}\" }\n",
+    ),
     ("empty-value text", "app: a\ntopics:\n  orders: { controller: A, group: \"\" }\n"),
     ("empty-value option", "app: a\nkafka:\n  options:\n    sasl.password:\n"),
     ("empty-value message", "app: a\nmessages:\n  Order:\n"),
@@ -223,6 +283,8 @@ const MISTAKES: &[(&str, &str)] = &[
         "invalid-number attempts",
         "app: a\ndefaults: { retry: { attempts: 0 } }\ngroups:\n  g: { window: 0 }\n  h: { window: 10000001 }\n",
     ),
+    ("invalid-number default", "app: a\nconcurrency: \"${N:-lots}\"\ngroups: { g: { window: \"${W:-}0\" } }\n"),
+    ("missing-port", "app: a\nkafka: { brokers: [kafka-1, \"kafka-2:9092\"] }\n"),
     ("invalid-broker", "app: a\nkafka: { brokers: \"kafka-1:9092, kafka-2:port\" }\n"),
     ("invalid-duration backwards", "app: a\ndefaults: { retry: { backoff: 30s..1s } }\n"),
     ("invalid-duration zero", "app: a\ndefaults: { retry: { backoff: 0s..30s } }\n"),
@@ -231,12 +293,46 @@ const MISTAKES: &[(&str, &str)] = &[
         "invalid-duration timeout",
         "app: a\ndefaults: { timeout: 30 }\ntopics:\n  a: { controller: A, timeout: 0s }\n  b: { controller: B, timeout: 25h }\n",
     ),
+    (
+        "invalid-duration drain",
+        "app: a\ngroups:\n  g: { drain: 99ms }\n  h: { drain: 61m }\n  i: { drain: 10 }\n  j: { drain: \"${DRAIN:-10s}\" }\n",
+    ),
+    (
+        "invalid-duration within",
+        "app: a\ngroups:\n  g: { commit_interval: 9ms }\n  h: { commit_interval: 61s }\n  i: { commit_interval: 200 }\n",
+    ),
     ("invalid-size", "app: a\ngroups:\n  g: { memory: 64MB }\n  h: { memory: plenty }\n"),
     ("invalid-variable", "app: a\nkafka:\n  brokers: \"${KAFKA-localhost}:9092\"\nconcurrency: ${N\n"),
+    (
+        "invalid-variable without braces",
+        "app: a\nkafka: { brokers: $KAFKA_BROKERS, options: { client.id: $CLIENT } }\nconcurrency: $N\ntopics:\n  \
+         orders: { name: \"$PREFIX-orders\", controller: A, group: $GROUP, dead_letter: $DEAD }\n",
+    ),
     ("variable-not-allowed", "app: \"${APP}\"\ntopics:\n  \"${PREFIX}orders\": { controller: \"${C}Controller\" }\n"),
+    (
+        "variable-not-allowed group",
+        "app: a\ngroups:\n  \"${GROUP:-audit}\": { ordering: key }\ntopics:\n  t: { controller: A, group: \"${GROUP:-audit}\" }\n",
+    ),
+    ("unknown-key environment groups", "app: a\nenvironments:\n  production: { groups: { a: { id: b } } }\n"),
+    ("empty-value group id", "app: a\ngroups:\n  a: { id: \"\" }\n  b: { id: }\n"),
+    (
+        "invalid-name group id",
+        concat!(
+            "app: a\ngroups:\n  a: { id: \" b\" }\n  b: { id: ",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }\n"
+        ),
+    ),
+    ("invalid-variable group id", "app: a\ngroups:\n  a: { id: \"${GROUP-audit}\" }\n"),
+    (
+        "wrong-kind group kafka",
+        "app: a\ngroups:\n  a: { kafka: [session.timeout.ms] }\n  b: { kafka: { session: { timeout.ms: 1 } } }\n",
+    ),
     ("variable-not-allowed ordering", "app: a\ngroups:\n  g: { ordering: \"${ORDERING:-key}\" }\n"),
     ("invalid-name homoglyph", "app: a\ntopics:\n  orders: { controller: \u{421}licksController }\n"),
     ("invalid-name blank", "app: a\ntopics:\n  orders: { controller: A, group: \" g\" }\n"),
+    ("invalid-name question mark", "app: a\nmessages:\n  Order: { a??: string, ?b: string, c?: string }\n"),
     ("invalid-name umlaut", "app: größe\n"),
     (
         "invalid-name control",
@@ -256,6 +352,25 @@ const MISTAKES: &[(&str, &str)] = &[
         "unknown-option",
         "app: a\nkafka:\n  options: { fetch.min.byte: 1, colour: \"${COLOUR}\" }\nenvironments:\n  production: { kafka: { producer: { compresion.type: lz4 } } }\n",
     ),
+    ("unknown-option group", "app: a\ngroups:\n  a: { kafka: { sesion.timeout.ms: 1, colour: \"${COLOUR?}\" } }\n"),
+    (
+        "invalid-option unit",
+        "app: a\nkafka: { producer: { linger.ms: 5ms } }\ngroups:\n  a: { kafka: { session.timeout.ms: 10s, fetch.min.bytes: 0 } }\n",
+    ),
+    (
+        "engine-option group",
+        "app: a\ngroups:\n  a: { kafka: { group.id: b, partition.assignment.strategy: range, enable.auto.commit: true } }\n",
+    ),
+    (
+        "misplaced-option",
+        "app: a\nkafka:\n  consumer: { linger.ms: 5 }\n  producer: { session.timeout.ms: \"${S?}\" }\ngroups:\n  a: { kafka: { compression.type: lz4 } }\n",
+    ),
+    ("duplicate-key option", "app: a\nkafka: { producer: { linger.ms: 5, queue.buffering.max.ms: 6 } }\n"),
+    ("literal-secret group", "app: a\ngroups:\n  a: { kafka: { sasl.password: hunter2 } }\n"),
+    (
+        "invalid-option default",
+        "app: a\nkafka: { consumer: { fetch.min.bytes: \"${FETCH:-0}\", fetch.wait.max.ms: \"${WAIT:-}\" } }\ngroups:\n  a: { kafka: { session.timeout.ms: \"${SESSION:-10s}\" } }\n",
+    ),
     ("invalid-option", "app: a\nkafka: { consumer: { fetch.min.bytes: 0 }, producer: { compression.type: zip } }\n"),
     (
         "engine-option",
@@ -265,7 +380,16 @@ const MISTAKES: &[(&str, &str)] = &[
         "invalid-type",
         "app: a\nmessages:\n  Order:\n    a: string?\n    b: u8[]\n    c: Vec<string>\n    d: [u8, u16]\n    e: { u32: string }\n    f: not a type\n    g: a | | b\n",
     ),
+    (
+        "invalid-type null",
+        "app: a\nmessages:\n  Order:\n    status: draft | null\n    note: string | null\n    t: null | b | c\n",
+    ),
     ("quoted-type list", "app: a\nmessages:\n  Order:\n    tags: \"[string]\"\n    on: 'bool'\n    status: a | 'b'\n"),
+    (
+        "quoted-type digits",
+        "app: a\nmessages:\n  Order: { total: \"decimal(10,2)\", name: 'varchar(255)', tags: \"Vec<string>\", odd: \"x, y\" }\n",
+    ),
+    ("invalid-type digits", "app: a\nmessages:\n  Order: { total: decimal(10,2), id: uuid, name: varchar (20, 3)}\n"),
     ("reserved-field", "app: a\nmessages:\n  Order: { schema: string, fields?: [string], id: uuid }\n"),
     (
         "duplicate-value",

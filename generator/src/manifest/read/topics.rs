@@ -24,8 +24,6 @@ struct Draft {
     emits: Vec<Text>,
     batch: Option<Batch>,
     settings: ConsumerSettings,
-    /// Whether `controller:` is there, right or wrong.
-    has_controller: bool,
     /// The first key that says something about a consumer.
     first: Option<Text>,
 }
@@ -69,8 +67,15 @@ impl Reader<'_> {
                 .help(format!("give it a plain key, and add `name: \"{}\"`", key.value)),
             );
         }
-        let mut topic =
-            Topic { key, name: None, message: None, key_field: None, partitions: None, consumers: Vec::new() };
+        let mut topic = Topic {
+            key,
+            name: None,
+            message: None,
+            key_field: None,
+            partitions: None,
+            consumers: Vec::new(),
+            is_partial: !entry.value.is_null() && entry.value.entries().is_none(),
+        };
         let mut draft = Draft::default();
         let mut list = None;
         let before = self.diagnostics.len();
@@ -78,9 +83,9 @@ impl Reader<'_> {
         let misspelt = self.diagnostics.len() > before;
         for (key, entry) in keys {
             match key.name {
-                "name" => topic.name = self.value(key, entry),
-                "message" => topic.message = self.value(key, entry),
-                "key" => topic.key_field = self.value(key, entry),
+                "name" => topic.name = Some(self.value_as_written(key, entry)),
+                "message" => topic.message = Some(self.value_as_written(key, entry)),
+                "key" => topic.key_field = Some(self.value_as_written(key, entry)),
                 "partitions" => topic.partitions = self.value(key, entry),
                 "consumers" => list = Some((key, entry)),
                 _ => self.consumer_key(&mut draft, key, entry),
@@ -89,6 +94,11 @@ impl Reader<'_> {
         match list {
             Some((key, entry)) => {
                 topic.consumers = self.consumers(key, entry);
+                let written = match &entry.value.value {
+                    Value::Sequence { items, .. } => Some(items.len()),
+                    _ => None,
+                };
+                topic.is_partial |= written != Some(topic.consumers.len());
                 if let Some(first) = draft.first {
                     self.report(
                         Diagnostic::error(
@@ -103,7 +113,7 @@ impl Reader<'_> {
             }
             None => {
                 // With a key that was refused, the controller may be that one.
-                if let (Some(first), false, false) = (&draft.first, draft.has_controller, misspelt) {
+                if let (Some(first), None, false) = (&draft.first, &draft.controller, misspelt) {
                     self.report(
                         Diagnostic::error(
                             codes::MISSING_KEY,
@@ -131,6 +141,11 @@ impl Reader<'_> {
             }
             return Vec::new();
         };
+        if items.is_empty() {
+            self.report(Diagnostic::error(codes::EMPTY_VALUE, entry.value.span, "`consumers` has nobody in it").help(
+                "write `[{ controller: OrdersController }]`, or take it out if this app only sends to the topic",
+            ));
+        }
         items.iter().filter_map(|item| self.consumer(item)).collect()
     }
 
@@ -142,7 +157,7 @@ impl Reader<'_> {
         for (key, entry) in keys {
             self.consumer_key(&mut draft, key, entry);
         }
-        if !draft.has_controller && !misspelt {
+        if draft.controller.is_none() && !misspelt {
             self.report(
                 Diagnostic::error(
                     codes::MISSING_KEY,
@@ -160,27 +175,17 @@ impl Reader<'_> {
         draft.first.get_or_insert_with(|| text_of(entry));
         let settings = &mut draft.settings;
         match key.name {
-            "controller" => {
-                draft.has_controller = true;
-                draft.controller = self.value(key, entry);
-            }
-            "worker" => draft.worker = self.value(key, entry),
+            "controller" => draft.controller = Some(self.value_as_written(key, entry)),
+            "worker" => draft.worker = Some(self.value_as_written(key, entry)),
             "emits" => draft.emits = self.emits(key, entry),
-            "batch" => draft.batch = self.batch(key, entry),
-            "group" => settings.group = self.value(key, entry),
-            "parser" => settings.parser = self.value(key, entry),
-            "interchanger" => settings.interchanger = self.value(key, entry),
+            "batch" => draft.batch = Some(self.batch(key, entry)),
+            "group" => settings.group = Some(self.value_as_written(key, entry)),
+            "parser" => settings.parser = Some(self.value_as_written(key, entry)),
+            "interchanger" => settings.interchanger = Some(self.value_as_written(key, entry)),
             "tombstones" => settings.tombstones = self.value(key, entry),
             "retry" => self.retry(settings, key, entry),
             "timeout" => settings.timeout = self.value(key, entry),
-            "dead_letter" => {
-                // A wrong one is one all the same, so that its consumer is not said to have none.
-                let text = self.value(key, entry);
-                settings.dead_letter = text.or_else(|| match &entry.value.value {
-                    Value::Scalar(wrong) => Some(Text::new(wrong.text.clone(), entry.value.span)),
-                    _ => None,
-                });
-            }
+            "dead_letter" => settings.dead_letter = Some(self.value_as_written(key, entry)),
             "jobs" => settings.jobs = self.consumer_jobs(key, entry),
             "queue" => settings.queue = self.value(key, entry),
             "start" => settings.start = self.value(key, entry),
@@ -205,12 +210,12 @@ impl Reader<'_> {
         }
     }
 
-    fn batch(&mut self, key: &'static Key, entry: &Entry) -> Option<Batch> {
+    fn batch(&mut self, key: &'static Key, entry: &Entry) -> Batch {
+        let mut batch = Batch { span: entry.key.span, size: None, wait: None };
         if !entry.value.is_null() && entry.value.entries().is_none() {
             self.wrong_kind(key, &entry.value);
-            return None;
+            return batch;
         }
-        let mut batch = Batch { span: entry.key.span, size: None, wait: None };
         for (key, entry) in self.keys(Section::Batch, &entry.value) {
             match key.name {
                 "size" => batch.size = self.value(key, entry),
@@ -218,7 +223,7 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        Some(batch)
+        batch
     }
 
     fn emits(&mut self, key: &'static Key, entry: &Entry) -> Vec<Text> {

@@ -1,6 +1,8 @@
 //! Single values that fit the name of their field.
 
-use karafka::types::{Bytes, Timestamp, Uuid};
+use karafka::types::{
+    Bytes, Decimal, DecimalNumber, Encoded, Encoding, Timestamp, TimestampMillis, TimestampSeconds, Uuid,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -92,17 +94,30 @@ pub(super) fn scalar(scalar: Scalar, field: &str, draw: Draw, base: Timestamp) -
         Scalar::F32 | Scalar::F64 => {
             json!(near(field, draw).min(1 << 20) as f64 + draw.at("fraction").below(4) as f64 / 4.0)
         }
-        Scalar::Decimal => format!("{}.{:02}", near(field, draw), draw.at("fraction").below(20) * 5).into(),
+        Scalar::Decimal => price(field, draw).to_string().into(),
+        Scalar::DecimalNumber => encoded::<DecimalNumber>(price(field, draw)),
         Scalar::Bytes => {
             let length = 6 + draw.below(7) as usize;
             written(Bytes::from((0..length).map(|at| draw.nth(at).bits() as u8).collect::<Vec<_>>()))
         }
         Scalar::Uuid => uuid(draw),
         Scalar::Timestamp => moment(draw, base),
+        Scalar::TimestampMillis => encoded::<TimestampMillis>(instant(draw, base)),
+        Scalar::TimestampSeconds => encoded::<TimestampSeconds>(instant(draw, base)),
         Scalar::Date => written(instant(draw, base).date_naive()),
         Scalar::Time => written(instant(draw, base).time()),
         Scalar::Json => json!({ "kind": text("kind", draw.at("kind")), "count": draw.at("count").below(10) }),
     }
+}
+
+/// A price that suits the field, in steps of five hundredths.
+fn price(field: &str, draw: Draw) -> Decimal {
+    let hundredths = near(field, draw) * 100 + draw.at("fraction").below(20) * 5;
+    Decimal::new(i64::try_from(hundredths).unwrap_or_default(), 2)
+}
+
+fn encoded<E: Encoding>(value: E::Value) -> Value {
+    written(Encoded::<E>(value))
 }
 
 /// A text for a field of this name.

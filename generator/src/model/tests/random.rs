@@ -206,7 +206,7 @@ fn samples_fit(model: &Model) -> Result<(), TestCaseError> {
         let payload = Payload::Message(message.name.clone());
         for seed in 0..6 {
             let value = sample(model, &payload, seed);
-            let checked = check(model, &payload, &value);
+            let checked = check(model, &payload, &value.clone().into());
             prop_assert!(checked.is_ok(), "{}: {:?} in {}", message.name, checked, value);
             prop_assert_eq!(&sample(model, &payload, seed), &value);
         }

@@ -54,6 +54,95 @@ const MISTAKES: &[(&str, &str)] = &[
         "jobs_in_process_url_by_default",
         "app: a\njobs: { backend: redis, url: \"redis://redis:6379\" }\ndefaults: { jobs: in_process }\ntopics:\n  orders: { controller: OrdersController }\n",
     ),
+    ("unused_interchanger", "app: a\ntopics:\n  orders: { controller: OrdersController, interchanger: binary }\n"),
+    (
+        "unused_interchanger_defaults",
+        "app: a\ndefaults: { interchanger: binary }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "shared_group_id",
+        "app: a\ngroups:\n  one: { id: audit }\n  two: { id: audit }\ntopics:\n  x: { controller: AController, group: one }\n  y: { controller: BController, group: two }\n",
+    ),
+    (
+        "shared_group_id_three",
+        "app: a\ngroups:\n  one: { id: audit }\n  two: { id: audit }\n  audit: {}\ntopics:\n  x: { controller: AController, group: one }\n  y: { controller: BController, group: two }\n  z: { controller: CController, group: audit }\n",
+    ),
+    (
+        "shared_group_id_variable",
+        "app: a\ngroups:\n  audit: { id: \"${GROUP:-audit}\", ordering: key }\ntopics:\n  x: { controller: AController, group: \"${GROUP:-audit}\" }\n  y: { controller: BController, group: audit }\n",
+    ),
+    (
+        "shared_group_id_half_migrated",
+        "app: a\ndefaults: { group: audit-v1 }\ngroups:\n  audit: { id: audit-v1, ordering: key }\ntopics:\n  x: { controller: AController }\n  y: { controller: BController }\n",
+    ),
+    (
+        "shared_group_id_key",
+        "app: a\ngroups:\n  audit: {}\n  copy: { id: audit }\ntopics:\n  x: { consumers: [{ controller: AController, group: audit }, { controller: BController, group: copy }] }\n",
+    ),
+    (
+        "shared_group_id_app",
+        "app: a\ngroups:\n  main: { id: a }\ntopics:\n  x: { controller: AController }\n  y: { controller: BController, group: main }\n",
+    ),
+    (
+        "protocol_conflict",
+        "app: a\ngroups:\n  a:\n    protocol: consumer\n    kafka: { session.timeout.ms: 10000 }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "protocol_conflict_shared",
+        "app: a\nkafka: { consumer: { session.timeout.ms: 10000 } }\ngroups:\n  audit: { kafka: { session.timeout.ms: 20000 } }\n  a: { protocol: consumer }\ntopics:\n  one: { consumers: [{ controller: AController }, { controller: BController, group: audit }] }\n",
+    ),
+    (
+        "protocol_conflict_environment",
+        "app: a\nenvironments:\n  production: { kafka: { options: { heartbeat.interval.ms: \"${HEARTBEAT:-3000}\" } } }\ngroups:\n  a: { protocol: consumer }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "protocol_conflict_type",
+        "app: a\ngroups:\n  a: { protocol: consumer, kafka: { group.protocol.type: consumer } }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "protocol_conflict_assignor",
+        "app: a\ngroups:\n  a: { protocol: consumer, assignor: range }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "protocol_conflict_remote_assignor",
+        "app: a\ngroups:\n  a: { protocol: consumer }\n  b: { kafka: { group.remote.assignor: uniform } }\ntopics:\n  one: { consumers: [{ controller: AController }, { controller: BController, group: b }] }\n",
+    ),
+    (
+        "protocol_conflict_remote_assignor_shared",
+        "app: a\nkafka: { consumer: { group.remote.assignor: uniform } }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "conflicting_options",
+        "app: a\ngroups:\n  a: { kafka: { session.timeout.ms: 400000 } }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "conflicting_options_heartbeat",
+        "app: a\ngroups:\n  a: { kafka: { session.timeout.ms: 3000 } }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "conflicting_options_environment",
+        "app: a\nkafka: { consumer: { session.timeout.ms: 60000 } }\nenvironments:\n  production: { kafka: { options: { max.poll.interval.ms: 50000 } } }\n  staging: { kafka: { consumer: { session.timeout.ms: 40000 }, options: { max.poll.interval.ms: 50000 } } }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "conflicting_options_receive",
+        "app: a\nkafka: { consumer: { receive.message.max.bytes: 2000000, fetch.max.bytes: 2000000 } }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "conflicting_options_producer",
+        "app: a\nkafka:\n  producer: { delivery.timeout.ms: 1000, linger.ms: 1000 }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "conflicting_options_idempotence",
+        "app: a\nkafka:\n  options: { max.in.flight: 6 }\n  producer: { enable.idempotence: true }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "conflicting_options_reconnect",
+        "app: a\nkafka: { options: { reconnect.backoff.ms: 20000 } }\ntopics:\n  one: { controller: AController }\n",
+    ),
+    (
+        "conflicting_options_sasl",
+        "app: a\nkafka: { options: { security.protocol: sasl_plaintext, sasl.mechanism: PLAIN, sasl.username: ann } }\ntopics:\n  one: { controller: AController }\n",
+    ),
     ("invalid_app", "app: MyApp\n"),
     ("invalid_app_crate", "app: test\n"),
     ("invalid_constant", "app: a\ntopics:\n  orders: { controller: ::Facts::EventsConsumer }\n"),
@@ -72,6 +161,9 @@ const MISTAKES: &[(&str, &str)] = &[
             "ControllerWithAVeryLongNameControllerWithAVeryLongNameControllerWithAVeryLongName } }\n"
         ),
     ),
+    ("invalid_constant_number", "app: a\ntopics:\n  codes: { controller: 2fa::CodesController }\n"),
+    ("invalid_constant_nothing", "app: a\ntopics:\n  codes: { controller: ___ }\n"),
+    ("invalid_message_name_number", "app: a\nmessages:\n  2fa: { code: string }\n"),
     ("invalid_message_name", "app: a\nmessages:\n  new_video: { id: uuid }\n"),
     ("invalid_message_name_reserved", "app: a\nmessages:\n  Result: { id: uuid }\n"),
     ("invalid_message_name_nested", "app: a\nmessages:\n  As:\n    ref: { id: uuid }\n"),
@@ -79,6 +171,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ("invalid_field_name", "app: a\nmessages:\n  Order: { \"--\": string }\n"),
     ("invalid_field_name_value", "app: a\nmessages:\n  Order: { sign: plus | --- }\n"),
     ("name_collision_topics", "app: a\ntopics:\n  send-message: {}\n  send_message: {}\n"),
+    ("name_collision_topics_three", "app: a\ntopics:\n  send-message: {}\n  send_message: {}\n  send.message: {}\n"),
+    (
+        "name_collision_kafka_three",
+        "app: a\ntopics:\n  orders: {}\n  old_orders: { name: orders }\n  other: { name: orders }\n",
+    ),
     ("name_collision_kafka", "app: a\ntopics:\n  orders: {}\n  old_orders: { name: orders }\n"),
     ("name_collision_trait", "app: a\ntopics:\n  emits_orders: {}\n  orders: {}\n"),
     ("name_collision_fields", "app: a\nmessages:\n  Order:\n    userId: u64\n    user_id: u64\n"),
@@ -115,6 +212,11 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "name_collision_message",
         "app: a\nmessages:\n  Order: { id: u8 }\ntopics:\n  orders: { controller: Orders::Order }\n",
+    ),
+    ("choice_of_types", "app: a\nmessages:\n  Order: { note: string | u8 | int }\n"),
+    (
+        "choice_of_types_messages",
+        "app: a\nmessages:\n  Paid: { id: u8 }\n  Order:\n    outcome: Paid | timestamp(millis) | [number]\n",
     ),
     ("unknown_message", "app: a\nmessages:\n  NewVideo: { id: uuid }\ntopics:\n  videos: { message: NewVidoe }\n"),
     ("unknown_message_far", "app: a\nmessages:\n  NewVideo: { id: uuid }\ntopics:\n  orders: { message: Order }\n"),
@@ -255,12 +357,48 @@ const MISTAKES: &[(&str, &str)] = &[
         "app: a\ntopics:\n  orders: { controller: OrdersController, batch: { size: 10, wait: 1m } }\n",
     ),
     (
+        "longer_than_a_stop_drain",
+        "app: a\ngroups:\n  a: { drain: 45s }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "unfit_drain",
+        "app: a\nkafka: { options: { max.poll.interval.ms: 60000, session.timeout.ms: 6000 }, consumer: { max.poll.interval.ms: 20000 } }\ngroups:\n  a: { drain: 20s }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "unfit_drain_unsaid",
+        "app: a\nenvironments:\n  production: { kafka: { consumer: { max.poll.interval.ms: 4000, session.timeout.ms: 3500 } } }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "unfit_drain_of_an_attempt",
+        "app: a\ndefaults: { timeout: 25s }\ngroups:\n  a: { drain: 20s }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
         "idle_ordering",
         "app: a\ngroups:\n  a: { ordering: key, concurrency: 1 }\ntopics:\n  orders: { controller: OrdersController }\n",
     ),
     (
         "idle_ordering_process",
         "app: a\nconcurrency: 1\ngroups:\n  a: { ordering: none }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "wide_window",
+        "app: a\ngroups:\n  a: { ordering: key, window: 20001 }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "clashing_sizes",
+        "app: a\nkafka: { options: { message.max.bytes: 10000000, fetch.max.bytes: 5000000 } }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "clashing_sizes_of_a_queue",
+        "app: a\nkafka: { producer: { message.max.bytes: 10000000, queue.buffering.max.kbytes: 1024 } }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "clashing_sizes_of_a_group",
+        "app: a\nkafka: { options: { message.max.bytes: 100000000 } }\ngroups:\n  a: { memory: 64MiB }\n  b: { memory: 1GiB }\ntopics:\n  orders:\n    consumers:\n      - { controller: OrdersController }\n      - { controller: AuditController, group: b }\n",
+    ),
+    (
+        "clashing_sizes_of_partitions",
+        "app: a\ngroups:\n  a: { memory: 64MiB }\n  b: { memory: 132MiB }\ntopics:\n  orders:\n    partitions: 100\n    consumers:\n      - { controller: OrdersController }\n      - { controller: AuditController, group: b }\n",
     ),
     (
         "unused_group",
@@ -280,6 +418,8 @@ fn each_mistake_says_what_where_and_what_to_write() {
         let source = source(yaml);
         let compiled = compile(&source);
         assert!(!compiled.diagnostics.is_empty(), "{name}: nothing was found");
+        let helps = compiled.diagnostics.iter().all(|found| found.help.is_some());
+        assert!(helps, "{name} does not say what to write instead");
         let shown = render(&source, &compiled.diagnostics, Format::Full, false);
         all.push_str(&format!("=== {name}\n{shown}\n"));
     }
@@ -331,6 +471,7 @@ topics:
             (6, "unknown-message"),
             (6, "invalid-constant"),
             (8, "unknown-key"),
+            (8, "unknown-topic"),
         ]
     );
     assert!(compiled.model.is_none());
@@ -383,6 +524,13 @@ fn a_dead_letter_topic_has_a_name_that_kafka_takes() {
     assert!(found[0].message.ends_with("would have 251 bytes"), "{found:?}");
 }
 
+/// If this fails, an enum of ordinary words is refused because they are types elsewhere.
+#[test]
+fn words_that_may_be_texts_are_an_enum() {
+    let yaml = "app: a\nmessages:\n  Paid: {}\n  Refused: {}\n  Order: { last: Paid | Refused, side: long | short, is: string | none }\n";
+    assert_eq!(compile(&source(&yaml.replace("{}", "{ id: u8 }"))).diagnostics, []);
+}
+
 /// If this fails, a person is warned of what is right, or one mistake in `dead_letter` is shown as two.
 #[test]
 fn what_is_right_about_dead_letters_is_not_warned_of() {
@@ -410,6 +558,20 @@ fn what_is_right_about_dead_letters_is_not_warned_of() {
         ),
         (
             "app: a\nconcurrency: 1\ngroups: { a: { ordering: key, concurrency: 9 } }\ntopics: { orders: { controller: A } }\n",
+            0,
+        ),
+        // What a variable holds is known at the start; a stop, a group or a job of another one is none of a drain's business.
+        ("app: a\ngroups: { a: { drain: \"${D}\" } }\ntopics: { orders: { controller: A, timeout: 30s } }\n", 0),
+        (
+            "app: a\nkafka: { consumer: { max.poll.interval.ms: \"${P}\" } }\ngroups: { a: { drain: 30s } }\ntopics: { orders: { controller: A, timeout: 30s } }\n",
+            0,
+        ),
+        (
+            "app: a\nkafka: { consumer: { max.poll.interval.ms: 15000, session.timeout.ms: 6000 } }\ntopics: { orders: { controller: A, timeout: 30s } }\n",
+            0,
+        ),
+        (
+            "app: a\njobs: { backend: redis }\ngroups: { a: { drain: 5s } }\ntopics:\n  orders: { controller: A, timeout: 30s }\n  sent: { controller: B, group: b, jobs: in_process, timeout: 30s }\n",
             0,
         ),
         // A wrong one is one all the same.

@@ -74,7 +74,7 @@ fn recursive_messages_end() {
         for name in ["Tree", "Node"] {
             let payload = Payload::Message(name.to_owned());
             let value = sample(&model, &payload, seed);
-            check(&model, &payload, &value).unwrap();
+            check(&model, &payload, &value.clone().into()).unwrap();
             assert!(value.to_string().len() < 20_000, "{value}");
         }
     }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use karafka::types::{Bytes, Date, Decimal, Json, Time, Timestamp, Uuid};
+use karafka::types::{
+    As, Bytes, Date, Decimal, DecimalNumber, DecimalText, Json, Time, Timestamp, TimestampMillis, TimestampSeconds,
+    Uuid,
+};
 use proptest::prelude::*;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::model::{sample::sample, value::check};
@@ -17,15 +20,15 @@ Refused: { id: uuid, reason?: string }
 Payment: { one_of: { paid: Paid, refused: Refused }, by: type }
 ";
 
-fn order() -> Value {
-    json!({
+fn order() -> Json {
+    Json::from(json!({
         "id": "0f9c7a1e-2b3c-4d5e-8f90-a1b2c3d4e5f6", "status": "open", "at": "2026-11-22T12:01:07Z",
         "lines": [{ "sku": "TEA-100", "price": "3.20", "count": 2 }], "tags": { "gift": true },
-    })
+    }))
 }
 
 /// What is said of an order in which one place has been replaced; `None` removes it.
-fn verdict(pointer: &str, value: Option<Value>) -> String {
+fn verdict(pointer: &str, value: Option<Json>) -> String {
     let mut order = order();
     match value {
         Some(value) if order.pointer(pointer).is_some() => *order.pointer_mut(pointer).unwrap() = value,
@@ -33,7 +36,7 @@ fn verdict(pointer: &str, value: Option<Value>) -> String {
             let (parent, key) = pointer.rsplit_once('/').unwrap();
             let parent = order.pointer_mut(parent).unwrap().as_object_mut().unwrap();
             match value {
-                Some(value) => drop(parent.insert(key.to_owned(), value)),
+                Some(value) => drop(parent.insert(key, value)),
                 None => drop(parent.remove(key)),
             }
         }
@@ -46,27 +49,40 @@ fn verdict(pointer: &str, value: Option<Value>) -> String {
 #[test]
 fn what_does_not_fit_is_said_with_its_path() {
     let cases = [
-        ("/lines/0/price", Some(json!(3.2)), "lines[0].price: expected a decimal as text, found a number"),
-        ("/lines/0/price", Some(json!("dear")), "lines[0].price: expected a decimal as text, found \"dear\""),
-        ("/lines/0/count", Some(json!(256)), "lines[0].count: expected a whole number from 0 to 255, found 256"),
-        ("/lines/0/count", Some(json!(1.5)), "lines[0].count: expected a whole number from 0 to 255, found 1.5"),
-        ("/lines/0/count", Some(json!("2")), "lines[0].count: expected a whole number from 0 to 255, found a text"),
-        ("/lines", Some(json!({})), "lines: expected a list, found an object"),
-        ("/lines/0", Some(json!("tea")), "lines[0]: expected an object, found a text"),
-        ("/status", Some(json!("lost")), "status: expected `open` or `paid`, found \"lost\""),
+        ("/lines/0/price", Some(json!(3.2).into()), "fits"),
+        (
+            "/lines/0/price",
+            Some(json!(true).into()),
+            "lines[0].price: expected a decimal as text or as a number, such as \"1.10\", found `true`",
+        ),
+        (
+            "/lines/0/price",
+            Some(json!("dear").into()),
+            "lines[0].price: expected a decimal as text or as a number, such as \"1.10\", found \"dear\"",
+        ),
+        ("/lines/0/count", Some(json!(256).into()), "lines[0].count: expected a whole number from 0 to 255, found 256"),
+        ("/lines/0/count", Some(json!(1.5).into()), "lines[0].count: expected a whole number from 0 to 255, found 1.5"),
+        (
+            "/lines/0/count",
+            Some(json!("2").into()),
+            "lines[0].count: expected a whole number from 0 to 255, found a text",
+        ),
+        ("/lines", Some(json!({}).into()), "lines: expected a list, found an object"),
+        ("/lines/0", Some(json!("tea").into()), "lines[0]: expected an object, found a text"),
+        ("/status", Some(json!("lost").into()), "status: expected `open` or `paid`, found \"lost\""),
         ("/status", None, "status: missing, expected `open` or `paid`"),
-        ("/id", Some(json!("17")), "id: expected a uuid as text, found \"17\""),
-        ("/id", Some(Value::Null), "id: expected a uuid as text, found null"),
+        ("/id", Some(json!("17").into()), "id: expected a uuid as text, found \"17\""),
+        ("/id", Some(Json::Null), "id: expected a uuid as text, found null"),
         (
             "/at",
-            Some(json!("noon")),
+            Some(json!("noon").into()),
             "at: expected a timestamp as text, such as \"2026-11-22T12:01:07Z\", found \"noon\"",
         ),
-        ("/tags/a b", Some(json!(1)), "tags[\"a b\"]: expected `true` or `false`, found a number"),
-        ("/tags/b", Some(json!(false)), "fits"),
-        ("/note", Some(Value::Null), "fits"),
-        ("/note", Some(json!(7)), "note: expected a text, found a number"),
-        ("/unknown", Some(json!([1])), "fits"),
+        ("/tags/a b", Some(json!(1).into()), "tags[\"a b\"]: expected `true` or `false`, found a number"),
+        ("/tags/b", Some(json!(false).into()), "fits"),
+        ("/note", Some(Json::Null), "fits"),
+        ("/note", Some(json!(7).into()), "note: expected a text, found a number"),
+        ("/unknown", Some(json!([1]).into()), "fits"),
     ];
     for (pointer, value, expected) in cases {
         assert_eq!(verdict(pointer, value.clone()), expected, "{pointer} {value:?}");
@@ -89,8 +105,8 @@ fn a_missing_field_finds_its_misspelling() {
 fn tags_tell_types_apart() {
     let model = messages(SHOP);
     let id = "0f9c7a1e-2b3c-4d5e-8f90-a1b2c3d4e5f6";
-    let verdict = |value: Value| {
-        let checked = check(&model, &Payload::Message("Payment".to_owned()), &value);
+    let verdict = |value: serde_json::Value| {
+        let checked = check(&model, &Payload::Message("Payment".to_owned()), &value.into());
         checked.map_or_else(|error| error.to_string(), |()| "fits".to_owned())
     };
     assert_eq!(verdict(json!({ "type": "paid", "id": id, "cents": 3 })), "fits");
@@ -109,12 +125,12 @@ fn tags_tell_types_apart() {
 #[test]
 fn topics_without_a_type_take_json_or_text() {
     let model = Model::default();
-    for value in [json!(null), json!([1]), json!({ "a": 1 })] {
+    for value in [json!(null), json!([1]), json!({ "a": 1 })].map(Json::from) {
         check(&model, &Payload::Json, &value).unwrap();
         check(&model, &Payload::Bytes, &value).unwrap_err();
     }
-    check(&model, &Payload::Text, &json!("a")).unwrap();
-    check(&model, &Payload::Bytes, &json!("a")).unwrap();
+    check(&model, &Payload::Text, &"a".into()).unwrap();
+    check(&model, &Payload::Bytes, &"a".into()).unwrap();
 }
 
 /// What `karafka generate` makes of `WIDE`, written by hand.
@@ -133,10 +149,17 @@ struct Wide {
     u64: u64,
     f32: f32,
     f64: f64,
+    #[serde(with = "As::<DecimalText>")]
     decimal: Decimal,
+    #[serde(with = "As::<DecimalNumber>")]
+    decimals: Vec<Decimal>,
     bytes: Bytes,
     uuid: Uuid,
     timestamp: Timestamp,
+    #[serde(with = "As::<TimestampMillis>")]
+    millis: Timestamp,
+    #[serde(default, with = "As::<TimestampSeconds>")]
+    seconds: Option<Timestamp>,
     date: Date,
     time: Time,
     any: Json,
@@ -148,20 +171,20 @@ struct Wide {
     in_progress: Stage,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[expect(dead_code, reason = "only read by serde")]
-#[serde(tag = "kind")]
 enum Choice {
-    #[serde(rename = "a")]
     A(One),
-    #[serde(rename = "b")]
     B(Two),
 }
+
+karafka::one_of!(Choice, "kind", { "a" => A, "b" => B });
 
 #[derive(Debug, Deserialize)]
 #[expect(dead_code, reason = "only read by serde")]
 struct One {
     n: u64,
+    #[serde(with = "As::<DecimalText>")]
     price: Decimal,
 }
 
@@ -182,23 +205,23 @@ enum Stage {
 }
 
 const WIDE: &str = "
-Wide: { text: string, on: bool, i8: i8, i16: i16, i32: i32, i64: i64, u8: u8, u16: u16, u32: u32, u64: u64, f32: f32, f64: f64, decimal: decimal, bytes: bytes, uuid: uuid, timestamp: timestamp, date: date, time: time, any: json, maybe?: Wide, list: [Choice], map: { string: [u8] }, inProgress: to-do | done }
+Wide: { text: string, on: bool, i8: i8, i16: i16, i32: i32, i64: i64, u8: u8, u16: u16, u32: u32, u64: u64, f32: f32, f64: f64, decimal: decimal, decimals: [decimal(number)], bytes: bytes, uuid: uuid, timestamp: timestamp, millis: timestamp(millis), seconds?: timestamp(seconds), date: date, time: time, any: json, maybe?: Wide, list: [Choice], map: { string: [u8] }, inProgress: to-do | done }
 Choice: { one_of: { a: One, b: Two }, by: kind }
 One: { n: u64, price: decimal }
 Two: { at?: timestamp, raw: bytes }
 ";
 
 /// Every place of a value, as JSON pointers.
-fn places(value: &Value, here: &str, found: &mut Vec<String>) {
+fn places(value: &Json, here: &str, found: &mut Vec<String>) {
     found.push(here.to_owned());
     match value {
-        Value::Array(items) => {
+        Json::Array(items) => {
             items.iter().enumerate().for_each(|(at, item)| places(item, &format!("{here}/{at}"), found));
         }
-        Value::Object(entries) => {
+        Json::Object(entries) => {
             entries.iter().for_each(|(key, item)| places(item, &format!("{here}/{key}"), found));
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }
 
@@ -211,17 +234,18 @@ proptest! {
         seed in any::<u64>(),
         place in any::<prop::sample::Index>(),
         value in prop::sample::select(vec![
-            json!(null), json!(true), json!(0), json!(-1), json!(255), json!(256), json!(-129), json!(70000),
-            json!(5_000_000_000_u64), json!(u64::MAX), json!(i64::MIN), json!(1.5), json!(1e300), json!(""),
-            json!("text"), json!("1.25"), json!("1e5"), json!("-0.0"), json!("2026-11-22"), json!("2026-02-30"), json!("12:01:07"),
-            json!("24:00:00"), json!("2026-11-22T12:01:07Z"), json!("2026-11-22T12:01:07+02:00"), json!("2026-11-22 12:01:07"),
-            json!("0f9c7a1e2b3c4d5e8f90a1b2c3d4e5f6"), json!("AAE="), json!("AAE"), json!("done"), json!("b"), json!({}),
+            "null", "true", "0", "-0", "-1", "255", "256", "-129", "70000", "5000000000", "18446744073709551615",
+            "18446744073709551616", "12345678901234567890123", "-9223372036854775808", "1.5", "1.10", "1.0", "1e3", "1e300",
+            "1e400", "\"\"", "\"text\"", "\"1.25\"", "\"1e5\"", "\"-0.0\"", "\"2026-11-22\"", "\"2026-02-30\"",
+            "\"12:01:07\"", "\"24:00:00\"", "\"2026-11-22T12:01:07Z\"", "\"2026-11-22T12:01:07+02:00\"",
+            "\"2026-11-22 12:01:07\"", "\"0f9c7a1e2b3c4d5e8f90a1b2c3d4e5f6\"", "\"AAE=\"", "\"AAE\"", "\"done\"",
+            "\"b\"", "{}",
         ]),
         remove in any::<bool>(),
     ) {
         let model = messages(WIDE);
         let payload = Payload::Message("Wide".to_owned());
-        let mut sample = sample(&model, &payload, seed);
+        let mut sample = Json::from(sample(&model, &payload, seed));
         let mut found = Vec::new();
         places(&sample, "", &mut found);
         let place = place.get(&found).clone();
@@ -229,7 +253,7 @@ proptest! {
             Some((parent, key)) if remove && sample.pointer(parent).unwrap().is_object() => {
                 sample.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key);
             }
-            _ => *sample.pointer_mut(&place).unwrap() = value,
+            _ => *sample.pointer_mut(&place).unwrap() = value.parse().unwrap(),
         }
         let text = sample.to_string();
         let read = serde_json::from_str::<Wide>(&text);

@@ -34,7 +34,7 @@ pub(crate) struct Commits {
 impl Commits {
     /// `wake` is called when there is an answer. `None` if librdkafka gives no queue for them.
     pub(crate) fn new(consumer: Consumer, wake: Wake) -> Option<Self> {
-        let (queue, slot) = (Queue::new(consumer)?, Arc::<WakeSlot>::default());
+        let (queue, slot) = (Queue::new(consumer.client())?, Arc::<WakeSlot>::default());
         slot.set(wake);
         // SAFETY: the queue is live, and the slot is kept until `drop` has taken the callback back.
         unsafe {

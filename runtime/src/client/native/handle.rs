@@ -1,4 +1,4 @@
-//! A handle of one of librdkafka's queues.
+//! Handles of librdkafka's clients and queues.
 
 use std::{ffi::CString, ptr::NonNull};
 
@@ -6,6 +6,34 @@ use rdkafka_sys as sys;
 
 use super::Consumer;
 use crate::client::TopicPartition;
+
+/// A live client of any kind.
+///
+/// **Invariant:** whoever holds one drops it before the client that it points to.
+#[derive(Clone, Copy)]
+pub(crate) struct ClientHandle(NonNull<sys::rd_kafka_t>);
+
+// SAFETY: librdkafka's client may be used from any thread.
+unsafe impl Send for ClientHandle {}
+// SAFETY: as above.
+unsafe impl Sync for ClientHandle {}
+
+impl ClientHandle {
+    /// The client behind a wrapper's pointer, `None` if it is null.
+    pub(crate) fn from_wrapper(client: *mut sys::rd_kafka_t) -> Option<Self> {
+        NonNull::new(client).map(Self)
+    }
+
+    /// That of a consumer.
+    pub(super) fn of(client: NonNull<sys::rd_kafka_t>) -> Self {
+        Self(client)
+    }
+
+    /// For the calls of librdkafka.
+    pub(super) fn as_ptr(self) -> *mut sys::rd_kafka_t {
+        self.0.as_ptr()
+    }
+}
 
 /// A handle of a queue, given back when it is dropped.
 ///
@@ -17,9 +45,15 @@ unsafe impl Send for Queue {}
 
 impl Queue {
     /// A queue of nobody else; what is in it is thrown away with it.
-    pub(super) fn new(consumer: Consumer) -> Option<Self> {
-        // SAFETY: the consumer is live by its invariant, and the handle is ours.
-        NonNull::new(unsafe { sys::rd_kafka_queue_new(consumer.0.as_ptr()) }).map(Self)
+    pub(super) fn new(client: ClientHandle) -> Option<Self> {
+        // SAFETY: the client is live by its invariant, and the handle is ours.
+        NonNull::new(unsafe { sys::rd_kafka_queue_new(client.as_ptr()) }).map(Self)
+    }
+
+    /// The client's main queue.
+    pub(super) fn main_of(client: ClientHandle) -> Option<Self> {
+        // SAFETY: the client is live by its invariant, and the handle is ours; the queue lives on in the client.
+        NonNull::new(unsafe { sys::rd_kafka_queue_get_main(client.as_ptr()) }).map(Self)
     }
 
     /// The consumer's own queue.

@@ -38,6 +38,22 @@ impl MockCluster {
         unsafe { CStr::from_ptr(sys::rd_kafka_mock_cluster_bootstraps(self.0.as_ptr())) }.to_string_lossy().into_owned()
     }
 
+    /// Its first broker does not take the next commits, and says so only when nobody waits any more.
+    #[cfg(test)]
+    pub(crate) fn refuse_commits_in_silence(self, commits: usize) {
+        use std::ffi::c_int;
+        const OFFSET_COMMIT: i16 = 8;
+        const LATE_MS: c_int = 120_000;
+        let refusal = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS as c_int;
+        for _ in 0..commits {
+            // SAFETY: the cluster is live; one pair of an error and a time follows, as the count says.
+            unsafe {
+                let cluster = self.0.as_ptr();
+                sys::rd_kafka_mock_broker_push_request_error_rtts(cluster, 1, OFFSET_COMMIT, 1, refusal, LATE_MS);
+            }
+        }
+    }
+
     /// Makes a topic with this many partitions.
     pub(crate) fn create_topic(self, topic: &str, partitions: i32) -> Result<(), String> {
         let name = CString::new(topic).map_err(|error| error.to_string())?;

@@ -9,9 +9,12 @@
 #![expect(unsafe_code, reason = "the seam to librdkafka; each block says why it is sound")]
 
 mod commits;
+mod group_offsets;
 mod handle;
+mod main_queue;
 mod mock;
 mod produce;
+mod properties;
 mod queue;
 mod record;
 mod topics;
@@ -29,13 +32,17 @@ use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
 pub(crate) use self::produce::fail_for_good;
 pub(crate) use self::{
     commits::Commits,
+    group_offsets::group_offsets,
+    handle::ClientHandle,
+    main_queue::MainQueue,
     mock::MockCluster,
-    produce::{ProducedTopic, outgoing, produce},
+    produce::{ProducedTopic, outgoing, produce, produce_error},
+    properties::property_table,
     queue::{PartitionQueue, Wake, WakeSlot},
     record::NativeRecord,
-    topics::{TopicId, TopicIds},
+    topics::{Described, TopicLookup},
 };
-use super::TopicPartition;
+use super::{TopicPartition, Watermarks};
 use handle::Queue;
 use record::bytes;
 
@@ -52,6 +59,11 @@ impl Consumer {
     /// The consumer behind a wrapper's pointer, `None` if it is null.
     pub(crate) fn from_wrapper(client: *mut sys::rd_kafka_t) -> Option<Self> {
         NonNull::new(client).map(Self)
+    }
+
+    /// It as a client of any kind.
+    pub(crate) fn client(self) -> ClientHandle {
+        ClientHandle::of(self.0)
     }
 
     /// Answers a rebalance that gives partitions, with the offsets to start from.
@@ -84,13 +96,25 @@ impl Consumer {
         unsafe { sys::rd_kafka_assignment_lost(self.0.as_ptr()) != 0 }
     }
 
+    /// The group's name for this member, `None` if it has not joined.
+    pub(crate) fn member_id(self) -> Option<String> {
+        // SAFETY: the consumer is live; the string is ours, ends in NUL, and is copied before it is given back.
+        let member = unsafe {
+            let text = NonNull::new(sys::rd_kafka_memberid(self.0.as_ptr()))?;
+            let member = CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned();
+            sys::rd_kafka_mem_free(self.0.as_ptr(), text.as_ptr().cast());
+            member
+        };
+        Some(member).filter(|member| !member.is_empty())
+    }
+
     /// Whether something waits in the consumer's queue.
     pub(crate) fn has_events(self) -> bool {
         Queue::of_consumer(self).is_some_and(|queue| queue.length() > 0)
     }
 
-    /// The offset behind the partition's last record, as the last fetch has told; `None` if nothing was fetched yet.
-    pub(crate) fn high_watermark(self, partition: &TopicPartition) -> Option<i64> {
+    /// Where the partition begins and ends, as the last fetch has told; `None` if nothing was fetched yet.
+    pub(crate) fn watermarks(self, partition: &TopicPartition) -> Option<Watermarks> {
         let topic = CString::new(&*partition.topic).ok()?;
         let (mut low, mut high) = (-1, -1);
         // SAFETY: the consumer is live, the string ends in NUL, and both out-pointers are valid for the call, which
@@ -99,7 +123,8 @@ impl Consumer {
             let client = self.0.as_ptr();
             sys::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition.partition, &mut low, &mut high)
         };
-        (code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+        let is_known = code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0;
+        is_known.then_some(Watermarks { low: Some(low).filter(|low| *low >= 0), high })
     }
 
     /// How many records wait in the partition's queue.

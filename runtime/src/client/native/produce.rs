@@ -1,7 +1,7 @@
 //! Records on their way to Kafka. The wrapper has headers of text only.
 
 use std::{
-    ffi::CString,
+    ffi::{CStr, CString},
     mem::ManuallyDrop,
     ptr::{self, NonNull},
 };
@@ -118,6 +118,15 @@ fn native_headers(content: &Content) -> *mut sys::rd_kafka_headers_t {
         }
         headers
     }
+}
+
+/// Kafka's own words for why it has not taken a record, which newer brokers have for some codes.
+pub(crate) fn produce_error(message: &BorrowedMessage<'_>) -> Option<String> {
+    let message = NonNull::new(message.ptr())?;
+    // SAFETY: the message is live, and of a delivery report; the string lives in it, ends in NUL, and is copied at once.
+    let words = unsafe { NonNull::new(sys::rd_kafka_message_produce_errstr(message.as_ptr()).cast_mut()) }?;
+    // SAFETY: as above.
+    Some(unsafe { CStr::from_ptr(words.as_ptr()) }.to_string_lossy().into_owned())
 }
 
 /// The record that a delivery report is about.

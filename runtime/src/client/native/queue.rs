@@ -14,7 +14,7 @@ use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
 use super::{Consumer, handle::Queue, record::NativeRecord};
 use crate::{
     Record,
-    client::{Delivery, RecordQueue, TopicPartition},
+    client::{Delivery, FetchFault, PositionLost, RecordQueue, TopicPartition},
 };
 
 /// How many records one call moves out of a partition's queue.
@@ -126,11 +126,17 @@ impl PartitionQueue {
                     into.push_back(Delivery::Record(Record::from(record)));
                 }
                 Code::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET => {
-                    into.push_back(Delivery::PositionLost(error_text(&record)));
+                    // That of a log that was truncated has none.
+                    let offset = if offset >= 0 { offset } else { self.next };
+                    let (has_read, reason) = (self.next > 0, error_text(&record));
+                    let is_truncated = reason.contains(&truncation_text());
+                    let lost = PositionLost { offset, has_read, is_truncated, reason };
+                    into.push_back(Delivery::PositionLost(lost));
                 }
-                _ => {
-                    self.doubtful = Some(offset).filter(|offset| *offset >= 0);
-                    into.push_back(Delivery::Error(error_text(&record)));
+                code => {
+                    let offset = Some(offset).filter(|offset| *offset >= 0);
+                    self.doubtful = offset;
+                    into.push_back(Delivery::Error(FetchFault::new(code.into(), offset, error_text(&record))));
                 }
             }
         }
@@ -164,4 +170,12 @@ impl RecordQueue for PartitionQueue {
 fn error_text(record: &NativeRecord) -> String {
     // SAFETY: the message is live, and the string is static or lives in it; it is copied at once.
     unsafe { CStr::from_ptr(sys::rd_kafka_message_errstr(record.0.as_ptr())) }.to_string_lossy().into_owned()
+}
+
+/// What librdkafka calls a log that was truncated: the code of such an error is the one of every lost position.
+fn truncation_text() -> String {
+    // SAFETY: the string is static.
+    unsafe { CStr::from_ptr(sys::rd_kafka_err2str(Code::RD_KAFKA_RESP_ERR__LOG_TRUNCATION)) }
+        .to_string_lossy()
+        .into_owned()
 }

@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     pin::pin,
     sync::{Arc, atomic::AtomicU64},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{Driver, Waiting};
@@ -12,11 +12,11 @@ use crate::{
     Context, Controller, Error, Interchanger, Parser, Record, Routed, Worker,
     engine::{
         attempt::{Attempt, Bounds, Parts, Unperformed, Work},
-        backoff::after,
+        backoff::before_next,
         clock,
         counts::count,
         pulse::{Beat, Pulse},
-        shared::{EmitScope, NO_OFFSET},
+        shared::EmitScope,
         tracker::Sequence,
     },
     settings::Tombstones,
@@ -55,7 +55,7 @@ where
         #[cfg(any(test, feature = "testing"))]
         crate::testing::stage::call(&mut job.ctx, group, work.record());
         let ctx = &job.ctx;
-        let mut beat = Beat::new(pulse, job.offset, ctx.attempt());
+        let mut beat = Beat::new(pulse, job.sequence, job.offset, ctx.attempt());
         let span = trace::span(work.record(), group, ctx.attempt(), ctx.trace.as_deref());
         let mut attempt = pin!(parts.attempt(work, ctx, bounds));
         let ended = poll_fn(|cx| span.in_scope(|| beat.poll(cx, attempt.as_mut()))).await;
@@ -85,7 +85,6 @@ where
                 Waiting::Record(record, _reserved) => self.prepare(sequence, record)?,
             },
         };
-        self.shared.set_at_work(self.lane.committable().unwrap_or(NO_OFFSET));
         job.ctx.attempt = attempt;
         // Looking for headers costs as much as all else that the engine does for a record.
         if (self.sends || trace::is_wanted())
@@ -114,7 +113,8 @@ where
                 if self.consumer.ahead.is_some() {
                     self.pass_over(sequence, &record, "cannot be parsed", &error);
                 } else {
-                    self.report.unparseable(&record, &error, self.consumer.dead_letter.as_deref());
+                    let (ordering, dead_letter) = (self.consumer.ordering, self.consumer.dead_letter.as_deref());
+                    self.report.unparseable(&record, &error, ordering, dead_letter);
                     self.give_up_unparsed(sequence, &record, "parse", &error);
                 }
                 return None;
@@ -143,7 +143,7 @@ where
             self.pass_over(sequence, record, "is a tombstone", &Error::new(TOMBSTONE_REFUSED));
         } else {
             let error = Error::new(TOMBSTONE_REFUSED);
-            self.report.tombstone_refused(record, self.consumer.dead_letter.as_deref());
+            self.report.tombstone_refused(record, self.consumer.ordering, self.consumer.dead_letter.as_deref());
             self.give_up_unparsed(sequence, record, "tombstone", &error);
         }
     }
@@ -179,8 +179,6 @@ where
             }
             Err(why) => self.not_performed(sequence, why, job),
         }
-        let oldest = if self.lane.is_working() { self.lane.committable() } else { None };
-        self.shared.set_at_work(oldest.unwrap_or(NO_OFFSET));
     }
 
     #[cold]
@@ -199,6 +197,12 @@ where
                 self.lane.deferred(sequence, clock::since(self.started).saturating_add(wait));
                 self.keep(sequence, job);
             }
+            Unperformed::Taken(error) => {
+                self.report.left(work.record(), &error);
+                // Never: the lane ends.
+                self.lane.deferred(sequence, Duration::MAX);
+                self.put_away(job);
+            }
             Unperformed::Failed(kind, error) => {
                 let (counts, number) = (&self.shared.counts, job.ctx.attempt);
                 count(counts.of(kind));
@@ -211,8 +215,7 @@ where
                     self.put_away(job);
                 } else {
                     count(&counts.retried);
-                    let step = if error.is_permanent() { u32::MAX } else { number };
-                    let wait = after(self.consumer.backoff, step, self.jitter.next());
+                    let wait = before_next(self.consumer.backoff, number, &error, self.jitter.next());
                     self.report.failed(work.record(), number, kind, &error, wait);
                     self.lane.failed(sequence, clock::since(self.started).saturating_add(wait));
                     self.keep(sequence, job);

@@ -12,21 +12,22 @@ use std::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
-    DRAIN, Driver, Woken,
+    DRAIN, DRAINED_BYTES, Driver, Woken,
     batch_attempt::{Ended, Item, Job, Outcome},
+    sending::DoneOffsets,
 };
 use crate::{
     Batch, Context, Error, Message, Parser, Record, Routed, Worker,
     client::Delivery,
     engine::{
         attempt::{Unperformed, Work},
-        backoff::after,
+        backoff::before_next,
         batch::{BatchId, Gatherer},
         clock,
         counts::count,
         lane::Line,
         pool::Pool,
-        shared::{EmitScope, NO_OFFSET, Reservation},
+        shared::{EmitScope, Reservation},
         tracker::Sequence,
     },
     settings::{self, Ordering, Tombstones},
@@ -49,8 +50,6 @@ pub(super) struct BatchDriver<'a, W: Worker, P, I> {
     since: Option<Duration>,
     /// Contexts to be used again.
     contexts: Vec<Context<W::Controller>>,
-    /// The first offset of each batch at work.
-    at_work: BTreeMap<BatchId, i64>,
 }
 
 struct Gathered<'a, T> {
@@ -75,7 +74,6 @@ struct End {
     at: Duration,
     /// Of the jitter.
     random: f64,
-    took: Option<Duration>,
 }
 
 impl<'a, W, P, I, S> BatchDriver<'a, W, P, I>
@@ -97,7 +95,6 @@ where
             dying: BTreeMap::new(),
             since: None,
             contexts: Vec::new(),
-            at_work: BTreeMap::new(),
         }
     }
 
@@ -107,18 +104,24 @@ where
     {
         let mut pool: Pool<F, Option<SemaphorePermit<'a>>> = Pool::new();
         let mut permit: Option<SemaphorePermit<'a>> = None;
+        // As in a lane without batches.
+        let mut wakes = false;
         loop {
             self.driver.hear();
             self.look_after_the_dying();
             while let Some(ended) = pool.next_ended().await {
+                wakes |= permits.available_permits() == 0;
                 self.ended(ended);
+            }
+            if std::mem::take(&mut wakes) {
+                tokio::task::yield_now().await;
             }
             if !self.driver.lane.is_open() {
                 self.leave();
             }
             if self.driver.is_over() {
                 // The last word, for the last commit, and for this process if the partition comes back to it.
-                self.driver.shared.tell(self.driver.lane.progress());
+                self.driver.tell();
                 break;
             }
             self.take_in_rested();
@@ -154,9 +157,14 @@ where
             let (wants_permit, due, waiting) = (is_due && is_alive, due.filter(|_| !is_due), self.gathered.len());
             match self.driver.wait(&mut pool, permits, wants_permit, due, waiting).await {
                 Woken::Permit(acquired) => permit = acquired,
-                Woken::Ended(ended) => self.ended(ended),
+                Woken::Ended(ended) => {
+                    wakes = permits.available_permits() == 0;
+                    self.ended(ended);
+                }
                 Woken::Other => {}
             }
+            // As a lane of single records does: another one may stand behind this on its thread.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -178,7 +186,7 @@ where
     }
 
     fn has_room(&self) -> bool {
-        self.driver.lane.room() > 0 && (self.gatherer.waiting() == 0 || self.driver.memory.has_room())
+        self.driver.lane.has_room() && (self.gatherer.waiting() == 0 || self.driver.memory.has_room())
     }
 
     /// Whether to look for more records: in one line no more than the next batch holds, else while there is memory.
@@ -195,12 +203,15 @@ where
             let driver = &mut self.driver;
             match driver.deliveries.pop_front() {
                 Some(Delivery::Record(record)) => self.take_in(record),
-                Some(Delivery::PositionLost(reason)) => {
-                    driver.lose_position(&reason);
-                }
-                Some(Delivery::Error(reason)) => driver.report.partition_error(&driver.partition, &reason),
+                Some(Delivery::PositionLost(lost)) => driver.lose_position(lost),
+                Some(Delivery::Error(fault)) => driver.note_fault(fault),
                 None => {
-                    driver.queue.drain(&mut driver.deliveries, driver.lane.room().min(DRAIN));
+                    let at_once = (DRAINED_BYTES / driver.record_size.max(1)).clamp(1, DRAIN);
+                    driver.queue.drain(&mut driver.deliveries, driver.lane.room().min(at_once));
+                    if let Some(Delivery::Record(record)) = driver.deliveries.back() {
+                        driver.record_size = record.size();
+                        driver.shared.pulse.fetched();
+                    }
                     if driver.deliveries.is_empty() {
                         if let Some(position) = driver.queue.position() {
                             driver.lane.reached(position);
@@ -323,11 +334,9 @@ where
         if let EmitScope::Lane { sequence: current, .. } = &mut ctx.scope {
             *current = id;
         }
-        self.at_work.insert(id, messages.first().map_or(NO_OFFSET, |message| message.offset()));
         let attempts = items.iter().map(|item| item.attempt).collect();
         let measured = driver.report.wants_done() || driver.consumer.durations.is_some();
         let begun = measured.then(clock::now);
-        self.say_at_work();
         Some(Job { id, items, batch: Batch::of(messages, attempts), ctx, begun })
     }
 
@@ -349,7 +358,8 @@ where
                 return Some(message);
             }
             if let Some((record, error)) = refused {
-                driver.report.unparseable(&record, &error, driver.consumer.dead_letter.as_deref());
+                let (ordering, dead_letter) = (driver.consumer.ordering, driver.consumer.dead_letter.as_deref());
+                driver.report.unparseable(&record, &error, ordering, dead_letter);
                 driver.give_up_unparsed(sequence, &record, "parse", &error);
             }
         } else if driver.consumer.tombstones == Tombstones::Deliver {
@@ -371,15 +381,22 @@ where
     /// A batch has ended: each of its records goes its own way.
     fn ended(&mut self, ended: Ended<W>) {
         let Ended { id, items, messages, outcomes, mut ctx, begun } = ended;
-        self.at_work.remove(&id);
-        let owes = self.driver.debts.end(id, *ctx.emitted.get_mut());
+        let sent = *ctx.emitted.get_mut();
+        let owes = self.driver.debts.end(id, sent);
         self.contexts.push(ctx);
         let took = begun.map(clock::since);
         if let (Some(took), Some(durations)) = (took, &self.driver.consumer.durations) {
             durations.observe(took);
         }
-        let end = End { at: clock::since(self.driver.started), random: self.driver.jitter.next(), took };
+        let end = End { at: clock::since(self.driver.started), random: self.driver.jitter.next() };
         let mut lines: Vec<Line> = items.iter().map(|item| item.line).collect();
+        if let Some(took) = took
+            && self.driver.report.wants_done()
+        {
+            let done = messages.iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Done));
+            let offsets = done.map(|(message, _)| message.offset()).collect();
+            self.driver.log_batch(id, DoneOffsets { offsets, took, batch: items.len() }, sent);
+        }
         for ((mut item, message), outcome) in items.into_iter().zip(messages).zip(outcomes) {
             if owes {
                 item.debts.push(id);
@@ -390,21 +407,13 @@ where
         lines.dedup();
         lines.into_iter().for_each(|line| self.gatherer.look_at(line));
         self.driver.publish();
-        self.say_at_work();
     }
 
     fn settle(&mut self, item: Item, message: Message<MessageOf<W>>, outcome: Outcome, end: End) {
         let driver = &mut self.driver;
         let shared = driver.shared;
         match outcome {
-            Outcome::Done => {
-                if let Some(took) = end.took
-                    && driver.report.wants_done()
-                {
-                    driver.report.done(&driver.partition, message.offset(), took, &[], None);
-                }
-                self.finished(&item, &shared.counts.done);
-            }
+            Outcome::Done => self.finished(&item, &shared.counts.done),
             Outcome::Not(Unperformed::Skipped(reason)) => {
                 driver.report.skipped(&message, &reason);
                 self.finished(&item, &shared.counts.skipped);
@@ -415,6 +424,8 @@ where
                 count(&shared.counts.deferred);
                 self.put_off(item, message, end.at.saturating_add(wait));
             }
+            Outcome::Not(Unperformed::Taken(error)) => self.left(item, message, &error),
+            Outcome::Taken(error) => self.left(item, message, &error),
             Outcome::Not(Unperformed::Failed(kind, error)) => self.failed(item, message, kind, &error, end),
             Outcome::Together(kind, error) => self.failed(item, message, kind, &error, end),
         }
@@ -433,6 +444,12 @@ where
         self.keep(item, message);
     }
 
+    /// The record is somebody else's by now: this lane ends without it.
+    fn left(&mut self, item: Item, message: Message<MessageOf<W>>, error: &Error) {
+        self.driver.report.left(&message, error);
+        self.put_off(item, message, Duration::MAX);
+    }
+
     fn failed(&mut self, item: Item, message: Message<MessageOf<W>>, kind: FailureKind, error: &Error, end: End) {
         let driver = &mut self.driver;
         let counts = &driver.shared.counts;
@@ -446,8 +463,7 @@ where
             return;
         }
         count(&counts.retried);
-        let step = if error.is_permanent() { u32::MAX } else { item.attempt };
-        let wait = after(driver.consumer.backoff, step, end.random);
+        let wait = before_next(driver.consumer.backoff, item.attempt, error, end.random);
         driver.report.failed(&message, item.attempt, kind, error, wait);
         driver.lane.failed(item.sequence, end.at.saturating_add(wait));
         self.keep(item, message);
@@ -461,11 +477,6 @@ where
             sequence,
             Gathered { stage: Stage::Message(Box::new(message)), reserved: None, line, attempt, debts },
         );
-    }
-
-    /// Shows the oldest record of the batches at work.
-    fn say_at_work(&self) {
-        self.driver.shared.set_at_work(self.at_work.values().min().copied().unwrap_or(NO_OFFSET));
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) enum Outcome {
     Not(Unperformed),
     /// It failed with others, for one reason.
     Together(FailureKind, Arc<Error>),
+    /// It failed with others, when the batch had been told that it is somebody else's.
+    Taken(Arc<Error>),
     /// It was not attempted: one before it was put off or has failed.
     Left,
 }
@@ -60,7 +62,7 @@ impl Outcome {
         match self {
             Self::Not(Unperformed::Failed(kind, error)) => Some((*kind, error)),
             Self::Together(kind, error) => Some((*kind, error)),
-            Self::Done | Self::Left | Self::Not(_) => None,
+            Self::Done | Self::Left | Self::Taken(_) | Self::Not(_) => None,
         }
     }
 }
@@ -83,7 +85,8 @@ where
     let Job { id, items, batch, ctx, begun } = job;
     let (messages, outcomes) = {
         let first = batch.messages().first();
-        let mut beat = Beat::new(pulse, first.map_or(NO_OFFSET, |first| first.offset()), ctx.attempt());
+        let offset = first.map_or(NO_OFFSET, |first| first.offset());
+        let mut beat = Beat::of_batch(pulse, id, offset, ctx.attempt(), batch.messages().len());
         let span = first.map_or_else(tracing::Span::none, |first| trace::span(first, group, ctx.attempt(), None));
         let tried = |place: usize| items.get(place).map_or((None, 1), |item| (item.line, item.attempt));
         let mut attempt = pin!(parts.attempt_batch(batch, tried, &ctx, bounds));
@@ -110,12 +113,15 @@ where
         let performed = guarded(self.admit_and_perform_batch(&batch, &known, ctx), bounds.timeout).await;
         let rest = performed.map_err(|(kind, error)| (kind, Arc::new(error)));
         let (messages, reports) = batch.into_parts();
+        let is_taken = ctx.scope.is_taken();
         let outcome = |report| match report {
             Report::Done => Outcome::Done,
+            Report::Not(Unperformed::Failed(_, error)) if is_taken => Outcome::Not(Unperformed::Taken(error)),
             Report::Not(why) => Outcome::Not(why),
             Report::Left => Outcome::Left,
             Report::Open => match &rest {
                 Ok(()) => Outcome::Done,
+                Err((_, error)) if is_taken => Outcome::Taken(Arc::clone(error)),
                 Err((kind, error)) => Outcome::Together(*kind, Arc::clone(error)),
             },
         };
@@ -124,7 +130,7 @@ where
             if let Some((kind, error)) = outcome.failure() {
                 let attempt = known(place).1;
                 let failure = Failure { kind, error, attempt, is_last: bounds.is_last(attempt, error) };
-                self.call_hooks(&failure, Some(message), ctx).await;
+                self.call_hooks(&failure, message, Some(message), ctx).await;
             }
         }
         (messages, outcomes)

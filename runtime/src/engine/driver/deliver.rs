@@ -1,10 +1,10 @@
 //! Takes records in: out of the client's queue, into their lines.
 
-use super::{DRAIN, Driver, Waiting};
+use super::{DRAIN, DRAINED_BYTES, Driver, Waiting};
 use crate::{
     Parser, Record, Routed, Worker,
-    client::Delivery,
-    engine::lane::Line,
+    client::{Delivery, FetchFault, PositionLost},
+    engine::{lane::Line, shared::LostAt},
     settings::{LostPosition, Ordering},
     topic,
     worker::MessageOf,
@@ -32,14 +32,19 @@ where
     /// Delivers records until there is one to start, or there are none: the queue wakes the lane only when it was
     /// empty, so a batch of records that all wait or are finished already must not be the last one that is looked at.
     pub(super) fn deliver(&mut self) {
-        while self.lane.room() > 0 && self.wants_more() {
+        while self.lane.has_room() && self.wants_more() {
             match self.deliveries.pop_front() {
                 Some(Delivery::Record(record)) => self.take_in(record),
-                Some(Delivery::PositionLost(reason)) => self.lose_position(&reason),
-                Some(Delivery::Error(reason)) => self.report.partition_error(&self.partition, &reason),
+                Some(Delivery::PositionLost(lost)) => self.lose_position(lost),
+                Some(Delivery::Error(fault)) => self.note_fault(fault),
                 None => {
-                    let room = self.lane.room().min(DRAIN).min(self.room_ahead());
+                    let at_once = (DRAINED_BYTES / self.record_size.max(1)).clamp(1, DRAIN);
+                    let room = self.lane.room().min(at_once).min(self.room_ahead());
                     self.queue.drain(&mut self.deliveries, room);
+                    if let Some(Delivery::Record(record)) = self.deliveries.back() {
+                        self.record_size = record.size();
+                        self.shared.pulse.fetched();
+                    }
                     self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
                     if self.deliveries.is_empty() {
                         if let Some(position) = self.queue.position() {
@@ -53,16 +58,24 @@ where
         }
     }
 
-    /// Where to read on is not known any more: goes where `lost_position` says, or stands still until a person has.
-    pub(super) fn lose_position(&mut self, reason: &str) {
+    /// Something came instead of a record; if records have come behind it, it is over.
+    #[cold]
+    pub(super) fn note_fault(&mut self, fault: FetchFault) {
+        if !self.deliveries.iter().any(|delivery| matches!(delivery, Delivery::Record(_))) {
+            self.shared.pulse.set_fetch_fault(Some(fault));
+        }
+    }
+
+    /// Where to read on is not known any more: goes where `lost_position` says, or stands still until a person has. The
+    /// group's thread finds out why, and says it.
+    pub(super) fn lose_position(&mut self, lost: PositionLost) {
         let follows = self.consumer.positions.lost != LostPosition::Fail;
+        self.shared.lose_position(LostAt { lost, follows });
         if follows && self.shared.ask_to_move() {
-            self.report.position_moves(&self.partition, reason);
             self.lane.close();
             // If nothing is left to do, nothing else wakes the lane to end.
             self.shared.wake.notify_one();
         } else {
-            self.report.position_lost(&self.partition, reason, follows);
             self.shared.pulse.halt();
             self.lane.halt();
         }

@@ -45,7 +45,10 @@ use super::{
 };
 use crate::{
     BatchController, Controller, Interchanger, Parser, Record, Routed, Worker,
-    client::{Assigned, Delivery, Positions, RecordQueue, TopicPartition, outgoing::Sent},
+    client::{
+        Assigned, Delivery, Positions, RecordQueue, TopicPartition,
+        outgoing::{Sent, Ticket},
+    },
     jobs::enqueue::JobRoute,
     manifest::ConsumerEntry,
     settings::{self, Backoff, Ordering, Tombstones},
@@ -57,6 +60,11 @@ const TURN: u32 = 64;
 /// How many deliveries are taken out of the client's queue at once: enough to make the call cheap, and few enough
 /// that what waits here does not count beside what waits there.
 pub(super) const DRAIN: usize = 256;
+/// How many bytes of deliveries are taken out at once, as far as the last one tells: in the client's queue they count as
+/// fetched ahead, and here they do not.
+const DRAINED_BYTES: usize = 256 << 10;
+/// A record of this size waits in the client's queue until it may start: as soon as it is taken out, another is fetched.
+const LARGE: usize = 64 << 10;
 
 /// What a lane is made with.
 pub(crate) struct LaneParts<S> {
@@ -185,6 +193,10 @@ struct Driver<'a, W: Worker, P, I> {
     debts: Debts,
     /// Records that Kafka did not take, to be sent again.
     resending: Vec<Resend>,
+    /// When the last of those is due that are sent one by one.
+    one_by_one: Duration,
+    /// How large records are here: the last one that was taken out. At first as large as they come.
+    record_size: usize,
     started: Instant,
     jitter: Jitter,
     said_full: bool,
@@ -249,6 +261,8 @@ where
             emits: BTreeMap::new(),
             debts: Debts::default(),
             resending: Vec::new(),
+            one_by_one: Duration::ZERO,
+            record_size: LARGE,
             started: clock::now(),
             jitter: Jitter::new(seed),
             said_full: false,
@@ -274,22 +288,44 @@ where
         loop {
             self.hear();
             while let Some(ended) = pool.next_ended().await {
+                if permits.available_permits() == 0 {
+                    // Another lane was woken by what this one has let go of. It may stand behind this one, at the one place of
+                    // a thread that no other thread takes tasks from, and must not wait there for a handler that blocks.
+                    turn = TURN;
+                }
                 self.ended(ended);
             }
             if self.is_over() {
                 // The last word, for the last commit, and for this process if the partition comes back to it.
-                self.shared.tell(self.lane.progress());
+                self.tell();
                 break;
             }
             if self.lane.next_timer().is_some() {
                 self.lane.rested(clock::since(self.started));
             }
+            let mut waits_to_look = false;
             if !self.lane.has_ready() && self.wants_more() {
-                self.deliver();
+                // One that drains begins nothing, and has to hear what became of its claim.
+                if permit.is_none() && self.record_size >= LARGE && self.shared.order() == Order::Run {
+                    permit = permits.try_acquire().ok();
+                    waits_to_look = permit.is_none();
+                }
+                if !waits_to_look {
+                    self.deliver();
+                }
             }
             // The process may have stood still at any moment, so this is looked at before each start.
             let is_alive = !self.lane.has_ready() || self.may_start();
             if self.lane.has_ready() && is_alive {
+                if turn >= TURN || self.gate.is_long() {
+                    permit = None;
+                    turn = 0;
+                    // A partition with a backlog never comes to wait, and a dead letter must not wait for that.
+                    self.resend().await;
+                    self.gate.let_go();
+                    tokio::task::yield_now().await;
+                    continue;
+                }
                 if permit.is_none() {
                     permit = permits.try_acquire().ok();
                     turn = 0;
@@ -302,29 +338,31 @@ where
                         self.ended(ended);
                     }
                     turn += 1;
-                    if turn >= TURN {
-                        permit = None;
-                        turn = 0;
-                        // A partition with a backlog never comes to wait, and a dead letter must not wait for that.
-                        self.resend().await;
-                        tokio::task::yield_now().await;
-                    }
                     continue;
                 }
             }
             drop(permit.take());
-            let wants_permit = self.lane.has_ready() && is_alive;
+            let wants_permit = (self.lane.has_ready() && is_alive) || waits_to_look;
             if !is_alive {
                 // So that there is something to ask the group with.
                 self.publish();
             }
             self.resend().await;
+            self.gate.let_go();
+            turn = 0;
             match self.wait(&mut pool, permits, wants_permit, None, self.waiting.len()).await {
                 Woken::Permit(acquired) => permit = acquired,
-                Woken::Ended(ended) => self.ended(ended),
+                Woken::Ended(ended) => {
+                    if permits.available_permits() == 0 {
+                        turn = TURN;
+                    }
+                    self.ended(ended);
+                }
                 Woken::Other => {}
             }
-            turn = 0;
+            // Whoever was woken on this thread before this lane stands at that one place of it, and must not wait there for a
+            // handler that blocks: tokio takes a task from outside now and then before it looks there.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -376,21 +414,25 @@ where
         !self.lane.is_open() && self.ends()
     }
 
-    /// A partition that is let go does not wait for what a producer has refused that has failed for good: whoever has the
-    /// partition next does those records again.
+    /// A partition that is let go does not wait for what a producer has refused that has failed for good, nor for copies that
+    /// Kafka refuses until a person has changed something: whoever has the partition next does those records again.
     #[cold]
     fn ends(&mut self) -> bool {
         let drains = self.shared.order() == Order::Drain;
-        let mut left = (0, 0);
-        if drains && !self.resending.is_empty() && self.app.outlet.has_failed() {
-            left = self.lane.on_their_way();
+        if drains && !self.resending.is_empty() && (self.app.outlet.has_failed() || self.is_all_refused()) {
             self.lane.give_up_acknowledgements();
         }
         let is_over = self.lane.is_over();
         if is_over {
-            self.shared.pulse.set_on_their_way(left);
+            self.shared.pulse.set_on_their_way(self.lane.on_their_way());
         }
         is_over
+    }
+
+    /// Whether all that is not acknowledged was refused as it is.
+    fn is_all_refused(&self) -> bool {
+        let are_refused = self.resending.iter().all(|resend| self.shared.pulse.refused.holds(resend.ticket));
+        are_refused && self.lane.unacknowledged() <= self.resending.len()
     }
 
     /// Takes in orders and acknowledgements.
@@ -400,7 +442,11 @@ where
         let are_there = !acknowledgements.is_empty();
         for acknowledgement in acknowledgements {
             match acknowledgement {
-                Acknowledgement::Delivered { sequence, sent, delivered } => {
+                Acknowledgement::Delivered { ticket, delivered } => {
+                    let Ticket { number: sequence, sent, failures } = ticket;
+                    if failures > 0 {
+                        self.shared.pulse.refused.forget(ticket);
+                    }
                     if Debts::is_batch(sequence) {
                         let paid = self.debts.acknowledged(sequence);
                         paid.into_iter().for_each(|record| self.lane.acknowledged(record));
@@ -413,8 +459,12 @@ where
                         Sent::DeadLetter => count(&self.shared.counts.dead),
                     }
                 }
-                Acknowledgement::Undelivered { sequence, sent, outgoing, reason } => {
-                    self.send_later(Resend { sequence, sent, outgoing, at: Duration::ZERO, failures: 0 }, &reason);
+                Acknowledgement::Undelivered { ticket, outgoing, error } => {
+                    self.send_later(
+                        Resend { ticket, outgoing, at: Duration::ZERO },
+                        error.refusal(),
+                        &error.to_string(),
+                    );
                 }
             }
         }
@@ -422,9 +472,13 @@ where
             self.publish();
         }
         if self.said_news && self.shared.is_asked() {
-            self.shared.tell(self.lane.progress());
+            self.tell();
             self.said_news = false;
         }
+    }
+
+    fn tell(&mut self) {
+        self.shared.tell(self.lane.progress(), self.lane.own_finished());
     }
 
     fn publish(&mut self) {
@@ -434,6 +488,7 @@ where
                 // What is committed ahead is further on.
                 Some(_) => self.shared.raise(offset),
             }
+            self.shared.set_passed(self.lane.passed(), self.lane.own_passed());
         }
         if self.lane.has_news() && !self.said_news {
             self.said_news = true;

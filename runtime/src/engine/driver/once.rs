@@ -29,6 +29,7 @@ where
 
     /// Whether a record may start now: the process did not stand still, and nobody wants it quiet. What is left to do
     /// before a partition is let go is done in quiet, too.
+    #[inline]
     pub(super) fn may_start(&mut self) -> bool {
         let is_quiet = self.session.is_quiet() && self.shared.order() == Order::Run;
         !is_quiet && self.session.lets_start(&mut self.gate)

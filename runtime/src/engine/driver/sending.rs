@@ -2,32 +2,52 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Driver;
+use super::{Debts, Driver};
 use crate::{
     Error, Parser, Record, Routed, Worker,
     client::outgoing::{Sent, Ticket},
     dead_letter::{self, Cause},
-    engine::{backoff::after, clock, tracker::Sequence},
-    producer::{Delivered, Outgoing},
+    engine::{
+        backoff::after, batch::BatchId, clock, counts::count, refused::RefusedCopy, shared::NO_OFFSET,
+        tracker::Sequence,
+    },
+    events::JobName,
+    producer::{Delivered, Outgoing, Refusal, SendError},
     worker::MessageOf,
 };
 
-/// A performed record whose emits are not all acknowledged, for the log.
+/// What a record, or a batch, has sent, for the log: what is done is told when all of it has arrived.
+#[derive(Default)]
 pub(super) struct Emitted {
-    offset: i64,
-    took: Duration,
-    missing: u32,
+    /// Once the attempt has ended.
+    done: Option<DoneOffsets>,
+    /// How many are on their way then.
+    missing: usize,
     places: Vec<(&'static str, Delivered)>,
 }
 
+/// What an attempt has done, for the log.
+pub(super) struct DoneOffsets {
+    /// Of a batch, those that are done.
+    pub(super) offsets: Vec<i64>,
+    pub(super) took: Duration,
+    /// How many records the attempt was at.
+    pub(super) batch: usize,
+}
+
+/// The most records and batches whose emits are remembered for the log: what is given up is never told as done.
+const REMEMBERED: usize = 10_000;
+
 /// A record on its way, or to be sent again.
 pub(super) struct Resend {
-    pub(super) sequence: Sequence,
-    pub(super) sent: Sent,
+    pub(super) ticket: Ticket,
     pub(super) outgoing: Outgoing,
     pub(super) at: Duration,
-    pub(super) failures: u32,
 }
+
+/// Between two records that Kafka has refused as too large: longer than librdkafka gathers a batch for by default. It may
+/// have been the batch that was too large, and is again if they all come together.
+const APART: Duration = Duration::from_millis(20);
 
 impl<W, P, I, S> Driver<'_, W, P, I>
 where
@@ -48,20 +68,49 @@ where
         emitted: u32,
     ) {
         let Some(topic) = &self.consumer.dead_letter else { return };
+        self.emits.remove(&sequence);
         let cause = Cause { error_type, error, attempts, app: self.report.app(), group: &self.report.group };
         let outgoing = dead_letter::dead_letter(record, topic, &cause);
         self.lane.dying(sequence, emitted + 1);
-        self.resending.push(Resend { sequence, sent: Sent::DeadLetter, outgoing, at: Duration::ZERO, failures: 0 });
+        self.resending.push(Resend { ticket: Ticket::new(sequence, Sent::DeadLetter), outgoing, at: Duration::ZERO });
         // Sent before the lane waits for anything.
         self.shared.wake.notify_one();
     }
 
-    pub(super) fn send_later(&mut self, mut resend: Resend, reason: &str) {
-        resend.failures += 1;
-        let wait = after(self.consumer.backoff, resend.failures, self.jitter.next());
-        self.report.send_failed(&self.partition, &resend.outgoing.topic, reason, wait);
-        resend.at = clock::since(self.started).saturating_add(wait);
+    /// Kafka has not taken something, or refuses it as it is: it is sent again after a backoff.
+    #[cold]
+    pub(super) fn send_later(&mut self, mut resend: Resend, why: Option<Refusal>, reason: &str) {
+        let Resend { ticket, outgoing, at } = &mut resend;
+        ticket.failures = ticket.failures.saturating_add(1);
+        count(self.shared.counts.of_sending(why));
+        let wait = after(self.consumer.backoff, ticket.failures, self.jitter.next());
+        *at = clock::since(self.started).saturating_add(wait);
+        if why == Some(Refusal::TooLarge) {
+            *at = (*at).max(self.one_by_one.saturating_add(APART));
+            self.one_by_one = *at;
+        }
+        let offset = self.source_of(ticket.number);
+        match why {
+            None => {
+                self.shared.pulse.refused.forget(*ticket);
+                self.report.send_failed(&self.partition, offset, &outgoing.topic, reason);
+            }
+            Some(why) => {
+                let reason = reason.to_owned();
+                let is_dead_letter = ticket.sent == Sent::DeadLetter;
+                self.report.refused(&self.partition, offset, outgoing, is_dead_letter, &reason, ticket.failures);
+                let copy = RefusedCopy { offset, why, reason, failures: ticket.failures };
+                self.shared.pulse.refused.note(*ticket, copy);
+            }
+        }
         self.resending.push(resend);
+    }
+
+    /// The offset of the record that something was sent for; of a batch, one of its records.
+    fn source_of(&self, number: u64) -> i64 {
+        let record = if Debts::is_batch(number) { self.debts.owing(number) } else { Some(number) };
+        let offset = record.and_then(|sequence| self.lane.offset(sequence));
+        offset.or_else(|| self.lane.committable()).unwrap_or(NO_OFFSET)
     }
 
     /// Sends what is due: dead letters, and what Kafka did not take before.
@@ -74,36 +123,69 @@ where
         for resend in due {
             let lane = Arc::clone(self.shared);
             let (topic, content) = resend.outgoing.clone().split();
-            let ticket = Ticket { number: resend.sequence, sent: resend.sent };
-            let sent = match self.app.send_from(&lane, ticket, &topic, content) {
+            let sent = match self.app.send_from(&lane, resend.ticket, &topic, content) {
                 Ok(Some(waits)) => waits.await,
                 sent => sent.map(drop),
             };
             if let Err(error) = sent {
-                self.send_later(resend, &error.to_string());
+                let why = error.cause_as::<SendError>().and_then(SendError::refusal);
+                self.send_later(resend, why, &error.to_string());
             }
         }
     }
 
+    /// A record is done but for `missing` of what it has sent.
     pub(super) fn log_done(&mut self, sequence: Sequence, offset: i64, took: Duration, missing: u32) {
-        if missing > 0 {
-            self.emits.insert(sequence, Emitted { offset, took, missing, places: Vec::new() });
+        let done = DoneOffsets { offsets: vec![offset], took, batch: 1 };
+        self.log_ended(sequence, done, usize::try_from(missing).unwrap_or(usize::MAX));
+    }
+
+    /// A batch has ended that has sent so much in this attempt.
+    pub(super) fn log_batch(&mut self, batch: BatchId, done: DoneOffsets, sent: u32) {
+        let arrived = self.emits.get(&batch).map_or(0, |emitted| emitted.places.len());
+        self.log_ended(batch, done, usize::try_from(sent).unwrap_or(usize::MAX).saturating_sub(arrived));
+    }
+
+    fn log_ended(&mut self, number: u64, done: DoneOffsets, missing: usize) {
+        let mut emitted = self.emits.remove(&number).unwrap_or_default();
+        if missing == 0 {
+            self.tell_done(number, &done, &emitted.places);
         } else {
-            self.report.done(&self.partition, offset, took, &[], None);
+            (emitted.done, emitted.missing) = (Some(done), missing);
+            self.emits.insert(number, emitted);
         }
     }
 
-    /// Something that a record has sent has arrived: in a topic, or, without one, in its queue.
-    pub(super) fn log_arrived(&mut self, sequence: Sequence, topic: Option<&'static str>, delivered: Delivered) {
-        if let Some(emitted) = self.emits.get_mut(&sequence) {
-            emitted.places.extend(topic.map(|topic| (topic, delivered)));
-            emitted.missing = emitted.missing.saturating_sub(1);
-            if emitted.missing == 0
-                && let Some(emitted) = self.emits.remove(&sequence)
-            {
-                let queue = self.consumer.jobs.as_ref().map(|route| route.queue());
-                self.report.done(&self.partition, emitted.offset, emitted.took, &emitted.places, queue);
-            }
+    /// Something that a record, or a batch, has sent has arrived: in a topic, or, without one, in its queue.
+    pub(super) fn log_arrived(&mut self, number: u64, topic: Option<&'static str>, delivered: Delivered) {
+        if !self.report.wants_done() {
+            return;
+        }
+        let emitted = self.emits.entry(number).or_default();
+        emitted.places.extend(topic.map(|topic| (topic, delivered)));
+        emitted.missing = emitted.missing.saturating_sub(1);
+        if emitted.missing == 0
+            && let Some(done) = emitted.done.take()
+        {
+            let places = std::mem::take(&mut emitted.places);
+            self.emits.remove(&number);
+            self.tell_done(number, &done, &places);
+        }
+        if self.emits.len() > REMEMBERED {
+            self.emits.pop_first();
+        }
+    }
+
+    fn tell_done(&self, number: u64, done: &DoneOffsets, places: &[(&'static str, Delivered)]) {
+        let jid = self.consumer.jobs.as_ref().and_then(|_| self.shared.take_job(number));
+        let job = self.consumer.jobs.as_ref().map(|route| {
+            let (queue, class, jid) = (route.queue(), route.class, jid.as_deref().unwrap_or_default());
+            JobName { queue, class, jid }
+        });
+        for (index, offset) in done.offsets.iter().enumerate() {
+            // Of a batch with its first record, and not with each of hundreds.
+            let places = if index == 0 { places } else { &[] };
+            self.report.done(&self.partition, *offset, done.took, places, job, done.batch);
         }
     }
 }

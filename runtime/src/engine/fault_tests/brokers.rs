@@ -54,7 +54,7 @@ fn row_7_all_brokers_are_away_for_a_while() {
     let running = shop.start();
     shop.until("a start", |shop| shop.handled() >= 100);
     brokers.cluster().broker_down(-1).expect("they go");
-    shop.until("a word of it", |shop| shop.noted("Disconnected {") == 1);
+    shop.until("a word of it", |shop| shop.noted("kind: Disconnected") == 1);
     thread::sleep(Duration::from_secs(2));
     brokers.cluster().broker_up(-1).expect("they come back");
     shop.until("all", |shop| shop.handled() == 1_000);

@@ -26,7 +26,8 @@ fn handle_while_commits_are_refused(code: Code, times: usize) -> Shop {
 fn row_8_commits_refused_in_a_rebalance_are_made_again() {
     let shop = handle_while_commits_are_refused(Code::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, 4);
     assert_eq!(shop.repeats(), 0);
-    assert!(shop.noted("CommitFailed {") > 0, "the refusal was not seen");
+    assert!(shop.noted("CommitRefused {") > 0, "the refusal was not seen");
+    assert_eq!(shop.noted("CommitFailed {"), 0, "a rebalance is no fault");
 }
 
 /// If this fails, a coordinator that starts up loses commits.
@@ -84,6 +85,27 @@ fn row_8_a_commit_that_is_tried_again_does_not_undo_a_later_one() {
     }
     running.join();
     assert!(shop.is_committed_to_the_end(), "{:?}", shop.commits_and_ends());
+}
+
+/// If this fails, a stop whose commits a broker takes in and never answers ends as if nothing was done again.
+#[test]
+fn row_8_a_stop_says_what_a_swallowed_commit_costs() {
+    let brokers = Brokers3::start();
+    brokers.cluster().coordinator(MockCoordinator::Group("shop".to_owned()), 1).expect("a coordinator");
+    let native = native::MockCluster::of_client(brokers.0.client().native_ptr()).expect("a cluster");
+    // The one in flight, and the last one.
+    native.refuse_commits_in_silence(2);
+    let shop = brokers.shop_with_short_sessions(&MANIFEST);
+    shop.send_numbers(0..40);
+    let running = shop.start();
+    shop.until("all", |shop| shop.handled() == 40);
+    let end = running.join();
+    assert_eq!(end.uncommitted.len(), 1, "{end:?}");
+    assert_eq!(end.to_repeat.iter().map(|again| again.records).sum::<u64>(), 40, "{end:?}");
+    assert!(end.to_repeat.iter().all(|again| again.group == "shop" && &*again.partition.topic == "orders"), "{end:?}");
+    let successor = shop.start();
+    shop.until("all again", |shop| shop.repeats() == 40);
+    assert_eq!(successor.join().to_repeat, []);
 }
 
 /// If this fails, a clean stop in which Kafka refuses a commit that is on its way repeats what it was about.

@@ -6,6 +6,37 @@ use super::*;
 static NAMED: Manifest =
     Manifest { groups: &[GroupEntry { name: "shop", settings: &[("instance_id", "till-1")] }], settings: &[], ..PLAIN };
 
+/// As the shop, with two seconds for what runs when a partition goes.
+static HURRIED: Manifest =
+    Manifest { groups: &[GroupEntry { name: "shop", settings: &[("drain", "2s")] }], settings: &[], ..PLAIN };
+
+/// If this fails, a handler that ends as it is told that its partition is gone runs beside the new owner of its record, fails
+/// for it, or is done again.
+#[test]
+fn row_4_a_handler_that_listens_ends_before_its_partition_goes() {
+    let brokers = Brokers3::start();
+    let shop = brokers.shop_with_short_sessions(&HURRIED);
+    shop.state.listens.store(true, Ordering::Relaxed);
+    shop.send_numbers(0..20);
+    shop.take_time(Duration::from_secs(25));
+    let first = shop.start();
+    shop.until("both partitions at work", |shop| shop.begun() == 2);
+    shop.take_time(Duration::ZERO);
+    let second = shop.start();
+    shop.until("the successor's end of the partition", |shop| !shop.seen().is_empty());
+    assert!(shop.noted("RunsOn {") >= 1 && shop.noted("Left {") >= 1, "{:#?}", shop.other_notes());
+    // Begun by the first, and then by the second; nothing is known of it that a commit does not know.
+    assert!(shop.noted("to_repeat: 0") >= 1, "{:#?}", shop.other_notes());
+    shop.until("all", |shop| shop.handled() == 20);
+    shop.until("the last commit", Shop::is_committed_to_the_end);
+    let ends = [first.join(), second.join()];
+    assert!(ends.iter().all(|end| end.to_repeat.is_empty() && end.uncommitted.is_empty()), "{ends:?}");
+    // On a busy machine the mock group takes the other one, too.
+    let left = shop.noted("Left {");
+    assert_eq!((shop.noted("RunsOn {"), shop.noted("Failed {"), shop.begun()), (left, 0, 20 + left));
+    assert_eq!((shop.repeats(), shop.is_in_order()), (0, true));
+}
+
 /// If this fails, a handler that outlives its partition commits over its successor's head, or its record is lost.
 #[test]
 fn row_4_the_drain_does_not_fit_its_budget() {

@@ -4,6 +4,7 @@ mod brokers;
 mod commits;
 mod members;
 mod records;
+mod standing;
 mod topics;
 
 use std::{collections::BTreeSet, thread};
@@ -70,18 +71,24 @@ impl Brokers3 {
     }
 
     fn shop(&self, app: &'static Manifest) -> Shop {
-        let mut shop = Shop::at(&self.cluster().bootstrap_servers(), app);
         // Longer than any trouble here, so that repeats come from the trouble and not from the session's end.
-        shop.set_option("SESSION_TIMEOUT_MS", "10000");
+        self.shop_with_session(app, "10000")
+    }
+
+    /// A shop with this session, unless its manifest says one.
+    fn shop_with_session(&self, app: &'static Manifest, milliseconds: &str) -> Shop {
+        let mut shop = Shop::at(&self.cluster().bootstrap_servers(), app);
+        // A variable would win.
+        if !app.settings.iter().any(|(key, _)| key.ends_with("session.timeout.ms")) {
+            shop.set_option("SESSION_TIMEOUT_MS", milliseconds);
+        }
         shop
     }
 
     /// The same for tests in which the mock group waits for the session of a member to be over, as it does before it
     /// gives anything to a second member, or to one that it has forgotten.
     fn shop_with_short_sessions(&self, app: &'static Manifest) -> Shop {
-        let mut shop = self.shop(app);
-        shop.set_option("SESSION_TIMEOUT_MS", "2000");
-        shop
+        self.shop_with_session(app, "2000")
     }
 
     fn refuse_commits(&self, code: Code, times: usize) {

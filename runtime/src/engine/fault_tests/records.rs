@@ -1,6 +1,7 @@
 //! Records that cannot be handled, and dead letters that Kafka does not take.
 
 use super::*;
+use crate::health::verdict::{Question, Status, Verdict, judge};
 
 /// If this fails, a dead letter that Kafka does not take is dropped, or its record counts as done without it.
 #[test]
@@ -16,7 +17,81 @@ fn row_12_a_dead_letter_that_kafka_refuses_is_sent_again() {
     shop.until("the last commit", Shop::is_committed_to_the_end);
     let end = running.join();
     assert_eq!((end.dead, shop.handled(), shop.repeats()), (1, 50, 0), "{:#?}", shop.other_notes());
-    assert!(shop.noted("sent again") > 0, "{:#?}", shop.other_notes());
+    assert!(shop.noted("Refused {") > 0, "{:#?}", shop.other_notes());
+}
+
+/// If this fails, a copy that Kafka refuses as too large is dropped, or its record counts as done without it; or nobody is told
+/// which copy it is, how large, and what to raise; or it is sent again and again without a pause.
+#[test]
+fn row_22_a_copy_that_is_too_large_is_named_and_sent_again() {
+    for is_dead_letter in [true, false] {
+        let brokers = Brokers3::start();
+        let shop = brokers.shop(&BURYING);
+        if is_dead_letter {
+            shop.send(Some("poison"), Some("not json"));
+        } else {
+            shop.state.emits.store(true, Ordering::Relaxed);
+            shop.send_numbers(0..1);
+        }
+        brokers.cluster().request_errors(RDKafkaApiKey::Produce, &[Code::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 1_000]);
+        let running = shop.start();
+        let told = crate::metrics::Told::default();
+        let ready = || judge(Question::Ready, Some(&running.watch().view(Instant::now())), &told, Instant::now());
+        let names = |verdict: &Verdict| verdict.reasons.iter().any(|reason| reason.kind == "too_large");
+        shop.until("health that names it", |_| names(&ready()));
+        let begun = Instant::now();
+        thread::sleep(Duration::from_secs(2));
+        let refused = shop.noted("Refused {");
+        // 20, 40, 80 and then 100 ms, each down to its half.
+        let most = 6 + usize::try_from(begun.elapsed().as_millis()).expect("seconds") / 50;
+        assert!((3..=most).contains(&refused), "it was sent {refused} times");
+        let words = serde_json::to_string(&ready()).expect("JSON");
+        let topic = if is_dead_letter { "orders.dead" } else { "confirmed" };
+        for part in
+            [topic, " bytes", "max.message.bytes", "\"offset\":0", "\"partition\":\"orders/", "OrdersController"]
+        {
+            assert!(words.contains(part), "{part} is missing: {words}");
+        }
+        let live = judge(Question::Live, Some(&running.watch().view(Instant::now())), &told, Instant::now());
+        assert_eq!((ready().status, live.status), (Status::Failed, Status::Healthy), "a new process does not mend it");
+        assert!(
+            shop.commits_and_ends().iter().all(|(committed, _)| committed.unwrap_or(0) == 0),
+            "the offset has moved"
+        );
+        let counted = running.watch().view(Instant::now()).groups[0].consumers["orders"].counted;
+        assert!(counted.too_large >= 3 && counted.unsent == 0, "{counted:?}");
+
+        // Somebody has raised what the topic takes.
+        brokers.cluster().clear_request_errors(RDKafkaApiKey::Produce);
+        shop.until("the commit", Shop::is_committed_to_the_end);
+        shop.until("health", |_| ready().status == Status::Healthy);
+        let end = running.join();
+        assert_eq!((end.dead, shop.repeats()), (u64::from(is_dead_letter), 0), "{end:?}");
+    }
+}
+
+/// If this fails, a dead letter that a person's own bound refuses says nothing of that bound, or one that is refused for
+/// another reason than its size is not shown.
+#[test]
+fn row_22_a_bound_of_the_client_is_named() {
+    let brokers = Brokers3::start();
+    let mut shop = brokers.shop(&BURYING);
+    shop.variables.insert("KARAFKA_OPTIONS_MESSAGE_MAX_BYTES".to_owned(), "1000".to_owned());
+    shop.variables.insert("KARAFKA_SHUTDOWN_TIMEOUT".to_owned(), "1h".to_owned());
+    shop.send(Some("poison"), Some(&"not json".repeat(200)));
+    let running = shop.start();
+    let view = || running.watch().view(Instant::now()).groups;
+    shop.until("health that names it", |_| view()[0].lanes.iter().any(|lane| lane.refused.is_some()));
+    let words = shop.other_notes().join("\n");
+    assert!(words.contains("orders.dead does not take a record of 1"), "{words}");
+    assert!(words.contains("the producer's `message.max.bytes` is 1000"), "{words}");
+    assert!(shop.commits_and_ends().iter().all(|(committed, _)| committed.unwrap_or(0) == 0), "the offset has moved");
+    // Whoever has the partition next sends it again; nothing here is worth waiting for.
+    let stop = thread::spawn(move || running.join());
+    shop.until("the stop, which has an hour", |_| stop.is_finished());
+    let end = stop.join().expect("no panic");
+    let to_repeat: u64 = end.to_repeat.iter().map(|of| of.records).sum();
+    assert_eq!((end.dead, to_repeat), (0, 1));
 }
 
 /// If this fails, a dead letter waits until the partition has no more work: it holds the commit back for that long,

@@ -3,7 +3,7 @@
 use super::*;
 
 /// What an app says of a topic that Kafka does not know.
-const UNKNOWN: &str = "`orders` is unknown to Kafka";
+const UNKNOWN: &str = "Kafka does not know the topic `orders`";
 
 fn shop_that_looks_often(brokers: &Brokers3) -> Shop {
     let mut shop = brokers.shop_with_short_sessions(&MANIFEST);

@@ -1,15 +1,15 @@
 //! What lanes want committed before they perform it: `delivery: at_most_once`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{COMMIT_INTERVAL, Running};
+use super::{Running, to_repeat::Mark};
 use crate::{
     client::Commit,
     engine::{clock, shared::Order},
 };
 
 impl Running {
-    /// Commits at once what lanes ask for; after a refusal, an interval later.
+    /// Commits at once what lanes ask for; after a refusal, when it is time to make it again.
     pub(super) fn go_on_with_claims(&mut self, now: Instant) {
         // One commit at a time, as for all others.
         if self.outstanding.is_in_flight() || now < self.next_claim {
@@ -21,8 +21,10 @@ impl Running {
                 continue;
             }
             let Some(offset) = lane.shared.claim.to_commit() else { continue };
-            lane.committed = Some((offset, None));
-            commits.push(Commit { partition: partition.clone(), offset, metadata: None });
+            // Finished beyond it is what an app has finished that repeated, before it was told to commit first.
+            let metadata = lane.metadata(offset, self.is_plain).text;
+            lane.committed = Some(Mark { offset, metadata: metadata.clone(), ..Mark::default() });
+            commits.push(Commit { partition: partition.clone(), offset, metadata });
         }
         if !commits.is_empty() {
             self.commit_in_background(&commits, now);
@@ -30,8 +32,8 @@ impl Running {
     }
 
     /// Kafka has not taken a commit: it is made again, but a lane that is about to end does not wait for that.
-    pub(super) fn claims_refused(&mut self) {
-        self.next_claim = clock::now() + COMMIT_INTERVAL;
+    pub(super) fn claims_refused(&mut self, again_in: Duration) {
+        self.next_claim = clock::now() + again_in;
         for lane in self.lanes.values().filter(|lane| lane.shared.order() != Order::Run) {
             lane.shared.claim.refuse();
             lane.shared.wake.notify_one();

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ASK_AHEAD, COMMIT_ANSWER, COMMIT_INTERVAL, Running, outstanding::Answered};
+use super::{COMMIT_ANSWER, LaneHandle, Running, outstanding::Answered, to_repeat::Mark};
 use crate::{
-    client::{Commit, CommitAnswer, CommitError, TopicPartition},
-    engine::{clock, shared::Order},
+    client::{Commit, CommitAnswer, CommitError, CommitFault, TopicPartition},
+    engine::{clock, progress::Metadata, shared::Order},
 };
 
 /// How long a wait for an answer goes on before it is looked at whether it is still to go on.
@@ -16,36 +16,44 @@ const FORCED: Duration = Duration::from_millis(500);
 impl Running {
     /// Asks lanes for their news, and commits, each when it is time.
     pub(super) fn go_on_with_commits(&mut self, now: Instant) {
-        if now >= self.next_ask {
-            self.next_ask = self.next_commit + COMMIT_INTERVAL - ASK_AHEAD;
+        if self.pace.asks(now) {
             self.lanes.values().for_each(|lane| lane.shared.ask_for_news());
         }
-        if now < self.next_commit {
-            return;
+        if self.pace.commits(now) {
+            self.commit_now(now);
         }
-        self.next_commit = now + COMMIT_INTERVAL;
-        self.miss_an_answer(now);
-        self.look_at_lanes(now);
-        if self.in_doubt.is_some() {
-            // Any commit is a question that only a member is answered.
-            self.lanes.values_mut().for_each(|lane| lane.committed = None);
-        }
+    }
+
+    /// Commits what is done; the answer comes as an event.
+    pub(super) fn commit_now(&mut self, now: Instant) {
         // One at a time: the client tries some refused commits again by itself, and a later one that went ahead
         // would be undone by that.
-        if !self.outstanding.is_in_flight() {
-            let commits = self.uncommitted(|_| true);
-            if commits.is_empty() {
-                self.group.watch.settled(now);
-            } else {
-                self.commit_in_background(&commits, now);
-            }
+        if self.outstanding.is_in_flight() {
+            self.pace.again_at_the_latest(now);
+            return;
+        }
+        if self.in_doubt.is_some() {
+            // Any commit is a question that only a member is answered. One who has nothing to ask with has nothing to begin
+            // with, either, until a lane has taken something in.
+            self.lanes.values_mut().for_each(|lane| lane.committed = None);
+            self.pace.again_at_the_latest(now);
+        }
+        let commits = self.uncommitted(|_| true);
+        if commits.is_empty() {
+            self.group.watch.settled(now);
+        } else {
+            self.commit_in_background(&commits, now);
         }
     }
 
     /// Commits for lanes; the answer comes as an event.
     pub(super) fn commit_in_background(&mut self, commits: &[Commit], now: Instant) {
-        let offsets = commits.iter().map(|commit| (commit.partition.clone(), commit.offset)).collect();
-        let number = self.outstanding.begin(offsets, now);
+        let mark = |commit: &Commit| {
+            let mark = self.lanes.get(&commit.partition)?.committed.clone()?;
+            Some((commit.partition.clone(), mark))
+        };
+        let marks = commits.iter().filter_map(mark).collect();
+        let number = self.outstanding.begin(marks, now);
         self.group.client.commit(number, commits);
     }
 
@@ -58,11 +66,12 @@ impl Running {
 
     /// Waits no longer for the answer to the commit in flight. Says whether it could be given up.
     fn give_up_in_flight(&mut self) -> bool {
-        let given_up = self.outstanding.give_up();
-        if let Some(commit) = &given_up {
-            self.refused(&commit.offsets);
-        }
-        given_up.is_some()
+        let given_up = self.outstanding.give_up().map(|commit| commit.marks.clone());
+        given_up.is_some_and(|marks| {
+            // It was waited for long enough.
+            self.refused(&marks, Duration::ZERO);
+            true
+        })
     }
 
     /// Kafka has answered a commit. Gives what it says of the one in flight, if it is that one's answer.
@@ -71,18 +80,29 @@ impl Running {
         match self.outstanding.hear(number) {
             Answered::InFlight(commit) => {
                 match &ended {
-                    Ok(()) => self.taken(number, &commit.offsets),
+                    Ok(()) => {
+                        self.way.committed();
+                        self.taken(number, commit.marks);
+                    }
                     Err(error) => {
-                        self.is_plain |= error.is_metadata;
-                        self.refused(&commit.offsets);
+                        self.is_plain |= error.fault == CommitFault::Metadata;
+                        let by_rebalance = error.fault == CommitFault::Rebalance;
+                        let refused = self.refusals.refused(number, by_rebalance, clock::now());
+                        self.is_expected = refused.is_expected;
+                        self.refused(&commit.marks, refused.again_in);
                     }
                 }
                 Some(ended)
             }
-            Answered::Late => {
+            Answered::Late(commit) => {
                 // It says nothing of now, but it may have come after a later one, and have undone it.
                 if ended.is_ok() {
                     self.lanes.values_mut().for_each(|lane| lane.committed = None);
+                    for (partition, mark) in commit.marks {
+                        if let Some(lane) = self.lane_of(&partition) {
+                            lane.known = mark;
+                        }
+                    }
                 }
                 None
             }
@@ -91,24 +111,32 @@ impl Running {
     }
 
     /// Kafka has taken the newest commit.
-    fn taken(&mut self, number: u64, offsets: &[(TopicPartition, i64)]) {
-        self.connected();
+    fn taken(&mut self, number: u64, marks: Vec<(TopicPartition, Mark)>) {
+        self.refusals.taken();
         self.group.watch.settled(clock::now());
         // An answer to what was asked before the process stood still says nothing of now.
         if self.in_doubt.is_some_and(|last| number > last) {
             self.belongs();
         }
-        for (partition, offset) in offsets {
-            if let Some(lane) = self.lanes.get_mut(partition) {
-                lane.acknowledged(*offset);
+        for (partition, mark) in marks {
+            if let Some(lane) = self.lane_of(&partition) {
+                lane.acknowledged(mark);
             }
         }
     }
 
-    /// The newest commit was refused, or counts as that: the next round commits again what is still ours.
-    fn refused(&mut self, offsets: &[(TopicPartition, i64)]) {
-        self.claims_refused();
-        for (partition, _) in offsets {
+    /// The newest lane of a partition, also of one that is not ours any more.
+    pub(super) fn lane_of(&mut self, partition: &TopicPartition) -> Option<&mut LaneHandle> {
+        let leaving = self.leaving.iter_mut().filter(|(of, _)| of == partition).map(|(_, lane)| lane);
+        let lanes = self.lanes.get_mut(partition).into_iter().chain(self.memory.get_mut(partition)).chain(leaving);
+        lanes.max_by_key(|lane| lane.number)
+    }
+
+    /// The newest commit was refused, or counts as that: what is still ours is committed again.
+    fn refused(&mut self, marks: &[(TopicPartition, Mark)], again_in: Duration) {
+        self.claims_refused(again_in);
+        self.pace.again(again_in, clock::now());
+        for (partition, _) in marks {
             if let Some(lane) = self.lanes.get_mut(partition) {
                 lane.committed = None;
             }
@@ -118,12 +146,18 @@ impl Running {
     /// The group has answered: lanes may go on.
     pub(super) fn belongs(&mut self) {
         self.in_doubt = None;
-        self.group.session.answered(self.group.session.now());
+        self.group.session.answered();
         self.lanes.values().for_each(|lane| lane.shared.wake.notify_one());
     }
 
-    pub(super) fn commit_failed(&self, error: &CommitError) {
-        self.group.report.commit_failed(&error.reason);
+    /// Says that a commit was not taken; what belongs to a rebalance, as what belongs to it.
+    pub(super) fn commit_failed(&mut self, error: &CommitError) {
+        if error.fault == CommitFault::Rebalance && self.is_expected {
+            self.group.report.commit_refused(&error.reason);
+        } else {
+            self.way.commit_failed(&error.reason, clock::now());
+            self.group.report.commit_failed(&error.reason);
+        }
     }
 
     /// Commits what is done of the partitions chosen, and waits for the answer, at most this long in all.
@@ -146,7 +180,7 @@ impl Running {
             match self.wait_for_in_flight(patience, &mut left) {
                 // An answer that came late meanwhile may have undone it.
                 Ok(()) if self.outstanding.given_up() < given_up => {}
-                Err(error) if error.is_metadata && !was_plain => {}
+                Err(error) if error.fault == CommitFault::Metadata && !was_plain => {}
                 ended => return ended,
             }
         }
@@ -192,13 +226,26 @@ impl Running {
             *left = (*left).min(FORCED);
         }
         let at_most = LOOK.min(*left);
-        match self.group.client.answer(at_most) {
+        let answer = self.group.client.answer(at_most);
+        // This thread goes round here as well. If it stood still meanwhile, the answer says nothing of now.
+        self.group.watch.turned(clock::now());
+        self.notice_a_standstill();
+        match answer {
             Some(answer) => self.answered(answer),
             None => {
                 *left -= at_most;
                 None
             }
         }
+    }
+
+    /// Whether all that is done was committed, as far as lanes have said.
+    pub(super) fn is_settled(&self) -> bool {
+        self.lanes.values().filter(|lane| lane.shared.order() != Order::Lose).all(|lane| {
+            let Some(offset) = lane.shared.committable() else { return true };
+            let metadata = lane.metadata(offset, self.is_plain).text;
+            lane.committed.as_ref().is_some_and(|known| (known.offset, &known.metadata) == (offset, &metadata))
+        })
     }
 
     /// What is done and not committed, of the partitions chosen; counts it as committed.
@@ -209,10 +256,19 @@ impl Running {
             if !chosen(partition) || lane.shared.order() == Order::Lose {
                 continue;
             }
+            // In this order: of what is published meanwhile no record is taken for committed.
+            let (passed, own_passed) = (lane.shared.passed(), lane.shared.own_passed());
+            let own_said = lane.shared.own_said();
             let Some(offset) = lane.shared.committable() else { continue };
-            let metadata = if self.is_plain { None } else { lane.shared.progress(offset).encode(offset) };
-            if lane.committed.as_ref().is_none_or(|known| *known != (offset, metadata.clone())) {
-                lane.committed = Some((offset, metadata.clone()));
+            let Metadata { text: metadata, left_out } = lane.metadata(offset, self.is_plain);
+            let own = own_passed.max(own_said.saturating_sub(left_out));
+            lane.shared.pulse.set_left_out(left_out);
+            if left_out > 0 && !std::mem::replace(&mut lane.said_left_out, true) {
+                self.group.report.left_out(partition, offset, left_out, self.is_plain);
+            }
+            let is_new = |known: &Mark| (known.offset, &known.metadata) != (offset, &metadata);
+            if lane.committed.as_ref().is_none_or(is_new) {
+                lane.committed = Some(Mark { offset, metadata: metadata.clone(), passed, own });
                 commits.push(Commit { partition: partition.clone(), offset, metadata });
             }
         }
@@ -222,5 +278,5 @@ impl Running {
 
 fn no_answer(patience: Duration) -> CommitError {
     let reason = format!("no answer of Kafka within {} s", patience.as_secs_f32());
-    CommitError { reason, is_metadata: false }
+    CommitError::other(reason)
 }

@@ -2,10 +2,16 @@
 
 mod claims;
 mod commit;
+mod late;
 mod moves;
+mod obstacles;
 mod outstanding;
+mod pace;
+mod positions;
 mod rebalance;
+mod refusals;
 mod stop;
+mod to_repeat;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,39 +24,52 @@ use std::{
 
 use tokio::{runtime::Handle, task::JoinHandle};
 
+pub(crate) use obstacles::Wait;
+use obstacles::Way;
 use outstanding::Outstanding;
-use rebalance::{Assignment, Memory, Revocation};
+use pace::Pace;
+use positions::Positions;
+use rebalance::{Assignment, Revocation};
+use refusals::Refusals;
+use to_repeat::{Mark, Owed, Reached};
 
 use super::{
     clock,
-    progress::Progress,
+    obstacles::Obstacles,
+    progress::{Metadata, Progress},
+    pulse::{AtWork, Polling},
     report::Report,
     session::Session,
-    shared::{LaneShared, Order},
+    shared::{LaneShared, NO_OFFSET, Order},
     watch::{GroupWatch, Phase},
 };
 use crate::{
     client::{Assigned, Client, ClientEvent, TopicPartition},
-    events::{Blocked, Event},
+    events::Blocked,
+    settings::drain::LAST_COMMIT,
 };
 
-/// How long finished work may stay uncommitted.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 /// How long a commit in the background may go without an answer before it is given up, and made again.
 const COMMIT_ANSWER: Duration = Duration::from_secs(20);
-/// How long before a commit lanes are asked for what it is to say beyond its offset.
-const ASK_AHEAD: Duration = Duration::from_millis(20);
+/// How often it is looked at what lanes are at, and whether an answer is missing.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// How long the thread sleeps when nothing wakes it.
 const IDLE: Duration = Duration::from_millis(50);
+/// How long it sleeps while lanes are about to say something.
+const SOON: Duration = Duration::from_millis(2);
 /// How long an error is not repeated.
 const WARN_AGAIN: Duration = Duration::from_secs(30);
 /// How often the ends of partitions are looked up, for those who watch.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long revoked partitions may take to finish what they are at: well below the session's 45 s.
-const DRAIN_BUDGET: Duration = Duration::from_secs(10);
+/// How long lanes that can say nothing more may take for their last word, and what was told that it is over to end.
+const LAST_WORD: Duration = Duration::from_millis(200);
 
 /// How long the last commits of what is let go may be refused, or go without an answer, before they are given up.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+const COMMIT_PATIENCE: Duration = LAST_COMMIT;
+
+/// How long the thread waits at most for the answer to a commit that others have to wait for: what it polls for waits as
+/// well.
+const COMMIT_WAIT: Duration = Duration::from_secs(10);
 
 /// Opens a lane for a partition of a topic that the group consumes, after lanes that have come this far.
 ///
@@ -68,8 +87,13 @@ pub(crate) struct GroupEnd {
     pub(crate) dead: u64,
     /// Handlers that did not end in time.
     pub(crate) blocked: Vec<Blocked>,
-    /// Records whose emits, job or dead letter were not acknowledged in time.
+    /// Records that were begun or finished here and that Kafka is not known to have as finished: they are done again.
+    pub(crate) to_repeat: BTreeMap<TopicPartition, u64>,
+    /// Of these, the ones whose emits, job or dead letter were not acknowledged in time.
     pub(crate) unacknowledged: u64,
+    /// Records that were committed and then did not end, or whose emits were not acknowledged in time: under `delivery:
+    /// at_most_once` they are not done again.
+    pub(crate) cut_off: u64,
     /// Why Kafka did not take the last commit.
     pub(crate) uncommitted: Option<String>,
     /// Why the client gave up.
@@ -114,38 +138,111 @@ pub(crate) struct Group {
     pub(crate) order: Arc<GroupOrder>,
     /// How long a stop may take.
     pub(crate) stop_budget: Duration,
+    /// How long revoked partitions may take to finish what they are at.
+    pub(crate) drain: Duration,
+    /// How long what is done may stay uncommitted.
+    pub(crate) commit_interval: Duration,
     /// A controller's constant by the topic's name in Kafka.
     pub(crate) controllers: BTreeMap<String, &'static str>,
+    /// What it may wait for when it is given nothing.
+    pub(crate) wait: Wait,
     /// Where the outside sees the group.
     pub(crate) watch: Arc<GroupWatch>,
 }
 
 struct LaneHandle {
+    /// Lanes are numbered as they are opened.
+    number: u64,
     shared: Arc<LaneShared>,
     task: JoinHandle<()>,
-    /// The offset and the metadata of the last commit that was sent, so that nothing is committed twice.
-    committed: Option<(i64, Option<String>)>,
-    /// The offset that Kafka has.
+    /// The last commit that was sent, so that nothing is committed twice.
+    committed: Option<Mark>,
+    /// What Kafka has, as far as is known.
+    known: Mark,
+    /// The highest offset that Kafka has had.
     acknowledged: Option<i64>,
     /// The topic is another one now: what is known of its records holds for none of the new ones.
     is_outdated: bool,
-    /// The record that was at work at the last look, and since when.
-    at_work: Option<(i64, Instant)>,
+    /// What earlier lanes of the partition have finished that ended after this one was opened.
+    late: Progress,
+    /// The poll of a handler that was under way at the last look, and since when.
+    polling: Option<(Polling, Instant)>,
+    /// It was said that a commit cannot say all that is finished.
+    said_left_out: bool,
+    /// What runs on without its partition was named.
+    said_late: bool,
 }
 
 impl LaneHandle {
-    /// Kafka has a commit of this offset.
-    fn acknowledged(&mut self, offset: i64) {
-        self.acknowledged = self.acknowledged.max(Some(offset));
-        self.shared.pulse.set_committed(offset);
-        self.shared.grant(offset);
+    /// What a commit of `offset` is to say; `is_plain`: the broker takes nothing but the offset.
+    fn metadata(&self, offset: i64, is_plain: bool) -> Metadata {
+        let progress = self.shared.progress(offset);
+        if is_plain {
+            return Metadata { text: None, left_out: progress.finished() };
+        }
+        progress.encode(offset)
+    }
+
+    /// Kafka has this commit.
+    fn acknowledged(&mut self, mark: Mark) {
+        self.acknowledged = self.acknowledged.max(Some(mark.offset));
+        self.shared.pulse.set_committed(mark.offset);
+        self.shared.grant(mark.offset);
+        self.known = mark;
+    }
+
+    /// What is known to be finished, for the next lane of the partition.
+    fn finished(&self) -> Progress {
+        let mut finished = self.shared.progress(self.acknowledged.unwrap_or(NO_OFFSET));
+        finished.merge(&self.late);
+        finished
     }
 
     fn look(&mut self, now: Instant) {
-        self.at_work = self.shared.at_work().map(|offset| match self.at_work {
-            Some((known, since)) if known == offset => (known, since),
-            _ => (offset, now),
+        self.polling = self.shared.pulse.polling().map(|polling| match self.polling {
+            Some((known, since)) if known == polling => (known, since),
+            _ => (polling, now),
         });
+    }
+
+    /// Every attempt under way at the last look, by offset.
+    fn at_work(&self) -> Vec<AtWork> {
+        if self.shared.has_ended() {
+            return Vec::new();
+        }
+        self.shared.pulse.at_work(self.polling.map(|(polling, since)| (polling.offset, since)))
+    }
+
+    /// Whether records are committed before they are performed.
+    fn is_ahead(&self) -> bool {
+        self.shared.claim.has_granted()
+    }
+
+    /// How many records are done again if these attempts do not end.
+    fn unfinished(&self, at_work: &[AtWork]) -> u64 {
+        let open = at_work.iter().filter(|at_work| !self.is_outdated && !self.known.covers(at_work.offset));
+        open.map(|at_work| at_work.records).sum()
+    }
+
+    /// What of the lane's records is done again, those at work aside.
+    fn owed(&self) -> Owed {
+        let (shared, counted) = (&self.shared, self.shared.counts.read());
+        let (performed, dying) = shared.pulse.on_their_way();
+        if self.is_outdated || self.is_ahead() {
+            // Their topic is gone, or they were committed before.
+            return Owed { cut_off: if self.is_ahead() { performed } else { 0 }, ..Owed::default() };
+        }
+        let passed = shared.passed();
+        let committable = shared.committable().unwrap_or(self.known.offset);
+        let mut progress = shared.progress(self.known.offset);
+        progress.merge(&self.late);
+        let mut finished = self.known.missing(&Reached { committable, passed, progress });
+        if shared.is_asked() && !shared.has_ended() {
+            // A handler keeps the lane from saying what else it has finished.
+            let all = (counted.handled() + counted.dead).saturating_sub(self.known.own);
+            finished = finished.max(all.saturating_sub(performed));
+        }
+        Owed { finished, performed, dying, cut_off: 0 }
     }
 }
 
@@ -153,13 +250,15 @@ impl LaneHandle {
 pub(crate) struct Running {
     group: Group,
     lanes: BTreeMap<TopicPartition, LaneHandle>,
+    /// How many lanes were opened.
+    opened: u64,
     /// Lanes that are over or were given up, until they have ended.
     leaving: Vec<(TopicPartition, LaneHandle)>,
     revocation: Option<Revocation>,
     assignment: Option<Assignment>,
-    /// What was finished beyond the last commit, of partitions that this process had; bounded by their number and the
-    /// window.
-    memory: BTreeMap<TopicPartition, Memory>,
+    /// The last lanes of partitions that this process had, for what they have finished beyond the last commit; bounded by
+    /// their number and the window.
+    memory: BTreeMap<TopicPartition, LaneHandle>,
     /// The broker has refused commits with metadata.
     is_plain: bool,
     /// Partitions that are to be assigned anew, as their positions are lost; and not before when.
@@ -167,21 +266,29 @@ pub(crate) struct Running {
     next_move: Instant,
     /// Topics that were made anew, until their lanes have been told.
     anew: BTreeSet<String>,
+    positions: Positions,
     /// Commits without an answer.
     outstanding: Outstanding,
     /// The process stood still, and belongs to the group again when a commit after this one is acknowledged.
     in_doubt: Option<u64>,
-    /// When the last turn was, as the session counts.
-    turned: Duration,
-    next_ask: Instant,
-    next_commit: Instant,
+    /// Refusals that belong to a rebalance.
+    refusals: Refusals,
+    /// The last refusal by a rebalance was one of them.
+    is_expected: bool,
+    /// Until when a stop waits for the last word of lanes.
+    last_words: Option<Instant>,
+    pace: Pace,
+    next_look: Instant,
     /// Until when lanes that ask for a commit wait, after a refusal.
     next_claim: Instant,
     next_measure: Instant,
-    /// No broker has answered since it was said.
-    disconnected: bool,
+    /// What stands in its way.
+    way: Way,
+    obstacles: Obstacles,
     /// When an error was last said.
     warned: BTreeMap<String, Instant>,
+    /// When it was last said that the process stood still.
+    said_still: Option<Instant>,
     end: GroupEnd,
 }
 
@@ -197,10 +304,12 @@ impl Group {
 
     /// The group before its first turn.
     pub(crate) fn begin(self) -> Running {
-        let turned = self.session.now();
+        self.session.begin();
         Running {
+            pace: Pace::new(self.commit_interval, clock::now()),
             group: self,
             lanes: BTreeMap::new(),
+            opened: 0,
             leaving: Vec::new(),
             revocation: None,
             assignment: None,
@@ -209,15 +318,19 @@ impl Group {
             moves: Vec::new(),
             next_move: clock::now(),
             anew: BTreeSet::new(),
+            positions: Positions::default(),
             outstanding: Outstanding::default(),
             in_doubt: None,
-            turned,
-            next_ask: clock::now() + COMMIT_INTERVAL - ASK_AHEAD,
-            next_commit: clock::now() + COMMIT_INTERVAL,
+            refusals: Refusals::default(),
+            is_expected: false,
+            last_words: None,
+            next_look: clock::now(),
             next_claim: clock::now(),
             next_measure: clock::now(),
-            disconnected: false,
+            way: Way::default(),
+            obstacles: Obstacles::default(),
             warned: BTreeMap::new(),
+            said_still: None,
             end: GroupEnd::default(),
         }
     }
@@ -236,41 +349,65 @@ impl Running {
             self.hear(event);
         }
         self.go_on_with_revocation();
+        self.go_on_with_lost();
         self.go_on_with_moves();
         self.go_on_with_assignment();
         self.sweep();
         let now = clock::now();
+        self.look(now);
         self.go_on_with_claims(now);
         self.go_on_with_commits(now);
         self.measure(now);
+        self.look_at_the_way(now);
         if self.end.fatal.is_none() {
-            let next = self.next_commit.min(self.next_ask);
-            self.group.client.wait(IDLE.min(next.saturating_duration_since(clock::now())));
+            // Lanes that have told their news wake nobody.
+            let is_asked = self.revocation.as_ref().is_some_and(|revocation| revocation.asked.is_some());
+            let idle = if is_asked { SOON } else { IDLE };
+            self.group.client.wait(idle.min(self.pace.next().saturating_duration_since(clock::now())));
         }
     }
 
-    /// Asks the group whether this process still belongs to it, when it has stood still: with a commit, and none that was
-    /// made before. In doubt it may stand still again, and what it has asked meanwhile says nothing, either.
-    fn notice_a_standstill(&mut self) {
-        let (now, session) = (self.group.session.now(), &self.group.session);
-        let again = session.is_over_since(std::mem::replace(&mut self.turned, now), now);
-        if session.turn(now) || (self.in_doubt.is_some() && !again) {
-            return;
-        }
+    /// Gives a sign of life. When the process has stood still, asks the group whether it still belongs to it: with a commit,
+    /// and none that was made before. In doubt it may stand still again, and what it has asked meanwhile says nothing,
+    /// either.
+    pub(super) fn notice_a_standstill(&mut self) {
+        let session = &self.group.session;
+        session.beat(session.now());
+        let Some(still) = session.take_standstill() else { return };
         if self.in_doubt.is_none() {
-            self.group.report.stood_still();
+            self.stood_still(still);
         }
         self.in_doubt = Some(self.outstanding.last());
-        self.next_commit = clock::now();
+        self.pace.at_once(clock::now());
+    }
+
+    /// A machine that is short of time may stand still often; a person wants to hear of it now and then.
+    fn stood_still(&mut self, still: Duration) {
+        let now = clock::now();
+        if self.said_still.is_none_or(|last| now - last >= WARN_AGAIN) {
+            self.said_still = Some(now);
+            self.group.report.stood_still(still);
+        }
+    }
+
+    /// Lets the client do what may wait for Kafka, which is no standstill.
+    pub(super) fn ask<T>(&mut self, ask: impl FnOnce(&mut dyn Client) -> T) -> T {
+        self.group.watch.turned(clock::now());
+        let Group { client, session, runtime, .. } = &mut self.group;
+        let answer = session.meanwhile(runtime, || ask(client.as_mut()));
+        self.group.watch.turned(clock::now());
+        answer
     }
 
     fn hear(&mut self, event: ClientEvent) {
         match event {
             ClientEvent::Assign(partitions) => {
-                self.connected();
                 self.group.watch.set_phase(Phase::Rebalancing);
                 let now = clock::now();
-                self.assignment = Some(Assignment { partitions, when: now, until: now + DRAIN_BUDGET });
+                self.assignment = Some(Assignment { partitions, when: now, until: now + self.group.drain });
+                // What was finished in the rebalance; and the answer to this assignment may begin another, which the next
+                // commit would wait behind.
+                self.commit_now(now);
             }
             ClientEvent::Revoke { partitions, lost } => self.revoke(partitions, lost),
             ClientEvent::Committed(answer) => {
@@ -278,17 +415,11 @@ impl Running {
                     self.commit_failed(&error);
                 }
             }
-            ClientEvent::Disconnected(reason) => {
-                if !self.disconnected {
-                    self.disconnected = true;
-                    let event = Event::Disconnected { group: &self.group.report.group, reason: &reason };
-                    self.group.report.reporter.tell(&event);
-                }
-            }
             ClientEvent::Error(error) => self.warn_once(error),
             ClientEvent::MadeAnew(topic) => {
                 self.anew.insert(topic);
             }
+            ClientEvent::Looked { topic, is_same } => self.looked_at(&topic, is_same),
             ClientEvent::Fatal(error) => self.give_up(error),
         }
     }
@@ -300,12 +431,6 @@ impl Running {
         self.end.fatal = Some(reason);
     }
 
-    fn connected(&mut self) {
-        if std::mem::take(&mut self.disconnected) {
-            self.group.report.reporter.tell(&Event::Reconnected { group: &self.group.report.group });
-        }
-    }
-
     /// The client repeats an error with each of its own attempts; a person wants it now and then.
     fn warn_once(&mut self, error: String) {
         let now = clock::now();
@@ -313,6 +438,19 @@ impl Running {
         if !silent {
             self.group.report.warn(&error);
             self.warned.insert(error, now);
+        }
+    }
+
+    /// Looks now and then at lanes, and for an answer that is missing.
+    fn look(&mut self, now: Instant) {
+        if now >= self.next_look {
+            self.next_look = now + LOOK_INTERVAL;
+            self.miss_an_answer(now);
+            self.look_at_lanes(now);
+            // Else it shows with the next commit, soon enough.
+            if self.group.commit_interval > LOOK_INTERVAL && !self.outstanding.is_in_flight() && self.is_settled() {
+                self.group.watch.settled(now);
+            }
         }
     }
 
@@ -338,8 +476,8 @@ impl Running {
         }
         self.next_measure = now + MEASURE_INTERVAL;
         for (partition, lane) in &self.lanes {
-            if let Some(offset) = self.group.client.high_watermark(partition) {
-                lane.shared.pulse.set_high(offset);
+            if let Some(watermarks) = self.group.client.watermarks(partition) {
+                lane.shared.pulse.set_watermarks(watermarks);
             }
             lane.shared.pulse.set_prefetched(self.group.client.prefetched(partition));
         }

@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
-use super::{DRAIN_BUDGET, Running};
+use super::{COMMIT_WAIT, LaneHandle, Running};
 use crate::{
-    client::TopicPartition,
+    client::{Commit, TopicPartition},
     engine::{clock, shared::Order},
+    events::Taken,
 };
 
 /// How long after a move the next one may be: a position that is gone again must not make a hot loop.
@@ -27,7 +28,10 @@ impl Running {
         for topic in std::mem::take(&mut self.anew) {
             self.begin_anew(&topic);
         }
-        let ended = self.lanes.iter().filter(|(_, lane)| lane.shared.is_moving() && lane.shared.has_ended());
+        let has_ended = |lane: &LaneHandle| lane.shared.is_moving() && lane.shared.has_ended();
+        // What has become of a position is asked first: its topic may be another one.
+        let may_move = |partition, lane: &LaneHandle| lane.is_outdated || self.may_move(partition);
+        let ended = self.lanes.iter().filter(|(partition, lane)| has_ended(lane) && may_move(partition, lane));
         let (outdated, ended): (Vec<_>, Vec<_>) = ended.partition(|(_, lane)| lane.is_outdated);
         let names = |lanes: Vec<(&TopicPartition, _)>| -> Vec<TopicPartition> {
             lanes.into_iter().map(|(partition, _)| partition.clone()).collect()
@@ -38,14 +42,14 @@ impl Running {
         }
         self.next_move = now + MOVE_AGAIN;
         // The new position is found from the commit, so that one has to come first.
-        if let Err(error) = self.commit_done(|partition| ended.contains(partition), DRAIN_BUDGET) {
+        if let Err(error) = self.commit_done(|partition| ended.contains(partition), COMMIT_WAIT) {
             self.commit_failed(&error);
             return;
         }
         if !outdated.is_empty()
             && let Err(error) = self.commit_beginnings(&outdated)
         {
-            self.warn_once(format!("cannot begin a topic that was made anew: {error}; trying again"));
+            self.way.moved(Err(format!("a topic was recreated: {error}")));
             return;
         }
         ended.extend(outdated);
@@ -56,29 +60,36 @@ impl Running {
                     self.leaving.push((partition.clone(), lane));
                 }
             }
-            self.group.client.unassign(&ended);
+            self.ask(|client| client.unassign(&ended));
             self.moves.extend(ended);
         }
         let moves = std::mem::take(&mut self.moves);
-        if let Err(error) = self.take_up(&moves) {
-            self.warn_once(format!("cannot go on elsewhere: {error}; trying again"));
+        let taken_up = self.take_up(&moves);
+        if taken_up.is_err() {
             self.moves = moves;
         }
+        self.way.moved(taken_up);
     }
 
     /// A topic was deleted and made anew: its lanes end, and nothing that is known of its records is kept.
     fn begin_anew(&mut self, topic: &str) {
         let is_of_topic = |partition: &TopicPartition| *partition.topic == *topic;
         self.memory.retain(|partition, _| !is_of_topic(partition));
+        self.note_recreated(topic);
         if !self.group.client.can_move() {
             self.begin_anew_at_the_next_start(topic);
             return;
         }
         self.group.report.warn(&format!(
-            "the topic `{topic}` was deleted and made anew: it is read from where a group without an offset begins"
+            "the topic `{topic}` was recreated (deleted, and made again): it is read from where a group without an offset begins"
         ));
-        for (_, lane) in self.lanes.iter_mut().filter(|(partition, _)| is_of_topic(partition)) {
+        // One that is late has nothing to say of the new topic, either.
+        for (_, lane) in self.leaving.iter_mut().filter(|(partition, _)| is_of_topic(partition)) {
             lane.is_outdated = true;
+        }
+        for (partition, lane) in self.lanes.iter_mut().filter(|(partition, _)| is_of_topic(partition)) {
+            lane.is_outdated = true;
+            self.group.name_late(partition, lane, Taken::Recreated);
             lane.shared.ask_to_move();
             lane.shared.give(Order::Lose);
         }
@@ -87,24 +98,28 @@ impl Running {
     /// Without an assignor that gives partitions one by one, only a start begins with the new topic.
     fn begin_anew_at_the_next_start(&mut self, topic: &str) {
         let partitions: Vec<_> = self.lanes.keys().filter(|partition| *partition.topic == *topic).cloned().collect();
-        if let Err(error) = self.commit_done(|partition| !partitions.contains(partition), DRAIN_BUDGET) {
+        if let Err(error) = self.commit_done(|partition| !partitions.contains(partition), COMMIT_WAIT) {
             self.commit_failed(&error);
         }
-        if let Err(error) = self.commit_beginnings(&partitions) {
-            self.warn_once(format!("cannot begin a topic that was made anew: {error}; trying again"));
-            self.anew.insert(topic.to_owned());
-            self.next_move = clock::now() + MOVE_AGAIN;
-            return;
+        match self.commit_beginnings(&partitions) {
+            Ok(begins) => begins.iter().for_each(|begin| self.tell_begun(begin)),
+            Err(error) => {
+                self.warn_once(format!("cannot begin a topic that was recreated: {error}; trying again"));
+                self.anew.insert(topic.to_owned());
+                self.next_move = clock::now() + MOVE_AGAIN;
+                return;
+            }
         }
         self.give_up(format!(
-            "the topic `{topic}` was deleted and made anew; the next start reads it from where a group without an offset \
+            "the topic `{topic}` was recreated (deleted, and made again); the next start reads it from where a group without an offset \
              begins (with `assignor: cooperative-sticky` that takes no start)"
         ));
     }
 
     /// Commits where a group without an offset begins.
-    fn commit_beginnings(&mut self, partitions: &[TopicPartition]) -> Result<(), String> {
-        let commits = self.group.client.beginnings(partitions)?;
-        self.commit_and_wait(&commits, DRAIN_BUDGET).map_err(|error| error.reason)
+    fn commit_beginnings(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Commit>, String> {
+        let commits = self.ask(|client| client.beginnings(partitions))?;
+        self.commit_and_wait(&commits, COMMIT_WAIT).map_err(|error| error.reason)?;
+        Ok(commits)
     }
 }

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::to_repeat::Mark;
 use crate::client::TopicPartition;
 
 /// How many commits are given up while their answers may still come. The client keeps each of them, and each may undo a
@@ -16,7 +17,7 @@ const GIVEN_UP: usize = 3;
 pub(super) struct InFlight {
     pub(super) number: u64,
     /// What it commits for lanes.
-    pub(super) offsets: Vec<(TopicPartition, i64)>,
+    pub(super) marks: Vec<(TopicPartition, Mark)>,
     since: Instant,
 }
 
@@ -26,7 +27,7 @@ pub(super) enum Answered {
     /// The one that was waited for.
     InFlight(InFlight),
     /// One that was given up.
-    Late,
+    Late(InFlight),
     /// None that is known to be without an answer.
     Unknown,
 }
@@ -38,15 +39,15 @@ pub(super) enum Answered {
 pub(super) struct Outstanding {
     last: u64,
     in_flight: Option<InFlight>,
-    given_up: Vec<u64>,
+    given_up: Vec<InFlight>,
 }
 
 impl Outstanding {
     /// A commit begins; gives its number.
-    pub(super) fn begin(&mut self, offsets: Vec<(TopicPartition, i64)>, now: Instant) -> u64 {
+    pub(super) fn begin(&mut self, marks: Vec<(TopicPartition, Mark)>, now: Instant) -> u64 {
         debug_assert!(self.in_flight.is_none(), "one commit at a time");
         self.last += 1;
-        self.in_flight = Some(InFlight { number: self.last, offsets, since: now });
+        self.in_flight = Some(InFlight { number: self.last, marks, since: now });
         self.last
     }
 
@@ -66,10 +67,10 @@ impl Outstanding {
     }
 
     /// Waits no longer for the commit in flight, and gives it; `None` if there is none, or if too many are given up.
-    pub(super) fn give_up(&mut self) -> Option<InFlight> {
+    pub(super) fn give_up(&mut self) -> Option<&InFlight> {
         let commit = self.in_flight.take_if(|_| self.given_up.len() < GIVEN_UP)?;
-        self.given_up.push(commit.number);
-        Some(commit)
+        self.given_up.push(commit);
+        self.given_up.last()
     }
 
     /// Kafka has answered a commit.
@@ -77,19 +78,16 @@ impl Outstanding {
         if let Some(commit) = self.in_flight.take_if(|commit| commit.number == number) {
             return Answered::InFlight(commit);
         }
-        match self.given_up.iter().position(|given_up| *given_up == number) {
-            Some(place) => {
-                self.given_up.swap_remove(place);
-                Answered::Late
-            }
+        match self.given_up.iter().position(|given_up| given_up.number == number) {
+            Some(place) => Answered::Late(self.given_up.swap_remove(place)),
             None => Answered::Unknown,
         }
     }
 
     /// What is answered of this partition is no news of the lane that has it now.
     pub(super) fn forget(&mut self, partition: &TopicPartition) {
-        if let Some(commit) = &mut self.in_flight {
-            commit.offsets.retain(|(of, _)| of != partition);
+        for commit in self.in_flight.iter_mut().chain(&mut self.given_up) {
+            commit.marks.retain(|(of, _)| of != partition);
         }
     }
 
@@ -108,20 +106,21 @@ impl Outstanding {
 mod tests {
     use super::*;
 
-    fn offsets() -> Vec<(TopicPartition, i64)> {
-        vec![(TopicPartition { topic: "orders".into(), partition: 0 }, 7)]
+    fn marks() -> Vec<(TopicPartition, Mark)> {
+        let mark = Mark { offset: 7, ..Mark::default() };
+        vec![(TopicPartition { topic: "orders".into(), partition: 0 }, mark)]
     }
 
     /// If this fails, the answer to a commit that was given up is taken for that of an equal one that was made since.
     #[test]
     fn equal_commits_are_told_apart() {
         let (mut commits, now) = (Outstanding::default(), Instant::now());
-        let first = commits.begin(offsets(), now);
+        let first = commits.begin(marks(), now);
         assert!(!commits.is_overdue(now + Duration::from_secs(19), Duration::from_secs(20)));
         assert!(commits.is_overdue(now + Duration::from_secs(20), Duration::from_secs(20)));
         assert_eq!(commits.give_up().map(|commit| commit.number), Some(first));
-        let second = commits.begin(offsets(), now);
-        assert!(matches!(commits.hear(first), Answered::Late) && commits.is_in_flight());
+        let second = commits.begin(marks(), now);
+        assert!(matches!(commits.hear(first), Answered::Late(_)) && commits.is_in_flight());
         assert!(matches!(commits.hear(first), Answered::Unknown), "once");
         assert!(matches!(commits.hear(second), Answered::InFlight(commit) if commit.number == second));
         assert_eq!((commits.count(), commits.last()), (0, second));
@@ -132,13 +131,13 @@ mod tests {
     fn a_few_are_given_up_and_no_more() {
         let (mut commits, now) = (Outstanding::default(), Instant::now());
         for _ in 0..GIVEN_UP {
-            commits.begin(offsets(), now);
+            commits.begin(marks(), now);
             assert!(commits.give_up().is_some());
         }
-        let last = commits.begin(offsets(), now);
+        let last = commits.begin(marks(), now);
         assert!(commits.give_up().is_none() && commits.is_in_flight());
         assert_eq!((commits.count(), commits.given_up()), (GIVEN_UP + 1, GIVEN_UP));
-        assert!(matches!(commits.hear(last - 1), Answered::Late));
+        assert!(matches!(commits.hear(last - 1), Answered::Late(_)));
         assert_eq!(commits.give_up().map(|commit| commit.number), Some(last), "there is room again");
     }
 
@@ -146,8 +145,8 @@ mod tests {
     #[test]
     fn a_commit_of_a_former_lane_is_forgotten() {
         let mut commits = Outstanding::default();
-        let number = commits.begin(offsets(), Instant::now());
-        commits.forget(&offsets()[0].0);
-        assert!(matches!(commits.hear(number), Answered::InFlight(commit) if commit.offsets.is_empty()));
+        let number = commits.begin(marks(), Instant::now());
+        commits.forget(&marks()[0].0);
+        assert!(matches!(commits.hear(number), Answered::InFlight(commit) if commit.marks.is_empty()));
     }
 }

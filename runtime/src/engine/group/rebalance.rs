@@ -7,27 +7,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{COMMIT_PATIENCE, DRAIN_BUDGET, LaneHandle, Running, stop::count};
+use super::{COMMIT_PATIENCE, COMMIT_WAIT, LAST_WORD, LaneHandle, Running, stop::count, to_repeat::Mark};
 use crate::{
-    client::{Assigned, TopicPartition, Wake},
+    client::{Assigned, CommitError, TopicPartition, Wake},
     engine::{
         clock,
         progress::Progress,
-        shared::{LaneShared, NO_OFFSET, Order},
+        shared::{LaneShared, Order},
         watch::Phase,
     },
-    events::Event,
+    events::{Event, Taken},
 };
+
+/// The least time for a commit of its own of what goes: it is not to be given up untried.
+const UNTRIED: Duration = Duration::from_secs(1);
 
 /// How long an assignment waits before its offsets are asked for again.
 const ASSIGN_AGAIN: Duration = Duration::from_millis(500);
 
-/// What this process has finished of a partition that it does not have any more.
-pub(super) struct Memory {
-    /// The offset that Kafka had.
-    pub(super) acknowledged: i64,
-    pub(super) progress: Progress,
-}
+/// How long lanes that are kept may take to say what they have finished, before others go.
+const NEWS: Duration = Duration::from_millis(20);
 
 /// Partitions that the group gives.
 pub(super) struct Assignment {
@@ -43,6 +42,10 @@ pub(super) struct Revocation {
     pub(super) partitions: Vec<TopicPartition>,
     pub(super) until: Instant,
     pub(super) lost: bool,
+    /// Its drain is used up, and what runs on has been told.
+    pub(super) is_used_up: bool,
+    /// Until when the lanes that are kept may say what they have finished, once nothing else is waited for.
+    pub(super) asked: Option<Instant>,
 }
 
 impl Running {
@@ -58,15 +61,18 @@ impl Running {
             self.assignment = Some(assignment);
             return;
         }
-        match self.take_up(&assignment.partitions) {
+        let ended = self.take_up(&assignment.partitions);
+        self.way.assigned(&ended);
+        match ended {
             Ok(()) => {
-                self.belongs();
+                // What was asked before does not prove that the assignment came after a standstill: a commit does.
+                self.refusals.assigned(self.outstanding.last());
+                self.pace.soon(clock::now());
                 let (group, partitions) = (&self.group.report.group, &assignment.partitions);
                 self.group.report.reporter.tell(&Event::Assigned { group, partitions });
                 self.group.watch.set_phase(Phase::Assigned);
             }
-            Err(error) => {
-                self.warn_once(format!("cannot start to read: {error}; trying again"));
+            Err(_) => {
                 assignment.when = now + ASSIGN_AGAIN;
                 self.assignment = Some(assignment);
             }
@@ -76,12 +82,13 @@ impl Running {
     /// Starts to read partitions, and opens their lanes.
     pub(super) fn take_up(&mut self, partitions: &[TopicPartition]) -> Result<(), String> {
         let mut lanes = BTreeMap::new();
+        let here = thread::current();
         let mut make_wake = |partition: &TopicPartition| -> Wake {
-            let shared = Arc::new(LaneShared::new(None, thread::current()));
+            let shared = Arc::new(LaneShared::new(None, here.clone()));
             lanes.insert(partition.clone(), Arc::clone(&shared));
             Arc::new(move || shared.wake.notify_one())
         };
-        let assigned = self.group.client.assign(partitions, &mut make_wake)?;
+        let assigned = self.ask(|client| client.assign(partitions, &mut make_wake))?;
         self.sweep();
         for assigned in assigned {
             if let Some(shared) = lanes.remove(&assigned.partition) {
@@ -94,19 +101,21 @@ impl Running {
 
     fn open_lane(&mut self, assigned: Assigned, shared: Arc<LaneShared>) {
         let (partition, start) = (assigned.partition.clone(), assigned.start);
+        let committed = assigned.committed.as_ref().map(|commit| commit.offset);
+        self.tell_position(&assigned);
         let commit = assigned.committed.as_ref();
-        let committed = commit.map(|commit| commit.offset);
-        let group = &self.group.report.group;
-        if let (Some(passed), Some(to)) = (assigned.passed, start) {
-            let event = Event::Positioned { group, partition: &partition, from: committed, to, passed };
-            self.group.report.reporter.tell(&event);
-        }
         let mut earlier = commit.map(|commit| Progress::decode(&commit.metadata, commit.offset)).unwrap_or_default();
-        if let Some(memory) = self.memory.remove(&partition)
+        let known = match committed.filter(|_| committed == start) {
+            Some(offset) => Mark { offset, metadata: earlier.encode(offset).text, ..Mark::default() },
+            None => Mark { offset: start.unwrap_or(0), ..Mark::default() },
+        };
+        let former = self.memory.remove(&partition);
+        let late = self.leaving.iter().filter(|(of, lane)| *of == partition && !lane.is_outdated);
+        for former in late.map(|(_, lane)| lane).chain(&former) {
             // Else somebody has moved the group back, and wants these records again.
-            && memory.acknowledged <= committed.unwrap_or(NO_OFFSET)
-        {
-            earlier.merge(&memory.progress);
+            if former.acknowledged <= committed {
+                earlier.merge(&former.finished());
+            }
         }
         if committed > start {
             // The records behind these offsets are others now.
@@ -122,20 +131,25 @@ impl Running {
         if let Some(committed) = committed {
             shared.pulse.set_committed(committed);
         }
-        shared.tell(earlier.clone());
+        shared.tell(earlier.clone(), 0);
         match (self.group.open_lane)(assigned, earlier, Arc::clone(&shared), &self.group.runtime) {
             Some(task) => {
                 self.group.watch.opened(partition.clone(), Arc::clone(&shared));
                 self.outstanding.forget(&partition);
-                let known = |committed| (committed, shared.progress(committed).encode(committed));
-                let known = committed.filter(|_| committed == start).map(known);
+                self.opened += 1;
                 let lane = LaneHandle {
+                    number: self.opened,
                     shared,
                     task,
-                    committed: known,
+                    // What this process remembers beyond that is committed at once.
+                    committed: committed.filter(|_| committed == start).map(|_| known.clone()),
+                    known,
                     acknowledged: committed,
                     is_outdated: false,
-                    at_work: None,
+                    late: Progress::default(),
+                    polling: None,
+                    said_left_out: false,
+                    said_late: false,
                 };
                 self.lanes.insert(partition, lane);
             }
@@ -149,6 +163,7 @@ impl Running {
         self.group.watch.set_phase(Phase::Rebalancing);
         // An assignment that was not yet taken up is void.
         self.assignment = None;
+        self.way.revoked();
         // What is between two positions is not assigned, and the client refuses to let go what it does not have.
         let is_revoked = |partition: &mut TopicPartition| partitions.contains(partition);
         let between: Vec<_> = self.moves.extract_if(.., is_revoked).collect();
@@ -159,11 +174,12 @@ impl Running {
                 lane.shared.give(order);
             }
         }
-        let budget = if lost { Duration::ZERO } else { DRAIN_BUDGET };
-        self.revocation = Some(Revocation { partitions, until: clock::now() + budget, lost });
+        let budget = if lost { LAST_WORD } else { self.group.drain };
+        let until = clock::now() + budget;
+        self.revocation = Some(Revocation { partitions, until, lost, is_used_up: false, asked: None });
     }
 
-    /// Lets revoked partitions go once their lanes have ended or the budget is used up.
+    /// Lets revoked partitions go once their lanes have ended or the drain is used up.
     pub(super) fn go_on_with_revocation(&mut self) {
         let Some(revocation) = &self.revocation else { return };
         let all_ended = revocation
@@ -171,25 +187,37 @@ impl Running {
             .iter()
             .all(|partition| self.lanes.get(partition).is_none_or(|lane| lane.shared.has_ended()));
         // A commit on its way is waited for: if it is refused, its offsets have to be committed below.
-        if (!all_ended || self.outstanding.is_in_flight()) && clock::now() < revocation.until {
+        let now = clock::now();
+        if (!all_ended || self.outstanding.is_in_flight()) && now < revocation.until {
             return;
         }
-        let Some(Revocation { partitions, until, lost }) = self.revocation.take() else { return };
-        // Also after a drain that has used its budget up: the commit of what is done is not to be given up untried.
-        let patience = until.saturating_duration_since(clock::now()).max(COMMIT_PATIENCE);
-        if !lost && let Err(error) = self.commit_done(|partition| partitions.contains(partition), patience) {
+        let lost = revocation.lost;
+        if !all_ended && self.ends_drain() {
+            return;
+        }
+        if !lost && self.waits_for_news(now) {
+            return;
+        }
+        let Some(Revocation { partitions, until, lost, .. }) = self.revocation.take() else { return };
+        // Also after a drain that is used up: the commit of what is done is not to be given up untried.
+        let patience = until.saturating_duration_since(clock::now()).clamp(COMMIT_PATIENCE, COMMIT_WAIT);
+        if !lost && let Err(error) = self.commit_before_they_go(&partitions, patience) {
             self.commit_failed(&error);
         }
-        let mut to_repeat = 0;
+        let (mut to_repeat, now) = (0, clock::now());
         for partition in &partitions {
-            if let Some(lane) = self.lanes.remove(partition) {
+            if let Some(mut lane) = self.lanes.remove(partition) {
+                if lost {
+                    self.group.name_late(partition, &mut lane, Taken::Lost);
+                }
+                lane.look(now);
+                to_repeat += lane.unfinished(&lane.at_work()) + lane.owed().all();
                 // What finishes from here on commits nothing: the lane is not in the map any more.
                 lane.shared.give(Order::Lose);
-                to_repeat += u64::from(!lane.shared.has_ended() && lane.shared.at_work().is_some());
                 self.leaving.push((partition.clone(), lane));
             }
         }
-        self.group.client.unassign(&partitions);
+        self.ask(|client| client.unassign(&partitions));
         if !self.lanes.is_empty() {
             // What is left goes on; a further assignment comes only if there is something to give.
             self.group.watch.set_phase(Phase::Assigned);
@@ -202,17 +230,55 @@ impl Running {
         });
     }
 
+    /// Whether lanes have yet to say what they have finished, for the commit before some of them go: those that are kept, and
+    /// those that go with something still running. Of one that has ended the last word is there.
+    fn waits_for_news(&mut self, now: Instant) -> bool {
+        let Some(revocation) = &mut self.revocation else { return false };
+        let mut lanes = self.lanes.values().map(|lane| &lane.shared).filter(|lane| !lane.has_ended());
+        let until = *revocation.asked.get_or_insert_with(|| {
+            lanes.clone().for_each(|lane| lane.ask_for_news());
+            now + NEWS
+        });
+        now < until && lanes.any(|lane| lane.is_asked())
+    }
+
+    /// Commits what is done of partitions that go, together with what is done of those that are kept: in a classic group the
+    /// member joins anew next, and until all others have done so, no commit gets through.
+    fn commit_before_they_go(&mut self, going: &[TopicPartition], patience: Duration) -> Result<(), CommitError> {
+        let began = clock::now();
+        let ended = self.commit_done(|_| true, patience);
+        // Both together take no longer than one may: the group waits for this member.
+        let left = patience.saturating_sub(clock::since(began)).max(UNTRIED);
+        match &ended {
+            // What may be wrong with those that are kept is none of the others' business. Without an answer there is nothing
+            // to be had by asking again.
+            Err(error) if !self.outstanding.is_in_flight() => {
+                self.commit_failed(error);
+                self.commit_done(|partition| going.contains(partition), left)
+            }
+            _ => ended,
+        }
+    }
+
     /// Forgets lanes that have ended, but for what they have finished.
     pub(super) fn sweep(&mut self) {
-        for (partition, lane) in self.leaving.extract_if(.., |(_, lane)| lane.shared.has_ended()) {
+        let ended: Vec<_> = self.leaving.extract_if(.., |(_, lane)| lane.shared.has_ended()).collect();
+        for (partition, lane) in ended {
             self.group.watch.closed(&lane.shared);
-            count(&mut self.end, &lane);
-            let acknowledged = lane.acknowledged.unwrap_or(NO_OFFSET);
-            let progress = lane.shared.progress(acknowledged);
-            // A newer lane has more to say than one that was late.
-            if !progress.is_empty() && !lane.is_outdated && !self.lanes.contains_key(&partition) {
-                self.memory.insert(partition, Memory { acknowledged, progress });
+            let owed = lane.owed();
+            count(&mut self.end, &lane, owed);
+            if !self.tell_newer(&partition, &lane) && !lane.is_outdated {
+                self.memory.insert(partition, lane);
             }
         }
+    }
+
+    /// Leaves what a late lane has finished with the newest one of its partition. Says whether there is a newer one.
+    pub(super) fn tell_newer(&mut self, partition: &TopicPartition, lane: &LaneHandle) -> bool {
+        let Some(newer) = self.lane_of(partition).filter(|newer| newer.number > lane.number) else { return false };
+        if !lane.is_outdated {
+            newer.late.merge(&lane.finished());
+        }
+        true
     }
 }

@@ -7,11 +7,14 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-use super::{COMMIT_PATIENCE, GroupEnd, LaneHandle, Running};
+use super::{COMMIT_PATIENCE, GroupEnd, LAST_WORD, LaneHandle, Running, to_repeat::Owed};
 use crate::{
-    client::{ClientEvent, Close},
-    engine::{clock, shared::Order, watch::Phase},
-    events::Blocked,
+    client::{ClientEvent, Close, TopicPartition},
+    engine::{
+        clock,
+        shared::Order,
+        watch::{Phase, blocked},
+    },
 };
 
 /// How long after a refusal they are made again.
@@ -19,6 +22,8 @@ const COMMIT_AGAIN: Duration = Duration::from_millis(100);
 /// How long a client with a commit that Kafka has not answered may take to close: it waits for the answer, which may never
 /// come.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
+/// As that, for a group that is to leave now.
+const FORCED_CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Running {
     /// Drains, commits, leaves.
@@ -44,77 +49,146 @@ impl Running {
         let over = clock::now() >= until || self.group.order.forces() || self.end.fatal.is_some();
         // An answer that has not come by then is not waited for longer than the last commit's.
         let is_waiting = self.outstanding.is_in_flight() && !self.outstanding.is_overdue(clock::now(), COMMIT_PATIENCE);
-        if (all_ended && all_left && !is_waiting) || over {
+        if (all_ended && all_left && !is_waiting) || (over && !self.waits_for_last_words()) {
             return false;
         }
-        self.group.watch.turned(clock::now());
+        self.notice_a_standstill();
+        let now = clock::now();
+        self.group.watch.turned(now);
+        self.lanes.values_mut().chain(self.leaving.iter_mut().map(|(_, lane)| lane)).for_each(|lane| lane.look(now));
         self.miss_an_answer(clock::now());
         // Polling goes on: the group must not take the member for dead while it drains.
         while let Some(event) = self.group.client.poll() {
             match event {
                 event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed(_)) => self.hear(event),
                 ClientEvent::Assign(_)
-                | ClientEvent::Disconnected(_)
                 | ClientEvent::Error(_)
-                | ClientEvent::MadeAnew(_) => {}
+                | ClientEvent::MadeAnew(_)
+                | ClientEvent::Looked { .. } => {}
                 ClientEvent::Fatal(error) => self.give_up(error),
             }
         }
+        self.look_at_the_way(clock::now());
         self.go_on_with_revocation();
         self.go_on_with_claims(clock::now());
+        if self.in_doubt.is_some() {
+            // What is committed already is still to be performed, under `at_most_once`.
+            self.go_on_with_commits(clock::now());
+        }
         self.group.client.wait(Duration::from_millis(10));
         true
     }
 
+    /// Whether a lane that nobody waits for any longer has yet to say what it has finished, for the last commit and the
+    /// last count, or has a handler that ends as it is told. One whose thread is kept by a handler says nothing.
+    fn waits_for_last_words(&mut self) -> bool {
+        let lanes = self.lanes.values().chain(self.leaving.iter().map(|(_, lane)| lane));
+        let until = *self.last_words.get_or_insert_with(|| {
+            lanes.clone().for_each(|lane| {
+                lane.shared.revoked.tell();
+                lane.shared.ask_for_news();
+            });
+            clock::now() + LAST_WORD
+        });
+        // A lane that is lost ends at once, with its last word, unless it is at work.
+        let may_end = |lane: &LaneHandle| lane.shared.order() == Order::Lose && lane.at_work().is_empty();
+        let speaks =
+            |lane: &LaneHandle| !lane.shared.has_ended() && (lane.shared.is_asked() || may_end(lane)) || lane.listens();
+        clock::now() < until && lanes.into_iter().any(speaks)
+    }
+
     /// The last commits, and the end of whatever still runs.
     pub(crate) fn leave(mut self, until: Instant) -> GroupEnd {
+        self.hear_answers();
         if self.end.fatal.is_none() {
             let until = until.min(clock::now() + COMMIT_PATIENCE);
+            // The clock of a simulation stands still meanwhile.
+            let mut again = COMMIT_PATIENCE.as_millis() / COMMIT_AGAIN.as_millis();
             // A refusal may pass, such as that of a coordinator that starts up.
             while let Err(error) = self.commit_done(|_| true, COMMIT_PATIENCE) {
-                if clock::now() >= until || self.group.order.forces() || self.outstanding.is_in_flight() {
+                let is_late = clock::now() >= until || again == 0;
+                if is_late || self.group.order.forces() || self.outstanding.is_in_flight() {
                     self.end.uncommitted = Some(error.reason);
                     break;
                 }
+                again -= 1;
                 thread::sleep(COMMIT_AGAIN);
             }
         }
-        let mut clean = true;
-        let now = clock::now();
-        for (partition, mut lane) in self.lanes.into_iter().chain(self.leaving) {
-            lane.look(now);
-            // A group whose client gave up waits for nobody, so nobody was too slow.
-            if self.end.fatal.is_none()
-                && !lane.shared.has_ended()
-                && let Some((offset, since)) = lane.at_work
-            {
-                let controller = self.group.controllers.get(&*partition.topic).copied().unwrap_or_default().to_owned();
-                self.end.blocked.push(Blocked { controller, partition, offset, running: now - since });
-            }
-            let (performed, dying) = lane.shared.pulse.on_their_way();
-            // A future that waits is dropped here; one that blocks its thread stays, and its record with it.
-            lane.shared.give(Order::Lose);
-            lane.task.abort();
-            clean &= ends_soon(&lane.task);
-            count(&mut self.end, &lane);
-            // They were counted when they were performed.
-            self.end.handled = self.end.handled.saturating_sub(performed);
-            self.end.unacknowledged += performed + dying;
-        }
+        self.hear_answers();
+        let clean = self.end_lanes();
         let outstanding = self.outstanding.count();
         let close = match (clean, outstanding) {
             (false, _) => Close::Abandon,
             (true, 0) => Close::Wait,
+            (true, _) if self.group.order.forces() => Close::Within(FORCED_CLOSE_PATIENCE),
             (true, _) => Close::Within(CLOSE_PATIENCE),
         };
         if !self.group.client.close(close) && clean {
             self.group.report.warn(&format!(
-                "Kafka has not answered {outstanding} of the last commits: the client is left behind as it waits for that, \
-                 and the group may notice only when the session is over"
+                "Kafka has not answered {outstanding} of the last commits: the client is left behind as it waits for that; \
+                 the group is told that this member leaves, where brokers are talked to in plain text and answer"
             ));
         }
+        self.group.watch.set_obstacles(Vec::new());
         self.group.watch.set_phase(Phase::Ended);
         self.end
+    }
+
+    /// Takes in the answers that are there, also to commits that were given up.
+    fn hear_answers(&mut self) {
+        while let Some(answer) = self.group.client.answer(Duration::ZERO) {
+            if let Some(Err(error)) = self.answered(answer) {
+                self.commit_failed(&error);
+            }
+        }
+    }
+
+    /// Counts what is left, and ends it. Says whether no handler keeps its thread.
+    fn end_lanes(&mut self) -> bool {
+        let now = clock::now();
+        let mut left = Vec::new();
+        while !self.leaving.is_empty() {
+            let (partition, mut lane) = self.leaving.remove(0);
+            lane.look(now);
+            let at_work = lane.at_work();
+            // What is owed of a partition the newest of its lanes counts.
+            let owed = if self.tell_newer(&partition, &lane) { Owed::default() } else { lane.owed() };
+            left.push((partition, lane, at_work, owed));
+        }
+        for (partition, mut lane) in std::mem::take(&mut self.lanes) {
+            lane.look(now);
+            // In this order: what ends meanwhile is rather counted twice than not at all.
+            let at_work = lane.at_work();
+            let owed = lane.owed();
+            left.push((partition, lane, at_work, owed));
+        }
+        for (partition, former) in std::mem::take(&mut self.memory) {
+            let owed = former.owed();
+            self.end.owe(partition, owed.all());
+            self.end.unacknowledged += owed.unacknowledged();
+        }
+        for (partition, lane, at_work, owed) in &left {
+            self.end.owe(partition.clone(), owed.all() + lane.unfinished(at_work));
+            self.end.unacknowledged += owed.unacknowledged();
+            if lane.is_ahead() {
+                self.end.cut_off += at_work.iter().map(|at_work| at_work.records).sum::<u64>();
+            }
+            // A group whose client gave up waits for nobody, so nobody was too slow.
+            if self.end.fatal.is_none() {
+                let controller = self.group.controllers.get(&*partition.topic).copied().unwrap_or_default();
+                let named = at_work.iter().map(|at_work| blocked(controller, partition, *at_work, now));
+                self.end.blocked.extend(named);
+            }
+            count(&mut self.end, lane, *owed);
+        }
+        // A future that waits is dropped here; one that blocks its thread stays, and its record with it.
+        for (_, lane, ..) in &left {
+            lane.shared.give(Order::Lose);
+            lane.task.abort();
+        }
+        let tasks: Vec<_> = left.iter().map(|(_, lane, ..)| &lane.task).collect();
+        all_end_soon(&tasks)
     }
 
     /// Ends as a killed process does: no lane has another turn, and nothing is committed. Gives what is left of lanes.
@@ -127,17 +201,28 @@ impl Running {
     }
 }
 
+impl GroupEnd {
+    /// Notes records of a partition that are done again.
+    fn owe(&mut self, partition: TopicPartition, records: u64) {
+        if records > 0 {
+            *self.to_repeat.entry(partition).or_default() += records;
+        }
+    }
+}
+
 /// Adds what a lane has counted.
-pub(super) fn count(end: &mut GroupEnd, lane: &LaneHandle) {
+pub(super) fn count(end: &mut GroupEnd, lane: &LaneHandle, owed: Owed) {
     let counted = lane.shared.counts.read();
-    end.handled += counted.handled();
+    // Those that have sent something were counted when they were performed.
+    end.handled += counted.handled().saturating_sub(owed.performed);
+    end.cut_off += owed.cut_off;
     end.failed += counted.failures();
     end.dead += counted.dead;
 }
 
-fn ends_soon(task: &JoinHandle<()>) -> bool {
+fn all_end_soon(tasks: &[&JoinHandle<()>]) -> bool {
     for _ in 0..50 {
-        if task.is_finished() {
+        if tasks.iter().all(|task| task.is_finished()) {
             return true;
         }
         thread::sleep(Duration::from_millis(2));

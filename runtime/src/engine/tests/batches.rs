@@ -167,6 +167,7 @@ impl Worker for AuditWorker {
     async fn after_failure(
         &self,
         failure: &crate::Failure<'_>,
+        _record: &crate::Record,
         message: Option<&Message<u64>>,
         ctx: &Context<AuditController>,
     ) {
@@ -476,7 +477,7 @@ fn keys_keep_their_order_whatever_fails() {
 fn a_lost_partition_that_comes_back_repeats_nothing() {
     let office = Office::with_records(50);
     office.strike(3, Strike::Fail, u32::MAX);
-    let refusal = CommitError { reason: "no coordinator".to_owned(), is_metadata: false };
+    let refusal = CommitError::other("no coordinator");
     office.source.answer_commits(Some(refusal));
     let running = office.start(&KEYED);
     // Number 3 holds back the six behind it that have its key, but for those that were in its first batch.
@@ -532,6 +533,11 @@ fn emits_and_dead_letters_come_before_the_commit() {
     let done: BTreeSet<_> = office.done().into_iter().collect();
     assert_eq!(done, (0..60).filter(|number| *number != 7).collect());
     assert_eq!(office.done().len(), 59, "nothing twice");
+    // What a batch has sent is told once, with the first of its records.
+    let notes = office.notes.0.lock().expect("no panic").clone();
+    let told: Vec<_> = notes.iter().filter(|note| note.starts_with("Done {")).collect();
+    let sent: usize = told.iter().map(|note| note.matches("topic: \"confirmed\"").count()).sum();
+    assert!(told.len() == 59 && sent >= 59 && told.iter().any(|note| note.contains("emitted: []")), "{told:#?}");
     let attempts: Vec<_> = office.batches().into_iter().filter(|batch| batch.contains(&7)).collect();
     assert_eq!(attempts.last(), Some(&vec![7]), "the last attempt is made alone");
     let gave_up: Vec<_> = office.audit.hooks.lock().expect("no panic").iter().filter(|hook| hook.2).copied().collect();
@@ -553,7 +559,7 @@ fn a_stop_does_not_wait_for_a_producer_that_has_failed_for_good() {
     office.strike(19, Strike::Fail, u32::MAX);
     let running = office.start_on_kafka(&BURYING, broker.address());
     running.producer.as_ref().expect("it buries").fail_for_good("the books are burnt");
-    office.until("a dead letter that is refused", |office| office.noted("has not taken a record for orders.dead") > 0);
+    office.until("a dead letter that is refused", |office| office.noted("orders.dead does not take the record") > 0);
     let begun = Instant::now();
     let end = running.join();
     assert!(begun.elapsed() < Duration::from_secs(15), "the stop has waited: {:?}", begun.elapsed());

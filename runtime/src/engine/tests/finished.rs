@@ -4,7 +4,10 @@ use super::{
     stall::{Stall, once},
     *,
 };
-use crate::{client::CommitError, engine::progress::Progress};
+use crate::{
+    client::{CommitError, CommitFault},
+    engine::progress::Progress,
+};
 
 /// If this fails, a crash under `ordering: key` repeats everything behind one slow key, or gives a poison record its
 /// attempts back.
@@ -41,17 +44,57 @@ fn a_crash_repeats_only_what_was_not_finished() {
 fn a_lost_partition_that_comes_back_repeats_nothing() {
     let stall = Stall::with_records(50);
     stall.fail(3, u32::MAX);
-    stall.answer_commits(Some(CommitError { reason: "no coordinator".to_owned(), is_metadata: false }));
+    stall.answer_commits(Some(CommitError::other("no coordinator")));
     let running = stall.start();
     stall.until("all but one", |stall| stall.handled().len() == 49 && stall.commits() > 0);
     stall.lose();
     stall.until("the loss", |stall| stall.noted("Lost {") == 1);
+    assert_eq!(stall.noted("to_repeat: 49"), 1, "what is finished and not committed is said");
     stall.fail(3, 0);
     stall.answer_commits(None);
     stall.assign();
     stall.until("a commit of all", |stall| stall.commit() == Some((50, None)));
     let end = running.join();
     assert_eq!((stall.handled(), end.handled), (once(0..50), 50));
+    assert_eq!(end.to_repeat, []);
+}
+
+/// If this fails, a partition that goes without its last commit goes as if nothing was done again, and so does the
+/// process later.
+#[test]
+fn what_is_given_back_without_a_commit_is_counted() {
+    let stall = Stall::with_records(20);
+    stall.answer_commits(Some(CommitError::other("no coordinator")));
+    let running = stall.start();
+    stall.until("all", |stall| stall.handled().len() == 20);
+    stall.revoke();
+    stall.until("the partition gone", |stall| stall.noted("Revoked {") == 1);
+    assert_eq!(stall.noted("to_repeat: 20"), 1);
+    stall.answer_commits(None);
+    let end = running.join();
+    assert_eq!(end.to_repeat.iter().map(ToString::to_string).collect::<Vec<_>>(), ["orders/0: 20"]);
+}
+
+/// If this fails, an app whose handler keeps its thread says that fewer records are done again than are: what an earlier
+/// process had finished is taken for what this one has.
+#[test]
+fn what_a_blocked_lane_has_finished_is_counted_beside_what_was_finished_before() {
+    let stall = Stall::with_records(50);
+    stall.fail(0, u32::MAX);
+    let running = stall.start();
+    stall.until("all but one", |stall| stall.handled().len() == 49);
+    assert_eq!(running.join().to_repeat, []);
+    // All of them are taken in before the first commit, which could say what is finished.
+    (50..56).for_each(|number| stall.send(&format!("k{number}"), &number.to_string()));
+    *stall.state.blocks.lock().expect("no panic") = Some(55);
+    let running = stall.start();
+    stall.until("what comes before", |stall| stall.handled().len() == 54);
+    running.forcer()();
+    let end = running.join();
+    *stall.state.blocks.lock().expect("no panic") = None;
+    let blocked: Vec<_> = end.blocked.iter().map(|blocked| blocked.offset).collect();
+    let to_repeat: Vec<_> = end.to_repeat.iter().map(ToString::to_string).collect();
+    assert_eq!((blocked, to_repeat), (vec![55], vec!["orders/0: 6".to_owned()]));
 }
 
 /// If this fails, a partition that comes back with more finished records than are looked at at once stands still for
@@ -60,7 +103,7 @@ fn a_lost_partition_that_comes_back_repeats_nothing() {
 fn a_long_outage_does_not_end_in_a_standstill() {
     let stall = Stall::with_records(2_000);
     stall.fail(3, u32::MAX);
-    stall.answer_commits(Some(CommitError { reason: "no coordinator".to_owned(), is_metadata: false }));
+    stall.answer_commits(Some(CommitError::other("no coordinator")));
     let running = stall.start();
     stall.until("all but one", |stall| stall.handled().len() == 1_999 && stall.commits() > 0);
     stall.lose();
@@ -93,7 +136,7 @@ fn a_group_that_was_moved_back_starts_there() {
 /// If this fails, what another program has left in a commit skips records, or keeps the app from starting.
 #[test]
 fn the_metadata_of_others_is_ignored() {
-    for metadata in ["", "kafka-streams-2.3", "K1", "K1AAAAAAAAAAAA", "{\"host\":\"a\"}"] {
+    for metadata in ["", "kafka-streams-2.3", "K1CgICA50CAQEAA0JU7n4", "K2", "K2AAAAAAAAAAAA", "{\"host\":\"a\"}"] {
         let stall = Stall::with_records(6);
         stall.set_commit(2, Some(metadata));
         let running = stall.start();
@@ -103,15 +146,18 @@ fn the_metadata_of_others_is_ignored() {
     }
 }
 
-/// If this fails, a broker that takes little metadata takes no commit at all.
+/// If this fails, a broker that takes little metadata takes no commit at all, or nobody hears that a stop repeats what is
+/// finished.
 #[test]
-fn a_commit_does_not_fail_for_its_metadata() {
+fn a_commit_does_not_fail_for_its_metadata_and_says_what_that_costs() {
     let stall = Stall::with_records(20);
     stall.fail(9, u32::MAX);
-    let refusal = CommitError { reason: "metadata too large".to_owned(), is_metadata: true };
+    let refusal = CommitError { reason: "metadata too large".to_owned(), fault: CommitFault::Metadata };
     stall.answer_commits(Some(refusal));
     let running = stall.start();
     stall.until("a commit", |stall| stall.commit() == Some((9, None)));
+    stall.until("what that costs", |_| running.watch().view(Instant::now()).groups[0].lanes[0].left_out == 10);
+    stall.until("a warning", |stall| stall.noted("finished records behind offset 9") == 1);
     running.join();
 }
 
@@ -123,7 +169,7 @@ fn a_process_that_stood_still_begins_nothing_before_the_group_has_answered() {
     stall.until("a commit", |stall| stall.commit() == Some((1, None)));
     stall.freeze(true);
     std::thread::sleep(Duration::from_millis(500));
-    stall.answer_commits(Some(CommitError { reason: "unknown member".to_owned(), is_metadata: false }));
+    stall.answer_commits(Some(CommitError::other("unknown member")));
     stall.send("k1", "1");
     let asked = stall.commits();
     stall.freeze(false);
@@ -148,6 +194,8 @@ fn a_stop_that_is_not_answered_ends_and_says_so() {
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     let uncommitted: Vec<_> = end.uncommitted.iter().map(|(_, reason)| reason.as_str()).collect();
     assert_eq!(uncommitted, ["no answer of Kafka within 5 s"]);
+    let to_repeat: Vec<_> = end.to_repeat.iter().map(ToString::to_string).collect();
+    assert_eq!((end.handled, to_repeat), (1, vec!["orders/0: 1".to_owned()]));
     assert_eq!(stall.noted("Kafka has not answered 2 of the last commits"), 1);
 }
 
@@ -179,7 +227,8 @@ fn what_waits_in_a_lane_that_is_lost_needs_no_memory() {
     (0..50).for_each(|number| stall.send("the same key", &number.to_string()));
     stall.fail(0, u32::MAX);
     let running = stall.start();
-    let waiting = || running.watch().view(Instant::now()).iter().map(|group| group.waiting_bytes.0).sum::<usize>();
+    let waiting =
+        || running.watch().view(Instant::now()).groups.iter().map(|group| group.waiting_bytes.0).sum::<usize>();
     stall.until("a line of records", |_| waiting() > 0);
     stall.lose();
     stall.until("the end of the lane", |stall| stall.noted("Lost {") == 1 && waiting() == 0);

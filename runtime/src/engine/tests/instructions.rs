@@ -116,7 +116,7 @@ impl Client for Ready {
         let queue = Box::new(self.queue.take().ok_or("assigned twice")?);
         let wake = wake(&partition);
         wake();
-        Ok(vec![Assigned { partition, start: None, committed: None, passed: None, queue }])
+        Ok(vec![Assigned { partition, start: None, committed: None, passed: None, log: None, others: None, queue }])
     }
 
     fn unassign(&mut self, _: &[TopicPartition]) {}

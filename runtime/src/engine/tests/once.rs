@@ -19,7 +19,7 @@ static ONCE_IN_ORDER: Manifest = Manifest {
 };
 
 fn unavailable() -> Option<CommitError> {
-    Some(CommitError { reason: "no coordinator".to_owned(), is_metadata: false })
+    Some(CommitError::other("no coordinator"))
 }
 
 /// If this fails, a record is begun before its offset is committed, and a crash repeats it.
@@ -110,6 +110,30 @@ fn a_crash_repeats_nothing_and_loses_what_was_committed_ahead() {
     let handled = stall.handled();
     assert!(handled.values().all(|times| *times == 1), "{handled:?}");
     assert!(400 - handled.len() <= 256, "{} handled", handled.len());
+}
+
+/// If this fails, an app that is told to do everything at most once does again what it had finished before it was told so,
+/// because it crashes when it has committed what stands before that.
+#[test]
+fn what_was_finished_before_is_not_done_again_after_a_crash() {
+    let stall = Stall::with_records(600);
+    stall.fail(3, u32::MAX);
+    let running = stall.start();
+    stall.until("all but one", |stall| stall.handled().len() == 599);
+    running.join();
+    stall.park_commits();
+    let running = stall.start_as(&ONCE);
+    stall.until("the first commit", |stall| stall.on_their_way() > 0);
+    stall.let_a_commit_arrive();
+    stall.cut();
+    running.forcer()();
+    running.join();
+    assert!(stall.commit().is_some_and(|(offset, _)| (4..600).contains(&offset)), "{:?}", stall.commit());
+    stall.swallow_commits();
+    let running = stall.start_as(&ONCE);
+    stall.until("a commit of all", |stall| stall.commit() == Some((600, None)));
+    running.join();
+    assert!(stall.handled().values().all(|times| *times == 1), "{:?}", stall.handled());
 }
 
 /// If this fails, `delivery: at_most_once` does not work on the real client: its commits go wrong or come late.

@@ -30,7 +30,7 @@ fn a_producer_that_has_failed_for_good_ends_the_app() {
     shop.state.fails.lock().expect("no panic").insert(20, 1);
     running.producer.as_ref().expect("it emits").fail_for_good("the books are burnt");
     shop.send_numbers(20..21);
-    shop.until("a dead letter that is refused", |shop| shop.noted("has not taken a record for orders.dead") > 0);
+    shop.until("a dead letter that is refused", |shop| shop.noted("orders.dead does not take the record") > 0);
     assert!(shop.noted("the books are burnt") > 0, "{:#?}", shop.other_notes());
     assert!(running.wait(Duration::from_millis(1)), "it works on");
     let begun = Instant::now();

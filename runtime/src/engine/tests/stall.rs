@@ -26,13 +26,26 @@ pub(super) struct Stall {
 }
 
 impl Stall {
+    /// Two partitions without records.
+    pub(super) fn with_two_partitions() -> Self {
+        let stall = Self::with_records(0);
+        stall.source.make("orders", 2);
+        stall
+    }
+
     /// A partition with the records `0..count`, each with a key of its own.
     pub(super) fn with_records(count: u64) -> Self {
+        let stall = Self::with_partitions(1);
+        (0..count).for_each(|number| stall.send(&format!("k{number}"), &number.to_string()));
+        stall
+    }
+
+    /// So many partitions with nothing in them.
+    pub(super) fn with_partitions(count: usize) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
         let stall = Self { source: Source::new(), runtime, state: Arc::default(), notes: Arc::default() };
-        stall.source.make("orders", 1);
-        (0..count).for_each(|number| stall.send(&format!("k{number}"), &number.to_string()));
+        stall.source.make("orders", count);
         stall
     }
 
@@ -61,6 +74,13 @@ impl Stall {
         self.source.append(Outgoing { topic, key, value, headers: Vec::new() }, None, Origin::Test);
     }
 
+    /// A record with a key of its own.
+    pub(super) fn send_to(&self, partition: usize, number: u64) {
+        let (key, value) = (Some(format!("k{number}").into()), Some(number.to_string().into()));
+        let outgoing = Outgoing { topic: "orders".to_owned(), key, value, headers: Vec::new() };
+        self.source.append(outgoing, Some(partition), Origin::Test);
+    }
+
     pub(super) fn commit(&self) -> Option<(i64, Option<String>)> {
         self.source.commit("shop", &partition())
     }
@@ -78,6 +98,16 @@ impl Stall {
         self.source.park_commits("shop", u32::MAX);
     }
 
+    /// The oldest commit that is on its way arrives.
+    pub(super) fn let_a_commit_arrive(&self) {
+        self.source.let_a_commit_arrive("shop");
+    }
+
+    /// Those that are on their way never arrive, and others do from here on.
+    pub(super) fn swallow_commits(&self) {
+        self.source.swallow_commits("shop");
+    }
+
     pub(super) fn on_their_way(&self) -> usize {
         self.source.on_their_way("shop").len()
     }
@@ -90,6 +120,11 @@ impl Stall {
     /// The session is over, and the partition is somebody else's.
     pub(super) fn lose(&self) {
         self.source.say("shop", ClientEvent::Revoke { partitions: vec![partition()], lost: true });
+    }
+
+    /// The group takes the partition back, for another member.
+    pub(super) fn revoke(&self) {
+        self.source.say("shop", ClientEvent::Revoke { partitions: vec![partition()], lost: false });
     }
 
     pub(super) fn assign(&self) {
@@ -112,6 +147,11 @@ impl Stall {
         self.source.freeze("shop", is_frozen);
     }
 
+    /// Lets the client wait for where the offsets of an assignment stand, or tells it.
+    pub(super) fn be_silent(&self, is_silent: bool) {
+        self.source.be_silent("shop", is_silent);
+    }
+
     /// Retention passes everything before `begin`.
     pub(super) fn forget_before(&self, begin: i64) {
         self.source.forget_before(partition(), begin);
@@ -119,9 +159,34 @@ impl Stall {
 
     /// The topic is deleted and made anew with the records `0..count`, and then the group sees it.
     pub(super) fn make_anew(&self, count: u64) {
+        self.make_anew_unseen(count);
+        self.source.see_anew("shop", "orders");
+    }
+
+    /// The same, and nobody says it to the group.
+    pub(super) fn make_anew_unseen(&self, count: u64) {
         self.source.make_anew("orders");
         (0..count).for_each(|number| self.send(&format!("n{number}"), &number.to_string()));
-        self.source.see_anew("shop", "orders");
+    }
+
+    /// The broker is too old to tell topics of one name apart.
+    pub(super) fn have_no_ids(&self) {
+        self.source.be_old();
+    }
+
+    /// What is from `end` on is gone.
+    pub(super) fn truncate(&self, end: usize) {
+        self.source.truncate(&partition(), end);
+    }
+
+    /// The group's offset is deleted.
+    pub(super) fn forget_commit(&self) {
+        self.source.forget_commit("shop", &partition());
+    }
+
+    /// The group has an offset in a partition of another topic.
+    pub(super) fn commit_elsewhere(&self) {
+        self.source.set_commit("shop", TopicPartition { topic: "videos".into(), partition: 0 }, 7, None);
     }
 
     /// An assignor that gives and takes all partitions at once.
@@ -155,6 +220,13 @@ impl Stall {
 
     pub(super) fn noted(&self, words: &str) -> usize {
         self.notes.0.lock().expect("no panic").iter().filter(|note| note.contains(words)).count()
+    }
+}
+
+/// A test that fails must not wait for its own handlers.
+impl Drop for Stall {
+    fn drop(&mut self) {
+        *self.state.blocks.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     }
 }
 

@@ -12,52 +12,36 @@ use std::{
     time::{self, Duration},
 };
 
-use futures_util::{
-    FutureExt as _,
-    future::{BoxFuture, join_all},
-};
+use futures_util::{FutureExt as _, future::join_all};
 use redis::{AsyncCommands as _, aio::MultiplexedConnection};
 use tokio::{
     runtime::{Builder, Runtime},
     time::{Instant, sleep},
 };
 
-use super::{forwarder::Forwarder, job, server::Server};
+use super::{forwarder::Forwarder, job, server::Server, tells::Tells};
 use crate::{
     client::outgoing::{Delivered, Outgoing, Report, Sender, Sent, Ticket},
     events::Listener,
     jobs::{
         enqueue::Enqueuer,
-        job::Job,
         link::Link,
         queues,
-        worker::{Order, Perform, Performed, Queues, Worker, WorkerParts},
+        worker::{Order, Queues, Worker, WorkerParts},
     },
     metrics::Tally,
+    producer::SendError,
 };
 
 /// Until a failover must be over for those who come by name: some tries.
 const SOON: Duration = Duration::from_secs(10);
-
-/// Passes on what it is told.
-struct Tells(mpsc::Sender<String>);
 
 impl Sender for Tells {
     fn delivered(&self, ticket: Ticket, _delivered: Delivered) {
         let _ = self.0.send(ticket.number.to_string());
     }
 
-    fn undelivered(&self, _ticket: Ticket, _outgoing: Outgoing, _reason: String) {}
-}
-
-impl Perform for Tells {
-    fn perform<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Performed> {
-        async {
-            let _ = self.0.send(job.jid.clone());
-            Ok(())
-        }
-        .boxed()
-    }
+    fn undelivered(&self, _ticket: Ticket, _outgoing: Outgoing, _error: SendError) {}
 }
 
 /// A master, one that is to follow it, and the name that both are reached by.
@@ -96,10 +80,10 @@ fn a_push_arrives_at_the_new_master() {
     let (tell, told) = mpsc::channel();
     let sender: Arc<dyn Sender> = Arc::new(Tells(tell));
     let listener: Arc<dyn Listener> = Arc::new(());
-    let enqueuer =
-        Enqueuer::start(&scene.name.url(), "default", &listener, scene.runtime.handle()).expect("an address");
+    let (enqueuer, pushing) = Enqueuer::new(&scene.name.url(), "default", &listener).expect("an address");
+    scene.runtime.spawn(pushing);
     let push = |number: u64| {
-        let report = Report { sender: Arc::clone(&sender), ticket: Ticket { number, sent: Sent::Job } };
+        let report = Report { sender: Arc::clone(&sender), ticket: Ticket::new(number, Sent::Job) };
         assert!(enqueuer.try_push(job(&number.to_string()), report).is_ok());
     };
     push(1);
@@ -187,9 +171,9 @@ fn a_queue_that_waits_is_counted_until_redis_takes_its_jobs() {
     let (tell, told) = mpsc::channel();
     let tally = Arc::new(Tally::new(Arc::new(())));
     let listener = Arc::clone(&tally) as Arc<dyn Listener>;
-    let enqueuer =
-        Enqueuer::start(&scene.name.url(), "default", &listener, scene.runtime.handle()).expect("an address");
-    let report = Report { sender: Arc::new(Tells(tell)), ticket: Ticket { number: 1, sent: Sent::Job } };
+    let (enqueuer, pushing) = Enqueuer::new(&scene.name.url(), "default", &listener).expect("an address");
+    scene.runtime.spawn(pushing);
+    let report = Report { sender: Arc::new(Tells(tell)), ticket: Ticket::new(1, Sent::Job) };
     assert!(enqueuer.try_push(job("1"), report).is_ok());
     let away = || tally.told(time::Instant::now()).redis.away;
     let began = Instant::now();

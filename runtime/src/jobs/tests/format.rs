@@ -1,17 +1,21 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{
-    OwnedRecord, Record,
+    OwnedRecord, Record, foreign,
     jobs::{
         job::{Coordinates, Job, NewJob, Retry, new_jid},
-        verdict::{Failed, Next, RECOVERIES, after_death, after_failure},
+        verdict::{Failed, Next, RECOVERIES, after_death, after_failure, seconds},
     },
     settings::Backoff,
 };
 
 const NOW: i64 = 1_795_396_682_339;
+
+/// A whole second.
+const NOW_WHOLE: i64 = 1_795_878_428_000;
 
 fn record() -> OwnedRecord {
     OwnedRecord {
@@ -33,15 +37,15 @@ fn pushed(text: Option<&str>, record: OwnedRecord) -> String {
         queue: "critical",
         jid: new_jid(),
         retry: Retry::of(Some(3)),
-        created_at: NOW,
-        enqueued_at: NOW,
+        created_at: seconds(NOW),
+        enqueued_at: seconds(NOW),
     };
     serde_json::to_string(&job).expect("it can be written")
 }
 
 fn failed(text: &str, is_last: bool, backoff: Option<Backoff>) -> (Next, Value) {
     let job = Job::read(text).expect("a job");
-    let failed = Failed { class: "io::Error", message: "closed", is_last };
+    let failed = Failed { class: "io::Error", message: "closed", is_last, asked: None };
     let next = after_failure(job, failed, backoff, NOW, 0.5);
     let value = match &next {
         Next::Retry { job, .. } | Next::Dead { job } | Next::Queue { job, .. } => {
@@ -58,7 +62,8 @@ fn a_record_goes_through_the_queue_unchanged() {
     for text in [Some("{\"id\":1}"), Some(""), None] {
         for key in [Some(vec![0xff, 0]), Some(Vec::new()), None] {
             let record = OwnedRecord { key, ..record() };
-            let job = Job::read(&pushed(text, record.clone())).expect("a job");
+            let pushed = pushed(text, record.clone());
+            let job = Job::read(&pushed).expect("a job");
             assert_eq!((job.class.as_str(), job.queue.as_str()), ("Orders::CreateWorker", "critical"));
             assert_eq!((job.retry.attempts(), job.attempt(), job.jid.len()), (3, 1, 24));
             let arguments = job.arguments().expect("arguments");
@@ -82,10 +87,63 @@ fn it_is_sidekiqs_format() {
             "queue": "critical",
             "jid": "j",
             "retry": 2,
-            "created_at": NOW,
-            "enqueued_at": NOW,
+            "created_at": 1_795_396_682.339,
+            "enqueued_at": 1_795_396_682.339,
         })
     );
+}
+
+/// A time of a job in milliseconds, as Sidekiq 8 reads it: the type in JSON says which form it is.
+fn milliseconds(time: &Value) -> i64 {
+    time.as_i64().unwrap_or_else(|| {
+        let seconds = time.as_f64().expect("a number");
+        format!("{:.0}", seconds * 1_000.0).parse().expect("milliseconds")
+    })
+}
+
+proptest! {
+    /// If this fails, Sidekiq's page shows a wrong age, or one Sidekiq reads a job of a whole second as one of 1970.
+    #[test]
+    fn each_sidekiq_reads_the_times_of_a_job(second in 0..=4_102_444_800_i64, ms in prop_oneof![Just(0), 0..1_000_i64]) {
+        let now = second * 1_000 + ms;
+        let new = NewJob {
+            class: "W",
+            args: ("t", None, Coordinates::default()),
+            queue: "default",
+            jid: new_jid(),
+            retry: Retry::of(None),
+            created_at: seconds(now),
+            enqueued_at: seconds(now),
+        };
+        let mut text = serde_json::to_string(&new).expect("it can be written");
+        let failed = Failed { class: "E", message: "no", is_last: false, asked: None };
+        for _ in 0..2 {
+            let next = after_failure(Job::read(&text).expect("a job"), failed, None, now, 0.0);
+            let Next::Retry { job, .. } = next else { panic!("{next:?}") };
+            text = job;
+        }
+        for _ in 0..=RECOVERIES {
+            let (Next::Queue { job, .. } | Next::Dead { job }) = after_death(&text, now) else { panic!("it is kept") };
+            text = job;
+        }
+        let job: Value = serde_json::from_str(&text).expect("JSON");
+        for key in ["created_at", "enqueued_at", "failed_at", "retried_at"] {
+            prop_assert!(job[key].is_f64(), "{} in {}", key, text);
+            prop_assert_eq!(milliseconds(&job[key]), now, "{} in {}", key, text);
+        }
+    }
+}
+
+/// If this fails, a job of another Sidekiq comes back with a time that is not its own.
+#[test]
+fn a_time_of_either_form_is_kept_as_it_came() {
+    for (time, ms) in [("1795878428.0", NOW_WHOLE), ("1795878428", 1_795_878_428), ("1795878428000", NOW_WHOLE)] {
+        let text = format!(r#"{{"class":"W","args":[],"created_at":{time},"enqueued_at":{time}}}"#);
+        let (next, value) = failed(&text, false, None);
+        let Next::Retry { job, .. } = next else { panic!("{next:?}") };
+        assert!(job.contains(&format!(r#""created_at":{time},"enqueued_at":{time},"#)), "{job}");
+        assert_eq!(milliseconds(&value["created_at"]), ms);
+    }
 }
 
 /// If this fails, a job from Ruby is refused, or loses what only Ruby knows.
@@ -105,7 +163,7 @@ fn a_job_from_elsewhere_is_read_and_kept() {
     // Sidekiq's first wait: 15 s, and up to 10 more.
     assert!((at - 1_795_396_682.339 - 20.0).abs() < 0.001, "{at}");
     assert_eq!((&value["tags"], &value["cattr"]["user"]), (&json!(["a"]), &json!(7)));
-    assert_eq!((&value["retry_count"], &value["failed_at"]), (&json!(0), &json!(NOW)));
+    assert_eq!((&value["retry_count"], &value["failed_at"]), (&json!(0), &json!(seconds(NOW))));
     assert_eq!((&value["error_class"], &value["error_message"]), (&json!("io::Error"), &json!("closed")));
     assert_eq!(value.get("retried_at"), None);
 }
@@ -125,7 +183,7 @@ fn attempts_are_counted_across_processes() {
     }
     let (next, value) = failed(&text, true, backoff);
     assert!(matches!(next, Next::Dead { .. }));
-    assert_eq!((&value["retry_count"], &value["retried_at"]), (&json!(2), &json!(NOW)));
+    assert_eq!((&value["retry_count"], &value["retried_at"]), (&json!(2), &json!(seconds(NOW))));
 }
 
 /// If this fails, a job is kept that nobody wants kept, or one is dropped that somebody does.
@@ -152,6 +210,21 @@ fn a_job_that_kills_is_buried() {
     assert!(job.contains("karafka::WorkerDied"), "{job}");
 }
 
+/// If this fails, a job whose service says when to come back is performed too early, or its attempt does not count.
+#[test]
+fn a_job_waits_as_its_error_asks() {
+    let backoff = Backoff { min: Duration::from_secs(1), max: Duration::from_secs(2) };
+    for backoff in [None, Some(backoff)] {
+        let asked = Some(Duration::from_secs(40));
+        let failed = Failed { class: "E", message: "429", is_last: false, asked };
+        let text = pushed(None, record());
+        let next = after_failure(Job::read(&text).expect("a job"), failed, backoff, NOW, 0.9);
+        let Next::Retry { job, at } = next else { panic!("it is tried again") };
+        assert_eq!(at, seconds(NOW) + 40.0);
+        assert_eq!(Job::read(&job).expect("a job").attempt(), 2);
+    }
+}
+
 /// If this fails, garbage in a queue is lost, or stops a worker.
 #[test]
 fn garbage_is_named_and_kept() {
@@ -160,7 +233,8 @@ fn garbage_is_named_and_kept() {
         assert_eq!(after_death(text, NOW), Next::Dead { job: text.to_owned() });
     }
     for args in ["7", "[]", r#"["orders"]"#, r#"[7,"x"]"#, r#"["t","x",7]"#, r#"["t","x",{},1]"#] {
-        let job = Job::read(&format!(r#"{{"class":"W","args":{args}}}"#)).expect("a job");
+        let text = format!(r#"{{"class":"W","args":{args}}}"#);
+        let job = Job::read(&text).expect("a job");
         assert!(job.arguments().is_err(), "{args}");
     }
 }
@@ -168,8 +242,11 @@ fn garbage_is_named_and_kept() {
 /// If this fails, a long error of a handler fills Redis, or is cut amid a letter, which is a panic.
 #[test]
 fn a_long_error_is_cut_between_letters() {
-    let mut job = Job::read(&pushed(None, record())).expect("a job");
+    let text = pushed(None, record());
+    let mut job = Job::read(&text).expect("a job");
     job.set_error("E", &"ü".repeat(6_000));
     let value: Value = serde_json::from_str(&job.write()).expect("JSON");
-    assert_eq!(value["error_message"].as_str().map(str::len), Some(10_000));
+    let message = value["error_message"].as_str().expect("text");
+    assert!(message.starts_with("üüü") && message.ends_with("… (12,000 bytes)"), "{message}");
+    assert!(message.len() <= foreign::LONGEST, "{}", message.len());
 }

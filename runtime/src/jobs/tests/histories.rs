@@ -12,8 +12,9 @@ use tokio::runtime::Runtime;
 use super::server::Server;
 use crate::jobs::{
     job::Job,
-    queues,
-    verdict::{Next, after_death, untouched},
+    moves::{self, DueJob, Moved},
+    queues::{self, Exchanged},
+    verdict::{Next, after_death, seconds, untouched},
 };
 
 const NOW: i64 = 1_795_396_682_000;
@@ -32,6 +33,7 @@ enum Step {
         job: usize,
         twice: bool,
     },
+    /// `twice`: the answer was lost, and the job has come due meanwhile.
     Retry {
         process: usize,
         job: usize,
@@ -104,6 +106,13 @@ fn retry(job: &str) -> Next {
     Next::Retry { job: new.write(), at: 0.0 }
 }
 
+/// What a process has in hand in Redis.
+async fn hand(redis: &mut MultiplexedConnection, identity: &str) -> redis::RedisResult<Vec<String>> {
+    let jobs = queues::in_hand(redis, identity, 0).await?;
+    assert!(jobs.len() < queues::BATCH, "more than one page");
+    Ok(jobs.into_iter().map(|job| String::from_utf8(job).expect("text")).collect())
+}
+
 impl World {
     async fn new(mut redis: MultiplexedConnection) -> Self {
         redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await.expect("an empty Redis");
@@ -153,9 +162,9 @@ impl World {
                 let performed: Vec<String> = hand.drain(..performed.min(hand.len())).collect();
                 self.done.extend(performed.iter().map(|job| jid_of(job)));
                 let performed: Vec<&str> = performed.iter().map(String::as_str).collect();
-                let jobs = queues::exchange(redis, identity, &performed, &QUEUES, count).await?;
-                let jobs = jobs.expect("it is known for alive");
-                assert!(jobs.len() <= count);
+                let exchanged = queues::exchange(redis, identity, &performed, &QUEUES, count).await?;
+                let Exchanged { jobs, refusals } = exchanged.expect("it is known for alive");
+                assert!(jobs.len() <= count && refusals.is_empty());
                 hand.extend(jobs.into_iter().map(|job| String::from_utf8(job).expect("text")));
             }
             Step::Acknowledge { process, job, twice } => {
@@ -169,38 +178,26 @@ impl World {
             Step::Retry { process, job, twice } => {
                 let Some((identity, job)) = self.take(process, job) else { return Ok(()) };
                 let next = retry(&job);
-                for _ in 0..=u8::from(twice) {
-                    queues::settle(redis, &identity, &job, &next, NOW).await?;
+                moves::settle(redis, &identity, &job, &next, NOW).await?;
+                if twice {
+                    self.due().await?;
+                    moves::settle(redis, &identity, &job, &next, NOW).await?;
                 }
             }
             Step::Bury { process, job, twice } => {
                 let Some((identity, job)) = self.take(process, job) else { return Ok(()) };
                 for _ in 0..=u8::from(twice) {
-                    queues::settle(redis, &identity, &job, &Next::Dead { job: job.clone() }, NOW).await?;
+                    moves::settle(redis, &identity, &job, &Next::Dead { job: job.clone() }, NOW).await?;
                 }
             }
             Step::PutBack { process, job, twice } => {
                 let Some((identity, job)) = self.take(process, job) else { return Ok(()) };
                 for round in 0..=u8::from(twice) {
-                    let moved = queues::recover(redis, &identity, &job, &untouched(&job), NOW).await?;
-                    assert_eq!(moved, round == 0);
+                    let moved = moves::recover(redis, &identity, &job, &untouched(&job), NOW).await?;
+                    assert_eq!(moved, if round == 0 { Moved::Done } else { Moved::Gone });
                 }
             }
-            Step::Due => {
-                let due = queues::due(redis, "retry", NOW).await?;
-                let moves: Vec<_> = due
-                    .iter()
-                    .map(|old| {
-                        let old = String::from_utf8(old.clone()).expect("text");
-                        let mut job = Job::read(&old).expect("a job");
-                        job.set("enqueued_at", NOW);
-                        (old, job.write(), job.queue)
-                    })
-                    .collect();
-                // Two processes have read the same.
-                let moved = queues::enqueue_due(redis, "retry", &moves).await?;
-                assert_eq!((moved, queues::enqueue_due(redis, "retry", &moves).await?), (moves.len(), 0));
-            }
+            Step::Due => self.due().await?,
             Step::Die(process) => {
                 let (identity, hand) = self.alive.remove(process);
                 redis::cmd("DEL").arg(&identity).query_async::<()>(redis).await?;
@@ -211,7 +208,7 @@ impl World {
                 let count = self.gone.len();
                 let Some((identity, hand)) = self.gone.get_mut(process % count.max(1)) else { return Ok(()) };
                 let Some(job) = (!hand.is_empty()).then(|| hand.remove(job % hand.len())) else { return Ok(()) };
-                queues::settle(redis, identity, &job, &retry(&job), NOW).await?;
+                moves::settle(redis, identity, &job, &retry(&job), NOW).await?;
             }
             Step::Recover => self.recover(1).await?,
             Step::RecoverAtOnce => self.recover(2).await?,
@@ -219,19 +216,40 @@ impl World {
         Ok(())
     }
 
+    async fn due(&mut self) -> redis::RedisResult<()> {
+        let redis = &mut self.redis;
+        let due = queues::due(redis, "retry", "-inf", 0, NOW).await?;
+        let moves: Vec<_> = due
+            .iter()
+            .map(|(old, _)| {
+                let old = std::str::from_utf8(old).expect("text");
+                let mut job = Job::read(old).expect("a job");
+                job.set("enqueued_at", seconds(NOW));
+                DueJob { old, new: job.write(), queue: job.queue }
+            })
+            .collect();
+        // Two processes have read the same.
+        for moved in [Moved::Done, Moved::Gone] {
+            assert_eq!(moves::enqueue_due(redis, "retry", &moves).await?, vec![moved; moves.len()]);
+        }
+        Ok(())
+    }
+
     async fn recover(&mut self, at_once: usize) -> redis::RedisResult<()> {
         let redis = &mut self.redis.clone();
-        for (process, is_alive) in queues::processes(redis).await? {
+        for process in queues::processes(redis).await? {
+            let process = String::from_utf8(process).expect("text");
+            let is_alive = queues::is_alive(redis, &process).await?;
             assert_eq!(is_alive, self.alive.iter().any(|(identity, _)| *identity == process));
             if is_alive {
                 continue;
             }
             queues::take_for_dead(redis, &process).await?;
-            let found = queues::in_hand(redis, &process, NOW).await?;
+            let found = hand(redis, &process).await?;
             for round in 0..at_once {
                 for job in &found {
-                    let moved = queues::recover(redis, &process, job, &after_death(job, NOW), NOW).await?;
-                    assert_eq!(moved, round == 0, "two have moved one job");
+                    let moved = moves::recover(redis, &process, job, &after_death(job, NOW), NOW).await?;
+                    assert_eq!(moved == Moved::Done, round == 0, "two have moved one job");
                 }
             }
             queues::forget(redis, &process).await?;
@@ -262,9 +280,9 @@ impl World {
             prop_assert_eq!(at.len(), expected, "{} is in {:?}", jid, at);
         }
         prop_assert!(places.is_empty(), "from nowhere: {:?}", places);
-        for (identity, hand) in &self.alive {
-            let mut known = hand.clone();
-            let mut in_redis = queues::in_hand(redis, identity, NOW).await.expect("a hand");
+        for (identity, taken) in &self.alive {
+            let mut known = taken.clone();
+            let mut in_redis = hand(redis, identity).await.expect("a hand");
             known.sort_unstable();
             in_redis.sort_unstable();
             prop_assert_eq!(known, in_redis, "{}", identity);

@@ -10,14 +10,14 @@ use std::{
 use redis::aio::MultiplexedConnection;
 
 /// A Redis of this test, gone with its process.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     pub(super) port: u16,
     _folder: tempfile::TempDir,
 }
 
 impl Server {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
         let child = Command::new("redis-server")
@@ -31,11 +31,11 @@ impl Server {
         Self { child, port, _folder: folder }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(super) async fn connect(&self) -> MultiplexedConnection {
+    pub(crate) async fn connect(&self) -> MultiplexedConnection {
         let client = redis::Client::open(self.url()).expect("an address");
         let began = Instant::now();
         loop {

@@ -15,10 +15,13 @@ use tokio::{
 };
 
 use super::{job, server::Server};
-use crate::jobs::{
-    job::Job,
-    queues,
-    worker::{Order, Perform, Performed, Queues, Worker, WorkerEnd, WorkerParts},
+use crate::{
+    engine::revoked::Revoked,
+    jobs::{
+        job::Job,
+        queues,
+        worker::{NotPerformed, Order, Perform, Performed, Queues, Worker, WorkerEnd, WorkerParts},
+    },
 };
 
 /// Long enough for a busy machine.
@@ -28,18 +31,31 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Default)]
 struct Does {
     done: Mutex<Vec<String>>,
+    /// Tells jobs that they are put back.
+    revoked: Revoked,
 }
 
 impl Perform for Does {
-    fn perform<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Performed> {
+    fn perform<'a>(&'a self, job: &'a Job<'_>) -> BoxFuture<'a, Performed> {
         async move {
-            if job.jid == "blocks" {
-                thread::sleep(Duration::from_secs(15));
+            match job.jid.as_str() {
+                "blocks" => thread::sleep(Duration::from_secs(15)),
+                "stops" => {
+                    self.revoked.wait().await;
+                    return Err(NotPerformed::Taken);
+                }
+                "finishes" => self.revoked.wait().await,
+                _ => {}
             }
             self.done.lock().expect("no panic").push(job.jid.clone());
             Ok(())
         }
         .boxed()
+    }
+
+    fn take_back(&self) -> bool {
+        self.revoked.tell();
+        self.revoked.is_listened_to()
     }
 }
 
@@ -124,7 +140,37 @@ fn handlers_that_block_keep_it_neither_from_living_nor_from_ending() {
     let end = scene.stop();
     let took = stopped.elapsed();
     assert_eq!((end.performed, end.put_back, end.left), (0, 2, 0));
+    let [blocks] = &*end.unsettled else { panic!("{end:?}") };
+    assert!(blocks.name.ends_with(" default/blocks") && blocks.age >= Duration::from_secs(1), "{blocks:?}");
     assert!(took < Duration::from_secs(5), "it took {took:?} to end");
+}
+
+/// If this fails, a job that ends because its time is up counts as failed, is not put back as it was, or one that just made it
+/// is done again.
+#[test]
+fn jobs_whose_time_is_up_are_told_before_they_are_put_back() {
+    let scene = Scene::set();
+    block_on(async {
+        let mut redis = scene.server.connect().await;
+        push(&mut redis, "stops").await;
+        push(&mut redis, "finishes").await;
+        let hand = queues::working(scene.worker.identity());
+        until("both jobs in hand", async || redis.llen::<_, u64>(&hand).await.expect("a length") == 2).await;
+        until("somebody listens", async || scene.does.revoked.is_listened_to()).await;
+        assert!(!scene.has_done("finishes"));
+    });
+    let Scene { server, app, does, worker, running } = scene;
+    worker.give(Order::Stop(Instant::now() + Duration::from_secs(1)));
+    let end = running.join().expect("an end");
+    app.shutdown_background();
+    assert_eq!((end.performed, end.failed, end.put_back, end.left), (1, 0, 1, 0));
+    assert_eq!(*does.done.lock().expect("no panic"), ["finishes"]);
+    block_on(async {
+        let mut redis = server.connect().await;
+        let waits: Vec<String> = redis.lrange("queue:default", 0, -1).await.expect("the queue");
+        assert_eq!(waits, [job("stops")], "as it was pushed");
+        assert_eq!(redis.zcard::<_, u64>("retry").await.expect("a count"), 0);
+    });
 }
 
 /// If this fails, one entry that is no text keeps the jobs that are taken with it, for ever.

@@ -7,7 +7,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::Worker;
+use super::{Worker, perform::Attempted};
 use crate::jobs::{queues, verdict::Next};
 
 /// What was begun and has not ended, as far as Redis knows.
@@ -28,16 +28,16 @@ enum Told {
     /// It has failed.
     Goes {
         next: Next,
-        text: String,
+        text: Arc<str>,
         slot: OwnedSemaphorePermit,
     },
-    /// Redis knows where it went.
+    /// Redis knows where it went, or has it where it was.
     Gone,
 }
 
 /// A job that was performed and is still in the hand.
 struct Performed {
-    text: String,
+    text: Arc<str>,
     slot: OwnedSemaphorePermit,
 }
 
@@ -52,8 +52,8 @@ impl AtWork {
         while self.tasks.try_join_next().is_some() {}
         self.open += 1;
         let (worker, tell) = (Arc::clone(&self.worker), self.tell.clone());
-        let text = match String::from_utf8(job) {
-            Ok(text) => text,
+        let text: Arc<str> = match String::from_utf8(job) {
+            Ok(text) => text.into(),
             Err(error) => {
                 self.tasks.spawn(async move {
                     worker.bury_unreadable(error.as_bytes()).await;
@@ -67,8 +67,10 @@ impl AtWork {
         self.worker.hand.take(&text);
         let task = async move {
             let _ = tell.send(match worker.attempt(&text).await {
-                None => Told::Performed(Performed { text, slot }),
-                Some(next) => Told::Goes { next, text, slot },
+                Attempted::Done => Told::Performed(Performed { text, slot }),
+                Attempted::Goes(next) => Told::Goes { next, text, slot },
+                // It stays in the hand, and is put back from there.
+                Attempted::Left => Told::Gone,
             });
         };
         self.tasks.spawn_on(task, &self.worker.runtime);
@@ -103,7 +105,8 @@ impl AtWork {
         while let Ok(told) = self.told.try_recv() {
             self.hear(told);
         }
-        self.performed.iter().take(queues::BATCH).map(|performed| performed.text.as_str()).collect()
+        let texts = || self.performed.iter().map(|performed| &*performed.text);
+        texts().take(queues::together(texts())).collect()
     }
 
     /// Redis knows of the first `count` of them. Gives their slots.

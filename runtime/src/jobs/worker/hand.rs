@@ -2,17 +2,24 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
+
+use serde_json::json;
+
+use crate::jobs::job::Job;
 
 /// A job is found in the hand this many times, a heartbeat apart, before it is taken for one that this process knows
 /// nothing of: an answer that is still on its way may name it.
 const LOOKS: u32 = 3;
 
+/// The largest job, in bytes, that Sidekiq's page is shown as it is: what is shown is written at each heartbeat.
+const SHOWN: usize = 256 << 10;
+
 /// The jobs in the hand of this process, as they stand in Redis.
 #[derive(Debug, Default)]
 pub(super) struct Hand {
-    jobs: Mutex<BTreeMap<String, Held>>,
+    jobs: Mutex<BTreeMap<Arc<str>, Held>>,
     /// Jobs that stand in Redis as in this hand, and are not: how often they were seen there.
     strays: Mutex<BTreeMap<String, u32>>,
 }
@@ -21,23 +28,35 @@ pub(super) struct Hand {
 struct Held {
     /// How many of the same text: a queue may hold one twice.
     count: u32,
-    /// When it was begun, in seconds since 1970; `None`: not yet.
-    began: Option<i64>,
+    /// `None`: not begun yet.
+    began: Option<Begun>,
+}
+
+/// A job at work, for Sidekiq's page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Begun {
+    /// In seconds since 1970.
+    pub(super) at: i64,
+    pub(super) queue: String,
+    /// The job; of a large one only its name.
+    pub(super) shown: Arc<str>,
 }
 
 impl Hand {
-    fn with<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Held>) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut BTreeMap<Arc<str>, Held>) -> T) -> T {
         change(&mut self.jobs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn take(&self, job: &str) {
-        self.with(|jobs| jobs.entry(job.to_owned()).or_default().count += 1);
+    pub(super) fn take(&self, job: &Arc<str>) {
+        self.with(|jobs| jobs.entry(Arc::clone(job)).or_default().count += 1);
     }
 
-    pub(super) fn begin(&self, job: &str, now: i64) {
+    /// A job is begun at `now`, in seconds since 1970; it was read as `job`.
+    pub(super) fn begin(&self, text: &Arc<str>, job: &Job<'_>, now: i64) {
+        let shown = if text.len() <= SHOWN { Arc::clone(text) } else { brief(job, text.len()).into() };
         self.with(|jobs| {
-            if let Some(held) = jobs.get_mut(job) {
-                held.began = Some(now);
+            if let Some(held) = jobs.get_mut(text) {
+                held.began = Some(Begun { at: now, queue: job.queue.clone(), shown });
             }
         });
     }
@@ -57,20 +76,20 @@ impl Hand {
         self.with(|jobs| jobs.values().map(|held| u64::from(held.count)).sum())
     }
 
-    /// What was begun and is not settled, and when it was begun.
-    pub(super) fn at_work(&self) -> Vec<(String, i64)> {
-        self.with(|jobs| jobs.iter().filter_map(|(job, held)| Some((job.clone(), held.began?))).collect())
+    /// What was begun and is not settled.
+    pub(super) fn at_work(&self) -> Vec<Begun> {
+        self.with(|jobs| jobs.values().filter_map(|held| held.began.clone()).collect())
     }
 
-    pub(super) fn all(&self) -> Vec<String> {
+    pub(super) fn all(&self) -> Vec<Arc<str>> {
         self.with(|jobs| {
-            jobs.iter().flat_map(|(job, held)| std::iter::repeat_n(job.clone(), held.count as usize)).collect()
+            jobs.iter().flat_map(|(job, held)| std::iter::repeat_n(Arc::clone(job), held.count as usize)).collect()
         })
     }
 
     /// Those that this process knows nothing of.
     pub(super) fn unknown(&self, in_redis: Vec<String>) -> Vec<String> {
-        self.with(|jobs| in_redis.into_iter().filter(|job| !jobs.contains_key(job)).collect())
+        self.with(|jobs| in_redis.into_iter().filter(|job| !jobs.contains_key(job.as_str())).collect())
     }
 
     /// Looks at what Redis says is in this hand. Gives what this process has known nothing of for some heartbeats: Redis
@@ -91,6 +110,12 @@ impl Hand {
     }
 }
 
+/// What a job is called, and how large it is.
+fn brief(job: &Job<'_>, bytes: usize) -> String {
+    let args = [format!("a job of {bytes} bytes, too large to be shown here")];
+    json!({ "class": job.class, "jid": job.jid, "queue": job.queue, "args": args }).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,14 +125,14 @@ mod tests {
     #[test]
     fn what_nobody_knows_of_is_a_stray_after_some_looks() {
         let hand = Hand::default();
-        hand.take("known");
+        hand.take(&"known".into());
         let strays = |in_redis: &[&str]| hand.strays(in_redis.iter().map(|job| (*job).to_owned()).collect());
         assert!(strays(&["known", "lost"]).is_empty());
         assert!(strays(&["known", "lost"]).is_empty());
         assert_eq!(strays(&["known", "lost"]), ["lost"]);
         // One that is named in time, or is gone, is forgotten.
         assert!(strays(&["late"]).is_empty());
-        hand.take("late");
+        hand.take(&"late".into());
         assert!(strays(&["late"]).is_empty());
         hand.let_go("late");
         assert!(strays(&["late"]).is_empty());
@@ -117,13 +142,28 @@ mod tests {
     #[test]
     fn a_job_can_be_held_twice() {
         let hand = Hand::default();
-        hand.take("same");
-        hand.take("same");
-        hand.begin("same", 7);
-        hand.let_go("same");
-        assert_eq!((hand.len(), hand.all()), (1, vec!["same".to_owned()]));
-        assert_eq!(hand.at_work(), [("same".to_owned(), 7)]);
-        hand.let_go("same");
+        let text: Arc<str> = r#"{"class":"W","queue":"low","args":[]}"#.into();
+        let job = Job::read(&text).expect("a job");
+        hand.take(&text);
+        hand.take(&text);
+        hand.begin(&text, &job, 7);
+        hand.let_go(&text);
+        assert_eq!((hand.len(), hand.all()), (1, vec![Arc::clone(&text)]));
+        assert_eq!(hand.at_work(), [Begun { at: 7, queue: "low".to_owned(), shown: Arc::clone(&text) }]);
+        hand.let_go(&text);
         assert_eq!(hand.len(), 0);
+    }
+
+    /// If this fails, a heartbeat with large jobs is more than Redis takes, and a worker is taken for dead amid its work.
+    #[test]
+    fn of_a_large_job_only_its_name_is_shown() {
+        let hand = Hand::default();
+        let text: Arc<str> = format!(r#"{{"class":"W","jid":"x","args":["t","{}"]}}"#, "x".repeat(SHOWN)).into();
+        hand.take(&text);
+        hand.begin(&text, &Job::read(&text).expect("a job"), 7);
+        let at_work = hand.at_work();
+        let shown = Job::read(&at_work[0].shown).expect("a job");
+        assert_eq!((shown.class.as_str(), shown.jid.as_str(), shown.queue.as_str()), ("W", "x", "default"));
+        assert!(at_work[0].shown.contains("262183 bytes"), "{}", at_work[0].shown);
     }
 }

@@ -2,16 +2,16 @@
 
 use std::{
     fs,
-    sync::{Arc, LazyLock, PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
-use redis::{RedisResult, Script, aio::MultiplexedConnection};
+use redis::{RedisResult, aio::MultiplexedConnection};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Order, Worker};
-use crate::jobs::{now_ms, queues, verdict};
+use super::{Order, Worker, hand::Begun};
+use crate::jobs::{now_ms, queues, scripts::Lua, verdict::seconds};
 
 /// How often.
 const BEAT: Duration = Duration::from_secs(10);
@@ -41,32 +41,6 @@ pub(super) struct Told {
     performed: u64,
     failed: u64,
 }
-
-/// One beat; gives what Sidekiq's page asks for. The first write is one that a full Redis does not refuse, as in the
-/// script that takes jobs: a process that could not say that it lives would be taken for dead amid its work.
-static BEAT_ONCE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "redis.call('DEL', KEYS[4], KEYS[5])
-        for name, count in pairs({ processed = ARGV[8], failed = ARGV[9] }) do
-            local total, of_day = 'stat:' .. name, 'stat:' .. name .. ':' .. ARGV[10]
-            redis.call('INCRBY', total, count)
-            redis.call('INCRBY', of_day, count)
-            redis.call('EXPIRE', of_day, ARGV[11])
-        end
-        redis.call('SADD', 'processes', KEYS[1])
-        redis.call('HSET', KEYS[1], 'info', ARGV[1], 'busy', ARGV[2], 'beat', ARGV[3], 'quiet', ARGV[4],
-            'rss', ARGV[5], 'rtt_us', ARGV[6])
-        redis.call('EXPIRE', KEYS[1], ARGV[7])
-        redis.call('SADD', KEYS[2], KEYS[1])
-        for i = 12, #ARGV do
-            redis.call('HSET', KEYS[4], i - 11, ARGV[i])
-            redis.call('HSET', KEYS[5], i - 11, ARGV[i])
-        end
-        redis.call('EXPIRE', KEYS[4], ARGV[7])
-        redis.call('EXPIRE', KEYS[5], ARGV[7])
-        return redis.call('RPOP', KEYS[3])",
-    )
-});
 
 impl Worker {
     /// The first beat, and the word that this process may have jobs in hand. Waits for Redis.
@@ -108,23 +82,19 @@ impl Worker {
         let day = chrono::Utc::now().format("%Y-%m-%d").to_string();
         // Sidekiq counts failed attempts as processed too.
         let attempts = (now.performed - told.performed) + (now.failed - told.failed);
-        let mut beat = BEAT_ONCE.key(key);
-        beat.key(queues::WORKING).key(format!("{key}-signals")).key(&work[0]).key(&work[1]);
-        beat.arg(self.info()).arg(at_work.len()).arg(verdict::seconds(now_ms()));
+        let signals = format!("{key}-signals");
+        let mut beat = Lua::Beat.call(&[key, queues::WORKING, &signals, &work[0], &work[1]]);
+        beat.arg(self.info()).arg(at_work.len()).arg(seconds(now_ms()));
         beat.arg((self.order() != Order::Work).to_string()).arg(resident_kilobytes()).arg(round_trip);
         beat.arg(ALIVE).arg(attempts).arg(now.failed - told.failed).arg(day).arg(DAYS);
-        for (job, began) in &at_work {
-            let queue = match verdict::untouched(job) {
-                verdict::Next::Queue { queue, .. } => queue,
-                _ => "default".to_owned(),
-            };
-            beat.arg(json!({ "queue": queue, "payload": job, "run_at": began }).to_string());
+        for Begun { at, queue, shown } in &at_work {
+            beat.arg(json!({ "queue": queue, "payload": &**shown, "run_at": at }).to_string());
         }
-        let signal: Option<String> = beat.invoke_async(connection).await?;
+        let signal: Option<Vec<u8>> = beat.run(connection).await?;
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) = now;
         match signal.as_deref() {
-            Some("TSTP") => self.give(Order::Quiet),
-            Some("TERM") => self.give(Order::Stop(Instant::now() + self.shutdown_timeout)),
+            Some(b"TSTP") => self.give(Order::Quiet),
+            Some(b"TERM") => self.give(Order::Stop(Instant::now() + self.shutdown_timeout)),
             _ => return Ok(false),
         }
         Ok(true)
@@ -144,15 +114,6 @@ impl Worker {
             "identity": self.identity,
         })
         .to_string()
-    }
-
-    /// Puts back what Redis has moved into this hand in an answer that was lost.
-    async fn find_strays(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
-        let in_hand = queues::in_hand(connection, &self.identity, now_ms()).await?;
-        for job in self.hand.strays(in_hand) {
-            queues::recover(connection, &self.identity, &job, &verdict::untouched(&job), now_ms()).await?;
-        }
-        Ok(())
     }
 
     /// The last words: nothing is in hand, and nobody has to wait for this process to be taken for dead.

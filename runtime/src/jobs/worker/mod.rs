@@ -4,17 +4,21 @@
 //! whatever happens to the process meanwhile, another finds the job there ([`patrol`]).
 
 mod at_work;
+mod due;
 mod hand;
 mod heartbeat;
 mod listen;
 mod order;
 mod patrol;
 mod perform;
+mod refusals;
+mod strays;
 
 use std::{
     io,
+    pin::pin,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -31,15 +35,44 @@ use tokio::{
 };
 
 pub(crate) use self::order::Queues;
-use self::{at_work::AtWork, hand::Hand, heartbeat::Told, listen::Listeners};
-use super::{job::Job, link::Link, now_ms, queues, verdict};
-use crate::{Error, FailureKind, events::Listener, settings::Backoff};
+use self::{
+    at_work::AtWork,
+    hand::{Begun, Hand},
+    heartbeat::Told,
+    listen::Listeners,
+    refusals::Refusals,
+};
+use super::{
+    job::Job,
+    link::Link,
+    moves::Refusal,
+    now_ms,
+    queues::{self, Exchanged},
+    verdict,
+};
+use crate::{
+    Error, FailureKind,
+    events::{Event, Listener},
+    settings::Backoff,
+};
 
 /// How often a worker with nothing to do looks up.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How long jobs whose time is up may take to end when they are told.
+const LAST_WORD: Duration = Duration::from_millis(200);
+
 /// How an attempt at a job ended.
-pub(crate) type Performed = Result<(), Failure>;
+pub(crate) type Performed = Result<(), NotPerformed>;
+
+/// Why a job was not performed.
+#[derive(Debug)]
+pub(crate) enum NotPerformed {
+    /// The attempt failed.
+    Failed(Failure),
+    /// It was told that the job is put back, and ended without having done it: that is no attempt.
+    Taken,
+}
 
 /// Why an attempt at a job failed.
 #[derive(Debug)]
@@ -55,7 +88,12 @@ pub(crate) struct Failure {
 /// What performs jobs: the consumers of an app.
 pub(crate) trait Perform: Send + Sync + 'static {
     /// Makes one attempt. Panics of an app's code are failures.
-    fn perform<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Performed>;
+    fn perform<'a>(&'a self, job: &'a Job<'_>) -> BoxFuture<'a, Performed>;
+
+    /// Tells what is at work that it is put back. Says whether any of it listens.
+    fn take_back(&self) -> bool {
+        false
+    }
 }
 
 /// What a worker is told to do.
@@ -86,8 +124,17 @@ pub(crate) struct WorkerParts {
     pub(crate) listener: Arc<dyn Listener>,
 }
 
+/// A job that was begun and is not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unsettled {
+    /// The worker's constant, the queue and the job's id.
+    pub(crate) name: String,
+    /// How long ago it was begun.
+    pub(crate) age: Duration,
+}
+
 /// How a worker's run ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct WorkerEnd {
     /// Jobs that were performed.
     pub(crate) performed: u64,
@@ -98,6 +145,8 @@ pub(crate) struct WorkerEnd {
     /// Jobs that were begun and are still in the hand of this process, because Redis did not take them back: another
     /// process finds them there in a minute.
     pub(crate) left: u64,
+    /// Which ones these are, as far as they were begun.
+    pub(crate) unsettled: Vec<Unsettled>,
 }
 
 /// What the tasks of a worker share.
@@ -119,6 +168,7 @@ pub(crate) struct Worker {
     failed: AtomicU64,
     /// What Redis knows of both counters.
     told: Mutex<Told>,
+    refusals: Mutex<Refusals>,
     orders: watch::Sender<Order>,
 }
 
@@ -145,6 +195,7 @@ impl Worker {
             performed: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             told: Mutex::default(),
+            refusals: Mutex::default(),
             orders: watch::Sender::new(Order::Work),
         }))
     }
@@ -202,11 +253,20 @@ impl Worker {
         tasks.spawn(Arc::clone(&self).beat_on());
         tasks.spawn(Arc::clone(&self).patrol());
         let at_work = Arc::clone(&self).take_jobs().await;
-        tokio::select! {
-            _ = async { tokio::join!(self.put_back_unknown(), at_work.all_ended()) } => {}
-            () = self.out_of_time() => {}
+        {
+            let mut ended = pin!(async { tokio::join!(self.put_back_unknown(), at_work.all_ended()) });
+            tokio::select! {
+                _ = &mut ended => {}
+                () = self.out_of_time() => {
+                    if self.perform.take_back() {
+                        // Those that have heard it may end.
+                        let _ = tokio::time::timeout(LAST_WORD, ended).await;
+                    }
+                }
+            }
         }
         tasks.shutdown().await;
+        let unsettled = self.unsettled();
         let mut put_back = 0;
         let farewell = async {
             self.put_back(self.hand.all(), &mut put_back).await;
@@ -220,7 +280,22 @@ impl Worker {
             failed: self.failed.load(Ordering::Relaxed),
             put_back,
             left: self.hand.len(),
+            unsettled,
         }
+    }
+
+    /// What was begun, and Redis does not know the end of.
+    fn unsettled(&self) -> Vec<Unsettled> {
+        let now = now_ms() / 1_000;
+        let of = |begun: Begun| {
+            let age = Duration::from_secs(u64::try_from(now - begun.at).unwrap_or(0));
+            let name = match Job::read(&begun.shown) {
+                Ok(Job { class, queue, jid, .. }) => format!("{class} {queue}/{jid}"),
+                Err(error) => format!("a job that cannot be read ({error})"),
+            };
+            Unsettled { name, age }
+        };
+        self.hand.at_work().into_iter().map(of).collect()
     }
 
     /// Takes jobs and begins them until it is told to stop. Gives what is at work then.
@@ -254,17 +329,18 @@ impl Worker {
                     // What an answer that nobody hears has put into the hand is unknown here, and put back.
                     () = self.out_of_time() => continue,
                 };
-                if exchanged.is_ok() {
+                if let Ok(exchanged) = &exchanged {
                     trouble.over();
                     free.extend(at_work.acknowledged(ended));
+                    exchanged.iter().flat_map(|exchanged| &exchanged.refusals).for_each(|it| self.tell_refusal(it));
                 }
                 match exchanged {
-                    Ok(Some(jobs)) if jobs.is_empty() => {
+                    Ok(Some(Exchanged { jobs, .. })) if jobs.is_empty() => {
                         if order == Order::Work {
                             listeners.listen(free);
                         }
                     }
-                    Ok(Some(jobs)) => {
+                    Ok(Some(Exchanged { jobs, .. })) => {
                         jobs.into_iter().zip(free).for_each(|(job, slot)| at_work.begin(job, slot));
                         continue;
                     }
@@ -290,7 +366,7 @@ impl Worker {
         }
     }
 
-    async fn exchange(&self, performed: &[&str], count: usize) -> RedisResult<Option<Vec<Vec<u8>>>> {
+    async fn exchange(&self, performed: &[&str], count: usize) -> RedisResult<Option<Exchanged>> {
         let mut connection = self.link.connection().await?;
         let order = self.queues.next_order();
         queues::exchange(&mut connection, &self.identity, performed, &order, count).await
@@ -315,26 +391,11 @@ impl Worker {
         }
     }
 
-    /// Puts back what stands in the hand and was never begun.
-    async fn put_back_unknown(&self) {
-        let unknown = async {
-            let Ok(mut connection) = self.link.connection().await else { return };
-            let Ok(in_hand) = queues::in_hand(&mut connection, &self.identity, now_ms()).await else { return };
-            self.put_back(self.hand.unknown(in_hand), &mut 0).await;
-        };
-        let _ = tokio::time::timeout(heartbeat::FAREWELL, unknown).await;
-    }
-
-    /// Puts jobs back where they are taken from next, and counts those that were still in the hand.
-    async fn put_back(&self, jobs: Vec<String>, count: &mut u64) {
-        for job in jobs {
-            let next = verdict::untouched(&job);
-            let moved = self.link.until_done(|mut connection| {
-                let (identity, job, next) = (&self.identity, &job, &next);
-                Box::pin(async move { queues::recover(&mut connection, identity, job, next, now_ms()).await })
-            });
-            *count += u64::from(moved.await);
-            self.hand.let_go(&job);
+    /// A key of Redis refuses jobs, which stay where they are: says so, but not again and again.
+    fn tell_refusal(&self, refusal: &Refusal) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if refusals.is_news(&refusal.key, Instant::now()) {
+            self.listener.on(&Event::JobsStay { key: &refusal.key, reason: &refusal.reason });
         }
     }
 }

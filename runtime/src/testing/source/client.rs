@@ -1,7 +1,8 @@
 //! A member of a group of a [`Source`], as the engine sees it: the client, and the queues of its partitions.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
+    ops::Range,
     sync::{MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,8 +11,9 @@ use super::{Group, Inner, Source, Waits};
 use crate::{
     Record,
     client::{
-        Assigned, Client, ClientEvent, Close, Commit, CommitAnswer, Committed, Delivery, RecordQueue, TopicPartition,
-        Wake,
+        Assigned, Client, ClientEvent, Close, Commit, CommitAnswer, Committed, Delivery, Others, PositionLost,
+        Positions, RecordQueue, TopicPartition, Wake, Watermarks,
+        positions::{self, Begin},
     },
 };
 
@@ -20,7 +22,10 @@ pub(super) struct Member {
     source: Source,
     group: String,
     number: u32,
+    topics: BTreeMap<String, Positions>,
     waits: Waits,
+    /// The ids of topics as this member has known them.
+    ids: BTreeMap<String, u64>,
     /// Answers to commits that nobody has heard.
     unheard: VecDeque<CommitAnswer>,
 }
@@ -38,8 +43,15 @@ impl Known<'_> {
 }
 
 impl Member {
-    pub(super) fn new(source: Source, group: String, number: u32, waits: Waits) -> Self {
-        Self { source, group, number, waits, unheard: VecDeque::new() }
+    pub(super) fn new(
+        source: Source,
+        group: String,
+        number: u32,
+        topics: BTreeMap<String, Positions>,
+        ids: BTreeMap<String, u64>,
+        waits: Waits,
+    ) -> Self {
+        Self { source, group, number, topics, waits, ids, unheard: VecDeque::new() }
     }
 
     /// The source, as long as the group knows this member.
@@ -47,6 +59,14 @@ impl Member {
         let mut known = Known { inner: self.source.lock(), group: &self.group };
         let is_known = known.group().member == self.number;
         is_known.then_some(known)
+    }
+
+    /// Stands still for as long as a test says.
+    #[cfg(test)]
+    fn stand_still(&self) {
+        while self.known().is_some_and(|mut known| known.group().is_frozen) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn next_answer(&mut self) -> Option<CommitAnswer> {
@@ -59,7 +79,13 @@ impl Member {
 
 impl Client for Member {
     fn poll(&mut self) -> Option<ClientEvent> {
-        self.known()?.group().next_event()
+        let event = self.known()?.group().next_event()?;
+        if let ClientEvent::MadeAnew(topic) = &event {
+            let id = self.source.lock().id(topic)?;
+            // It may have been seen before, when a position was lost.
+            self.ids.insert(topic.clone(), id).filter(|known| *known != id)?;
+        }
+        Some(event)
     }
 
     fn wait(&mut self, at_most: Duration) {
@@ -67,9 +93,7 @@ impl Client for Member {
             #[cfg(test)]
             Waits::Thread(_) => {
                 std::thread::park_timeout(at_most);
-                while self.known().is_some_and(|mut known| known.group().is_frozen) {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
+                self.stand_still();
             }
             Waits::Task(asked) => *asked.lock().unwrap_or_else(PoisonError::into_inner) = at_most,
         }
@@ -80,10 +104,14 @@ impl Client for Member {
         partitions: &[TopicPartition],
         wake: &mut dyn FnMut(&TopicPartition) -> Wake,
     ) -> Result<Vec<Assigned>, String> {
+        #[cfg(test)]
+        while self.known().is_some_and(|mut known| known.group().is_silent) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let Some(mut known) = self.known() else { return Err("the group does not know this member".to_owned()) };
         let mut assigned = Vec::with_capacity(partitions.len());
         for partition in partitions {
-            let begin = known.inner.begin(partition);
+            let log = known.inner.begin(partition)..known.inner.end(partition);
             let group = known.group();
             group.moving.remove(partition);
             group.assigned.insert(partition.clone(), wake(partition));
@@ -91,13 +119,16 @@ impl Client for Member {
                 let metadata = metadata.clone().unwrap_or_default().into_bytes();
                 Committed { offset: *offset, metadata }
             });
+            let others = committed.is_none().then(|| Others::of(partition, group.commits.keys()));
             // Nothing was there before the group, so every `start` is the beginning.
             let offset = committed.as_ref().map(|commit| commit.offset);
-            let start = offset.map(|offset| offset.max(begin));
-            let passed = offset.map(|offset| begin - offset).filter(|passed| *passed > 0);
+            let lost = self.topics.get(&*partition.topic).copied().unwrap_or_default().lost;
+            let Begin { start, passed } = positions::begin(offset, Some(&log), None, lost);
             let (source, partition) = (self.source.clone(), partition.clone());
-            let queue = Queue { source, partition: partition.clone(), next: start.unwrap_or(begin), is_lost: false };
-            assigned.push(Assigned { partition, start, committed, passed, queue: Box::new(queue) });
+            let next = start.unwrap_or(log.start);
+            let queue = Queue { source, partition: partition.clone(), first: next, next, is_lost: false };
+            let (log, queue) = (Some(log), Box::new(queue));
+            assigned.push(Assigned { partition, start, committed, passed, log, others, queue });
         }
         drop(known);
         self.source.touch();
@@ -112,6 +143,22 @@ impl Client for Member {
         let begins = |partition: &TopicPartition| (partition.clone(), self.source.lock().begin(partition));
         let begins = partitions.iter().map(begins);
         Ok(begins.map(|(partition, offset)| Commit { partition, offset, metadata: None }).collect())
+    }
+
+    fn logs(&mut self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Range<i64>> {
+        let inner = self.source.lock();
+        let log = |partition: &TopicPartition| (partition.clone(), inner.begin(partition)..inner.end(partition));
+        partitions.iter().map(log).collect()
+    }
+
+    fn look_at(&mut self, topic: &str) {
+        let (known, id) = (self.ids.get(topic).copied(), self.source.lock().id(topic));
+        let is_same = known.is_some() && known == id;
+        let event = match id {
+            Some(_) if known.is_some() && !is_same => ClientEvent::MadeAnew(topic.to_owned()),
+            _ => ClientEvent::Looked { topic: topic.to_owned(), is_same },
+        };
+        self.source.say(&self.group, event);
     }
 
     fn unassign(&mut self, partitions: &[TopicPartition]) {
@@ -141,6 +188,10 @@ impl Client for Member {
             let answer = self.next_answer();
             // In virtual time it is all the same how long a task waits: nothing else happens meanwhile.
             let is_over = matches!(self.waits, Waits::Task(_)) || begun.elapsed() >= at_most;
+            #[cfg(test)]
+            if matches!(self.waits, Waits::Thread(_)) {
+                self.stand_still();
+            }
             if answer.is_some() || is_over {
                 return answer;
             }
@@ -148,8 +199,8 @@ impl Client for Member {
         }
     }
 
-    fn high_watermark(&mut self, partition: &TopicPartition) -> Option<i64> {
-        Some(self.source.end(partition))
+    fn watermarks(&mut self, partition: &TopicPartition) -> Option<Watermarks> {
+        Some(Watermarks { low: None, high: self.source.end(partition) })
     }
 
     fn close(self: Box<Self>, how: Close) -> bool {
@@ -174,17 +225,20 @@ impl Client for Member {
 struct Queue {
     source: Source,
     partition: TopicPartition,
+    /// Where reading has begun.
+    first: i64,
     next: i64,
-    /// Retention has passed `next`, and that has been said.
+    /// The log does not have `next`, and that has been said.
     is_lost: bool,
 }
 
 impl RecordQueue for Queue {
     fn drain(&mut self, into: &mut VecDeque<Delivery>, room: usize) {
         let inner = self.source.lock();
-        if self.next < inner.begin(&self.partition) {
+        if self.is_lost || self.next < inner.begin(&self.partition) || self.next > inner.end(&self.partition) {
             if !std::mem::replace(&mut self.is_lost, true) {
-                into.push_back(Delivery::PositionLost("offset out of range".to_owned()));
+                let (offset, has_read, reason) = (self.next, self.next > self.first, "offset out of range".to_owned());
+                into.push_back(Delivery::PositionLost(PositionLost { offset, has_read, is_truncated: false, reason }));
             }
             return;
         }
@@ -207,10 +261,9 @@ impl RecordQueue for Queue {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, sync::Arc};
+    use std::sync::Arc;
 
     use super::*;
-    use crate::client::Positions;
 
     /// If this fails, a group gives a second time before its member has taken the first, as Kafka never does, and the
     /// engine forgets one of them.

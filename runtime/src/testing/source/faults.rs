@@ -16,6 +16,11 @@ impl Source {
         self.lock().group(group).refusal = refusal;
     }
 
+    /// Commits that have this partition in them are refused.
+    pub(crate) fn refuse_commits_of(&self, group: &str, partition: TopicPartition) {
+        self.lock().group(group).refused = Some(partition);
+    }
+
     /// Commits in the place of the group's member.
     pub(crate) fn set_commit(&self, group: &str, partition: TopicPartition, offset: i64, metadata: Option<String>) {
         self.lock().group(group).commits.insert(partition, (offset, metadata));
@@ -40,7 +45,32 @@ impl Source {
     /// The topic is deleted and made anew, empty, with as many partitions. What the group has committed stays, as when a
     /// commit of the old one comes late.
     pub(crate) fn make_anew(&self, topic: &str) {
-        self.lock().topics.get_mut(topic).into_iter().flatten().for_each(Vec::clear);
+        let mut inner = self.lock();
+        inner.topics.get_mut(topic).into_iter().flatten().for_each(Vec::clear);
+        inner.begins.retain(|partition, _| *partition.topic != *topic);
+        *inner.ids.entry(topic.to_owned()).or_default() += 1;
+    }
+
+    /// The broker does not say the ids of topics.
+    pub(crate) fn be_old(&self) {
+        self.lock().is_old = true;
+    }
+
+    /// What is from `end` on is gone, as when a replica that never had it leads.
+    pub(crate) fn truncate(&self, partition: &TopicPartition, end: usize) {
+        let mut inner = self.lock();
+        let logs = inner.topics.get_mut(&*partition.topic);
+        if let Some(log) = logs.and_then(|logs| logs.get_mut(partition.partition as usize)) {
+            log.truncate(end);
+        }
+        let wakes: Vec<_> = inner.groups.values().filter_map(|group| group.assigned.get(partition).cloned()).collect();
+        drop(inner);
+        wakes.iter().for_each(|wake| wake());
+    }
+
+    /// The group's offset of a partition is deleted, or expires.
+    pub(crate) fn forget_commit(&self, group: &str, partition: &TopicPartition) {
+        self.lock().group(group).commits.remove(partition);
     }
 
     /// The group sees that a topic was made anew.
@@ -51,6 +81,14 @@ impl Source {
     /// The next commits of the group are kept on their way.
     pub(crate) fn park_commits(&self, group: &str, count: u32) {
         self.lock().group(group).parked = count;
+    }
+
+    /// Commits that are kept on their way never arrive; others do from here on.
+    pub(crate) fn swallow_commits(&self, group: &str) {
+        let mut inner = self.lock();
+        let group = inner.group(group);
+        group.parked = 0;
+        group.on_their_way.clear();
     }
 
     /// The oldest commit that is kept on its way arrives, and is answered.
@@ -74,6 +112,11 @@ impl Source {
     /// How the group's last member has left.
     pub(crate) fn closed(&self, group: &str) -> Option<Close> {
         self.lock().group(group).closed
+    }
+
+    /// Lets the member's client wait for where the offsets of an assignment stand, or tells it.
+    pub(crate) fn be_silent(&self, group: &str, is_silent: bool) {
+        self.lock().group(group).is_silent = is_silent;
     }
 
     /// Ends when the group's member does not stand still.

@@ -98,7 +98,7 @@ async fn an_old_refusal_makes_no_further_commit() {
     run.send("payments", "1");
     run.advance(seconds(23)).await;
     assert_eq!(on_their_way(&run), [[1], [1]]);
-    run.source.answer_commits("shop", Some(CommitError { reason: "rebalancing".to_owned(), is_metadata: false }));
+    run.source.answer_commits("shop", Some(CommitError::other("rebalancing")));
     let_one_arrive(&run).await;
     run.advance(seconds(10)).await;
     assert_eq!(on_their_way(&run), [[1]], "the second one is still waited for");
@@ -140,6 +140,29 @@ async fn a_late_answer_lets_nothing_begin_that_is_performed_at_most_once() {
     run.send("payments", "2");
     run.settle().await;
     assert_eq!((performed(&run), run.committed("payments", 0)), (vec![1, 2], Some(2)));
+}
+
+/// If this fails, a partition that goes while a commit is refused loses, in silence, what was to be performed after it, or
+/// goes only when all patience is used up.
+#[tokio::test]
+async fn what_was_refused_and_not_performed_is_not_committed_when_it_goes() {
+    let run = run(&ONCE);
+    run.source.park_commits("shop", 1);
+    run.send("payments", "1");
+    run.advance(seconds(1)).await;
+    let begun = run.elapsed();
+    let refuse = async {
+        run.advance(seconds(1)).await;
+        run.source.answer_commits("shop", Some(CommitError::other("rebalancing")));
+        run.source.let_a_commit_arrive("shop");
+        run.source.answer_commits("shop", None);
+    };
+    tokio::join!(run.revoke("payments", 0), refuse);
+    assert!(run.elapsed() - begun < seconds(3), "{:?}", run.elapsed() - begun);
+    assert_eq!((performed(&run), run.committed("payments", 0)), (vec![], None));
+    run.give_back("payments", 0).await;
+    run.settle().await;
+    assert_eq!((performed(&run), run.committed("payments", 0)), (vec![1], Some(1)));
 }
 
 /// If this fails, a partition that is taken while the coordinator does not answer is kept for ever, and all others with

@@ -1,0 +1,110 @@
+//! Parts that are added, renamed and removed: manifest and crate stay in step.
+
+use super::*;
+
+/// If this fails, adding a part no longer changes manifest and crate together, or disturbs what stands in the manifest.
+#[test]
+fn parts_are_added_to_manifest_and_crate() {
+    let (_folder, root) = shop();
+    let before = fs::read_to_string(root.join("karafka.yml")).unwrap();
+    let mut all = String::new();
+    for arguments in [
+        &["generate", "controller", "Videos::Details", "--topic", "video.details", "--emits", "order_confirmed"][..],
+        &["generate", "message", "Video", "id:uuid", "tags:[string]:optional", "status:draft | published"],
+        &["generate", "controller", "Videos", "--message", "Video", "--group", "on", "--worker", "Slow"],
+        &["generate", "parser", "Parsers::Frames", "--topic", "video.details"],
+        &["generate", "interchanger", "Interchangers::Frames", "--topic", "video.details"],
+        &["generate", "worker", "Workers::Careful", "--topic", "video.details"],
+        // Each of these says what is wrong, and changes nothing.
+        &["generate", "controller", "Orders"],
+        &["generate", "controller", "::Orders"],
+        &["generate", "worker", "Slow"],
+        &["generate", "message", "Order", "id:uuid"],
+        &["generate", "message", "Parcel", "id"],
+        &["generate", "message", "Parcel", "id:uid"],
+        &["generate", "controller", "Parcels", "--emits", "order_confirmd"],
+    ] {
+        all.push_str(&format!("======== karafka {}\n{}", arguments.join(" "), call(&root, arguments)));
+    }
+    let after = fs::read_to_string(root.join("karafka.yml")).unwrap();
+    all.push_str(&format!("======== karafka.yml\n{after}"));
+    snapshot("parts", &all);
+    for line in before.lines() {
+        assert!(after.contains(line), "{line} is gone");
+    }
+    calls(&root, &["check"], 0);
+}
+
+/// If this fails, a topic that several groups consume has to be edited by hand, or the wrong consumer changes.
+#[test]
+fn parts_of_a_topic_with_several_consumers() {
+    let (_folder, root) = shop();
+    let manifest = root.join("karafka.yml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let list = "  clicks:\n    consumers:\n      - controller: Clicks::CountController\n";
+    fs::write(&manifest, format!("{}\n{list}", text.trim_end())).unwrap();
+    let add = ["generate", "controller", "Clicks::Audit", "--topic", "clicks", "--group", "audit", "-q"];
+    calls(&root, &add, 0);
+    let said = calls(&root, &["generate", "worker", "Slow", "--topic", "clicks"], 2);
+    assert!(
+        said.contains("`--controller Clicks::AuditController` or `--controller Clicks::CountController`"),
+        "{said}"
+    );
+    calls(&root, &["generate", "worker", "Slow", "--topic", "clicks", "--controller", "Clicks::Count", "-q"], 0);
+    let said = calls(&root, &["generate", "worker", "Slow", "--topic", "clicks", "--controller", "Other"], 2);
+    assert!(said.contains("has no controller `OtherController`"), "{said}");
+    let said = calls(&root, &["generate", "worker", "Slow", "--topic", "clikcs"], 1);
+    assert!(said.contains("has no topic `clikcs`"), "{said}");
+    let after = fs::read_to_string(&manifest).unwrap();
+    let consumers = "        worker: SlowWorker\n      - { group: audit, controller: Clicks::AuditController }\n";
+    assert!(after.ends_with(&format!("{list}{consumers}")), "{after}");
+    // A test of a topic that several groups consume says for which.
+    let test = fs::read_to_string(root.join("tests/clicks_audit_controller.rs")).unwrap();
+    assert!(test.contains("consume_in(\"audit\", \"clicks\""), "{test}");
+}
+
+/// If this fails, removed topics leave dead code, or take a person's file with them.
+#[test]
+fn what_is_no_longer_named_is_pruned_or_kept() {
+    let (_folder, root) = shop();
+    calls(&root, &["generate", "controller", "Videos::Details", "-q"], 0);
+    replace(&root.join("karafka.yml"), "  videos_details:\n    controller: Videos::DetailsController\n", "");
+    snapshot("pruned", &call(&root, &["generate"]));
+    calls(&root, &["check"], 0);
+}
+
+/// If this fails, a controller that was renamed is made anew, and what was written in the old one seems lost.
+#[test]
+fn a_renamed_controller_is_moved_by_hand() {
+    let (_folder, root) = shop();
+    replace(&root.join("karafka.yml"), "controller: OrdersController", "controller: Sales::PurchasesController");
+    snapshot("renamed", &call(&root, &["generate"]));
+    calls(&root, &["check"], 0);
+}
+
+/// If this fails, a field that is given twice is called something that a person should add by hand.
+#[test]
+fn a_field_that_is_given_twice_is_refused() {
+    let (_folder, root) = shop();
+    for twice in [["id:uuid", "id:uuid"], ["id:uuid", "id:string:optional"]] {
+        let said = calls(&root, &["generate", "message", "Parcel", twice[0], twice[1]], 2);
+        assert!(said.ends_with("error: the field `id` stands twice\n"), "{said}");
+    }
+}
+
+/// If this fails, renaming an app makes files that do not compile, and `check` calls them in step.
+#[test]
+fn an_app_is_renamed_in_its_cargo_toml_too() {
+    let (_folder, root) = shop();
+    replace(&root.join("karafka.yml"), "app: shop", "app: web-store");
+    let before = everything(&root);
+    for arguments in [&["check"][..], &["generate", "--accept-group-change"]] {
+        let said = calls(&root, arguments, 1);
+        let words = "by line 2 of `Cargo.toml`: write `name = \"web-store\"` there, and `web_store::` for `shop::`";
+        assert!(said.contains("[cargo-toml]") && said.contains(words), "{said}");
+    }
+    assert_eq!(everything(&root), before);
+    replace(&root.join("Cargo.toml"), "name = \"shop\"", "name = \"web-store\"");
+    calls(&root, &["generate", "--accept-group-change"], 0);
+    calls(&root, &["check"], 0);
+}
