@@ -10,6 +10,7 @@ mod config;
 pub(crate) mod consumer;
 pub(crate) mod counts;
 mod driver;
+pub(crate) mod give_way;
 pub(crate) mod group;
 pub(crate) mod histogram;
 mod job_emits;

@@ -89,7 +89,7 @@ impl Watchdog {
     }
 
     fn look_at_groups(&mut self, watch: &Watch, now: Instant, findings: &mut Vec<Finding>) {
-        let mut there = BTreeSet::new();
+        let (mut there, mut blocks) = (BTreeSet::new(), false);
         for group in watch.groups() {
             let stalled = group.poll_age(now);
             if stalled < STALL {
@@ -105,6 +105,7 @@ impl Watchdog {
                 let number = polling.map(|polling| polling.number);
                 let found = self.lanes.look(key, number, unfinished.is_some(), self.clock);
                 lane.pulse.polls.set_blocked(found.blocked);
+                blocks |= found.blocked.is_some();
                 let (controller, enqueues) = (consumer.controller, consumer.enqueues);
                 if let Some((running, polling)) = found.blocked.zip(polling)
                     && found.says_blocking
@@ -120,6 +121,12 @@ impl Watchdog {
             }
         }
         self.lanes.keep(|key| there.contains(key));
+        if blocks {
+            // A lane that let others go first on that thread need not wait for it.
+            for group in watch.groups() {
+                group.watched().iter().for_each(|(_, _, lane)| lane.wake.notify_one());
+            }
+        }
     }
 
     fn look_at_jobs(&mut self, watch: &Watch, now: Instant, findings: &mut Vec<Finding>) {

@@ -25,6 +25,7 @@ use crate::{
         batch::{BatchId, Gatherer},
         clock,
         counts::count,
+        give_way::{give_way, take_turns},
         lane::Line,
         pool::Pool,
         shared::{EmitScope, Reservation},
@@ -106,6 +107,7 @@ where
         let mut permit: Option<SemaphorePermit<'a>> = None;
         // As in a lane without batches.
         let mut wakes = false;
+        give_way().await;
         loop {
             self.driver.hear();
             self.look_after_the_dying();
@@ -114,7 +116,7 @@ where
                 self.ended(ended);
             }
             if std::mem::take(&mut wakes) {
-                tokio::task::yield_now().await;
+                take_turns(&self.driver.shared.wake).await;
             }
             if !self.driver.lane.is_open() {
                 self.leave();
@@ -143,7 +145,7 @@ where
                     }
                     drop(permit.take());
                     self.driver.resend().await;
-                    tokio::task::yield_now().await;
+                    take_turns(&self.driver.shared.wake).await;
                     continue;
                 }
             }
@@ -164,7 +166,7 @@ where
                 Woken::Other => {}
             }
             // As a lane of single records does: another one may stand behind this on its thread.
-            tokio::task::yield_now().await;
+            give_way().await;
         }
     }
 

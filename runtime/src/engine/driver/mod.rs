@@ -34,6 +34,7 @@ use super::{
     batch::Debts,
     clock,
     counts::count,
+    give_way::{give_way, take_turns},
     histogram::Histogram,
     lane::Lane,
     pool::Pool,
@@ -285,6 +286,7 @@ where
         let mut pool: Pool<F, Option<SemaphorePermit<'a>>> = Pool::new();
         let mut permit: Option<SemaphorePermit<'a>> = None;
         let mut turn = 0;
+        give_way().await;
         loop {
             self.hear();
             while let Some(ended) = pool.next_ended().await {
@@ -323,7 +325,7 @@ where
                     // A partition with a backlog never comes to wait, and a dead letter must not wait for that.
                     self.resend().await;
                     self.gate.let_go();
-                    tokio::task::yield_now().await;
+                    take_turns(&self.shared.wake).await;
                     continue;
                 }
                 if permit.is_none() {
@@ -360,9 +362,8 @@ where
                 }
                 Woken::Other => {}
             }
-            // Whoever was woken on this thread before this lane stands at that one place of it, and must not wait there for a
-            // handler that blocks: tokio takes a task from outside now and then before it looks there.
-            tokio::task::yield_now().await;
+            // Whoever was woken on this thread before this lane must not wait there for a handler that blocks.
+            give_way().await;
         }
     }
 

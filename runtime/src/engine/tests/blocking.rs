@@ -34,6 +34,23 @@ fn who_gets_a_turn_does_not_wait_for_the_handler_that_blocks_next() {
     }
 }
 
+/// If this fails, a partition that has made room for others on its thread waits there for a handler that blocks, though
+/// there are threads.
+#[test]
+fn who_gives_way_does_not_wait_for_the_handler_that_blocks_next() {
+    for _ in 0..40 {
+        let stall = Stall::with_threads(10, 6);
+        *stall.state.blocks.lock().expect("no panic") = Some(0);
+        (0..4).for_each(|partition| stall.send_to(partition, 0));
+        (4..204).for_each(|number| stall.send_to(4 + number as usize % 2, number));
+        let running = stall.start();
+        stall.until("the other partitions", |stall| stall.handled().len() == 200);
+        *stall.state.blocks.lock().expect("no panic") = None;
+        stall.until("all of them", |stall| stall.handled().get(&0) == Some(&4));
+        running.join();
+    }
+}
+
 /// If this fails, an app on a runtime that is not karafka's own looks well while nothing of it runs.
 #[test]
 fn a_runtime_of_the_callers_is_watched_too() {

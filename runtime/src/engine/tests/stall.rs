@@ -42,8 +42,13 @@ impl Stall {
 
     /// So many partitions with nothing in them.
     pub(super) fn with_partitions(count: usize) -> Self {
+        Self::with_threads(2, count)
+    }
+
+    /// So many threads, and so many partitions with nothing in them.
+    pub(super) fn with_threads(threads: usize, count: usize) -> Self {
         let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
+            tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("tokio");
         let stall = Self { source: Source::new(), runtime, state: Arc::default(), notes: Arc::default() };
         stall.source.make("orders", count);
         stall

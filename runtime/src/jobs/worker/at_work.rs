@@ -8,7 +8,10 @@ use tokio::{
 };
 
 use super::{Worker, perform::Attempted};
-use crate::jobs::{queues, verdict::Next};
+use crate::{
+    engine::give_way::give_way,
+    jobs::{queues, verdict::Next},
+};
 
 /// What was begun and has not ended, as far as Redis knows.
 pub(super) struct AtWork {
@@ -66,6 +69,7 @@ impl AtWork {
         };
         self.worker.hand.take(&text);
         let task = async move {
+            give_way().await;
             let _ = tell.send(match worker.attempt(&text).await {
                 Attempted::Done => Told::Performed(Performed { text, slot }),
                 Attempted::Goes(next) => Told::Goes { next, text, slot },
