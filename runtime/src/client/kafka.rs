@@ -36,6 +36,11 @@ use crate::{events::Obstacle, settings::LostPosition};
 /// How many events that are none of the engine's are passed over in one call.
 const EVENTS: usize = 1_000;
 
+/// How long is waited for what Kafka says of topics that are about to be read: nothing else depends on it.
+const KNOWN_WITHIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// How long a client takes that closes and waits for nobody; one that waits has not left its group by then.
 const LEAVES: Duration = Duration::from_millis(500);
 
@@ -162,6 +167,17 @@ impl KafkaClient {
         }
     }
 
+    /// Learns which topics these are before anything of them is fetched: the question would wait behind the fetch, and one that is
+    /// recreated meanwhile would be taken for the one that it was.
+    fn know<'a>(&mut self, topics: impl Iterator<Item = &'a str>) {
+        let now = Instant::now();
+        topics.for_each(|topic| self.watch.begins(topic, now));
+        while !self.watch.is_current() && now.elapsed() < KNOWN_WITHIN {
+            self.look_at_topics();
+            thread::sleep(LOOK);
+        }
+    }
+
     /// What an error of the client is to the engine: nothing, if it stands in the way of it and is told as that.
     fn hear(&mut self, error: &KafkaError) -> Option<ClientEvent> {
         let (code, is_fatal) = match error {
@@ -269,11 +285,9 @@ impl Client for KafkaClient {
             assigned.push(Assigned { partition, start, committed, passed, log, others, queue });
         }
         let held = self.consumer.assignment().map(|held| partitions_of(&held)).unwrap_or_default();
+        self.know(topics_of(partitions).difference(&topics_of(&held)).copied());
         self.native.assign(&list)?;
         self.consumer.context().answered(partitions);
-        for topic in topics_of(partitions).difference(&topics_of(&held)) {
-            self.watch.begins(topic, Instant::now());
-        }
         Ok(assigned)
     }
 

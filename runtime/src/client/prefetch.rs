@@ -31,12 +31,12 @@ const LEAST_FETCH: u64 = 1_000;
 /// librdkafka's own `message.max.bytes`.
 const DEFAULT_MESSAGE: u64 = 1_000_000;
 /// What a busy partition gets at least beside quiet ones, in KiB a second, as far as the least wait allows.
-const BESIDE_QUIET: u64 = 10 << 10;
+const BESIDE_QUIET: u64 = 5 << 10;
 /// Below it a broker is kept busy by apps that have nothing to do.
 const LEAST_WAIT: u64 = 20;
-/// A broker answers a connection's requests one after another: whatever else is asked on it, as which topic this is, waits
-/// behind the fetch. librdkafka's own is 500.
-const LONGEST_WAIT: u64 = 100;
+/// librdkafka's own. A broker answers a connection's requests one after another: whatever else is asked on it, as what has become
+/// of a topic, waits behind the fetch.
+const LONGEST_WAIT: u64 = 500;
 /// What librdkafka wants an answer to have room for beside `fetch.max.bytes`.
 const FRAME: u64 = 512;
 
@@ -193,10 +193,10 @@ mod tests {
         let set = |given: &[(&'static str, u64)], partitions| {
             properties(&given.iter().copied().collect(), memory, partitions).get(WAIT).copied()
         };
-        for (partitions, wait) in [(1, 100), (4, 100), (12, 88), (63, 20), (1_000, 20)] {
+        for (partitions, wait) in [(1, 500), (4, 500), (12, 177), (63, 33), (1_000, 20)] {
             assert_eq!(set(&[], partitions), Some(wait), "{partitions} partitions");
         }
-        assert_eq!(set(&[(QUEUED, 2_048)], 63), Some(100), "the queue is the user's");
+        assert_eq!(set(&[(QUEUED, 2_048)], 63), Some(400), "the queue is the user's");
         assert_eq!(set(&[(WAIT, 7)], 4), None, "the wait is the user's");
     }
 

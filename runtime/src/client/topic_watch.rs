@@ -66,6 +66,11 @@ impl TopicWatch {
         true
     }
 
+    /// Whether Kafka has answered for every topic since it [began](TopicWatch::begins).
+    pub(super) fn is_current(&self) -> bool {
+        self.outdated.is_empty() && !self.is_asking
+    }
+
     /// Whether an answer is to come.
     pub(super) fn is_asking(&self) -> bool {
         self.is_asking
@@ -164,8 +169,11 @@ mod tests {
         assert!(watch.asks(now));
         watch.begins("orders", now);
         assert_eq!(watch.hear(ids(7), now), Heard::default(), "that was the topic of before");
+        assert!(!watch.is_current());
         assert!(watch.asks(now), "at once");
+        assert!(!watch.is_current());
         assert_eq!(watch.hear(ids(8), now), Heard::default());
+        assert!(watch.is_current());
     }
 
     fn seen(topic: &str, is_same: bool) -> Heard {

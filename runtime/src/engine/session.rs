@@ -95,7 +95,6 @@ impl Session {
     }
 
     /// How long a standstill may last at most before the group has to be asked.
-    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn limit(&self) -> Duration {
         self.limit
     }

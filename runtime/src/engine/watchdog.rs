@@ -32,7 +32,7 @@ use crate::{
 /// How often the watchdog looks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// For how long a group's thread may stand still: it goes round twenty times a second, and each single question to Kafka is
+/// For how long a group's thread may stand still: it goes round several times a second, and each single question to Kafka is
 /// answered or given up well before that.
 pub(crate) const STALL: Duration = Duration::from_secs(30);
 

@@ -26,6 +26,9 @@ use crate::{
 /// How often the main thread looks up from waiting.
 pub(super) const TICK: Duration = Duration::from_millis(50);
 
+/// How often it does while all is as it should be.
+const IDLE: Duration = Duration::from_millis(200);
+
 /// How long a forced stop waits for the groups to leave: longer than each of their own waits.
 const LEAVE: Duration = Duration::from_secs(5);
 
@@ -127,7 +130,7 @@ fn run(running: Running, settings: &Settings, outside: &Outside<'_>) -> Status {
             }
         }
         tell_due();
-        if signals.wait(TICK).is_some() || running.wait(Duration::ZERO) {
+        if signals.wait(IDLE).is_some() || running.wait(Duration::ZERO) {
             break;
         }
     }

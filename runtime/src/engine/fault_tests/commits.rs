@@ -100,7 +100,8 @@ fn row_8_a_stop_says_what_a_swallowed_commit_costs() {
     let running = shop.start();
     shop.until("all", |shop| shop.handled() == 40);
     let end = running.join();
-    assert_eq!(end.uncommitted.len(), 1, "{end:?}");
+    // If one was in flight when the stop came, the session is over before the last one is given up.
+    assert_eq!(end.uncommitted.len() + shop.noted("Lost {"), 1, "{end:?}; {:#?}", shop.other_notes());
     assert_eq!(end.to_repeat.iter().map(|again| again.records).sum::<u64>(), 40, "{end:?}");
     assert!(end.to_repeat.iter().all(|again| again.group == "shop" && &*again.partition.topic == "orders"), "{end:?}");
     let successor = shop.start();

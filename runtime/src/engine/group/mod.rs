@@ -53,8 +53,10 @@ use crate::{
 const COMMIT_ANSWER: Duration = Duration::from_secs(20);
 /// How often it is looked at what lanes are at, and whether an answer is missing.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-/// How long the thread sleeps when nothing wakes it.
-const IDLE: Duration = Duration::from_millis(50);
+/// How long the thread sleeps when nothing wakes it and nothing is under way.
+const IDLE: Duration = Duration::from_millis(200);
+/// How long it sleeps when something is under way that may end without waking it.
+const BUSY: Duration = Duration::from_millis(50);
 /// How long it sleeps while lanes are about to say something.
 const SOON: Duration = Duration::from_millis(2);
 /// How long an error is not repeated.
@@ -360,11 +362,26 @@ impl Running {
         self.measure(now);
         self.look_at_the_way(now);
         if self.end.fatal.is_none() {
-            // Lanes that have told their news wake nobody.
-            let is_asked = self.revocation.as_ref().is_some_and(|revocation| revocation.asked.is_some());
-            let idle = if is_asked { SOON } else { IDLE };
-            self.group.client.wait(idle.min(self.pace.next().saturating_duration_since(clock::now())));
+            let next = self.pace.next().saturating_duration_since(clock::now());
+            self.group.client.wait(self.longest_sleep().min(next));
         }
+    }
+
+    fn longest_sleep(&self) -> Duration {
+        if self.revocation.as_ref().is_some_and(|revocation| revocation.asked.is_some()) {
+            // Lanes that have told their news wake nobody.
+            return SOON;
+        }
+        let is_quiet = self.revocation.is_none()
+            && self.assignment.is_none()
+            && self.moves.is_empty()
+            && self.anew.is_empty()
+            && self.leaving.is_empty()
+            && self.in_doubt.is_none()
+            && !self.outstanding.is_in_flight()
+            && !self.lanes.values().any(|lane| lane.shared.is_moving() || lane.shared.claim.is_open());
+        // A sleep is not to be taken for a standstill.
+        if is_quiet { IDLE.min(self.group.session.limit() / 4) } else { BUSY }
     }
 
     /// Gives a sign of life. When the process has stood still, asks the group whether it still belongs to it: with a commit,

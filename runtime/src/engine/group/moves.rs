@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{COMMIT_WAIT, LaneHandle, Running};
 use crate::{
-    client::{Commit, TopicPartition},
+    client::{Assigned, Commit, TopicPartition},
     engine::{clock, shared::Order},
     events::Taken,
 };
@@ -80,18 +80,41 @@ impl Running {
             self.begin_anew_at_the_next_start(topic);
             return;
         }
-        self.group.report.warn(&format!(
-            "the topic `{topic}` was recreated (deleted, and made again): it is read from where a group without an offset begins"
-        ));
-        // One that is late has nothing to say of the new topic, either.
-        for (_, lane) in self.leaving.iter_mut().filter(|(partition, _)| is_of_topic(partition)) {
-            lane.is_outdated = true;
-        }
+        self.begins_anew(topic);
         for (partition, lane) in self.lanes.iter_mut().filter(|(partition, _)| is_of_topic(partition)) {
             lane.is_outdated = true;
             self.group.name_late(partition, lane, Taken::Recreated);
             lane.shared.ask_to_move();
             lane.shared.give(Order::Lose);
+        }
+    }
+
+    /// Of the topics that were recreated, those begin with this assignment that have no offset in it: there is nothing else
+    /// to do about them.
+    pub(super) fn hear_what_begins_anew(&mut self, assigned: &[Assigned]) {
+        for topic in std::mem::take(&mut self.anew) {
+            let is_of_topic = |partition: &TopicPartition| *partition.topic == *topic;
+            let mut begun = assigned.iter().filter(|assigned| is_of_topic(&assigned.partition)).peekable();
+            let is_begun = begun.peek().is_some() && begun.clone().all(|assigned| assigned.committed.is_none());
+            if !is_begun || self.lanes.keys().any(is_of_topic) {
+                self.anew.insert(topic);
+                continue;
+            }
+            for assigned in begun {
+                self.note_recreated_before(&assigned.partition);
+            }
+            self.memory.retain(|partition, _| !is_of_topic(partition));
+            self.begins_anew(&topic);
+        }
+    }
+
+    fn begins_anew(&mut self, topic: &str) {
+        self.group.report.warn(&format!(
+            "the topic `{topic}` was recreated (deleted, and made again): it is read from where a group without an offset begins"
+        ));
+        // One that is late has nothing to say of the new topic, either.
+        for (_, lane) in self.leaving.iter_mut().filter(|(partition, _)| *partition.topic == *topic) {
+            lane.is_outdated = true;
         }
     }
 

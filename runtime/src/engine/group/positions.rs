@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Running;
+use super::{LaneHandle, Running};
 use crate::{
     client::{Assigned, Commit, TopicPartition},
     engine::{clock, shared::LostAt},
@@ -113,11 +113,15 @@ impl Running {
     /// The topic of a lane was made anew: where it has come to is told with where the next one begins.
     pub(super) fn note_recreated(&mut self, topic: &str) {
         let lanes = self.lanes.iter().filter(|(partition, _)| *partition.topic == *topic);
-        for (partition, lane) in lanes {
-            if let Some(offset) = lane.shared.committable().or(lane.acknowledged) {
-                self.positions.recreated.insert(partition.clone(), offset);
-            }
-        }
+        self.positions.recreated.extend(lanes.filter_map(had_come_to));
+    }
+
+    /// The same of a partition that comes back after its topic was recreated.
+    pub(super) fn note_recreated_before(&mut self, partition: &TopicPartition) {
+        let former = self.leaving.iter().filter(|(of, lane)| of == partition && !lane.is_outdated);
+        let former = former.map(|(of, lane)| (of, lane)).chain(self.memory.get_key_value(partition));
+        let newest = former.max_by_key(|(_, lane)| lane.number);
+        self.positions.recreated.extend(newest.and_then(had_come_to));
     }
 
     /// Says where a partition is read from if the group's offset does not say it.
@@ -191,6 +195,10 @@ impl Running {
         let report = &self.group.report;
         report.reporter.tell(&Event::Positioned { group: &report.group, partition, from, to, passed, log, cause });
     }
+}
+
+fn had_come_to((partition, lane): (&TopicPartition, &LaneHandle)) -> Option<(TopicPartition, i64)> {
+    Some((partition.clone(), lane.shared.committable().or(lane.acknowledged)?))
 }
 
 fn log_of(log: &std::ops::Range<i64>) -> Log {

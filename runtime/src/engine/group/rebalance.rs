@@ -90,6 +90,7 @@ impl Running {
         };
         let assigned = self.ask(|client| client.assign(partitions, &mut make_wake))?;
         self.sweep();
+        self.hear_what_begins_anew(&assigned);
         for assigned in assigned {
             if let Some(shared) = lanes.remove(&assigned.partition) {
                 self.open_lane(assigned, shared);

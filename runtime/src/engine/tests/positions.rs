@@ -281,6 +281,31 @@ fn row_17_a_lost_position_of_a_topic_that_was_recreated_is_called_that_at_once()
     }
 }
 
+/// If this fails, a topic that was recreated while the group gave its partitions anew is read twice, or is not called that.
+#[test]
+fn row_17_a_topic_that_was_recreated_amid_a_rebalance_is_begun_once() {
+    let stall = Stall::with_records(50);
+    let running = stall.start_as(&FOLLOWS);
+    stall.until("all", |stall| stall.commit() == Some((50, None)));
+    stall.lose();
+    stall.until("its end", |stall| stall.noted("Lost {") == 1);
+    stall.forget_commit();
+    stall.make_anew_unseen(5);
+    // Both are heard of in one turn.
+    stall.freeze(true);
+    stall.see_anew();
+    stall.assign();
+    stall.freeze(false);
+    stall.until("all of the new one", |stall| stall.commit() == Some((5, None)));
+    stall.until("the end", |stall| stall.noted("the topic `orders` was recreated") == 1);
+    // So long that a second beginning would show.
+    std::thread::sleep(Duration::from_millis(300));
+    let words = "from: Some(50), to: 0, passed: -50, log: Some(Log { first: 0, end: 5 }), cause: Recreated";
+    assert_eq!(stall.noted(words), 1);
+    running.join();
+    assert!((0..5).all(|number| stall.handled()[&number] == 2), "once of each topic: {:?}", stall.handled());
+}
+
 /// If this fails, a group whose offset is deleted while it runs stands still, commits nothing any more, or begins anew in
 /// silence when the partition comes back.
 #[test]

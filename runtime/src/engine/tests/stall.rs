@@ -165,6 +165,11 @@ impl Stall {
     /// The topic is deleted and made anew with the records `0..count`, and then the group sees it.
     pub(super) fn make_anew(&self, count: u64) {
         self.make_anew_unseen(count);
+        self.see_anew();
+    }
+
+    /// The group sees that the topic was made anew.
+    pub(super) fn see_anew(&self) {
         self.source.see_anew("shop", "orders");
     }
 
