@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     claim::Answer,
-    shared::{LaneShared, Order},
+    shared::{LaneShared, Signal},
 };
 use crate::client::{Delivery, RecordQueue};
 
@@ -40,14 +40,14 @@ impl RecordQueue for Ahead {
                     self.has_given_up = true;
                 }
             }
-            if self.shared.order() != Order::Run {
+            if self.shared.signal() != Signal::Run {
                 // A lane that has waited for this may have nothing left to do, and nothing else wakes it to end.
                 self.shared.wake.notify_one();
             }
             return;
         }
         // A lane that drains finishes what is committed, and commits nothing more.
-        if self.shared.order() != Order::Run {
+        if self.shared.signal() != Signal::Run {
             return;
         }
         self.queue.drain(&mut self.held, room);
@@ -171,11 +171,11 @@ mod tests {
                         faults += usize::from(matches!(outcome, Outcome::TakenInSilence));
                         match outcome {
                             Outcome::Taken => shared.grant(offset),
-                            _ if shared.order() != Order::Run => shared.claim.refuse(),
+                            _ if shared.signal() != Signal::Run => shared.claim.refuse(),
                             _ => {}
                         }
                     }
-                    Step::Drain => shared.give(Order::Drain),
+                    Step::Drain => shared.send(Signal::Drain),
                     Step::Crash => {
                         faults += 1;
                         (shared, ahead) = lane(committed);

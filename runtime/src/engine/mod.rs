@@ -53,7 +53,7 @@ use self::{
     attempt::Bounds,
     consumer::{Consumer, Route},
     driver::{ConsumerSettings, LaneParts},
-    group::{Group, GroupEnd, GroupOrder, OpenLane, Wait},
+    group::{Group, GroupEnd, GroupSignal, OpenLane, Wait},
     report::{Report, Reporter},
     session::Session,
     shared::{AppShared, Loose, MemoryBudget, Outlet},
@@ -98,7 +98,7 @@ pub(crate) struct Running {
 
 struct RunningGroup {
     name: String,
-    order: Arc<GroupOrder>,
+    signal: Arc<GroupSignal>,
     session: Arc<Session>,
     thread: thread::JoinHandle<GroupEnd>,
 }
@@ -317,7 +317,7 @@ pub(crate) struct Prepared {
     pub(crate) config: ClientConfig,
     /// The topics that it subscribes to.
     pub(crate) topics: BTreeMap<String, Positions>,
-    pub(crate) order: Arc<GroupOrder>,
+    pub(crate) signal: Arc<GroupSignal>,
     watch: Arc<GroupWatch>,
     open_lane: OpenLane,
     pub(crate) session: Arc<Session>,
@@ -336,7 +336,7 @@ impl Prepared {
     /// The group, on its client.
     pub(crate) fn with(self, client: Box<dyn Client>) -> Group {
         let Self {
-            order,
+            signal,
             watch,
             open_lane,
             session,
@@ -355,7 +355,7 @@ impl Prepared {
             session,
             runtime,
             report,
-            order,
+            signal,
             stop_budget,
             drain,
             commit_interval,
@@ -387,14 +387,14 @@ pub(crate) fn prepare<S: Send + Sync + 'static>(
     let watch = watch_of(&report.group, group.concurrency, &routes, &memory);
     let watch = Arc::new(watch.of_key(group.own_key()));
     let open_lane = open_lane(group, routes, Arc::clone(app), report.clone(), memory, Arc::clone(&session));
-    let (order, runtime, stop_budget) = (Arc::default(), runtime.clone(), settings.shutdown_timeout);
+    let (signal, runtime, stop_budget) = (Arc::default(), runtime.clone(), settings.shutdown_timeout);
     let (drain, misfits) = (group.drain, config::misfits(settings, group, &config));
     let commit_interval = group.commit_interval;
     let wait = config::wait(group, &config);
     Prepared {
         config,
         topics,
-        order,
+        signal,
         watch,
         open_lane,
         session,
@@ -416,7 +416,7 @@ fn start_group(
     prepared: Prepared,
     ended: mpsc::Sender<()>,
 ) -> Result<RunningGroup, StartError> {
-    let (order, session, connect) = (Arc::clone(&prepared.order), Arc::clone(&prepared.session), Arc::clone(connect));
+    let (signal, session, connect) = (Arc::clone(&prepared.signal), Arc::clone(&prepared.session), Arc::clone(connect));
     // The client is made on the thread that polls it: its callbacks wake the thread that made it.
     let (told, hears) = mpsc::sync_channel(1);
     let thread = thread::Builder::new().name(format!("karafka {}", group.id)).spawn(move || {
@@ -436,7 +436,7 @@ fn start_group(
         end
     })?;
     match hears.recv() {
-        Ok(Ok(())) => Ok(RunningGroup { name: group.id.clone(), order, session, thread }),
+        Ok(Ok(())) => Ok(RunningGroup { name: group.id.clone(), signal, session, thread }),
         Ok(Err(reason)) => Err(StartError::Group { group: group.id.clone(), reason }),
         Err(_) => Err(StartError::Group { group: group.id.clone(), reason: "its thread ended at once".to_owned() }),
     }
@@ -509,7 +509,7 @@ impl Running {
     /// Tells every group to drain, commit and leave.
     pub(crate) fn stop(&self) {
         for group in &self.groups {
-            group.order.stop();
+            group.signal.stop();
             group.thread.thread().unpark();
         }
     }
@@ -517,10 +517,10 @@ impl Running {
     /// A handle that cuts a stop short, from another thread.
     pub(crate) fn forcer(&self) -> impl Fn() + Send + Sync + 'static {
         let groups: Vec<_> =
-            self.groups.iter().map(|group| (Arc::clone(&group.order), group.thread.thread().clone())).collect();
+            self.groups.iter().map(|group| (Arc::clone(&group.signal), group.thread.thread().clone())).collect();
         move || {
-            for (order, thread) in &groups {
-                order.force();
+            for (signal, thread) in &groups {
+                signal.force();
                 thread.unpark();
             }
         }

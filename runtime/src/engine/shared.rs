@@ -246,7 +246,7 @@ impl Drop for Reservation<'_> {
 /// What the group's thread wants of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Order {
+pub(crate) enum Signal {
     Run = 0,
     Drain = 1,
     Lose = 2,
@@ -266,8 +266,8 @@ pub(crate) struct LostAt {
 
 /// What a lane, the group's thread and the producer's thread know of one assignment of one partition.
 pub(crate) struct LaneShared {
-    order: AtomicU8,
-    /// Something has happened: records, acknowledgements, an order.
+    signal: AtomicU8,
+    /// Something has happened: records, acknowledgements, a signal.
     pub(crate) wake: Notify,
     /// What may be committed, or [`NO_OFFSET`].
     committable: AtomicI64,
@@ -317,7 +317,7 @@ const ASKED: u8 = 2;
 impl LaneShared {
     pub(crate) fn new(start: Option<i64>, group_thread: Thread) -> Self {
         Self {
-            order: AtomicU8::new(Order::Run as u8),
+            signal: AtomicU8::new(Signal::Run as u8),
             wake: Notify::new(),
             committable: AtomicI64::new(start.unwrap_or(NO_OFFSET)),
             claim: Claim::default(),
@@ -339,20 +339,20 @@ impl LaneShared {
         }
     }
 
-    /// Tells the lane what to do. An order is never taken back.
-    pub(crate) fn give(&self, order: Order) {
-        self.order.fetch_max(order as u8, Ordering::AcqRel);
-        if order == Order::Lose {
+    /// Tells the lane what to do. A signal is never taken back.
+    pub(crate) fn send(&self, signal: Signal) {
+        self.signal.fetch_max(signal as u8, Ordering::AcqRel);
+        if signal == Signal::Lose {
             self.revoked.tell();
         }
         self.wake.notify_one();
     }
 
-    pub(crate) fn order(&self) -> Order {
-        match self.order.load(Ordering::Acquire) {
-            0 => Order::Run,
-            1 => Order::Drain,
-            _ => Order::Lose,
+    pub(crate) fn signal(&self) -> Signal {
+        match self.signal.load(Ordering::Acquire) {
+            0 => Signal::Run,
+            1 => Signal::Drain,
+            _ => Signal::Lose,
         }
     }
 

@@ -19,7 +19,7 @@ use super::{
     obstacles::ObstacleView,
     pulse::{AtWork, Pulse, Unfinished},
     refused::RefusedCopy,
-    shared::{LaneShared, MemoryBudget, Order},
+    shared::{LaneShared, MemoryBudget, Signal},
     watchdog::LONG,
 };
 use crate::{
@@ -287,7 +287,7 @@ impl Watch {
                 let committed = lane.pulse.committed().unwrap_or(0);
                 let finished = lane.committable().map_or(0, |next| u64::try_from(next - committed).unwrap_or(0));
                 let records = finished.min(lane.passed()) + at_work.iter().map(|at_work| at_work.records).sum::<u64>();
-                if records > 0 && lane.order() != Order::Lose {
+                if records > 0 && lane.signal() != Signal::Lose {
                     end.to_repeat.push(ToRepeat {
                         group: group.group.to_string(),
                         partition: partition.clone(),
@@ -437,7 +437,7 @@ impl GroupWatch {
             let Some(consumer) = consumers.get_mut(&*partition.topic) else { continue };
             consumer.counted += lane.counts.read();
             // A lane that has lost its partition still counts, and says nothing of the partition.
-            if lane.order() != Order::Lose {
+            if lane.signal() != Signal::Lose {
                 views.push(view_of(partition, lane, &consumer.watch, now));
             }
         }

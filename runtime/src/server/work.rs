@@ -23,7 +23,7 @@ use crate::{
     events::{Event, NAMED, Short, Totals},
     foreign,
     health::Health,
-    jobs::worker::{Order, Queues, Unsettled, Worker, WorkerEnd, WorkerParts},
+    jobs::worker::{Queues, Signal, Unsettled, Worker, WorkerEnd, WorkerParts},
     producer::Producer,
     settings::{Clients, Flags, Settings, redacted_url},
 };
@@ -152,15 +152,15 @@ fn run(
         // A signal, or Sidekiq's page, asks for quiet.
         if signals.is_quiet() != asked_quiet {
             asked_quiet = !asked_quiet;
-            worker.give(if asked_quiet { Order::Quiet } else { Order::Work });
+            worker.send(if asked_quiet { Signal::Quiet } else { Signal::Work });
         }
-        let is_quiet = worker.order() == Order::Quiet;
+        let is_quiet = worker.signal() == Signal::Quiet;
         if is_quiet != quiet && !is_stopping {
             quiet = is_quiet;
             watch.set_phase(if quiet { JobsPhase::Quiet } else { JobsPhase::Working });
             listener.on(if quiet { &Event::Quieted } else { &Event::Resumed });
         }
-        if !is_stopping && matches!(worker.order(), Order::Stop(_)) {
+        if !is_stopping && matches!(worker.signal(), Signal::Stop(_)) {
             is_stopping = true;
             watch.set_phase(JobsPhase::Stopping);
             listener.on(&Event::Stopping { budget: settings.shutdown_timeout });
@@ -170,7 +170,7 @@ fn run(
         {
             // No job that sends something can be done any more.
             producer_failure = Some(reason);
-            worker.give(Order::Stop(Instant::now() + settings.shutdown_timeout));
+            worker.send(Signal::Stop(Instant::now() + settings.shutdown_timeout));
         }
         if signals.wait(TICK).is_none() {
             continue;
@@ -180,7 +180,7 @@ fn run(
             worker.hurry();
             is_forced = true;
         } else {
-            worker.give(Order::Stop(Instant::now() + settings.shutdown_timeout));
+            worker.send(Signal::Stop(Instant::now() + settings.shutdown_timeout));
         }
     }
     let Ok(end) = running.join() else {

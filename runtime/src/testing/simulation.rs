@@ -22,7 +22,7 @@ use crate::{
     engine::{
         self, Brokers,
         consumer::Route,
-        group::{GroupEnd, GroupOrder},
+        group::{GroupEnd, GroupSignal},
         report::Reporter,
         shared::{AppShared, Loose, Outlet},
     },
@@ -100,7 +100,7 @@ pub struct Simulation<S: Send + Sync + 'static> {
 
 /// A group that runs.
 struct Member {
-    order: Arc<GroupOrder>,
+    signal: Arc<GroupSignal>,
     task: JoinHandle<Option<GroupEnd>>,
 }
 
@@ -276,9 +276,9 @@ impl<S: Send + Sync + 'static> Simulation<S> {
             let reporter = Arc::new(Reporter::new(listener, self.manifest, self.app.names.clone()));
             let runtime = Handle::current();
             let prepared = engine::prepare(group, &self.settings, &brokers, &consumers, &self.app, &reporter, &runtime);
-            let order = Arc::clone(&prepared.order);
+            let signal = Arc::clone(&prepared.signal);
             let task = runtime.spawn(member::run(group.id.clone(), prepared, self.source.clone()));
-            members.push(Member { order, task });
+            members.push(Member { signal, task });
         }
     }
 
@@ -319,7 +319,7 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     pub async fn stop(&self) -> Ended {
         let members = std::mem::take(&mut *self.members());
         for member in &members {
-            member.order.stop();
+            member.signal.stop();
         }
         self.source.touch();
         let mut ended = Ended::default();

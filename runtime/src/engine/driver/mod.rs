@@ -41,7 +41,7 @@ use super::{
     progress::Progress,
     report::Report,
     session::{Gate, Session},
-    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Order, Reservation},
+    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Reservation, Signal},
     tracker::Sequence,
 };
 use crate::{
@@ -308,7 +308,7 @@ where
             let mut waits_to_look = false;
             if !self.lane.has_ready() && self.wants_more() {
                 // One that drains begins nothing, and has to hear what became of its claim.
-                if permit.is_none() && self.record_size >= LARGE && self.shared.order() == Order::Run {
+                if permit.is_none() && self.record_size >= LARGE && self.shared.signal() == Signal::Run {
                     permit = permits.try_acquire().ok();
                     waits_to_look = permit.is_none();
                 }
@@ -419,7 +419,7 @@ where
     /// Kafka refuses until a person has changed something: whoever has the partition next does those records again.
     #[cold]
     fn ends(&mut self) -> bool {
-        let drains = self.shared.order() == Order::Drain;
+        let drains = self.shared.signal() == Signal::Drain;
         if drains && !self.resending.is_empty() && (self.app.outlet.has_failed() || self.is_all_refused()) {
             self.lane.give_up_acknowledgements();
         }

@@ -3,7 +3,7 @@
 use super::Driver;
 use crate::{
     Error, Parser, Record, Routed, Worker,
-    engine::{counts::count, shared::Order, tracker::Sequence},
+    engine::{counts::count, shared::Signal, tracker::Sequence},
     worker::{FailureKind, MessageOf},
 };
 
@@ -17,13 +17,13 @@ where
 {
     /// Obeys the group's thread.
     pub(super) fn obey(&mut self) {
-        match self.shared.order() {
-            Order::Run if self.lane.is_closed() && !self.has_unfinished() => self.lane.drain(),
-            Order::Run => {}
+        match self.shared.signal() {
+            Signal::Run if self.lane.is_closed() && !self.has_unfinished() => self.lane.drain(),
+            Signal::Run => {}
             // What is committed already would be lost: it is performed before the partition is let go.
-            Order::Drain if self.consumer.ahead.is_some() && self.has_unfinished() => {}
-            Order::Drain => self.lane.drain(),
-            Order::Lose => self.lane.lose(),
+            Signal::Drain if self.consumer.ahead.is_some() && self.has_unfinished() => {}
+            Signal::Drain => self.lane.drain(),
+            Signal::Lose => self.lane.lose(),
         }
     }
 
@@ -31,7 +31,7 @@ where
     /// before a partition is let go is done in quiet, too.
     #[inline]
     pub(super) fn may_start(&mut self) -> bool {
-        let is_quiet = self.session.is_quiet() && self.shared.order() == Order::Run;
+        let is_quiet = self.session.is_quiet() && self.shared.signal() == Signal::Run;
         !is_quiet && self.session.lets_start(&mut self.gate)
     }
 
@@ -51,7 +51,7 @@ where
     pub(super) fn room_ahead(&self) -> usize {
         match self.consumer.ahead {
             None => usize::MAX,
-            Some(_) if self.session.is_quiet() && self.shared.order() == Order::Run => 0,
+            Some(_) if self.session.is_quiet() && self.shared.signal() == Signal::Run => 0,
             Some(ahead) => ahead.saturating_sub(self.taken_in()),
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Running, to_repeat::Mark};
 use crate::{
     client::Commit,
-    engine::{clock, shared::Order},
+    engine::{clock, shared::Signal},
 };
 
 impl Running {
@@ -17,7 +17,7 @@ impl Running {
         }
         let mut commits = Vec::new();
         for (partition, lane) in &mut self.lanes {
-            if lane.shared.order() == Order::Lose {
+            if lane.shared.signal() == Signal::Lose {
                 continue;
             }
             let Some(offset) = lane.shared.claim.to_commit() else { continue };
@@ -34,7 +34,7 @@ impl Running {
     /// Kafka has not taken a commit: it is made again, but a lane that is about to end does not wait for that.
     pub(super) fn claims_refused(&mut self, again_in: Duration) {
         self.next_claim = clock::now() + again_in;
-        for lane in self.lanes.values().filter(|lane| lane.shared.order() != Order::Run) {
+        for lane in self.lanes.values().filter(|lane| lane.shared.signal() != Signal::Run) {
             lane.shared.claim.refuse();
             lane.shared.wake.notify_one();
         }

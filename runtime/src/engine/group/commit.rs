@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{COMMIT_ANSWER, LaneHandle, Running, outstanding::Answered, to_repeat::Mark};
 use crate::{
     client::{Commit, CommitAnswer, CommitError, CommitFault, TopicPartition},
-    engine::{clock, progress::Metadata, shared::Order},
+    engine::{clock, progress::Metadata, shared::Signal},
 };
 
 /// How long a wait for an answer goes on before it is looked at whether it is still to go on.
@@ -222,7 +222,7 @@ impl Running {
     ///
     /// What was waited is counted and not read off the clock: that of a simulation stands still meanwhile.
     fn wait_for_an_answer(&mut self, left: &mut Duration) -> Option<Result<(), CommitError>> {
-        if self.group.order.forces() {
+        if self.group.signal.forces() {
             *left = (*left).min(FORCED);
         }
         let at_most = LOOK.min(*left);
@@ -241,7 +241,7 @@ impl Running {
 
     /// Whether all that is done was committed, as far as lanes have said.
     pub(super) fn is_settled(&self) -> bool {
-        self.lanes.values().filter(|lane| lane.shared.order() != Order::Lose).all(|lane| {
+        self.lanes.values().filter(|lane| lane.shared.signal() != Signal::Lose).all(|lane| {
             let Some(offset) = lane.shared.committable() else { return true };
             let metadata = lane.metadata(offset, self.is_plain).text;
             lane.committed.as_ref().is_some_and(|known| (known.offset, &known.metadata) == (offset, &metadata))
@@ -253,7 +253,7 @@ impl Running {
         let mut commits = Vec::new();
         for (partition, lane) in &mut self.lanes {
             // A lane that has been told that it lost its partition commits nothing.
-            if !chosen(partition) || lane.shared.order() == Order::Lose {
+            if !chosen(partition) || lane.shared.signal() == Signal::Lose {
                 continue;
             }
             // In this order: of what is published meanwhile no record is taken for committed.

@@ -40,7 +40,7 @@ use super::{
     pulse::{AtWork, Polling},
     report::Report,
     session::Session,
-    shared::{LaneShared, NO_OFFSET, Order},
+    shared::{LaneShared, NO_OFFSET, Signal},
     watch::{GroupWatch, Phase},
 };
 use crate::{
@@ -104,9 +104,9 @@ pub(crate) struct GroupEnd {
 
 /// What a group's thread is told.
 #[derive(Debug, Default)]
-pub(crate) struct GroupOrder(AtomicU8);
+pub(crate) struct GroupSignal(AtomicU8);
 
-impl GroupOrder {
+impl GroupSignal {
     const STOP: u8 = 1;
     const FORCE: u8 = 2;
 
@@ -137,7 +137,7 @@ pub(crate) struct Group {
     pub(crate) session: Arc<Session>,
     pub(crate) runtime: Handle,
     pub(crate) report: Report,
-    pub(crate) order: Arc<GroupOrder>,
+    pub(crate) signal: Arc<GroupSignal>,
     /// How long a stop may take.
     pub(crate) stop_budget: Duration,
     /// How long revoked partitions may take to finish what they are at.
@@ -341,7 +341,7 @@ impl Group {
 impl Running {
     /// Whether there is another turn to come: nobody has stopped the group, and its client has not given up.
     pub(crate) fn goes_on(&self) -> bool {
-        self.end.fatal.is_none() && !self.group.order.stops()
+        self.end.fatal.is_none() && !self.group.signal.stops()
     }
 
     /// Deals with everything that has happened, then sleeps until something else does.
@@ -444,7 +444,7 @@ impl Running {
     /// The client has given up, such as one whose name another process has taken: its partitions may be somebody else's,
     /// so that nothing may start from here on, whatever this turn still has to do.
     fn give_up(&mut self, reason: String) {
-        self.lanes.values().for_each(|lane| lane.shared.give(Order::Lose));
+        self.lanes.values().for_each(|lane| lane.shared.send(Signal::Lose));
         self.end.fatal = Some(reason);
     }
 
@@ -476,7 +476,7 @@ impl Running {
     fn look_at_lanes(&mut self, now: Instant) {
         for (partition, lane) in &mut self.lanes {
             lane.look(now);
-            if lane.shared.has_ended() && lane.shared.order() == Order::Run && !lane.shared.is_moving() {
+            if lane.shared.has_ended() && lane.shared.signal() == Signal::Run && !lane.shared.is_moving() {
                 self.end.fatal = Some(format!("the lane of {partition} has ended by itself; this is a bug of karafka"));
             }
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{COMMIT_WAIT, LaneHandle, Running};
 use crate::{
     client::{Assigned, Commit, TopicPartition},
-    engine::{clock, shared::Order},
+    engine::{clock, shared::Signal},
     events::Taken,
 };
 
@@ -56,7 +56,7 @@ impl Running {
         if !ended.is_empty() {
             for partition in &ended {
                 if let Some(lane) = self.lanes.remove(partition) {
-                    lane.shared.give(Order::Lose);
+                    lane.shared.send(Signal::Lose);
                     self.leaving.push((partition.clone(), lane));
                 }
             }
@@ -85,7 +85,7 @@ impl Running {
             lane.is_outdated = true;
             self.group.name_late(partition, lane, Taken::Recreated);
             lane.shared.ask_to_move();
-            lane.shared.give(Order::Lose);
+            lane.shared.send(Signal::Lose);
         }
     }
 

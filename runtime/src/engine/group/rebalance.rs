@@ -13,7 +13,7 @@ use crate::{
     engine::{
         clock,
         progress::Progress,
-        shared::{LaneShared, Order},
+        shared::{LaneShared, Signal},
         watch::Phase,
     },
     events::{Event, Taken},
@@ -169,10 +169,10 @@ impl Running {
         let is_revoked = |partition: &mut TopicPartition| partitions.contains(partition);
         let between: Vec<_> = self.moves.extract_if(.., is_revoked).collect();
         partitions.retain(|partition| !between.contains(partition));
-        let order = if lost { Order::Lose } else { Order::Drain };
+        let signal = if lost { Signal::Lose } else { Signal::Drain };
         for partition in &partitions {
             if let Some(lane) = self.lanes.get(partition) {
-                lane.shared.give(order);
+                lane.shared.send(signal);
             }
         }
         let budget = if lost { LAST_WORD } else { self.group.drain };
@@ -214,7 +214,7 @@ impl Running {
                 lane.look(now);
                 to_repeat += lane.unfinished(&lane.at_work()) + lane.owed().all();
                 // What finishes from here on commits nothing: the lane is not in the map any more.
-                lane.shared.give(Order::Lose);
+                lane.shared.send(Signal::Lose);
                 self.leaving.push((partition.clone(), lane));
             }
         }

@@ -12,7 +12,7 @@ use crate::{
     client::{ClientEvent, Close, TopicPartition},
     engine::{
         clock,
-        shared::Order,
+        shared::Signal,
         watch::{Phase, blocked},
     },
 };
@@ -37,7 +37,7 @@ impl Running {
     pub(crate) fn drain(&mut self) -> Instant {
         self.group.watch.set_phase(Phase::Stopping);
         for lane in self.lanes.values() {
-            lane.shared.give(Order::Drain);
+            lane.shared.send(Signal::Drain);
         }
         clock::now() + self.group.stop_budget
     }
@@ -46,7 +46,7 @@ impl Running {
     pub(crate) fn drain_turn(&mut self, until: Instant) -> bool {
         let all_ended = self.lanes.values().all(|lane| lane.shared.has_ended());
         let all_left = self.leaving.iter().all(|(_, lane)| lane.task.is_finished());
-        let over = clock::now() >= until || self.group.order.forces() || self.end.fatal.is_some();
+        let over = clock::now() >= until || self.group.signal.forces() || self.end.fatal.is_some();
         // An answer that has not come by then is not waited for longer than the last commit's.
         let is_waiting = self.outstanding.is_in_flight() && !self.outstanding.is_overdue(clock::now(), COMMIT_PATIENCE);
         if (all_ended && all_left && !is_waiting) || (over && !self.waits_for_last_words()) {
@@ -91,7 +91,7 @@ impl Running {
             clock::now() + LAST_WORD
         });
         // A lane that is lost ends at once, with its last word, unless it is at work.
-        let may_end = |lane: &LaneHandle| lane.shared.order() == Order::Lose && lane.at_work().is_empty();
+        let may_end = |lane: &LaneHandle| lane.shared.signal() == Signal::Lose && lane.at_work().is_empty();
         let speaks =
             |lane: &LaneHandle| !lane.shared.has_ended() && (lane.shared.is_asked() || may_end(lane)) || lane.listens();
         clock::now() < until && lanes.into_iter().any(speaks)
@@ -107,7 +107,7 @@ impl Running {
             // A refusal may pass, such as that of a coordinator that starts up.
             while let Err(error) = self.commit_done(|_| true, COMMIT_PATIENCE) {
                 let is_late = clock::now() >= until || again == 0;
-                if is_late || self.group.order.forces() || self.outstanding.is_in_flight() {
+                if is_late || self.group.signal.forces() || self.outstanding.is_in_flight() {
                     self.end.uncommitted = Some(error.reason);
                     break;
                 }
@@ -121,7 +121,7 @@ impl Running {
         let close = match (clean, outstanding) {
             (false, _) => Close::Abandon,
             (true, 0) => Close::Wait,
-            (true, _) if self.group.order.forces() => Close::Within(FORCED_CLOSE_PATIENCE),
+            (true, _) if self.group.signal.forces() => Close::Within(FORCED_CLOSE_PATIENCE),
             (true, _) => Close::Within(CLOSE_PATIENCE),
         };
         if !self.group.client.close(close) && clean {
@@ -184,7 +184,7 @@ impl Running {
         }
         // A future that waits is dropped here; one that blocks its thread stays, and its record with it.
         for (_, lane, ..) in &left {
-            lane.shared.give(Order::Lose);
+            lane.shared.send(Signal::Lose);
             lane.task.abort();
         }
         let tasks: Vec<_> = left.iter().map(|(_, lane, ..)| &lane.task).collect();

@@ -27,7 +27,7 @@ use crate::{
         enqueue::Enqueuer,
         link::Link,
         queues,
-        worker::{Order, Queues, Worker, WorkerParts},
+        worker::{Queues, Signal, Worker, WorkerParts},
     },
     metrics::Tally,
     producer::SendError,
@@ -121,7 +121,7 @@ fn a_worker_takes_jobs_from_the_new_master() {
     thread::sleep(Duration::from_millis(300));
     push(&mut scene.fail_over(), "second");
     assert_eq!(told.recv_timeout(SOON).as_deref(), Ok("second"), "it stays with the one that was demoted");
-    worker.give(Order::Stop(Instant::now() + Duration::from_secs(1)));
+    worker.send(Signal::Stop(Instant::now() + Duration::from_secs(1)));
     let end = running.join().expect("an end");
     assert_eq!((end.performed, end.put_back, end.left), (2, 0, 0));
 }

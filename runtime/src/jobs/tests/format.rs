@@ -19,7 +19,7 @@ const NOW_WHOLE: i64 = 1_795_878_428_000;
 
 fn record() -> OwnedRecord {
     OwnedRecord {
-        topic: "orders".into(),
+        topic: "signals".into(),
         partition: 3,
         offset: 12,
         timestamp_ms: Some(1_700_000_000_000),
@@ -33,7 +33,7 @@ fn pushed(text: Option<&str>, record: OwnedRecord) -> String {
     let record = Record::from(record);
     let job = NewJob {
         class: "Orders::CreateWorker",
-        args: ("orders", text.map(str::to_owned), Coordinates::of(&record)),
+        args: ("signals", text.map(str::to_owned), Coordinates::of(&record)),
         queue: "critical",
         jid: new_jid(),
         retry: Retry::of(Some(3)),
@@ -67,7 +67,7 @@ fn a_record_goes_through_the_queue_unchanged() {
             assert_eq!((job.class.as_str(), job.queue.as_str()), ("Orders::CreateWorker", "critical"));
             assert_eq!((job.retry.attempts(), job.attempt(), job.jid.len()), (3, 1, 24));
             let arguments = job.arguments().expect("arguments");
-            assert_eq!((arguments.topic.as_str(), arguments.text.as_deref()), ("orders", text));
+            assert_eq!((arguments.topic.as_str(), arguments.text.as_deref()), ("signals", text));
             assert_eq!(arguments.record, record);
         }
     }
@@ -83,7 +83,7 @@ fn it_is_sidekiqs_format() {
         job,
         json!({
             "class": "Orders::CreateWorker",
-            "args": ["orders", "{}", { "partition": 3, "offset": 12, "timestamp": 1_700_000_000_000_i64, "key": "c-1" }],
+            "args": ["signals", "{}", { "partition": 3, "offset": 12, "timestamp": 1_700_000_000_000_i64, "key": "c-1" }],
             "queue": "critical",
             "jid": "j",
             "retry": 2,
@@ -149,7 +149,7 @@ fn a_time_of_either_form_is_kept_as_it_came() {
 /// If this fails, a job from Ruby is refused, or loses what only Ruby knows.
 #[test]
 fn a_job_from_elsewhere_is_read_and_kept() {
-    let text = r#"{"retry":true,"queue":"low","class":"W","args":["orders",{"id":12345678901234567890123}],"jid":"x",
+    let text = r#"{"retry":true,"queue":"low","class":"W","args":["signals",{"id":12345678901234567890123}],"jid":"x",
         "created_at":1700000000.25,"tags":["a"],"cattr":{"user":7}}"#;
     let job = Job::read(text).expect("a job");
     assert_eq!(job.retry.attempts(), 26);
@@ -232,7 +232,7 @@ fn garbage_is_named_and_kept() {
         assert!(Job::read(text).is_err(), "{text}");
         assert_eq!(after_death(text, NOW), Next::Dead { job: text.to_owned() });
     }
-    for args in ["7", "[]", r#"["orders"]"#, r#"[7,"x"]"#, r#"["t","x",7]"#, r#"["t","x",{},1]"#] {
+    for args in ["7", "[]", r#"["signals"]"#, r#"[7,"x"]"#, r#"["t","x",7]"#, r#"["t","x",{},1]"#] {
         let text = format!(r#"{{"class":"W","args":{args}}}"#);
         let job = Job::read(&text).expect("a job");
         assert!(job.arguments().is_err(), "{args}");

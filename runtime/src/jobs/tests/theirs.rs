@@ -19,7 +19,7 @@ use crate::{
     jobs::{
         now_ms, queues,
         verdict::seconds,
-        worker::{Order, Queues, Worker, WorkerEnd, WorkerParts},
+        worker::{Queues, Signal, Worker, WorkerEnd, WorkerParts},
     },
 };
 
@@ -83,7 +83,7 @@ impl Scene {
     }
 
     fn stop(self) -> WorkerEnd {
-        self.worker.give(Order::Stop(Instant::now() + Duration::from_secs(1)));
+        self.worker.send(Signal::Stop(Instant::now() + Duration::from_secs(1)));
         let end = self.running.join().expect("an end");
         self.app.shutdown_background();
         end

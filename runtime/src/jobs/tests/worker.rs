@@ -20,7 +20,7 @@ use crate::{
     jobs::{
         job::Job,
         queues,
-        worker::{NotPerformed, Order, Perform, Performed, Queues, Worker, WorkerEnd, WorkerParts},
+        worker::{NotPerformed, Perform, Performed, Queues, Signal, Worker, WorkerEnd, WorkerParts},
     },
 };
 
@@ -94,7 +94,7 @@ impl Scene {
     }
 
     fn stop(self) -> WorkerEnd {
-        self.worker.give(Order::Stop(Instant::now() + Duration::from_secs(1)));
+        self.worker.send(Signal::Stop(Instant::now() + Duration::from_secs(1)));
         let end = self.running.join().expect("an end");
         self.app.shutdown_background();
         end
@@ -160,7 +160,7 @@ fn jobs_whose_time_is_up_are_told_before_they_are_put_back() {
         assert!(!scene.has_done("finishes"));
     });
     let Scene { server, app, does, worker, running } = scene;
-    worker.give(Order::Stop(Instant::now() + Duration::from_secs(1)));
+    worker.send(Signal::Stop(Instant::now() + Duration::from_secs(1)));
     let end = running.join().expect("an end");
     app.shutdown_background();
     assert_eq!((end.performed, end.failed, end.put_back, end.left), (1, 0, 1, 0));
@@ -203,13 +203,13 @@ fn quiet_takes_nothing_that_comes_after() {
         until("the first job", async || scene.has_done("first")).await;
         // It listens now, and hears what comes.
         sleep(Duration::from_millis(300)).await;
-        scene.worker.give(Order::Quiet);
+        scene.worker.send(Signal::Quiet);
         sleep(Duration::from_millis(500)).await;
         push(&mut redis, "second").await;
         sleep(Duration::from_secs(1)).await;
         assert!(!scene.has_done("second"));
         assert_eq!(redis.llen::<_, u64>("queue:default").await.expect("a length"), 1);
-        scene.worker.give(Order::Work);
+        scene.worker.send(Signal::Work);
         until("the second job", async || scene.has_done("second")).await;
     });
     assert_eq!(scene.stop(), WorkerEnd { performed: 2, ..WorkerEnd::default() });

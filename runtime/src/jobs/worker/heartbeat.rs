@@ -10,7 +10,7 @@ use redis::{RedisResult, aio::MultiplexedConnection};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Order, Worker, hand::Begun};
+use super::{Signal, Worker, hand::Begun};
 use crate::jobs::{now_ms, queues, scripts::Lua, verdict::seconds};
 
 /// How often.
@@ -85,7 +85,7 @@ impl Worker {
         let signals = format!("{key}-signals");
         let mut beat = Lua::Beat.call(&[key, queues::WORKING, &signals, &work[0], &work[1]]);
         beat.arg(self.info()).arg(at_work.len()).arg(seconds(now_ms()));
-        beat.arg((self.order() != Order::Work).to_string()).arg(resident_kilobytes()).arg(round_trip);
+        beat.arg((self.signal() != Signal::Work).to_string()).arg(resident_kilobytes()).arg(round_trip);
         beat.arg(ALIVE).arg(attempts).arg(now.failed - told.failed).arg(day).arg(DAYS);
         for Begun { at, queue, shown } in &at_work {
             beat.arg(json!({ "queue": queue, "payload": &**shown, "run_at": at }).to_string());
@@ -93,8 +93,8 @@ impl Worker {
         let signal: Option<Vec<u8>> = beat.run(connection).await?;
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) = now;
         match signal.as_deref() {
-            Some(b"TSTP") => self.give(Order::Quiet),
-            Some(b"TERM") => self.give(Order::Stop(Instant::now() + self.shutdown_timeout)),
+            Some(b"TSTP") => self.send(Signal::Quiet),
+            Some(b"TERM") => self.send(Signal::Stop(Instant::now() + self.shutdown_timeout)),
             _ => return Ok(false),
         }
         Ok(true)

@@ -98,7 +98,7 @@ pub(crate) trait Perform: Send + Sync + 'static {
 
 /// What a worker is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum Signal {
     /// Take jobs.
     Work,
     /// Take none, and end what was begun.
@@ -169,7 +169,7 @@ pub(crate) struct Worker {
     /// What Redis knows of both counters.
     told: Mutex<Told>,
     refusals: Mutex<Refusals>,
-    orders: watch::Sender<Order>,
+    signals: watch::Sender<Signal>,
 }
 
 impl Worker {
@@ -196,16 +196,16 @@ impl Worker {
             failed: AtomicU64::new(0),
             told: Mutex::default(),
             refusals: Mutex::default(),
-            orders: watch::Sender::new(Order::Work),
+            signals: watch::Sender::new(Signal::Work),
         }))
     }
 
-    /// Gives an order. One to stop is never taken back.
-    pub(crate) fn give(&self, order: Order) {
-        self.orders.send_if_modified(|current| {
-            let is_new = *current != order && !matches!(current, Order::Stop(_));
+    /// Sends a signal. One to stop is never taken back.
+    pub(crate) fn send(&self, signal: Signal) {
+        self.signals.send_if_modified(|current| {
+            let is_new = *current != signal && !matches!(current, Signal::Stop(_));
             if is_new {
-                *current = order;
+                *current = signal;
             }
             is_new
         });
@@ -213,7 +213,7 @@ impl Worker {
 
     /// What was begun is not waited for any longer.
     pub(crate) fn hurry(&self) {
-        self.orders.send_replace(Order::Stop(Instant::now()));
+        self.signals.send_replace(Signal::Stop(Instant::now()));
     }
 
     /// The name that Redis knows it by.
@@ -226,8 +226,8 @@ impl Worker {
     }
 
     /// What it is told to do at present: by the app, or by Sidekiq's page.
-    pub(crate) fn order(&self) -> Order {
-        *self.orders.borrow()
+    pub(crate) fn signal(&self) -> Signal {
+        *self.signals.borrow()
     }
 
     /// Runs until it is told to stop, on a thread and a runtime on which no code of the app is: a handler that keeps its
@@ -243,11 +243,11 @@ impl Worker {
     }
 
     async fn run(self: Arc<Self>) -> WorkerEnd {
-        let mut orders = self.orders.subscribe();
+        let mut signals = self.signals.subscribe();
         // Whoever looks for the dead must find this one alive before it has anything in hand.
         tokio::select! {
             () = self.register() => {}
-            _ = orders.wait_for(|order| matches!(order, Order::Stop(_))) => return WorkerEnd::default(),
+            _ = signals.wait_for(|signal| matches!(signal, Signal::Stop(_))) => return WorkerEnd::default(),
         }
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&self).beat_on());
@@ -300,30 +300,30 @@ impl Worker {
 
     /// Takes jobs and begins them until it is told to stop. Gives what is at work then.
     async fn take_jobs(self: Arc<Self>) -> AtWork {
-        let mut orders = self.orders.subscribe();
+        let mut signals = self.signals.subscribe();
         let slots = Arc::new(Semaphore::new(self.concurrency));
         let mut at_work = AtWork::new(&self);
         let mut listeners = Listeners::new(&self);
         let mut trouble = self.link.trouble();
         loop {
-            let order = *orders.borrow_and_update();
-            match order {
-                Order::Stop(_) => return at_work,
-                Order::Quiet if listeners.are_listening() => {
+            let signal = *signals.borrow_and_update();
+            match signal {
+                Signal::Stop(_) => return at_work,
+                Signal::Quiet if listeners.are_listening() => {
                     listeners = Listeners::new(&self);
                     self.put_back_unknown().await;
                 }
-                Order::Work | Order::Quiet => {}
+                Signal::Work | Signal::Quiet => {}
             }
             while let Some((job, slot)) = listeners.heard_already() {
                 at_work.begin(job, slot);
             }
-            let mut free = if order == Order::Work { free(&slots) } else { Vec::new() };
+            let mut free = if signal == Signal::Work { free(&slots) } else { Vec::new() };
             let performed = at_work.performed();
             let mut pause = IDLE;
             if !free.is_empty() || !performed.is_empty() {
                 let ended = performed.len();
-                let wanted = if order == Order::Work { free.len() + ended } else { 0 };
+                let wanted = if signal == Signal::Work { free.len() + ended } else { 0 };
                 let exchanged = tokio::select! {
                     exchanged = self.exchange(&performed, wanted.min(queues::BATCH)) => exchanged,
                     // What an answer that nobody hears has put into the hand is unknown here, and put back.
@@ -336,7 +336,7 @@ impl Worker {
                 }
                 match exchanged {
                     Ok(Some(Exchanged { jobs, .. })) if jobs.is_empty() => {
-                        if order == Order::Work {
+                        if signal == Signal::Work {
                             listeners.listen(free);
                         }
                     }
@@ -347,7 +347,7 @@ impl Worker {
                     Ok(None) => {
                         tokio::select! {
                             () = self.register() => {}
-                            _ = orders.changed() => {}
+                            _ = signals.changed() => {}
                         }
                         continue;
                     }
@@ -358,7 +358,7 @@ impl Worker {
                 }
             }
             tokio::select! {
-                _ = orders.changed() => {}
+                _ = signals.changed() => {}
                 Some((job, slot)) = listeners.heard() => at_work.begin(job, slot),
                 () = at_work.told() => {}
                 () = self.link.rest(pause) => {}
@@ -374,19 +374,19 @@ impl Worker {
 
     /// Comes when what was begun has no more time.
     async fn out_of_time(&self) {
-        let mut orders = self.orders.subscribe();
+        let mut signals = self.signals.subscribe();
         loop {
-            let order = *orders.borrow_and_update();
+            let signal = *signals.borrow_and_update();
             let time = async move {
-                match order {
-                    Order::Stop(deadline) => tokio::time::sleep_until(deadline).await,
-                    Order::Work | Order::Quiet => std::future::pending().await,
+                match signal {
+                    Signal::Stop(deadline) => tokio::time::sleep_until(deadline).await,
+                    Signal::Work | Signal::Quiet => std::future::pending().await,
                 }
             };
             tokio::select! {
                 () = time => return,
                 // A second signal leaves less.
-                _ = orders.changed() => {}
+                _ = signals.changed() => {}
             }
         }
     }
