@@ -487,7 +487,7 @@ pub enum Event<'a> {
         /// For how long.
         running: Duration,
     },
-    /// Jobs that a dead process had in hand were put back.
+    /// Jobs that a dead process had in progress were put back.
     JobsRecovered {
         /// The process: host, number, and a word of its own.
         process: &'a str,

@@ -12,8 +12,8 @@
 //! | `queues` | set of queues |
 //! | `queue:<name>` | list: pushed left, taken right |
 //! | `retry`, `schedule`, `dead` | sorted by the second at which a job is due, or died |
-//! | `karafka:working` | set of processes that have, or had, jobs in hand |
-//! | `karafka:working:<identity>` | list of what a process has in hand |
+//! | `karafka:working` | set of processes that have, or had, jobs in progress |
+//! | `karafka:working:<identity>` | list of what a process has in progress |
 //! | `processes`, `<identity>`, `<identity>:work`, `<identity>:workers`, `<identity>-signals` | what Sidekiq's page reads |
 //! | `stat:processed`, `stat:failed`, and with `:YYYY-MM-DD` | counters |
 

@@ -80,7 +80,7 @@ impl Moved {
     }
 }
 
-/// Moves `job` from the hand of `identity` to where it goes next.
+/// Moves `job` from what `identity` has in progress to where it goes next.
 ///
 /// # Errors
 ///
@@ -111,7 +111,7 @@ fn set_aside(identity: &str, set: &str, job: &str, new: &str, at: f64) -> Call {
     script
 }
 
-/// Puts a job back as the next one of its queue, if it is still in hand.
+/// Puts a job back as the next one of its queue, if it is still in progress.
 async fn put_back(
     connection: &mut MultiplexedConnection,
     identity: &str,
@@ -122,7 +122,7 @@ async fn put_back(
     Lua::PutBack.call(&[&working(identity)]).arg(&*NOTHING).arg(job).arg(queue).arg(new).run(connection).await
 }
 
-/// As [`settle`], for a job that a dead process had in hand: only if nobody else has moved it meanwhile.
+/// As [`settle`], for a job that a dead process had in progress: only if nobody else has moved it meanwhile.
 pub(crate) async fn recover(
     connection: &mut MultiplexedConnection,
     identity: &str,
@@ -133,21 +133,21 @@ pub(crate) async fn recover(
     match next {
         Next::Queue { queue, job: new } => put_back(connection, identity, job, queue, new).await,
         Next::Retry { job: new, .. } | Next::Dead { job: new } => {
-            bury_from_hand(connection, identity, job.as_bytes(), new.as_bytes(), now_ms).await
+            bury_in_progress(connection, identity, job.as_bytes(), new.as_bytes(), now_ms).await
         }
         Next::Dropped => acknowledge(connection, identity, &[job]).await.map(|()| Moved::Done),
     }
 }
 
-/// Moves `job` to the dead as `new`, if it is in the hand of `identity`.
-pub(crate) async fn bury_from_hand(
+/// Moves `job` to the dead as `new`, if it is in progress at `identity`.
+pub(crate) async fn bury_in_progress(
     connection: &mut MultiplexedConnection,
     identity: &str,
     job: &[u8],
     new: &[u8],
     now_ms: i64,
 ) -> RedisResult<Moved> {
-    let mut script = Lua::BuryFromHand.call(&[&working(identity), DEAD]);
+    let mut script = Lua::BuryInProgress.call(&[&working(identity), DEAD]);
     script.arg(&*NOTHING).arg(job).arg(new).arg(seconds(now_ms)).run(connection).await
 }
 

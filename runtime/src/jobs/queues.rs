@@ -1,4 +1,4 @@
-//! What a process takes from Redis and leaves there: its queues, its hand, and who has something in hand.
+//! What a process takes from Redis and leaves there: its queues, its jobs in progress, and who has some.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ pub(crate) const BATCH_BYTES: usize = 16 << 20;
 /// The set of what has failed for good.
 pub(super) const DEAD: &str = "dead";
 
-/// The set of processes that have jobs in hand.
+/// The set of processes that have jobs in progress.
 pub(crate) const WORKING: &str = "karafka:working";
 
-/// What a process has in hand.
+/// What a process has in progress.
 pub(crate) fn working(identity: &str) -> String {
     format!("{WORKING}:{identity}")
 }
@@ -64,7 +64,7 @@ pub(crate) async fn push(connection: &mut MultiplexedConnection, queue: &str, jo
 /// What an [`exchange`] gives.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Exchanged {
-    /// Now in the hand.
+    /// Now in progress.
     pub(crate) jobs: Vec<Vec<u8>>,
     /// Queues that give none.
     pub(crate) refusals: Vec<Refusal>,
@@ -83,7 +83,7 @@ impl FromRedisValue for Exchanged {
     }
 }
 
-/// Takes what was `performed` out of the hand of `identity`, and up to `count` jobs into it, from the first queue that has
+/// Takes what was `performed` out of what `identity` has in progress, and up to `count` jobs into it, from the first queue that has
 /// some on, as many as travel together. `None`: Redis does not know the process for alive, as after a restart without its
 /// data, and it has to say so first.
 pub(crate) async fn exchange(
@@ -93,14 +93,14 @@ pub(crate) async fn exchange(
     queues: &[&str],
     count: usize,
 ) -> RedisResult<Option<Exchanged>> {
-    let hand = working(identity);
+    let in_progress = working(identity);
     let queues: Vec<String> = queues.iter().map(|queue| queue_key(queue)).collect();
-    let keys = [identity, WORKING, &hand].into_iter().chain(queues.iter().map(String::as_str));
+    let keys = [identity, WORKING, &in_progress].into_iter().chain(queues.iter().map(String::as_str));
     let mut script = Lua::Exchange.call(&keys.collect::<Vec<_>>());
     script.arg(&*NOTHING).arg(count).arg(BATCH_BYTES).arg(performed).run(connection).await
 }
 
-/// Waits for a job of one queue, at most this long, and takes it into the hand of `identity`.
+/// Waits for a job of one queue, at most this long, and puts it in progress at `identity`.
 pub(crate) async fn wait_for_one(
     connection: &mut MultiplexedConnection,
     identity: &str,
@@ -112,30 +112,30 @@ pub(crate) async fn wait_for_one(
     command.query_async(connection).await
 }
 
-/// Jobs in the hand of `identity` but for the first `skip`, as many as travel together; none: that were all.
-pub(crate) async fn in_hand(
+/// Jobs in progress at `identity` but for the first `skip`, as many as travel together; none: that were all.
+pub(crate) async fn in_progress(
     connection: &mut MultiplexedConnection,
     identity: &str,
     skip: usize,
 ) -> RedisResult<Vec<Vec<u8>>> {
-    let mut script = Lua::InHand.call(&[&working(identity)]);
+    let mut script = Lua::InProgress.call(&[&working(identity)]);
     script.arg(skip).arg(BATCH).arg(BATCH_BYTES).run(connection).await
 }
 
-/// Jobs were performed: out of the hand.
+/// Jobs were performed, and are in progress no longer.
 pub(crate) async fn acknowledge(
     connection: &mut MultiplexedConnection,
     identity: &str,
     jobs: &[&str],
 ) -> RedisResult<()> {
-    let (mut pipe, hand) = (redis::pipe(), working(identity));
+    let (mut pipe, in_progress) = (redis::pipe(), working(identity));
     for job in jobs {
-        pipe.cmd("LREM").arg(&hand).arg(1).arg(job).ignore();
+        pipe.cmd("LREM").arg(&in_progress).arg(1).arg(job).ignore();
     }
     pipe.query_async(connection).await
 }
 
-/// Processes that have, or had, jobs in hand. Anybody may have put one there that is no text.
+/// Processes that have, or had, jobs in progress. Anybody may have put one there that is no text.
 pub(crate) async fn processes(connection: &mut MultiplexedConnection) -> RedisResult<Vec<Vec<u8>>> {
     redis::cmd("SMEMBERS").arg(WORKING).query_async(connection).await
 }
@@ -145,14 +145,14 @@ pub(crate) async fn is_alive(connection: &mut MultiplexedConnection, identity: &
     redis::cmd("EXISTS").arg(identity).query_async(connection).await
 }
 
-/// Writes down that a process is taken for dead, before its hand is emptied: it may come back.
+/// Writes down that a process is taken for dead, before its list is emptied: it may come back.
 pub(crate) async fn take_for_dead(connection: &mut MultiplexedConnection, identity: &str) -> RedisResult<()> {
     let mut script = Lua::TakeForDead.call(&[&taken_for_dead(identity)]);
     script.arg(identity).arg(TAKEN_FOR_DEAD_SECONDS);
     script.run::<i64>(connection).await.map(drop)
 }
 
-/// A process has nothing in hand any more and will not come back. Its list, if something came into it meanwhile, is
+/// A process has nothing in progress any more and will not come back. Its list, if something came into it meanwhile, is
 /// found again: the process is only forgotten when it is empty.
 pub(crate) async fn forget(connection: &mut MultiplexedConnection, identity: &str) -> RedisResult<()> {
     let mut script = Lua::Forget.call(&[&working(identity), WORKING]);

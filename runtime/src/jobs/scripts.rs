@@ -11,13 +11,13 @@ const HEAD: &str = include_str!("scripts/move.lua");
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lua {
     Beat,
-    BuryFromHand,
+    BuryInProgress,
     BuryFromSet,
     Due,
     EnqueueDue,
     Exchange,
     Forget,
-    InHand,
+    InProgress,
     Push,
     PutBack,
     SetAside,
@@ -30,13 +30,13 @@ pub(super) static NOTHING: LazyLock<String> = LazyLock::new(|| format!("nothing:
 impl Lua {
     const ALL: [Self; 12] = [
         Self::Beat,
-        Self::BuryFromHand,
+        Self::BuryInProgress,
         Self::BuryFromSet,
         Self::Due,
         Self::EnqueueDue,
         Self::Exchange,
         Self::Forget,
-        Self::InHand,
+        Self::InProgress,
         Self::Push,
         Self::PutBack,
         Self::SetAside,
@@ -46,13 +46,13 @@ impl Lua {
     fn text(self) -> String {
         let text = match self {
             Self::Beat => include_str!("scripts/beat.lua"),
-            Self::BuryFromHand => include_str!("scripts/bury_from_hand.lua"),
+            Self::BuryInProgress => include_str!("scripts/bury_in_progress.lua"),
             Self::BuryFromSet => include_str!("scripts/bury_from_set.lua"),
             Self::Due => include_str!("scripts/due.lua"),
             Self::EnqueueDue => include_str!("scripts/enqueue_due.lua"),
             Self::Exchange => include_str!("scripts/exchange.lua"),
             Self::Forget => include_str!("scripts/forget.lua"),
-            Self::InHand => include_str!("scripts/in_hand.lua"),
+            Self::InProgress => include_str!("scripts/in_progress.lua"),
             Self::Push => include_str!("scripts/push.lua"),
             Self::PutBack => include_str!("scripts/put_back.lua"),
             Self::SetAside => include_str!("scripts/set_aside.lua"),

@@ -76,7 +76,7 @@ pub(crate) fn untouched(text: &str) -> Next {
     }
 }
 
-/// What becomes of a job that a dead process had in hand.
+/// What becomes of a job that a dead process had in progress.
 pub(crate) fn after_death(text: &str, now_ms: i64) -> Next {
     let Ok(mut job) = Job::read(text) else { return Next::Dead { job: text.to_owned() } };
     let recovered = job.recovered.saturating_add(1);

@@ -184,7 +184,8 @@ fn run(
         }
     }
     let Ok(end) = running.join() else {
-        complaints.complain("the worker has failed; what it had in hand is put back when its heartbeat has expired");
+        complaints
+            .complain("the worker has failed; what it had in progress is put back when its heartbeat has expired");
         return FAILED;
     };
     let status = conclude(&end, outside, is_forced);

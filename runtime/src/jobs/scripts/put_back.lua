@@ -1,5 +1,5 @@
--- Puts the job ARGV[2] back as ARGV[4], the next one of the queue ARGV[3], if it is still in the hand KEYS[1]: whoever
--- took it away has put it somewhere. ARGV[1] is what is in no hand.
+-- Puts the job ARGV[2] back as ARGV[4], the next one of the queue ARGV[3], if it is still in the list KEYS[1]: whoever
+-- took it away has put it somewhere. ARGV[1] is what is in no list.
 --
 -- Gives 1, 0 if it was not there, or what refuses it and why.
 prove_list(KEYS[1], ARGV[1])

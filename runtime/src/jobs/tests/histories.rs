@@ -84,12 +84,12 @@ fn step() -> impl Strategy<Value = Step> {
 
 const QUEUES: [&str; 3] = ["critical", "default", "low"];
 
-/// The world: a Redis, and processes that each know what they have in hand.
+/// The world: a Redis, and processes that each know what they have in progress.
 struct World {
     redis: MultiplexedConnection,
-    /// Those that live, and what each has in hand.
+    /// Those that live, and what each has in progress.
     alive: Vec<(String, Vec<String>)>,
-    /// Those that stand still, and what each had in hand.
+    /// Those that stand still, and what each had in progress.
     gone: Vec<(String, Vec<String>)>,
     begun: u64,
     pushed: BTreeSet<String>,
@@ -106,9 +106,9 @@ fn retry(job: &str) -> Next {
     Next::Retry { job: new.write(), at: 0.0 }
 }
 
-/// What a process has in hand in Redis.
-async fn hand(redis: &mut MultiplexedConnection, identity: &str) -> redis::RedisResult<Vec<String>> {
-    let jobs = queues::in_hand(redis, identity, 0).await?;
+/// What a process has in progress in Redis.
+async fn in_progress(redis: &mut MultiplexedConnection, identity: &str) -> redis::RedisResult<Vec<String>> {
+    let jobs = queues::in_progress(redis, identity, 0).await?;
     assert!(jobs.len() < queues::BATCH, "more than one page");
     Ok(jobs.into_iter().map(|job| String::from_utf8(job).expect("text")).collect())
 }
@@ -140,11 +140,11 @@ impl World {
         self.alive.push((identity, Vec::new()));
     }
 
-    /// A job that this process has in hand, taken out of what it knows.
+    /// A job that this process has in progress, taken out of what it knows.
     fn take(&mut self, process: usize, job: usize) -> Option<(String, String)> {
-        let (identity, hand) = &mut self.alive[process];
-        let job = (!hand.is_empty()).then(|| job % hand.len())?;
-        Some((identity.clone(), hand.remove(job)))
+        let (identity, in_progress) = &mut self.alive[process];
+        let job = (!in_progress.is_empty()).then(|| job % in_progress.len())?;
+        Some((identity.clone(), in_progress.remove(job)))
     }
 
     async fn take_step(&mut self, step: &Step) -> redis::RedisResult<()> {
@@ -158,14 +158,14 @@ impl World {
                 self.pushed.insert(jid);
             }
             Step::Exchange { process, performed, count } => {
-                let (identity, hand) = &mut self.alive[process];
-                let performed: Vec<String> = hand.drain(..performed.min(hand.len())).collect();
+                let (identity, in_progress) = &mut self.alive[process];
+                let performed: Vec<String> = in_progress.drain(..performed.min(in_progress.len())).collect();
                 self.done.extend(performed.iter().map(|job| jid_of(job)));
                 let performed: Vec<&str> = performed.iter().map(String::as_str).collect();
                 let exchanged = queues::exchange(redis, identity, &performed, &QUEUES, count).await?;
                 let Exchanged { jobs, refusals } = exchanged.expect("it is known for alive");
                 assert!(jobs.len() <= count && refusals.is_empty());
-                hand.extend(jobs.into_iter().map(|job| String::from_utf8(job).expect("text")));
+                in_progress.extend(jobs.into_iter().map(|job| String::from_utf8(job).expect("text")));
             }
             Step::Acknowledge { process, job, twice } => {
                 let Some((identity, job)) = self.take(process, job) else { return Ok(()) };
@@ -199,15 +199,17 @@ impl World {
             }
             Step::Due => self.due().await?,
             Step::Die(process) => {
-                let (identity, hand) = self.alive.remove(process);
+                let (identity, in_progress) = self.alive.remove(process);
                 redis::cmd("DEL").arg(&identity).query_async::<()>(redis).await?;
-                self.gone.push((identity, hand));
+                self.gone.push((identity, in_progress));
                 self.begin().await;
             }
             Step::ComeBack { process, job } => {
                 let count = self.gone.len();
-                let Some((identity, hand)) = self.gone.get_mut(process % count.max(1)) else { return Ok(()) };
-                let Some(job) = (!hand.is_empty()).then(|| hand.remove(job % hand.len())) else { return Ok(()) };
+                let Some((identity, in_progress)) = self.gone.get_mut(process % count.max(1)) else { return Ok(()) };
+                let Some(job) = (!in_progress.is_empty()).then(|| in_progress.remove(job % in_progress.len())) else {
+                    return Ok(());
+                };
                 moves::settle(redis, identity, &job, &retry(&job), NOW).await?;
             }
             Step::Recover => self.recover(1).await?,
@@ -245,7 +247,7 @@ impl World {
                 continue;
             }
             queues::take_for_dead(redis, &process).await?;
-            let found = hand(redis, &process).await?;
+            let found = in_progress(redis, &process).await?;
             for round in 0..at_once {
                 for job in &found {
                     let moved = moves::recover(redis, &process, job, &after_death(job, NOW), NOW).await?;
@@ -282,7 +284,7 @@ impl World {
         prop_assert!(places.is_empty(), "from nowhere: {:?}", places);
         for (identity, taken) in &self.alive {
             let mut known = taken.clone();
-            let mut in_redis = hand(redis, identity).await.expect("a hand");
+            let mut in_redis = in_progress(redis, identity).await.expect("a list");
             known.sort_unstable();
             in_redis.sort_unstable();
             prop_assert_eq!(known, in_redis, "{}", identity);

@@ -70,7 +70,7 @@ enum Act {
     Bury(usize),
     PutBack(usize),
     Recover(usize),
-    BuryFromHand(usize),
+    BuryInProgress(usize),
     Forget,
     EnqueueDue,
     BuryFromSet(usize),
@@ -98,7 +98,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (0..8_usize).prop_map(Act::Bury),
         3 => (0..8_usize).prop_map(Act::PutBack),
         3 => (0..8_usize).prop_map(Act::Recover),
-        2 => (0..8_usize).prop_map(Act::BuryFromHand),
+        2 => (0..8_usize).prop_map(Act::BuryInProgress),
         1 => Just(Act::Forget),
         4 => Just(Act::EnqueueDue),
         2 => (0..8_usize).prop_map(Act::BuryFromSet),
@@ -189,7 +189,7 @@ impl World {
             Act::Push => Some(self.job("default")),
             Act::Exchange { .. } | Act::Forget | Act::EnqueueDue => Some(String::new()),
             Act::Retry(number) | Act::Bury(number) | Act::PutBack(number) => at(mine, number),
-            Act::Recover(number) | Act::BuryFromHand(number) => at(theirs, number),
+            Act::Recover(number) | Act::BuryInProgress(number) => at(theirs, number),
             Act::BuryFromSet(number) => at("retry", number),
         };
         let Some(job) = job else { return Ok(()) };
@@ -231,10 +231,10 @@ impl World {
                     return Ok(Moved::Done);
                 };
                 let Exchanged { jobs, .. } = exchanged;
-                // What the answer names is in the hand.
-                let hand = run(&mut self.redis, &["LRANGE", "karafka:working:host:1:me", "0", "-1"]).await;
-                let hand: Vec<Vec<u8>> = redis::from_redis_value(&hand).unwrap_or_default();
-                assert!(jobs.iter().all(|job| hand.contains(job)), "{jobs:?} is not all in {hand:?}");
+                // What the answer names is in progress.
+                let in_progress = run(&mut self.redis, &["LRANGE", "karafka:working:host:1:me", "0", "-1"]).await;
+                let in_progress: Vec<Vec<u8>> = redis::from_redis_value(&in_progress).unwrap_or_default();
+                assert!(jobs.iter().all(|job| in_progress.contains(job)), "{jobs:?} is not all in {in_progress:?}");
                 Ok(Moved::Done)
             }
             Act::Retry(_) => {
@@ -252,7 +252,7 @@ impl World {
                 queues::take_for_dead(user, GONE).await?;
                 moves::recover(user, GONE, job, &after_death(job, NOW), NOW).await
             }
-            Act::BuryFromHand(_) => moves::bury_from_hand(user, GONE, job.as_bytes(), job.as_bytes(), NOW).await,
+            Act::BuryInProgress(_) => moves::bury_in_progress(user, GONE, job.as_bytes(), job.as_bytes(), NOW).await,
             Act::Forget => {
                 queues::forget(user, GONE).await?;
                 Ok(Moved::Gone)
@@ -313,7 +313,7 @@ impl World {
         }
     }
 
-    /// Each job that was pushed is in one place, or done; the dead process is known while it has something in hand.
+    /// Each job that was pushed is in one place, or done; the dead process is known while it has something in progress.
     async fn check(&mut self) -> Result<(), TestCaseError> {
         let seen = self.seen().await;
         let mut places: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -330,7 +330,7 @@ impl World {
         prop_assert!(places.is_empty(), "from nowhere: {:?}", places);
         if !seen["karafka:working:host:2:gone"].is_empty() {
             let known = run(&mut self.redis, &["SISMEMBER", queues::WORKING, GONE]).await;
-            prop_assert_eq!(known, Value::Int(1), "the dead process is forgotten with jobs in hand");
+            prop_assert_eq!(known, Value::Int(1), "the dead process is forgotten with jobs in progress");
         }
         Ok(())
     }
@@ -376,7 +376,7 @@ fn each_command_of_each_script_may_fail() {
             Act::Bury(0),
             Act::PutBack(0),
             Act::Recover(0),
-            Act::BuryFromHand(0),
+            Act::BuryInProgress(0),
             Act::Forget,
             Act::EnqueueDue,
             Act::BuryFromSet(0),
@@ -450,7 +450,7 @@ fn large_jobs_travel_alone() {
 
         let (mut pages, mut skip) = (Vec::new(), 0);
         loop {
-            let page = lengths(queues::in_hand(&mut redis, ME, skip).await.expect("a page"));
+            let page = lengths(queues::in_progress(&mut redis, ME, skip).await.expect("a page"));
             if page.is_empty() {
                 break;
             }

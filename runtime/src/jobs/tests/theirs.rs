@@ -106,7 +106,7 @@ enum Refuses {
 }
 
 /// If this fails, jobs of another app are destroyed by a worker that may read `retry` and not write their queue; or they
-/// keep the worker's own jobs behind them, in `retry` or in the hand of a dead process.
+/// keep the worker's own jobs behind them, in `retry` or in progress at a dead process.
 #[test]
 fn jobs_that_may_not_be_moved_stay_and_keep_nobody() {
     for refuses in [Refuses::Right, Refuses::Type] {
@@ -127,9 +127,9 @@ fn jobs_that_may_not_be_moved_stay_and_keep_nobody() {
             add(&mut redis, "schedule", 2.0, job("s")).await;
             // What is no text stands before and behind what is.
             redis.sadd::<_, _, ()>(queues::WORKING, &[&b"\xff\xfe"[..], b"host:1:dead"]).await.expect("added");
-            let hand = [theirs("h1"), job("h"), theirs("h2")].map(String::into_bytes);
-            let hand: Vec<Vec<u8>> = [vec![0xff]].into_iter().chain(hand).chain([vec![0xfe]]).collect();
-            redis.rpush::<_, _, ()>(&dead, &hand).await.expect("added");
+            let in_progress = [theirs("h1"), job("h"), theirs("h2")].map(String::into_bytes);
+            let in_progress: Vec<Vec<u8>> = [vec![0xff]].into_iter().chain(in_progress).chain([vec![0xfe]]).collect();
+            redis.rpush::<_, _, ()>(&dead, &in_progress).await.expect("added");
             match refuses {
                 Refuses::Type => redis.set::<_, _, ()>("queue:theirs", "a text").await.expect("set"),
                 Refuses::Right => {
@@ -156,8 +156,8 @@ fn jobs_that_may_not_be_moved_stay_and_keep_nobody() {
             let retry: Vec<String> = redis.zrange("retry", 0, -1).await.expect("a set");
             assert_eq!(texts(retry, "theirs"), 250, "{refuses:?}");
             assert_eq!(redis.zrange::<_, Vec<String>>("schedule", 0, -1).await.expect("a set"), [theirs("later")]);
-            let hand: Vec<String> = redis.lrange(&dead, 0, -1).await.expect("a list");
-            assert_eq!(hand, [theirs("h1"), theirs("h2")], "{refuses:?}");
+            let in_progress: Vec<String> = redis.lrange(&dead, 0, -1).await.expect("a list");
+            assert_eq!(in_progress, [theirs("h1"), theirs("h2")], "{refuses:?}");
             assert!(redis.sismember::<_, _, bool>(queues::WORKING, "host:1:dead").await.expect("an answer"));
             let buried: BTreeSet<Vec<u8>> = redis.zrange("dead", 0, -1).await.expect("a set");
             assert_eq!(buried, BTreeSet::from([vec![0xff], vec![0xfe], vec![0xff, 0xfe]]), "{refuses:?}");

@@ -127,8 +127,8 @@ fn handlers_that_block_keep_it_neither_from_living_nor_from_ending() {
         let mut redis = scene.server.connect().await;
         push(&mut redis, "blocks").await;
         push(&mut redis, "waits").await;
-        let hand = queues::working(scene.worker.identity());
-        until("both jobs in hand", async || redis.llen::<_, u64>(&hand).await.expect("a length") == 2).await;
+        let in_progress = queues::working(scene.worker.identity());
+        until("both jobs in progress", async || redis.llen::<_, u64>(&in_progress).await.expect("a length") == 2).await;
         let beat: f64 = redis.hget(scene.worker.identity(), "beat").await.expect("a beat");
         until("another beat", async || {
             redis.hget::<_, _, f64>(scene.worker.identity(), "beat").await.expect("a beat") > beat
@@ -154,8 +154,8 @@ fn jobs_whose_time_is_up_are_told_before_they_are_put_back() {
         let mut redis = scene.server.connect().await;
         push(&mut redis, "stops").await;
         push(&mut redis, "finishes").await;
-        let hand = queues::working(scene.worker.identity());
-        until("both jobs in hand", async || redis.llen::<_, u64>(&hand).await.expect("a length") == 2).await;
+        let in_progress = queues::working(scene.worker.identity());
+        until("both jobs in progress", async || redis.llen::<_, u64>(&in_progress).await.expect("a length") == 2).await;
         until("somebody listens", async || scene.does.revoked.is_listened_to()).await;
         assert!(!scene.has_done("finishes"));
     });
@@ -187,8 +187,8 @@ fn what_is_no_text_is_buried_and_keeps_nobody() {
         until("the grave", async || redis.zcard::<_, u64>("dead").await.expect("a count") == 1).await;
         let dead: Vec<Vec<u8>> = redis.zrange("dead", 0, -1).await.expect("the dead");
         assert_eq!(dead, [[0xff, 0xfe]]);
-        let hand = queues::working(scene.worker.identity());
-        until("an empty hand", async || redis.llen::<_, u64>(&hand).await.expect("a length") == 0).await;
+        let in_progress = queues::working(scene.worker.identity());
+        until("nothing in progress", async || redis.llen::<_, u64>(&in_progress).await.expect("a length") == 0).await;
     });
     assert_eq!(scene.stop(), WorkerEnd { performed: 3, ..WorkerEnd::default() });
 }

@@ -10,7 +10,7 @@ use redis::{RedisResult, aio::MultiplexedConnection};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Signal, Worker, hand::Begun};
+use super::{Signal, Worker, in_progress::Begun};
 use crate::jobs::{now_ms, queues, scripts::Lua, verdict::seconds};
 
 /// How often.
@@ -43,7 +43,7 @@ pub(super) struct Told {
 }
 
 impl Worker {
-    /// The first beat, and the word that this process may have jobs in hand. Waits for Redis.
+    /// The first beat, and the word that this process may have jobs in progress. Waits for Redis.
     pub(super) async fn register(&self) {
         self.link
             .until_done(|mut connection| Box::pin(async move { self.beat(&mut connection).await.map(drop) }))
@@ -77,7 +77,7 @@ impl Worker {
         let now =
             Told { performed: self.performed.load(Ordering::Relaxed), failed: self.failed.load(Ordering::Relaxed) };
         let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let at_work = self.hand.at_work();
+        let at_work = self.in_progress.begun();
         let (key, work) = (&self.identity, [format!("{}:work", self.identity), format!("{}:workers", self.identity)]);
         let day = chrono::Utc::now().format("%Y-%m-%d").to_string();
         // Sidekiq counts failed attempts as processed too.
@@ -116,11 +116,11 @@ impl Worker {
         .to_string()
     }
 
-    /// The last words: nothing is in hand, and nobody has to wait for this process to be taken for dead.
+    /// The last words: nothing is in progress, and nobody has to wait for this process to be taken for dead.
     pub(super) async fn deregister(&self) {
         let Ok(mut connection) = self.link.connection().await else { return };
         let _ = self.beat(&mut connection).await;
-        if self.hand.len() == 0 {
+        if self.in_progress.len() == 0 {
             let _ = queues::forget(&mut connection, &self.identity).await;
         }
         let mut pipe = redis::pipe();

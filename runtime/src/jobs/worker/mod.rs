@@ -1,17 +1,18 @@
 //! `worker`: takes jobs from their queues, performs them, and says to Redis what has become of each.
 //!
-//! A job is in the hand of this process, a list in Redis, from when it is taken until Redis has taken what became of it:
-//! whatever happens to the process meanwhile, another finds the job there ([`patrol`]).
+//! A job is in progress at this process, in a list in Redis, from when it is taken until Redis has taken what became of it:
+//! whatever happens to the process meanwhile, another finds the job there ([`orphans`]).
 
-mod at_work;
 mod due;
-mod hand;
+mod fetch;
 mod heartbeat;
-mod listen;
-mod order;
-mod patrol;
+mod in_progress;
+mod orphans;
 mod perform;
+mod processor;
+mod queues;
 mod refusals;
+mod scheduled;
 mod strays;
 
 use std::{
@@ -34,12 +35,12 @@ use tokio::{
     time::Instant,
 };
 
-pub(crate) use self::order::Queues;
+pub(crate) use self::queues::Queues;
 use self::{
-    at_work::AtWork,
-    hand::{Begun, Hand},
+    fetch::Fetchers,
     heartbeat::Told,
-    listen::Listeners,
+    in_progress::{Begun, InProgress},
+    processor::Processor,
     refusals::Refusals,
 };
 use super::{
@@ -47,7 +48,7 @@ use super::{
     link::Link,
     moves::Refusal,
     now_ms,
-    queues::{self, Exchanged},
+    queues::{BATCH, Exchanged, exchange},
     verdict,
 };
 use crate::{
@@ -142,7 +143,7 @@ pub(crate) struct WorkerEnd {
     pub(crate) failed: u64,
     /// Jobs that were begun, did not end in time, and were put back.
     pub(crate) put_back: u64,
-    /// Jobs that were begun and are still in the hand of this process, because Redis did not take them back: another
+    /// Jobs that were begun and are still in progress here, because Redis did not take them back: another
     /// process finds them there in a minute.
     pub(crate) left: u64,
     /// Which ones these are, as far as they were begun.
@@ -160,7 +161,7 @@ pub(crate) struct Worker {
     concurrency: usize,
     shutdown_timeout: Duration,
     link: Link,
-    hand: Hand,
+    in_progress: InProgress,
     perform: Arc<dyn Perform>,
     runtime: Handle,
     listener: Arc<dyn Listener>,
@@ -188,7 +189,7 @@ impl Worker {
             concurrency,
             shutdown_timeout,
             link: Link::new(&url, Arc::clone(&listener))?,
-            hand: Hand::default(),
+            in_progress: InProgress::default(),
             perform,
             runtime,
             listener,
@@ -244,17 +245,18 @@ impl Worker {
 
     async fn run(self: Arc<Self>) -> WorkerEnd {
         let mut signals = self.signals.subscribe();
-        // Whoever looks for the dead must find this one alive before it has anything in hand.
+        // Whoever looks for the dead must find this one alive before it has anything in progress.
         tokio::select! {
             () = self.register() => {}
             _ = signals.wait_for(|signal| matches!(signal, Signal::Stop(_))) => return WorkerEnd::default(),
         }
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&self).beat_on());
-        tasks.spawn(Arc::clone(&self).patrol());
-        let at_work = Arc::clone(&self).take_jobs().await;
+        tasks.spawn(Arc::clone(&self).recover_orphans());
+        tasks.spawn(Arc::clone(&self).enqueue_scheduled());
+        let processor = Arc::clone(&self).take_jobs().await;
         {
-            let mut ended = pin!(async { tokio::join!(self.put_back_unknown(), at_work.all_ended()) });
+            let mut ended = pin!(async { tokio::join!(self.put_back_unknown(), processor.all_ended()) });
             tokio::select! {
                 _ = &mut ended => {}
                 () = self.out_of_time() => {
@@ -269,7 +271,7 @@ impl Worker {
         let unsettled = self.unsettled();
         let mut put_back = 0;
         let farewell = async {
-            self.put_back(self.hand.all(), &mut put_back).await;
+            self.put_back(self.in_progress.all(), &mut put_back).await;
             self.put_back_unknown().await;
             self.deregister().await;
         };
@@ -279,7 +281,7 @@ impl Worker {
             performed: self.performed.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             put_back,
-            left: self.hand.len(),
+            left: self.in_progress.len(),
             unsettled,
         }
     }
@@ -295,53 +297,53 @@ impl Worker {
             };
             Unsettled { name, age }
         };
-        self.hand.at_work().into_iter().map(of).collect()
+        self.in_progress.begun().into_iter().map(of).collect()
     }
 
     /// Takes jobs and begins them until it is told to stop. Gives what is at work then.
-    async fn take_jobs(self: Arc<Self>) -> AtWork {
+    async fn take_jobs(self: Arc<Self>) -> Processor {
         let mut signals = self.signals.subscribe();
         let slots = Arc::new(Semaphore::new(self.concurrency));
-        let mut at_work = AtWork::new(&self);
-        let mut listeners = Listeners::new(&self);
+        let mut processor = Processor::new(&self);
+        let mut fetchers = Fetchers::new(&self);
         let mut trouble = self.link.trouble();
         loop {
             let signal = *signals.borrow_and_update();
             match signal {
-                Signal::Stop(_) => return at_work,
-                Signal::Quiet if listeners.are_listening() => {
-                    listeners = Listeners::new(&self);
+                Signal::Stop(_) => return processor,
+                Signal::Quiet if fetchers.are_fetching() => {
+                    fetchers = Fetchers::new(&self);
                     self.put_back_unknown().await;
                 }
                 Signal::Work | Signal::Quiet => {}
             }
-            while let Some((job, slot)) = listeners.heard_already() {
-                at_work.begin(job, slot);
+            while let Some((job, slot)) = fetchers.fetched_already() {
+                processor.begin(job, slot);
             }
             let mut free = if signal == Signal::Work { free(&slots) } else { Vec::new() };
-            let performed = at_work.performed();
+            let performed = processor.performed();
             let mut pause = IDLE;
             if !free.is_empty() || !performed.is_empty() {
                 let ended = performed.len();
                 let wanted = if signal == Signal::Work { free.len() + ended } else { 0 };
                 let exchanged = tokio::select! {
-                    exchanged = self.exchange(&performed, wanted.min(queues::BATCH)) => exchanged,
-                    // What an answer that nobody hears has put into the hand is unknown here, and put back.
+                    exchanged = self.exchange(&performed, wanted.min(BATCH)) => exchanged,
+                    // What an answer that nobody hears has put in progress is unknown here, and put back.
                     () = self.out_of_time() => continue,
                 };
                 if let Ok(exchanged) = &exchanged {
                     trouble.over();
-                    free.extend(at_work.acknowledged(ended));
+                    free.extend(processor.acknowledged(ended));
                     exchanged.iter().flat_map(|exchanged| &exchanged.refusals).for_each(|it| self.tell_refusal(it));
                 }
                 match exchanged {
                     Ok(Some(Exchanged { jobs, .. })) if jobs.is_empty() => {
                         if signal == Signal::Work {
-                            listeners.listen(free);
+                            fetchers.fetch(free);
                         }
                     }
                     Ok(Some(Exchanged { jobs, .. })) => {
-                        jobs.into_iter().zip(free).for_each(|(job, slot)| at_work.begin(job, slot));
+                        jobs.into_iter().zip(free).for_each(|(job, slot)| processor.begin(job, slot));
                         continue;
                     }
                     Ok(None) => {
@@ -359,8 +361,8 @@ impl Worker {
             }
             tokio::select! {
                 _ = signals.changed() => {}
-                Some((job, slot)) = listeners.heard() => at_work.begin(job, slot),
-                () = at_work.told() => {}
+                Some((job, slot)) = fetchers.fetched() => processor.begin(job, slot),
+                () = processor.told() => {}
                 () = self.link.rest(pause) => {}
             }
         }
@@ -369,7 +371,7 @@ impl Worker {
     async fn exchange(&self, performed: &[&str], count: usize) -> RedisResult<Option<Exchanged>> {
         let mut connection = self.link.connection().await?;
         let order = self.queues.next_order();
-        queues::exchange(&mut connection, &self.identity, performed, &order, count).await
+        exchange(&mut connection, &self.identity, performed, &order, count).await
     }
 
     /// Comes when what was begun has no more time.
@@ -403,5 +405,5 @@ impl Worker {
 /// Every slot that is free, up to what one script moves.
 fn free(slots: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
     let next = || Arc::clone(slots).try_acquire_owned().ok();
-    std::iter::from_fn(next).take(queues::BATCH).collect()
+    std::iter::from_fn(next).take(BATCH).collect()
 }

@@ -37,7 +37,7 @@ impl Worker {
     pub(super) async fn attempt(&self, text: &Arc<str>) -> Attempted {
         match Job::read(text) {
             Ok(job) => {
-                self.hand.begin(text, &job, now_ms() / 1_000);
+                self.in_progress.begin(text, &job, now_ms() / 1_000);
                 self.perform(job).await
             }
             Err(error) => {
@@ -92,13 +92,13 @@ impl Worker {
             .await;
     }
 
-    /// Moves what is in hand and is not even text to the dead, where a person finds it. If it may not go there, it stays in
-    /// hand.
+    /// Moves what is in progress and is not even text to the dead, where a person finds it. If it may not go there, it stays in
+    /// progress.
     pub(super) async fn bury_unreadable(&self, job: &[u8]) {
         self.tell_unreadable(&"not UTF-8");
         let (identity, now) = (self.identity.as_str(), now_ms());
         let moved = self.link.until_done(|mut connection| {
-            Box::pin(async move { moves::bury_from_hand(&mut connection, identity, job, job, now).await })
+            Box::pin(async move { moves::bury_in_progress(&mut connection, identity, job, job, now).await })
         });
         if let Moved::Refused(refusal) = moved.await {
             self.tell_refusal(&refusal);

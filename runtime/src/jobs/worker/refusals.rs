@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use redis::{ErrorKind, RedisError, RedisResult};
 use tokio::time::Instant;
+
+use super::Worker;
+use crate::jobs::moves::{Moved, Refusal};
 
 /// How soon a key that still refuses jobs is named again.
 const AGAIN: Duration = Duration::from_secs(10 * 60);
@@ -29,6 +33,25 @@ impl Refusals {
         }
         self.named.insert(key.to_owned(), now);
         true
+    }
+}
+
+impl Worker {
+    /// Whether a job stays where it is; says why.
+    pub(super) fn stays(&self, moved: &Moved) -> bool {
+        if let Moved::Refused(refusal) = moved {
+            self.tell_refusal(refusal);
+        }
+        matches!(moved, Moved::Refused(_))
+    }
+
+    /// Redis refuses a key: it is named and let be. Returns what concerns more than this key.
+    pub(super) fn refused(&self, key: &str, error: RedisError) -> RedisResult<()> {
+        if !matches!(error.kind(), ErrorKind::ResponseError | ErrorKind::ExtensionError) {
+            return Err(error);
+        }
+        self.tell_refusal(&Refusal::new(key.as_bytes(), error.to_string().as_bytes()));
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What stands in the hand of this process in Redis, and what goes back from there.
+//! What stands in Redis as in progress here, and what goes back from there.
 
 use redis::{RedisResult, aio::MultiplexedConnection};
 
@@ -9,10 +9,10 @@ use crate::jobs::{
 };
 
 impl Worker {
-    /// Puts back what Redis has moved into this hand in an answer that was lost.
+    /// Puts back what Redis has moved here in an answer that was lost.
     pub(super) async fn find_strays(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
         let unknown = self.unknown(connection).await?;
-        for job in self.hand.strays(unknown) {
+        for job in self.in_progress.strays(unknown) {
             let next = verdict::untouched(&job);
             // One that may not go back is not to keep the others.
             let moved = moves::recover(connection, &self.identity, &job, &next, now_ms()).await?;
@@ -23,11 +23,11 @@ impl Worker {
         Ok(())
     }
 
-    /// What stands in this hand and this process knows nothing of. What is not even text is moved to the dead on the way.
+    /// What stands as in progress here and this process knows nothing of. What is not even text is moved to the dead on the way.
     async fn unknown(&self, connection: &mut MultiplexedConnection) -> RedisResult<Vec<String>> {
         let (mut unknown, mut passed) = (Vec::new(), 0);
         loop {
-            let page = queues::in_hand(connection, &self.identity, passed).await?;
+            let page = queues::in_progress(connection, &self.identity, passed).await?;
             if page.is_empty() {
                 return Ok(unknown);
             }
@@ -35,11 +35,11 @@ impl Worker {
                 match String::from_utf8(job) {
                     Ok(job) => {
                         passed += 1;
-                        unknown.extend(self.hand.unknown(vec![job]));
+                        unknown.extend(self.in_progress.unknown(vec![job]));
                     }
                     Err(error) => {
                         let job = error.as_bytes();
-                        let moved = moves::bury_from_hand(connection, &self.identity, job, job, now_ms()).await?;
+                        let moved = moves::bury_in_progress(connection, &self.identity, job, job, now_ms()).await?;
                         if let Moved::Refused(refusal) = moved {
                             passed += 1;
                             self.tell_refusal(&refusal);
@@ -50,7 +50,7 @@ impl Worker {
         }
     }
 
-    /// Puts back what stands in the hand and was never begun.
+    /// Puts back what is in progress and was never begun.
     pub(super) async fn put_back_unknown(&self) {
         let put_back = async {
             let Ok(mut connection) = self.link.connection().await else { return };
@@ -60,7 +60,7 @@ impl Worker {
         let _ = tokio::time::timeout(FAREWELL, put_back).await;
     }
 
-    /// Puts jobs back where they are taken from next, and counts those that were still in the hand. What may not go there
+    /// Puts jobs back where they are taken from next, and counts those that were still in progress. What may not go there
     /// stays in it.
     pub(super) async fn put_back(&self, jobs: impl IntoIterator<Item = impl AsRef<str>>, count: &mut u64) {
         for job in jobs {
@@ -74,7 +74,7 @@ impl Worker {
                 Moved::Refused(refusal) => self.tell_refusal(&refusal),
                 moved => {
                     *count += u64::from(moved == Moved::Done);
-                    self.hand.let_go(job);
+                    self.in_progress.let_go(job);
                 }
             }
         }

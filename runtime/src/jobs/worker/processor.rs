@@ -14,12 +14,12 @@ use crate::{
 };
 
 /// What was begun and has not ended, as far as Redis knows.
-pub(super) struct AtWork {
+pub(super) struct Processor {
     worker: Arc<Worker>,
     /// They end when this is dropped, where they wait; those that keep their thread end with the process.
     tasks: JoinSet<()>,
-    tell: mpsc::UnboundedSender<Told>,
-    told: mpsc::UnboundedReceiver<Told>,
+    tx: mpsc::UnboundedSender<Told>,
+    rx: mpsc::UnboundedReceiver<Told>,
     performed: Vec<Performed>,
     /// How many were begun that Redis does not know the end of.
     open: usize,
@@ -38,23 +38,23 @@ enum Told {
     Gone,
 }
 
-/// A job that was performed and is still in the hand.
+/// A job that was performed and is still in progress.
 struct Performed {
     text: Arc<str>,
     slot: OwnedSemaphorePermit,
 }
 
-impl AtWork {
+impl Processor {
     pub(super) fn new(worker: &Arc<Worker>) -> Self {
-        let (tell, told) = mpsc::unbounded_channel();
-        Self { worker: Arc::clone(worker), tasks: JoinSet::new(), tell, told, performed: Vec::new(), open: 0 }
+        let (tx, rx) = mpsc::unbounded_channel();
+        Self { worker: Arc::clone(worker), tasks: JoinSet::new(), tx, rx, performed: Vec::new(), open: 0 }
     }
 
-    /// Begins a job that Redis has put into the hand of this process.
+    /// Begins a job that Redis has put in progress at this process.
     pub(super) fn begin(&mut self, job: Vec<u8>, slot: OwnedSemaphorePermit) {
         while self.tasks.try_join_next().is_some() {}
         self.open += 1;
-        let (worker, tell) = (Arc::clone(&self.worker), self.tell.clone());
+        let (worker, tx) = (Arc::clone(&self.worker), self.tx.clone());
         let text: Arc<str> = match String::from_utf8(job) {
             Ok(text) => text.into(),
             Err(error) => {
@@ -62,18 +62,18 @@ impl AtWork {
                     worker.bury_unreadable(error.as_bytes()).await;
                     drop(slot);
                     // Whoever is told lives at least as long as this.
-                    let _ = tell.send(Told::Gone);
+                    let _ = tx.send(Told::Gone);
                 });
                 return;
             }
         };
-        self.worker.hand.take(&text);
+        self.worker.in_progress.take(&text);
         let task = async move {
             give_way().await;
-            let _ = tell.send(match worker.attempt(&text).await {
+            let _ = tx.send(match worker.attempt(&text).await {
                 Attempted::Done => Told::Performed(Performed { text, slot }),
                 Attempted::Goes(next) => Told::Goes { next, text, slot },
-                // It stays in the hand, and is put back from there.
+                // It stays in progress, and is put back from there.
                 Attempted::Left => Told::Gone,
             });
         };
@@ -84,12 +84,12 @@ impl AtWork {
         match told {
             Told::Performed(performed) => self.performed.push(performed),
             Told::Goes { next, text, slot } => {
-                let (worker, tell) = (Arc::clone(&self.worker), self.tell.clone());
+                let (worker, tx) = (Arc::clone(&self.worker), self.tx.clone());
                 self.tasks.spawn(async move {
                     worker.settle(&text, &next).await;
-                    worker.hand.let_go(&text);
+                    worker.in_progress.let_go(&text);
                     drop(slot);
-                    let _ = tell.send(Told::Gone);
+                    let _ = tx.send(Told::Gone);
                 });
             }
             Told::Gone => self.open -= 1,
@@ -99,14 +99,14 @@ impl AtWork {
     /// Comes when something has become of a job.
     pub(super) async fn told(&mut self) {
         // This has a sender too.
-        if let Some(told) = self.told.recv().await {
+        if let Some(told) = self.rx.recv().await {
             self.hear(told);
         }
     }
 
     /// What was performed and has to be told to Redis, as much as one script takes.
     pub(super) fn performed(&mut self) -> Vec<&str> {
-        while let Ok(told) = self.told.try_recv() {
+        while let Ok(told) = self.rx.try_recv() {
             self.hear(told);
         }
         let texts = || self.performed.iter().map(|performed| &*performed.text);
@@ -117,7 +117,7 @@ impl AtWork {
     pub(super) fn acknowledged(&mut self, count: usize) -> impl Iterator<Item = OwnedSemaphorePermit> {
         self.open -= count;
         self.performed.drain(..count).map(|Performed { text, slot }| {
-            self.worker.hand.let_go(&text);
+            self.worker.in_progress.let_go(&text);
             slot
         })
     }

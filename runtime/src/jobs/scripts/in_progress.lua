@@ -1,4 +1,4 @@
--- Gives the jobs of the hand KEYS[1] but for the first ARGV[1]: up to ARGV[2] of ARGV[3] bytes in all, or one larger one.
+-- Returns the jobs of the list KEYS[1] but for the first ARGV[1]: up to ARGV[2] of ARGV[3] bytes in all, or one larger one.
 local jobs, bytes = {}, 0
 while #jobs < tonumber(ARGV[2]) do
     local job = redis.call('LINDEX', KEYS[1], ARGV[1] + #jobs)

@@ -11,10 +11,10 @@ use super::{IDLE, Worker};
 use crate::jobs::{link::Link, queues};
 
 /// How long a connection waits for a job of an empty queue.
-const LISTEN: Duration = Duration::from_secs(2);
+const WAIT: Duration = Duration::from_secs(2);
 
 /// What came of waiting at a queue.
-struct Heard {
+struct Fetched {
     queue: String,
     job: Option<Vec<u8>>,
     slot: OwnedSemaphorePermit,
@@ -22,61 +22,61 @@ struct Heard {
 
 /// Connections that wait for a job, each at a queue that was empty.
 ///
-/// What one has heard and nobody has begun when this is dropped stays in the hand of the process.
-pub(super) struct Listeners {
+/// What one has fetched and nobody has begun when this is dropped stays in progress.
+pub(super) struct Fetchers {
     identity: String,
     links: Vec<(String, Arc<Link>)>,
-    /// Queues that somebody listens at.
+    /// Queues that one of them waits at.
     at: BTreeSet<String>,
-    tell: mpsc::UnboundedSender<Heard>,
-    heard: mpsc::UnboundedReceiver<Heard>,
+    tx: mpsc::UnboundedSender<Fetched>,
+    rx: mpsc::UnboundedReceiver<Fetched>,
     /// They end, and close their connections, when this is dropped.
     tasks: JoinSet<()>,
 }
 
-impl Listeners {
+impl Fetchers {
     pub(super) fn new(worker: &Worker) -> Self {
         let links = worker.queues.names().map(|queue| (queue.to_owned(), Arc::new(worker.link.another())));
-        let (tell, heard) = mpsc::unbounded_channel();
+        let (tx, rx) = mpsc::unbounded_channel();
         Self {
             identity: worker.identity.clone(),
             links: links.collect(),
             at: BTreeSet::new(),
-            tell,
-            heard,
+            tx,
+            rx,
             tasks: JoinSet::new(),
         }
     }
 
-    /// Whether somebody listens.
-    pub(super) fn are_listening(&self) -> bool {
+    /// Whether one waits.
+    pub(super) fn are_fetching(&self) -> bool {
         !self.at.is_empty()
     }
 
-    /// Comes with what was heard: a job, or none in time.
-    pub(super) async fn heard(&mut self) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
+    /// Returns what was fetched: a job, or none in time.
+    pub(super) async fn fetched(&mut self) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
         // This has a sender too.
-        let heard = self.heard.recv().await?;
-        self.take(heard)
+        let fetched = self.rx.recv().await?;
+        self.take(fetched)
     }
 
-    /// A job that was heard meanwhile.
-    pub(super) fn heard_already(&mut self) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
+    /// A job that was fetched meanwhile.
+    pub(super) fn fetched_already(&mut self) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
         loop {
-            let heard = self.heard.try_recv().ok()?;
-            if let Some(job) = self.take(heard) {
+            let fetched = self.rx.try_recv().ok()?;
+            if let Some(job) = self.take(fetched) {
                 return Some(job);
             }
         }
     }
 
-    fn take(&mut self, Heard { queue, job, slot }: Heard) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
+    fn take(&mut self, Fetched { queue, job, slot }: Fetched) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
         self.at.remove(&queue);
         Some((job?, slot))
     }
 
-    /// Listens at each queue that nobody listens at, as far as there are slots: what is heard has to be begun.
-    pub(super) fn listen(&mut self, mut free: Vec<OwnedSemaphorePermit>) {
+    /// Waits at each queue that none waits at, as far as there are slots: what is fetched has to be begun.
+    pub(super) fn fetch(&mut self, mut free: Vec<OwnedSemaphorePermit>) {
         while self.tasks.try_join_next().is_some() {}
         for (queue, link) in &self.links {
             if self.at.contains(queue) {
@@ -85,10 +85,10 @@ impl Listeners {
             let Some(slot) = free.pop() else { return };
             self.at.insert(queue.clone());
             let (queue, link, identity) = (queue.clone(), Arc::clone(link), self.identity.clone());
-            let tell = self.tell.clone();
+            let tx = self.tx.clone();
             self.tasks.spawn(async move {
                 let job = match link.connection().await {
-                    Ok(mut connection) => queues::wait_for_one(&mut connection, &identity, &queue, LISTEN).await,
+                    Ok(mut connection) => queues::wait_for_one(&mut connection, &identity, &queue, WAIT).await,
                     Err(error) => Err(error),
                 };
                 if let Err(error) = &job {
@@ -96,8 +96,8 @@ impl Listeners {
                     // Where jobs are taken it is told; here it must not come at once again.
                     tokio::time::sleep(IDLE).await;
                 }
-                // It is heard as long as there are listeners.
-                let _ = tell.send(Heard { queue, job: job.unwrap_or_default(), slot });
+                // It is received as long as there are fetchers.
+                let _ = tx.send(Fetched { queue, job: job.unwrap_or_default(), slot });
             });
         }
     }

@@ -1,5 +1,5 @@
--- Moves the job ARGV[2] from the hand KEYS[1] to the dead KEYS[2], as ARGV[3] at ARGV[4], if it is still there. ARGV[1] is
--- what is in no hand.
+-- Moves the job ARGV[2] from the list KEYS[1] to the dead KEYS[2], as ARGV[3] at ARGV[4], if it is still there. ARGV[1] is
+-- what is in no list.
 --
 -- Gives 1, 0 if it was not there, or what refuses it and why.
 prove_list(KEYS[1], ARGV[1])

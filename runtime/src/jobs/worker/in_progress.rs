@@ -1,4 +1,4 @@
-//! What a worker has in hand, as far as it knows.
+//! What a worker has in progress, as far as it knows.
 
 use std::{
     collections::BTreeMap,
@@ -9,18 +9,18 @@ use serde_json::json;
 
 use crate::jobs::job::Job;
 
-/// A job is found in the hand this many times, a heartbeat apart, before it is taken for one that this process knows
+/// A job is found in progress this many times, a heartbeat apart, before it is taken for one that this process knows
 /// nothing of: an answer that is still on its way may name it.
 const LOOKS: u32 = 3;
 
 /// The largest job, in bytes, that Sidekiq's page is shown as it is: what is shown is written at each heartbeat.
 const SHOWN: usize = 256 << 10;
 
-/// The jobs in the hand of this process, as they stand in Redis.
+/// The jobs that this process has in progress, as they stand in Redis.
 #[derive(Debug, Default)]
-pub(super) struct Hand {
+pub(super) struct InProgress {
     jobs: Mutex<BTreeMap<Arc<str>, Held>>,
-    /// Jobs that stand in Redis as in this hand, and are not: how often they were seen there.
+    /// Jobs that stand in Redis as in progress here, and are not: how often they were seen there.
     strays: Mutex<BTreeMap<String, u32>>,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Begun {
     pub(super) shown: Arc<str>,
 }
 
-impl Hand {
+impl InProgress {
     fn with<T>(&self, change: impl FnOnce(&mut BTreeMap<Arc<str>, Held>) -> T) -> T {
         change(&mut self.jobs.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -77,7 +77,7 @@ impl Hand {
     }
 
     /// What was begun and is not settled.
-    pub(super) fn at_work(&self) -> Vec<Begun> {
+    pub(super) fn begun(&self) -> Vec<Begun> {
         self.with(|jobs| jobs.values().filter_map(|held| held.began.clone()).collect())
     }
 
@@ -92,7 +92,7 @@ impl Hand {
         self.with(|jobs| in_redis.into_iter().filter(|job| !jobs.contains_key(job.as_str())).collect())
     }
 
-    /// Looks at what Redis says is in this hand. Gives what this process has known nothing of for some heartbeats: Redis
+    /// Looks at what Redis says is in progress here. Returns what this process has known nothing of for some heartbeats: Redis
     /// has moved it here, and its answer was lost.
     pub(super) fn strays(&self, in_redis: Vec<String>) -> Vec<String> {
         let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,48 +120,48 @@ fn brief(job: &Job<'_>, bytes: usize) -> String {
 mod tests {
     use super::*;
 
-    /// If this fails, a job whose answer was lost stays in the hand until the process dies, or one that has just come is
+    /// If this fails, a job whose answer was lost stays in progress until the process dies, or one that has just come is
     /// put back and performed twice.
     #[test]
     fn what_nobody_knows_of_is_a_stray_after_some_looks() {
-        let hand = Hand::default();
-        hand.take(&"known".into());
-        let strays = |in_redis: &[&str]| hand.strays(in_redis.iter().map(|job| (*job).to_owned()).collect());
+        let in_progress = InProgress::default();
+        in_progress.take(&"known".into());
+        let strays = |in_redis: &[&str]| in_progress.strays(in_redis.iter().map(|job| (*job).to_owned()).collect());
         assert!(strays(&["known", "lost"]).is_empty());
         assert!(strays(&["known", "lost"]).is_empty());
         assert_eq!(strays(&["known", "lost"]), ["lost"]);
         // One that is named in time, or is gone, is forgotten.
         assert!(strays(&["late"]).is_empty());
-        hand.take(&"late".into());
+        in_progress.take(&"late".into());
         assert!(strays(&["late"]).is_empty());
-        hand.let_go("late");
+        in_progress.let_go("late");
         assert!(strays(&["late"]).is_empty());
     }
 
     /// If this fails, the second of two jobs with one text is lost with the first.
     #[test]
     fn a_job_can_be_held_twice() {
-        let hand = Hand::default();
+        let in_progress = InProgress::default();
         let text: Arc<str> = r#"{"class":"W","queue":"low","args":[]}"#.into();
         let job = Job::read(&text).expect("a job");
-        hand.take(&text);
-        hand.take(&text);
-        hand.begin(&text, &job, 7);
-        hand.let_go(&text);
-        assert_eq!((hand.len(), hand.all()), (1, vec![Arc::clone(&text)]));
-        assert_eq!(hand.at_work(), [Begun { at: 7, queue: "low".to_owned(), shown: Arc::clone(&text) }]);
-        hand.let_go(&text);
-        assert_eq!(hand.len(), 0);
+        in_progress.take(&text);
+        in_progress.take(&text);
+        in_progress.begin(&text, &job, 7);
+        in_progress.let_go(&text);
+        assert_eq!((in_progress.len(), in_progress.all()), (1, vec![Arc::clone(&text)]));
+        assert_eq!(in_progress.begun(), [Begun { at: 7, queue: "low".to_owned(), shown: Arc::clone(&text) }]);
+        in_progress.let_go(&text);
+        assert_eq!(in_progress.len(), 0);
     }
 
     /// If this fails, a heartbeat with large jobs is more than Redis takes, and a worker is taken for dead amid its work.
     #[test]
     fn of_a_large_job_only_its_name_is_shown() {
-        let hand = Hand::default();
+        let in_progress = InProgress::default();
         let text: Arc<str> = format!(r#"{{"class":"W","jid":"x","args":["t","{}"]}}"#, "x".repeat(SHOWN)).into();
-        hand.take(&text);
-        hand.begin(&text, &Job::read(&text).expect("a job"), 7);
-        let at_work = hand.at_work();
+        in_progress.take(&text);
+        in_progress.begin(&text, &Job::read(&text).expect("a job"), 7);
+        let at_work = in_progress.begun();
         let shown = Job::read(&at_work[0].shown).expect("a job");
         assert_eq!((shown.class.as_str(), shown.jid.as_str(), shown.queue.as_str()), ("W", "x", "default"));
         assert!(at_work[0].shown.contains("262183 bytes"), "{}", at_work[0].shown);
