@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    claim::Claim, counts::Counts, job_emits::JobEmits, progress::Progress, pulse::Pulse, revoked::Revoked,
+    claim::Claim, counts::Counts, job_emits::JobEmits, lane_status::LaneStatus, progress::Progress, revoked::Revoked,
     tracker::Sequence,
 };
 use crate::{
@@ -285,7 +285,7 @@ pub(crate) struct LaneShared {
     /// How many of these the lane has finished itself, at least.
     own_passed: AtomicU64,
     pub(crate) counts: Counts,
-    pub(crate) pulse: Pulse,
+    pub(crate) status: LaneStatus,
     has_acknowledgements: AtomicBool,
     /// Word of emits that arrived need not wake the lane.
     is_patient: AtomicBool,
@@ -328,7 +328,7 @@ impl LaneShared {
             passed: AtomicU64::new(0),
             own_passed: AtomicU64::new(0),
             counts: Counts::default(),
-            pulse: Pulse::default(),
+            status: LaneStatus::default(),
             has_acknowledgements: AtomicBool::new(false),
             is_patient: AtomicBool::new(false),
             acknowledgements: Mutex::new(Vec::new()),
@@ -486,7 +486,7 @@ impl LaneShared {
     pub(crate) fn wait_for_room<'a>(self: &Arc<Self>, sequence: Sequence, room: WaitsForRoom<'a>) -> WaitsForRoom<'a> {
         let lane = Arc::clone(self);
         Box::pin(async move {
-            let _waits = lane.pulse.waits_for_room(sequence);
+            let _waits = lane.status.waits_for_room(sequence);
             room.await
         })
     }

@@ -16,8 +16,8 @@ use super::{
     End,
     counts::Counted,
     histogram::Histogram,
+    lane_status::{AtWork, LaneStatus, Unfinished},
     obstacles::ObstacleView,
-    pulse::{AtWork, Pulse, Unfinished},
     refused::RefusedCopy,
     shared::{LaneShared, MemoryBudget, Signal},
     watchdog::LONG,
@@ -98,8 +98,8 @@ pub(crate) struct ConsumerWatch {
 impl ConsumerWatch {
     /// Attempts of a lane that have not ended for long, where nobody has said that they may take so long. While one of the
     /// lane keeps its thread, that is why the others do not end.
-    pub(crate) fn unfinished(&self, pulse: &Pulse, now: Instant) -> Option<Unfinished> {
-        if self.timeout.is_some() || pulse.blocked().is_some() { None } else { pulse.unfinished(now, LONG) }
+    pub(crate) fn unfinished(&self, status: &LaneStatus, now: Instant) -> Option<Unfinished> {
+        if self.timeout.is_some() || status.blocked().is_some() { None } else { status.unfinished(now, LONG) }
     }
 }
 
@@ -279,12 +279,12 @@ impl Watch {
                 if lane.has_ended() {
                     continue;
                 }
-                let polled = lane.pulse.polling().map(|polling| {
-                    let running = lane.pulse.blocked().map_or(Duration::ZERO, |(_, running)| running);
+                let polled = lane.status.polling().map(|polling| {
+                    let running = lane.status.blocked().map_or(Duration::ZERO, |(_, running)| running);
                     (polling.offset, now.checked_sub(running).unwrap_or(now))
                 });
-                let at_work = lane.pulse.at_work(polled);
-                let committed = lane.pulse.committed().unwrap_or(0);
+                let at_work = lane.status.at_work(polled);
+                let committed = lane.status.committed().unwrap_or(0);
                 let finished = lane.committable().map_or(0, |next| u64::try_from(next - committed).unwrap_or(0));
                 let records = finished.min(lane.passed()) + at_work.iter().map(|at_work| at_work.records).sum::<u64>();
                 if records > 0 && lane.signal() != Signal::Lose {
@@ -466,31 +466,31 @@ pub(crate) fn blocked(controller: &str, partition: &TopicPartition, at_work: AtW
 }
 
 fn view_of(partition: &TopicPartition, lane: &LaneShared, consumer: &ConsumerWatch, now: Instant) -> LaneView {
-    let pulse = &lane.pulse;
-    let (oldest, in_flight) = pulse.in_flight();
+    let status = &lane.status;
+    let (oldest, in_flight) = status.in_flight();
     LaneView {
         partition: partition.clone(),
         controller: consumer.controller,
         timeout: consumer.timeout,
         next: lane.committable(),
-        committed: pulse.committed(),
-        low: pulse.low(),
-        high: pulse.high(),
-        prefetched: pulse.prefetched(),
-        waiting: pulse.waiting(),
+        committed: status.committed(),
+        low: status.low(),
+        high: status.high(),
+        prefetched: status.prefetched(),
+        waiting: status.waiting(),
         in_flight,
         oldest: oldest.map(|begun| (begun.offset, begun.attempt, now.saturating_duration_since(begun.at))),
-        blocked: pulse.blocked(),
-        unfinished: consumer.unfinished(pulse, now).map(|Unfinished { first, others }| UnfinishedView {
+        blocked: status.blocked(),
+        unfinished: consumer.unfinished(status, now).map(|Unfinished { first, others }| UnfinishedView {
             offset: first.offset,
             attempt: first.attempt,
             age: now.saturating_duration_since(first.at),
             others,
             enqueues: consumer.enqueues,
         }),
-        stuck: pulse.stuck(),
-        halted: pulse.is_halted(),
-        left_out: pulse.left_out(),
-        refused: pulse.refused.first(),
+        stuck: status.stuck(),
+        halted: status.is_halted(),
+        left_out: status.left_out(),
+        refused: status.refused.first(),
     }
 }

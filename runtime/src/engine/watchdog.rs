@@ -19,8 +19,8 @@ use self::{
     threads::{Change, Question, Threads},
 };
 use super::{
+    lane_status::Unfinished,
     obstacles::Obstacles,
-    pulse::Unfinished,
     watch::{JobAtWork, Watch},
 };
 use crate::{
@@ -98,13 +98,13 @@ impl Watchdog {
                 findings.push(Finding::Stalled { group: Arc::clone(&group.group), stalled });
             }
             for (partition, consumer, lane) in group.watched() {
-                let polling = lane.pulse.polling();
-                let unfinished = consumer.unfinished(&lane.pulse, now);
+                let polling = lane.status.polling();
+                let unfinished = consumer.unfinished(&lane.status, now);
                 let key = (Arc::clone(&group.group), partition.clone(), Arc::as_ptr(&lane).addr());
                 there.insert(key.clone());
                 let number = polling.map(|polling| polling.number);
                 let found = self.lanes.look(key, number, unfinished.is_some(), self.clock);
-                lane.pulse.polls.set_blocked(found.blocked);
+                lane.status.polls.set_blocked(found.blocked);
                 blocks |= found.blocked.is_some();
                 let (controller, enqueues) = (consumer.controller, consumer.enqueues);
                 if let Some((running, polling)) = found.blocked.zip(polling)

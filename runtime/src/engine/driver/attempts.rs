@@ -15,7 +15,7 @@ use crate::{
         backoff::before_next,
         clock,
         counts::count,
-        pulse::{Beat, Pulse},
+        lane_status::{LaneStatus, PollGuard},
         shared::EmitScope,
         tracker::Sequence,
     },
@@ -40,7 +40,7 @@ pub(super) struct Job<W: Worker> {
 /// Makes one attempt, in its span and under the eyes of the watchdog.
 pub(super) async fn attempt<W, P, I>(
     parts: &Parts<W, P, I>,
-    pulse: &Pulse,
+    status: &LaneStatus,
     bounds: Bounds,
     group: &str,
     mut job: Box<Job<W>>,
@@ -55,10 +55,10 @@ where
         #[cfg(any(test, feature = "testing"))]
         crate::testing::stage::call(&mut job.ctx, group, work.record());
         let ctx = &job.ctx;
-        let mut beat = Beat::new(pulse, job.sequence, job.offset, ctx.attempt());
+        let mut guard = PollGuard::new(status, job.sequence, job.offset, ctx.attempt());
         let span = trace::span(work.record(), group, ctx.attempt(), ctx.trace.as_deref());
         let mut attempt = pin!(parts.attempt(work, ctx, bounds));
-        let ended = poll_fn(|cx| span.in_scope(|| beat.poll(cx, attempt.as_mut()))).await;
+        let ended = poll_fn(|cx| span.in_scope(|| guard.poll(cx, attempt.as_mut()))).await;
         job.ended = ended;
     }
     job
@@ -107,7 +107,7 @@ where
             Box::new(Job { sequence, offset, work: None, ctx, begun: None, ended: Ok(()) })
         });
         if record.value().is_some() {
-            let refused = self.shared.pulse.during(offset, || self.parts.parse(record, &mut job.work).err());
+            let refused = self.shared.status.during(offset, || self.parts.parse(record, &mut job.work).err());
             if let Some((record, error)) = refused {
                 self.jobs.push(job);
                 if self.consumer.ahead.is_some() {
@@ -155,7 +155,7 @@ where
         if self.consumer.dead_letter.is_some() {
             self.bury(sequence, record, error_type, error, 0, 0);
         } else {
-            self.shared.pulse.add_stuck();
+            self.shared.status.add_stuck();
             self.lane.stuck(sequence);
         }
     }

@@ -212,7 +212,7 @@ where
                     driver.queue.drain(&mut driver.deliveries, driver.lane.room().min(at_once));
                     if let Some(Delivery::Record(record)) = driver.deliveries.back() {
                         driver.record_size = record.size();
-                        driver.shared.pulse.fetched();
+                        driver.shared.status.fetched();
                     }
                     if driver.deliveries.is_empty() {
                         if let Some(position) = driver.queue.position() {
@@ -355,7 +355,7 @@ where
         if record.value().is_some() {
             let mut place = None;
             let parts = driver.parts;
-            let refused = driver.shared.pulse.during(record.offset(), || parts.parse(record, &mut place).err());
+            let refused = driver.shared.status.during(record.offset(), || parts.parse(record, &mut place).err());
             if let Some(Work::Message(message)) = place {
                 return Some(message);
             }

@@ -9,7 +9,7 @@ use crate::{
         attempt::{Bounds, Parts, Unperformed, guarded},
         batch::BatchId,
         lane::Line,
-        pulse::{Beat, Pulse},
+        lane_status::{LaneStatus, PollGuard},
         shared::NO_OFFSET,
         tracker::Sequence,
     },
@@ -70,7 +70,7 @@ impl Outcome {
 /// Makes one attempt, in its span and under the eyes of the watchdog.
 pub(super) async fn attempt<W, P, I>(
     parts: &Parts<W, P, I>,
-    pulse: &Pulse,
+    status: &LaneStatus,
     bounds: Bounds,
     group: &str,
     job: Job<W>,
@@ -86,11 +86,11 @@ where
     let (messages, outcomes) = {
         let first = batch.messages().first();
         let offset = first.map_or(NO_OFFSET, |first| first.offset());
-        let mut beat = Beat::of_batch(pulse, id, offset, ctx.attempt(), batch.messages().len());
+        let mut guard = PollGuard::of_batch(status, id, offset, ctx.attempt(), batch.messages().len());
         let span = first.map_or_else(tracing::Span::none, |first| trace::span(first, group, ctx.attempt(), None));
         let tried = |place: usize| items.get(place).map_or((None, 1), |item| (item.line, item.attempt));
         let mut attempt = pin!(parts.attempt_batch(batch, tried, &ctx, bounds));
-        poll_fn(|cx| span.in_scope(|| beat.poll(cx, attempt.as_mut()))).await
+        poll_fn(|cx| span.in_scope(|| guard.poll(cx, attempt.as_mut()))).await
     };
     Ended { id, items, messages, outcomes, ctx, begun }
 }

@@ -43,9 +43,9 @@ where
                     self.queue.drain(&mut self.deliveries, room);
                     if let Some(Delivery::Record(record)) = self.deliveries.back() {
                         self.record_size = record.size();
-                        self.shared.pulse.fetched();
+                        self.shared.status.fetched();
                     }
-                    self.shared.pulse.set_waiting(self.waiting.len() + self.deliveries.len());
+                    self.shared.status.set_waiting(self.waiting.len() + self.deliveries.len());
                     if self.deliveries.is_empty() {
                         if let Some(position) = self.queue.position() {
                             self.lane.reached(position);
@@ -62,7 +62,7 @@ where
     #[cold]
     pub(super) fn note_fault(&mut self, fault: FetchFault) {
         if !self.deliveries.iter().any(|delivery| matches!(delivery, Delivery::Record(_))) {
-            self.shared.pulse.set_fetch_fault(Some(fault));
+            self.shared.status.set_fetch_fault(Some(fault));
         }
     }
 
@@ -76,7 +76,7 @@ where
             // If nothing is left to do, nothing else wakes the lane to end.
             self.shared.wake.notify_one();
         } else {
-            self.shared.pulse.halt();
+            self.shared.status.halt();
             self.lane.halt();
         }
     }

@@ -120,7 +120,7 @@ where
     let kept = Kept::of(&lane);
     let Kept { app, shared, consumer, permits, memory, session, group } = &kept;
     Driver::new(lane, app, &parts, consumer, shared, memory, session)
-        .run(permits, |job| attempt(&parts, &shared.pulse, consumer.bounds, group, job))
+        .run(permits, |job| attempt(&parts, &shared.status, consumer.bounds, group, job))
         .await;
 }
 
@@ -138,7 +138,7 @@ where
     let Kept { app, shared, consumer, permits, memory, session, group } = &kept;
     let driver = Driver::new(lane, app, &parts, consumer, shared, memory, session);
     BatchDriver::new(driver, consumer.batch.unwrap_or_default())
-        .run(permits, |job| batch_attempt::attempt(&parts, &shared.pulse, consumer.bounds, group, job))
+        .run(permits, |job| batch_attempt::attempt(&parts, &shared.status, consumer.bounds, group, job))
         .await;
 }
 
@@ -382,9 +382,9 @@ where
         if self.shared.be_patient(is_patient) {
             return Woken::Other;
         }
-        self.shared.pulse.set_waiting(waiting + self.deliveries.len());
+        self.shared.status.set_waiting(waiting + self.deliveries.len());
         if !self.lane.is_open() {
-            self.shared.pulse.set_on_their_way(self.lane.on_their_way());
+            self.shared.status.set_on_their_way(self.lane.on_their_way());
         }
         let next_resend = self.resending.iter().map(|resend| resend.at).min();
         let moment = self.lane.next_timer().into_iter().chain(next_resend).chain(due).min();
@@ -425,14 +425,14 @@ where
         }
         let is_over = self.lane.is_over();
         if is_over {
-            self.shared.pulse.set_on_their_way(self.lane.on_their_way());
+            self.shared.status.set_on_their_way(self.lane.on_their_way());
         }
         is_over
     }
 
     /// Whether all that is not acknowledged was refused as it is.
     fn is_all_refused(&self) -> bool {
-        let are_refused = self.resending.iter().all(|resend| self.shared.pulse.refused.holds(resend.ticket));
+        let are_refused = self.resending.iter().all(|resend| self.shared.status.refused.holds(resend.ticket));
         are_refused && self.lane.unacknowledged() <= self.resending.len()
     }
 
@@ -446,7 +446,7 @@ where
                 Acknowledgement::Delivered { ticket, delivered } => {
                     let Ticket { number: sequence, sent, failures } = ticket;
                     if failures > 0 {
-                        self.shared.pulse.refused.forget(ticket);
+                        self.shared.status.refused.forget(ticket);
                     }
                     if Debts::is_batch(sequence) {
                         let paid = self.debts.acknowledged(sequence);

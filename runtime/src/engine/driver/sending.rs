@@ -92,7 +92,7 @@ where
         let offset = self.source_of(ticket.number);
         match why {
             None => {
-                self.shared.pulse.refused.forget(*ticket);
+                self.shared.status.refused.forget(*ticket);
                 self.report.send_failed(&self.partition, offset, &outgoing.topic, reason);
             }
             Some(why) => {
@@ -100,7 +100,7 @@ where
                 let is_dead_letter = ticket.sent == Sent::DeadLetter;
                 self.report.refused(&self.partition, offset, outgoing, is_dead_letter, &reason, ticket.failures);
                 let copy = RefusedCopy { offset, why, reason, failures: ticket.failures };
-                self.shared.pulse.refused.note(*ticket, copy);
+                self.shared.status.refused.note(*ticket, copy);
             }
         }
         self.resending.push(resend);

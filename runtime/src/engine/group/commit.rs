@@ -262,7 +262,7 @@ impl Running {
             let Some(offset) = lane.shared.committable() else { continue };
             let Metadata { text: metadata, left_out } = lane.metadata(offset, self.is_plain);
             let own = own_passed.max(own_said.saturating_sub(left_out));
-            lane.shared.pulse.set_left_out(left_out);
+            lane.shared.status.set_left_out(left_out);
             if left_out > 0 && !std::mem::replace(&mut lane.said_left_out, true) {
                 self.group.report.left_out(partition, offset, left_out, self.is_plain);
             }

@@ -3,7 +3,7 @@
 use super::{Group, LAST_WORD, LaneHandle, Running};
 use crate::{
     client::TopicPartition,
-    engine::{clock, pulse::AtWork},
+    engine::{clock, lane_status::AtWork},
     events::{Event, Place, Taken},
 };
 

@@ -35,9 +35,9 @@ use to_repeat::{Mark, Owed, Reached};
 
 use super::{
     clock,
+    lane_status::{AtWork, Polling},
     obstacles::Obstacles,
     progress::{Metadata, Progress},
-    pulse::{AtWork, Polling},
     report::Report,
     session::Session,
     shared::{LaneShared, NO_OFFSET, Signal},
@@ -188,7 +188,7 @@ impl LaneHandle {
     /// Kafka has this commit.
     fn acknowledged(&mut self, mark: Mark) {
         self.acknowledged = self.acknowledged.max(Some(mark.offset));
-        self.shared.pulse.set_committed(mark.offset);
+        self.shared.status.set_committed(mark.offset);
         self.shared.grant(mark.offset);
         self.known = mark;
     }
@@ -201,7 +201,7 @@ impl LaneHandle {
     }
 
     fn look(&mut self, now: Instant) {
-        self.polling = self.shared.pulse.polling().map(|polling| match self.polling {
+        self.polling = self.shared.status.polling().map(|polling| match self.polling {
             Some((known, since)) if known == polling => (known, since),
             _ => (polling, now),
         });
@@ -212,7 +212,7 @@ impl LaneHandle {
         if self.shared.has_ended() {
             return Vec::new();
         }
-        self.shared.pulse.at_work(self.polling.map(|(polling, since)| (polling.offset, since)))
+        self.shared.status.at_work(self.polling.map(|(polling, since)| (polling.offset, since)))
     }
 
     /// Whether records are committed before they are performed.
@@ -229,7 +229,7 @@ impl LaneHandle {
     /// What of the lane's records is done again, those at work aside.
     fn owed(&self) -> Owed {
         let (shared, counted) = (&self.shared, self.shared.counts.read());
-        let (performed, dying) = shared.pulse.on_their_way();
+        let (performed, dying) = shared.status.on_their_way();
         if self.is_outdated || self.is_ahead() {
             // Their topic is gone, or they were committed before.
             return Owed { cut_off: if self.is_ahead() { performed } else { 0 }, ..Owed::default() };
@@ -494,9 +494,9 @@ impl Running {
         self.next_measure = now + MEASURE_INTERVAL;
         for (partition, lane) in &self.lanes {
             if let Some(watermarks) = self.group.client.watermarks(partition) {
-                lane.shared.pulse.set_watermarks(watermarks);
+                lane.shared.status.set_watermarks(watermarks);
             }
-            lane.shared.pulse.set_prefetched(self.group.client.prefetched(partition));
+            lane.shared.status.set_prefetched(self.group.client.prefetched(partition));
         }
     }
 }

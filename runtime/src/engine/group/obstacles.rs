@@ -167,10 +167,10 @@ impl Running {
     fn add_faults_of_lanes(&mut self, current: &mut Vec<Obstacle>, now: Instant) {
         let Group { client, report, .. } = &mut self.group;
         for (partition, lane) in &self.lanes {
-            let Some(fault) = lane.shared.pulse.fetch_fault() else { continue };
+            let Some(fault) = lane.shared.status.fetch_fault() else { continue };
             let is_forbidden = fault.is_of_rights().then(|| client.forbids(&partition.topic, fault.at())).flatten();
             if !fault.holds(is_forbidden, now) {
-                lane.shared.pulse.clear_fetch_fault(&fault);
+                lane.shared.status.clear_fetch_fault(&fault);
                 continue;
             }
             let obstacle = fault.obstacle(partition, &report.group);

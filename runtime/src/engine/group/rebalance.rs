@@ -130,7 +130,7 @@ impl Running {
             shared.publish(start);
         }
         if let Some(committed) = committed {
-            shared.pulse.set_committed(committed);
+            shared.status.set_committed(committed);
         }
         shared.tell(earlier.clone(), 0);
         match (self.group.open_lane)(assigned, earlier, Arc::clone(&shared), &self.group.runtime) {

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::engine::{
-    pulse::Beat,
+    lane_status::PollGuard,
     shared::{LaneShared, MemoryBudget},
     watch::{ConsumerWatch, GroupWatch, JobsWatch, Phase},
 };
@@ -97,9 +97,9 @@ fn a_handler_that_keeps_its_thread_is_named_once() {
     let mut scene = Scene::set(None, None);
     let lane = scene.lane();
     for second in 0..10 {
-        lane.pulse.during(4_711, || expect(&scene.look_alive(second), &[]));
+        lane.status.during(4_711, || expect(&scene.look_alive(second), &[]));
     }
-    lane.pulse.during(4_712, || {
+    lane.status.during(4_712, || {
         expect(&scene.look_alive(10), &[]);
         expect(&scene.look_alive(11), &[]);
         expect(
@@ -107,11 +107,11 @@ fn a_handler_that_keeps_its_thread_is_named_once() {
             &[&["Blocking", "partition: 3, offset: 4712", "OrdersController", "running: 2s"]],
         );
         expect(&scene.look_alive(13), &[]);
-        assert_eq!(lane.pulse.blocked(), Some((4_712, Duration::from_secs(3))));
+        assert_eq!(lane.status.blocked(), Some((4_712, Duration::from_secs(3))));
         let said: Vec<_> = (14..600).filter(|second| !scene.look_alive(*second).is_empty()).collect();
         assert_eq!(said, [72, 192, 432], "now and then");
     });
-    assert_eq!(lane.pulse.blocked(), None);
+    assert_eq!(lane.status.blocked(), None);
     expect(&scene.look_alive(600), &[]);
 }
 
@@ -121,7 +121,7 @@ fn a_handler_that_keeps_its_thread_is_named_once() {
 fn time_in_which_the_whole_process_stood_still_does_not_count() {
     let mut scene = Scene::set(None, None);
     let lane = scene.lane();
-    lane.pulse.during(7, || {
+    lane.status.during(7, || {
         expect(&scene.look_alive(0), &[]);
         expect(&scene.look_alive(1), &[]);
         scene.group.turned(scene.at(100));
@@ -140,9 +140,9 @@ fn a_handler_that_never_returns_is_named_now_and_then() {
         let mut scene = Scene::set(timeout, None);
         let lane = scene.lane();
         let mut cx = Context::from_waker(Waker::noop());
-        let mut beats = [Beat::new(&lane.pulse, 0, 4_711, 2), Beat::new(&lane.pulse, 1, 4_715, 1)];
-        for beat in &mut beats {
-            assert!(beat.poll(&mut cx, pin!(std::future::pending::<()>())).is_pending());
+        let mut guards = [PollGuard::new(&lane.status, 0, 4_711, 2), PollGuard::new(&lane.status, 1, 4_715, 1)];
+        for guard in &mut guards {
+            assert!(guard.poll(&mut cx, pin!(std::future::pending::<()>())).is_pending());
         }
         let mut said = Vec::new();
         for second in 0..4_000 {
@@ -162,7 +162,7 @@ fn a_handler_that_never_returns_is_named_now_and_then() {
         assert!((300..=302).contains(&said[0]), "{said:?}");
         let waits: Vec<_> = said.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_eq!(waits, [60, 120, 240, 480, 960, 1_920][..waits.len()], "{said:?}");
-        drop(beats);
+        drop(guards);
         assert_eq!(scene.watch.view(scene.at(4_000)).groups[0].lanes[0].unfinished, None);
     }
 }
@@ -172,7 +172,7 @@ fn a_handler_that_never_returns_is_named_now_and_then() {
 fn a_runtime_without_a_free_thread_is_told_with_who_keeps_them() {
     let mut scene = Scene::set(None, None);
     let lane = scene.lane();
-    lane.pulse.during(7, || {
+    lane.status.during(7, || {
         expect(&scene.look_alive(0), &[]);
         let mut told = Vec::new();
         for second in 1..=8 {

@@ -20,7 +20,7 @@ use crate::client::{FetchFault, Watermarks};
 
 /// The signs of life of one lane.
 #[derive(Debug)]
-pub(crate) struct Pulse {
+pub(crate) struct LaneStatus {
     /// Attempts, and what is called without waiting, as a parser is.
     pub(crate) polls: Polls,
     /// The offset of the record whose attempt was polled last, or the first one's of a batch.
@@ -104,7 +104,7 @@ pub(crate) struct Polling {
     pub(crate) offset: i64,
 }
 
-impl Default for Pulse {
+impl Default for LaneStatus {
     fn default() -> Self {
         Self {
             polls: Polls::default(),
@@ -128,13 +128,13 @@ impl Default for Pulse {
     }
 }
 
-impl Pulse {
+impl LaneStatus {
     /// Runs an app's code that cannot wait, such as a parser.
     pub(crate) fn during<T>(&self, offset: i64, code: impl FnOnce() -> T) -> T {
         self.during_batch(offset, 1, code)
     }
 
-    /// As [`Pulse::during`], at several records of which this is the first.
+    /// As [`LaneStatus::during`], at several records of which this is the first.
     fn during_batch<T>(&self, offset: i64, records: u64, code: impl FnOnce() -> T) -> T {
         self.polled.store(offset, Ordering::Relaxed);
         self.polled_records.store(records, Ordering::Relaxed);
@@ -178,7 +178,7 @@ impl Pulse {
     pub(crate) fn waits_for_room(&self, sequence: Sequence) -> WithoutRoom<'_> {
         let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         *in_flight.without_room.entry(sequence).or_default() += 1;
-        WithoutRoom { pulse: self, sequence }
+        WithoutRoom { status: self, sequence }
     }
 
     /// Every attempt that waits, and the one whose poll has been under way since then, by offset.
@@ -323,13 +323,13 @@ fn offset(of: &AtomicI64) -> Option<i64> {
 /// An attempt waits for room to send.
 #[derive(Debug)]
 pub(crate) struct WithoutRoom<'a> {
-    pulse: &'a Pulse,
+    status: &'a LaneStatus,
     sequence: Sequence,
 }
 
 impl Drop for WithoutRoom<'_> {
     fn drop(&mut self) {
-        let mut in_flight = self.pulse.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut in_flight = self.status.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = in_flight.without_room.get_mut(&self.sequence) {
             *count -= 1;
             if *count == 0 {
@@ -339,10 +339,10 @@ impl Drop for WithoutRoom<'_> {
     }
 }
 
-/// Shows in a lane's pulse how one attempt is doing.
+/// Shows in a lane's status how one attempt is doing.
 #[derive(Debug)]
-pub(crate) struct Beat<'a> {
-    pulse: &'a Pulse,
+pub(crate) struct PollGuard<'a> {
+    status: &'a LaneStatus,
     sequence: Sequence,
     offset: i64,
     attempt: u32,
@@ -350,34 +350,34 @@ pub(crate) struct Beat<'a> {
     ticket: Option<u64>,
 }
 
-impl<'a> Beat<'a> {
-    pub(crate) fn new(pulse: &'a Pulse, sequence: Sequence, offset: i64, attempt: u32) -> Self {
-        Self { pulse, sequence, offset, attempt, records: 1, ticket: None }
+impl<'a> PollGuard<'a> {
+    pub(crate) fn new(status: &'a LaneStatus, sequence: Sequence, offset: i64, attempt: u32) -> Self {
+        Self { status, sequence, offset, attempt, records: 1, ticket: None }
     }
 
     /// The attempt is at several records, of which this is the first.
-    pub(crate) fn of_batch(pulse: &'a Pulse, id: Sequence, offset: i64, attempt: u32, records: usize) -> Self {
-        Self { records: records as u64, ..Self::new(pulse, id, offset, attempt) }
+    pub(crate) fn of_batch(status: &'a LaneStatus, id: Sequence, offset: i64, attempt: u32, records: usize) -> Self {
+        Self { records: records as u64, ..Self::new(status, id, offset, attempt) }
     }
 
     /// Polls the attempt.
     // As a part of the span that it is polled in it costs a record more instructions.
     #[inline(never)]
     pub(crate) fn poll<F: Future>(&mut self, cx: &mut Context<'_>, attempt: Pin<&mut F>) -> Poll<F::Output> {
-        let polled = self.pulse.during_batch(self.offset, self.records, || attempt.poll(cx));
+        let polled = self.status.during_batch(self.offset, self.records, || attempt.poll(cx));
         if polled.is_pending() && self.ticket.is_none() {
             let Self { sequence, offset, attempt, records, .. } = *self;
             let begun = Begun { sequence, offset, attempt, records, at: clock::now() };
-            self.ticket = Some(self.pulse.begin(begun));
+            self.ticket = Some(self.status.begin(begun));
         }
         polled
     }
 }
 
-impl Drop for Beat<'_> {
+impl Drop for PollGuard<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            self.pulse.end(ticket);
+            self.status.end(ticket);
         }
     }
 }
@@ -391,74 +391,74 @@ mod tests {
     /// If this fails, a handler that waits is not seen, or one that has ended is taken for stuck.
     #[test]
     fn an_attempt_that_waits_is_seen_until_it_ends() {
-        let pulse = Pulse::default();
+        let status = LaneStatus::default();
         let mut cx = Context::from_waker(Waker::noop());
         let mut ready = false;
         let mut handler = pin!(poll_fn(|_| {
-            assert_eq!(pulse.polling().map(|polling| polling.offset), Some(7));
+            assert_eq!(status.polling().map(|polling| polling.offset), Some(7));
             if std::mem::replace(&mut ready, true) { Poll::Ready(()) } else { Poll::Pending }
         }));
-        let mut beat = Beat::new(&pulse, 0, 7, 2);
-        assert!(beat.poll(&mut cx, handler.as_mut()).is_pending());
-        let (oldest, count) = pulse.in_flight();
+        let mut guard = PollGuard::new(&status, 0, 7, 2);
+        assert!(guard.poll(&mut cx, handler.as_mut()).is_pending());
+        let (oldest, count) = status.in_flight();
         assert_eq!((oldest.map(|begun| (begun.offset, begun.attempt)), count), (Some((7, 2)), 1));
-        assert_eq!(pulse.polling(), None, "it waits, and keeps no thread");
-        assert!(beat.poll(&mut cx, handler.as_mut()).is_ready());
-        drop(beat);
-        assert_eq!(pulse.in_flight(), (None, 0));
+        assert_eq!(status.polling(), None, "it waits, and keeps no thread");
+        assert!(guard.poll(&mut cx, handler.as_mut()).is_ready());
+        drop(guard);
+        assert_eq!(status.in_flight(), (None, 0));
     }
 
     /// If this fails, a stop says that a record whose handler or parser keeps its thread is as many as the batch before it had.
     #[test]
     fn a_poll_is_at_as_many_records_as_its_own_attempt() {
-        let pulse = Pulse::default();
+        let status = LaneStatus::default();
         let mut cx = Context::from_waker(Waker::noop());
-        let seen = || pulse.polling().map(|polling| pulse.at_work(Some((polling.offset, clock::now())))[0].records);
+        let seen = || status.polling().map(|polling| status.at_work(Some((polling.offset, clock::now())))[0].records);
         for records in [1, 5, 1, 7, 2] {
             let mut handler = pin!(poll_fn(|_| Poll::Ready(seen())));
-            let polled = Beat::of_batch(&pulse, 0, 7, 1, records).poll(&mut cx, handler.as_mut());
+            let polled = PollGuard::of_batch(&status, 0, 7, 1, records).poll(&mut cx, handler.as_mut());
             assert_eq!(polled, Poll::Ready(Some(records as u64)));
         }
-        assert_eq!(pulse.during(8, seen), Some(1));
+        assert_eq!(status.during(8, seen), Some(1));
     }
 
     /// If this fails, an attempt that is dropped by a time-out is reported as stuck for ever.
     #[test]
     fn a_dropped_attempt_leaves_nothing() {
-        let pulse = Pulse::default();
+        let status = LaneStatus::default();
         let mut cx = Context::from_waker(Waker::noop());
-        let mut first = Beat::new(&pulse, 0, 1, 1);
-        let mut second = Beat::new(&pulse, 1, 2, 1);
+        let mut first = PollGuard::new(&status, 0, 1, 1);
+        let mut second = PollGuard::new(&status, 1, 2, 1);
         assert!(first.poll(&mut cx, pin!(std::future::pending::<()>())).is_pending());
         assert!(second.poll(&mut cx, pin!(std::future::pending::<()>())).is_pending());
         drop(first);
-        assert_eq!(pulse.in_flight().0.map(|begun| begun.offset), Some(2));
+        assert_eq!(status.in_flight().0.map(|begun| begun.offset), Some(2));
     }
 
     /// If this fails, a handler that never returns has no name; or one is blamed whose Kafka, or Redis, takes nothing.
     #[test]
     fn attempts_that_do_not_end_are_found_but_for_those_without_room() {
-        let pulse = Pulse::default();
+        let status = LaneStatus::default();
         let mut cx = Context::from_waker(Waker::noop());
-        let mut beats: Vec<_> = (0..3).map(|number| Beat::new(&pulse, number, 10 + number as i64, 1)).collect();
-        for beat in &mut beats {
-            assert!(beat.poll(&mut cx, pin!(std::future::pending::<()>())).is_pending());
+        let mut guards: Vec<_> = (0..3).map(|number| PollGuard::new(&status, number, 10 + number as i64, 1)).collect();
+        for guard in &mut guards {
+            assert!(guard.poll(&mut cx, pin!(std::future::pending::<()>())).is_pending());
         }
         let long = Duration::from_secs(300);
         let seen = |after| {
-            let unfinished = pulse.unfinished(clock::now() + Duration::from_secs(after), long);
+            let unfinished = status.unfinished(clock::now() + Duration::from_secs(after), long);
             unfinished.map(|Unfinished { first, others }| (first.offset, others))
         };
         assert_eq!(seen(299), None);
         assert_eq!(seen(301), Some((10, 2)));
         // It sends two things at once, and both wait.
-        let waits = (pulse.waits_for_room(0), pulse.waits_for_room(0));
+        let waits = (status.waits_for_room(0), status.waits_for_room(0));
         assert_eq!(seen(301), Some((11, 1)));
         drop(waits.0);
         assert_eq!(seen(301), Some((11, 1)));
         drop(waits.1);
         assert_eq!(seen(301), Some((10, 2)));
-        drop(beats);
+        drop(guards);
         assert_eq!(seen(301), None);
     }
 }
