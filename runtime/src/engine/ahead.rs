@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    claim::Answer,
+    commit_request::Answer,
     shared::{LaneShared, Signal},
 };
 use crate::client::{Delivery, RecordQueue};
@@ -31,8 +31,8 @@ impl Ahead {
 
 impl RecordQueue for Ahead {
     fn drain(&mut self, into: &mut VecDeque<Delivery>, room: usize) {
-        if self.shared.claim.is_open() {
-            match self.shared.claim.answer() {
+        if self.shared.commit_request.is_open() {
+            match self.shared.commit_request.answer() {
                 Answer::Open => return,
                 Answer::Granted => into.append(&mut self.held),
                 Answer::Refused => {
@@ -63,7 +63,7 @@ impl RecordQueue for Ahead {
 
     fn position(&self) -> Option<i64> {
         // The queue's own position is behind what is held, and what was.
-        if self.shared.claim.is_open() || self.has_given_up { None } else { self.queue.position() }
+        if self.shared.commit_request.is_open() || self.has_given_up { None } else { self.queue.position() }
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
                         prop_assert_eq!(position, out_to, "behind a record that nobody has performed");
                     }
                     Step::Commit(outcome) => {
-                        let Some(offset) = shared.claim.to_commit() else { continue };
+                        let Some(offset) = shared.commit_request.to_commit() else { continue };
                         if !matches!(outcome, Outcome::Refused) {
                             prop_assert!(offset >= committed, "a commit goes back");
                             committed = offset;
@@ -171,7 +171,7 @@ mod tests {
                         faults += usize::from(matches!(outcome, Outcome::TakenInSilence));
                         match outcome {
                             Outcome::Taken => shared.grant(offset),
-                            _ if shared.signal() != Signal::Run => shared.claim.refuse(),
+                            _ if shared.signal() != Signal::Run => shared.commit_request.refuse(),
                             _ => {}
                         }
                     }
@@ -184,7 +184,7 @@ mod tests {
                 }
             }
             prop_assert!(performed.values().all(|times| *times == 1), "{performed:?}");
-            prop_assert!(!shared.claim.is_open(), "a lane that drains would wait for ever");
+            prop_assert!(!shared.commit_request.is_open(), "a lane that drains would wait for ever");
             let lost = (0..committed).filter(|offset| !performed.contains_key(offset)).count();
             prop_assert!(lost <= faults * BATCH, "{lost} lost in {faults} faults");
         }

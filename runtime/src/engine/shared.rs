@@ -13,8 +13,8 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    claim::Claim, counts::Counts, job_emits::JobEmits, lane_status::LaneStatus, progress::Progress, revoked::Revoked,
-    tracker::Sequence,
+    commit_request::CommitRequest, counts::Counts, job_emits::JobEmits, lane_status::LaneStatus, progress::Progress,
+    revoked::Revoked, tracker::Sequence,
 };
 use crate::{
     OwnedRecord, Result,
@@ -163,7 +163,7 @@ impl EmitScope {
     /// Whether the record is somebody else's by now, who begins it as this process has: to fail is no failed attempt then.
     /// A record that was committed before is nobody else's.
     pub(crate) fn is_taken(&self) -> bool {
-        let is_ahead = matches!(self, Self::Lane { lane, .. } if lane.claim.has_granted());
+        let is_ahead = matches!(self, Self::Lane { lane, .. } if lane.commit_request.has_granted());
         self.revoked().is_told() && !is_ahead
     }
 }
@@ -272,7 +272,7 @@ pub(crate) struct LaneShared {
     /// What may be committed, or [`NO_OFFSET`].
     committable: AtomicI64,
     /// What the lane wants committed before it performs it.
-    pub(crate) claim: Claim,
+    pub(crate) commit_request: CommitRequest,
     /// Whether the partition can be read on from elsewhere in mid-run, and whether it is to.
     moves: AtomicU8,
     /// The position that the lane has lost, which it does once.
@@ -320,7 +320,7 @@ impl LaneShared {
             signal: AtomicU8::new(Signal::Run as u8),
             wake: Notify::new(),
             committable: AtomicI64::new(start.unwrap_or(NO_OFFSET)),
-            claim: Claim::default(),
+            commit_request: CommitRequest::default(),
             moves: AtomicU8::new(CANNOT_MOVE),
             lost: OnceLock::new(),
             ended: AtomicBool::new(false),
@@ -393,15 +393,15 @@ impl LaneShared {
 
     /// Asks the group's thread to commit `offset` at once, before what is below it is begun.
     pub(crate) fn ask_to_commit(&self, offset: i64) {
-        self.claim.ask(offset);
+        self.commit_request.ask(offset);
         self.group_thread.unpark();
     }
 
     /// Kafka has a commit of `offset`; tells a lane that waits for it.
     pub(crate) fn grant(&self, offset: i64) {
-        if self.claim.is_open() {
+        if self.commit_request.is_open() {
             self.raise(offset);
-            self.claim.grant(offset);
+            self.commit_request.grant(offset);
             self.wake.notify_one();
         }
     }

@@ -307,7 +307,7 @@ where
             }
             let mut waits_to_look = false;
             if !self.lane.has_ready() && self.wants_more() {
-                // One that drains begins nothing, and has to hear what became of its claim.
+                // One that drains begins nothing, and has to hear what became of its request.
                 if permit.is_none() && self.record_size >= LARGE && self.shared.signal() == Signal::Run {
                     permit = permits.try_acquire().ok();
                     waits_to_look = permit.is_none();

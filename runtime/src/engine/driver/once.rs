@@ -38,7 +38,7 @@ where
     /// Whether something was taken in that is neither done nor stuck.
     pub(super) fn has_unfinished(&self) -> bool {
         // Records of batches wait with whoever gathers them, so that nobody counts here what rests.
-        self.taken_in() > 0 || self.lane.next_timer().is_some() || self.shared.claim.is_open()
+        self.taken_in() > 0 || self.lane.next_timer().is_some() || self.shared.commit_request.is_open()
     }
 
     /// How many records were taken in and are not done.

@@ -134,7 +134,7 @@ impl Running {
 
     /// The newest commit was refused, or counts as that: what is still ours is committed again.
     fn refused(&mut self, marks: &[(TopicPartition, Mark)], again_in: Duration) {
-        self.claims_refused(again_in);
+        self.commit_requests_refused(again_in);
         self.pace.again(again_in, clock::now());
         for (partition, _) in marks {
             if let Some(lane) = self.lanes.get_mut(partition) {

@@ -1,7 +1,7 @@
 //! Drives one consumer group: a thread that polls, hands over, commits, and never runs an app's code.
 
-mod claims;
 mod commit;
+mod commit_requests;
 mod late;
 mod moves;
 mod obstacles;
@@ -217,7 +217,7 @@ impl LaneHandle {
 
     /// Whether records are committed before they are performed.
     fn is_ahead(&self) -> bool {
-        self.shared.claim.has_granted()
+        self.shared.commit_request.has_granted()
     }
 
     /// How many records are done again if these attempts do not end.
@@ -282,7 +282,7 @@ pub(crate) struct Running {
     pace: Pace,
     next_look: Instant,
     /// Until when lanes that ask for a commit wait, after a refusal.
-    next_claim: Instant,
+    next_commit_request: Instant,
     next_measure: Instant,
     /// What stands in its way.
     way: Way,
@@ -327,7 +327,7 @@ impl Group {
             is_expected: false,
             last_words: None,
             next_look: clock::now(),
-            next_claim: clock::now(),
+            next_commit_request: clock::now(),
             next_measure: clock::now(),
             way: Way::default(),
             obstacles: Obstacles::default(),
@@ -357,7 +357,7 @@ impl Running {
         self.sweep();
         let now = clock::now();
         self.look(now);
-        self.go_on_with_claims(now);
+        self.go_on_with_commit_requests(now);
         self.go_on_with_commits(now);
         self.measure(now);
         self.look_at_the_way(now);
@@ -379,7 +379,7 @@ impl Running {
             && self.leaving.is_empty()
             && self.in_doubt.is_none()
             && !self.outstanding.is_in_flight()
-            && !self.lanes.values().any(|lane| lane.shared.is_moving() || lane.shared.claim.is_open());
+            && !self.lanes.values().any(|lane| lane.shared.is_moving() || lane.shared.commit_request.is_open());
         // A sleep is not to be taken for a standstill.
         if is_quiet { IDLE.min(self.group.session.limit() / 4) } else { BUSY }
     }

@@ -70,7 +70,7 @@ impl Running {
         }
         self.look_at_the_way(clock::now());
         self.go_on_with_revocation();
-        self.go_on_with_claims(clock::now());
+        self.go_on_with_commit_requests(clock::now());
         if self.in_doubt.is_some() {
             // What is committed already is still to be performed, under `at_most_once`.
             self.go_on_with_commits(clock::now());

@@ -8,7 +8,7 @@ use super::shared::NO_OFFSET;
 ///
 /// The lane asks and takes the answer; the group's thread commits and answers.
 #[derive(Debug)]
-pub(crate) struct Claim {
+pub(crate) struct CommitRequest {
     /// What the lane asks for, or [`NO_OFFSET`].
     wanted: AtomicI64,
     /// The highest offset that Kafka has acknowledged.
@@ -17,7 +17,7 @@ pub(crate) struct Claim {
     refused: AtomicBool,
 }
 
-/// What became of a claim.
+/// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Not committed yet.
@@ -28,20 +28,20 @@ pub(crate) enum Answer {
     Refused,
 }
 
-impl Default for Claim {
+impl Default for CommitRequest {
     fn default() -> Self {
         let none = || AtomicI64::new(NO_OFFSET);
         Self { wanted: none(), granted: none(), refused: AtomicBool::new(false) }
     }
 }
 
-impl Claim {
+impl CommitRequest {
     /// The lane wants everything below `offset` committed.
     pub(crate) fn ask(&self, offset: i64) {
         self.wanted.store(offset, Ordering::Release);
     }
 
-    /// What became of what the lane has asked for. An answer ends the claim.
+    /// What became of what the lane has asked for. An answer ends the request.
     pub(crate) fn answer(&self) -> Answer {
         let wanted = self.wanted.load(Ordering::Relaxed);
         let answer = if self.granted.load(Ordering::Acquire) >= wanted {
