@@ -86,12 +86,12 @@ pub struct Batch<T> {
     attempts: Vec<u32>,
     /// Places of the messages that are to be performed, once that is known; all of them before.
     admitted: OnceLock<Vec<usize>>,
-    reports: Mutex<Vec<Report>>,
+    reports: Mutex<Vec<RecordResult>>,
 }
 
 /// What is known of one message of a batch.
 #[derive(Debug, Default)]
-pub(crate) enum Report {
+pub(crate) enum RecordResult {
     /// Nothing was said of it.
     #[default]
     Open,
@@ -134,15 +134,15 @@ impl<T> Batch<T> {
 
     /// Reports that this message is handled, whatever becomes of the others.
     pub fn done(&self, message: &Record) {
-        self.report(message, Report::Done);
+        self.report(message, RecordResult::Done);
     }
 
     /// Reports why this message could not be handled; it is tried again, or goes to the dead letter topic.
     pub fn fail(&self, message: &Record, error: impl Into<Error>) {
-        self.report(message, Report::Not(Unperformed::Failed(FailureKind::Error, error.into())));
+        self.report(message, RecordResult::Not(Unperformed::Failed(FailureKind::Error, error.into())));
     }
 
-    fn report(&self, message: &Record, report: Report) {
+    fn report(&self, message: &Record, report: RecordResult) {
         if let Some(place) = self.place(message) {
             self.set(place, report);
         }
@@ -156,7 +156,7 @@ impl<T> Batch<T> {
 
 impl<T> Batch<T> {
     pub(crate) fn of(messages: Vec<Message<T>>, attempts: Vec<u32>) -> Self {
-        let reports = std::iter::repeat_with(Report::default).take(messages.len()).collect();
+        let reports = std::iter::repeat_with(RecordResult::default).take(messages.len()).collect();
         Self { messages, attempts, admitted: OnceLock::new(), reports: Mutex::new(reports) }
     }
 
@@ -165,7 +165,7 @@ impl<T> Batch<T> {
         &self.messages
     }
 
-    pub(crate) fn set(&self, place: usize, report: Report) {
+    pub(crate) fn set(&self, place: usize, report: RecordResult) {
         if let Some(known) = self.reports.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
             *known = report;
         }
@@ -173,17 +173,17 @@ impl<T> Batch<T> {
 
     fn is_open(&self, place: usize) -> bool {
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        matches!(reports.get(place), Some(Report::Open))
+        matches!(reports.get(place), Some(RecordResult::Open))
     }
 
     /// From here on it holds only the messages of which nothing is known.
     pub(crate) fn close_admission(&self) {
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = reports.iter().enumerate().filter(|(_, report)| matches!(report, Report::Open));
+        let open = reports.iter().enumerate().filter(|(_, report)| matches!(report, RecordResult::Open));
         let _ = self.admitted.set(open.map(|(place, _)| place).collect());
     }
 
-    pub(crate) fn into_parts(self) -> (Vec<Message<T>>, Vec<Report>) {
+    pub(crate) fn into_parts(self) -> (Vec<Message<T>>, Vec<RecordResult>) {
         (self.messages, self.reports.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -200,7 +200,7 @@ pub(crate) async fn admit<C: BatchController>(
     for (place, message) in batch.messages().iter().enumerate() {
         let of = line(place);
         if of.is_some_and(|line| held.contains(&line)) {
-            batch.set(place, Report::Left);
+            batch.set(place, RecordResult::Left);
             continue;
         }
         if !batch.is_open(place) {
@@ -210,13 +210,13 @@ pub(crate) async fn admit<C: BatchController>(
         let report = match guarded(controller.before_enqueue(message, ctx), None).await {
             Ok(Admission::Accept) => continue,
             Ok(Admission::Skip(reason)) => {
-                batch.set(place, Report::Not(Unperformed::Skipped(reason)));
+                batch.set(place, RecordResult::Not(Unperformed::Skipped(reason)));
                 continue;
             }
             Ok(Admission::Defer(wait)) => Unperformed::Deferred(wait),
             Err((kind, error)) => Unperformed::Failed(kind, error),
         };
-        batch.set(place, Report::Not(report));
+        batch.set(place, RecordResult::Not(report));
         held.extend(of);
     }
     batch.close_admission();

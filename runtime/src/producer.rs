@@ -32,7 +32,7 @@ use crate::{
         self,
         connection::{BOOTSTRAP, Connection},
         native::{self, ProducedTopic},
-        outgoing::{Content, Report, Sender, Sent, Ticket},
+        outgoing::{Content, DeliveryReport, Sender, Sent, Ticket},
     },
     settings::one_spelling,
 };
@@ -90,10 +90,10 @@ impl ClientContext for Acknowledgements {
 }
 
 impl ProducerContext for Acknowledgements {
-    type DeliveryOpaque = Box<Report>;
+    type DeliveryOpaque = Box<DeliveryReport>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, report: Box<Report>) {
-        let Report { sender, ticket } = *report;
+    fn delivery(&self, result: &DeliveryResult<'_>, report: Box<DeliveryReport>) {
+        let DeliveryReport { sender, ticket } = *report;
         match result {
             Ok(message) => {
                 let delivered = Delivered { partition: message.partition(), offset: message.offset() };
@@ -155,7 +155,7 @@ impl Producer {
         let (topic, content) = outgoing.split();
         let (sender, receiver) = oneshot::channel();
         let sender = Arc::new(Once(Mutex::new(Some(sender))));
-        self.enqueue(&topic, &content, Box::new(Report { sender, ticket: ONLY })).await?;
+        self.enqueue(&topic, &content, Box::new(DeliveryReport { sender, ticket: ONLY })).await?;
         match receiver.await {
             Ok(Ok(delivered)) => Ok(delivered),
             Ok(Err(error)) => Err(error),
@@ -164,7 +164,12 @@ impl Producer {
     }
 
     /// Hands a record to the producer's queue, and waits only while that is full.
-    pub(crate) async fn enqueue(&self, topic: &str, content: &Content, report: Box<Report>) -> Result<(), SendError> {
+    pub(crate) async fn enqueue(
+        &self,
+        topic: &str,
+        content: &Content,
+        report: Box<DeliveryReport>,
+    ) -> Result<(), SendError> {
         let mut full = self.try_enqueue(topic, content, report)?;
         while let Some(report) = full {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -178,8 +183,8 @@ impl Producer {
         &self,
         topic: &str,
         content: &Content,
-        report: Box<Report>,
-    ) -> Result<Option<Box<Report>>, SendError> {
+        report: Box<DeliveryReport>,
+    ) -> Result<Option<Box<DeliveryReport>>, SendError> {
         let refused = |code| self.inner.bounds.refused(topic, content.size(), code);
         let topics = self.inner.topics.read().unwrap_or_else(PoisonError::into_inner);
         let Some((produced, flight)) = topics.get(topic) else {
@@ -203,7 +208,7 @@ impl Producer {
                 (Some(reason), _) => Err(SendError::Refused { topic: topic.to_owned(), reason }),
                 // None of the record's doing: it comes back as one that the broker has not taken.
                 (None, error) if error.is_of_topic() => {
-                    let Report { sender, ticket } = *report;
+                    let DeliveryReport { sender, ticket } = *report;
                     sender.undelivered(ticket, content.clone().to(topic.to_owned()), error);
                     Ok(None)
                 }

@@ -63,7 +63,7 @@ pub struct Delivered {
 }
 
 /// What goes along with a record, or a job: who is told what became of it, and which one it was.
-pub(crate) struct Report {
+pub(crate) struct DeliveryReport {
     pub(crate) sender: Arc<dyn Sender>,
     pub(crate) ticket: Ticket,
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Admission, Context, Controller, Error, Failure, Interchanger, Message, Parser, Record, Result, Worker,
-    client::outgoing::{Report, Sender, Sent, Ticket},
+    client::outgoing::{DeliveryReport, Sender, Sent, Ticket},
     events::Place,
     foreign,
     jobs::{enqueue::JobRoute, job::new_jid},
@@ -312,7 +312,7 @@ fn enqueue<'a, C: crate::Routed>(
         lane.note_job(*sequence, jid);
     }
     let ticket = Ticket::new(*sequence, Sent::Job);
-    let report = Report { sender: Arc::clone(lane) as Arc<dyn Sender>, ticket };
+    let report = DeliveryReport { sender: Arc::clone(lane) as Arc<dyn Sender>, ticket };
     ctx.emitted.fetch_add(1, Ordering::Relaxed);
     Ok(match route.enqueuer.try_push(job, report) {
         Ok(()) => None,

@@ -54,7 +54,7 @@ use self::{
     consumer::{Consumer, Route},
     driver::{ConsumerSettings, LaneParts},
     group::{Group, GroupEnd, GroupSignal, OpenLane, Wait},
-    report::{Report, Reporter},
+    report::{GroupReporter, Reporter},
     session::Session,
     shared::{AppShared, Loose, MemoryBudget, Outlet},
     watch::{ConsumerWatch, GroupWatch, Watch},
@@ -322,7 +322,7 @@ pub(crate) struct Prepared {
     open_lane: OpenLane,
     pub(crate) session: Arc<Session>,
     runtime: Handle,
-    report: Report,
+    report: GroupReporter,
     stop_budget: Duration,
     drain: Duration,
     /// What that does not fit.
@@ -377,7 +377,7 @@ pub(crate) fn prepare<S: Send + Sync + 'static>(
     runtime: &Handle,
 ) -> Prepared {
     let routes = routes_of(group, settings, consumers, &app.queues);
-    let report = Report { reporter: Arc::clone(reporter), group: Arc::from(group.id.as_str()), entry: None };
+    let report = GroupReporter { reporter: Arc::clone(reporter), group: Arc::from(group.id.as_str()), entry: None };
     let config = config::consumer(settings, group, brokers);
     let topics = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.positions)).collect();
     let controllers = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.entry.controller)).collect();
@@ -456,7 +456,7 @@ fn open_lane<S: Send + Sync + 'static>(
     group: &settings::Group,
     routes: Routes<S>,
     app: Arc<AppShared<S>>,
-    report: Report,
+    report: GroupReporter,
     memory: Arc<MemoryBudget>,
     session: Arc<Session>,
 ) -> OpenLane {

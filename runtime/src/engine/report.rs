@@ -45,14 +45,14 @@ impl Reporter {
 
 /// Reports of one group, and of one consumer in its lanes.
 #[derive(Clone)]
-pub(crate) struct Report {
+pub(crate) struct GroupReporter {
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) group: Arc<str>,
     /// `None` for the group's own thread.
     pub(crate) entry: Option<&'static ConsumerEntry>,
 }
 
-impl Report {
+impl GroupReporter {
     pub(crate) fn of(&self, entry: &'static ConsumerEntry) -> Self {
         Self { entry: Some(entry), ..self.clone() }
     }

@@ -20,7 +20,7 @@ use crate::{
     OwnedRecord, Result,
     client::{
         PositionLost,
-        outgoing::{Content, Report, Sender, Sent, Ticket},
+        outgoing::{Content, DeliveryReport, Sender, Sent, Ticket},
     },
     jobs::enqueue::Enqueuer,
     producer::{Delivered, Outgoing, Producer, SendError},
@@ -91,7 +91,7 @@ impl<S> AppShared<S> {
         topic: &'a str,
         content: Content,
     ) -> Result<Option<WaitsForRoom<'a>>> {
-        let report = || Report { sender: Arc::clone(sender) as Arc<dyn Sender>, ticket };
+        let report = || DeliveryReport { sender: Arc::clone(sender) as Arc<dyn Sender>, ticket };
         match &self.outlet {
             Outlet::Kafka(producer) => {
                 let full = producer.try_enqueue(topic, &content, Box::new(report()))?;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Record,
-    client::outgoing::{Delivered, Report},
+    client::outgoing::{Delivered, DeliveryReport},
     events::Listener,
 };
 
@@ -45,7 +45,7 @@ pub(crate) struct Enqueuer {
 /// A job on its way, and who is told when Redis has it.
 struct Push {
     job: String,
-    report: Report,
+    report: DeliveryReport,
     _room: OwnedSemaphorePermit,
 }
 
@@ -109,7 +109,7 @@ impl Enqueuer {
     }
 
     /// Hands over a job; gives it back if there is no room.
-    pub(crate) fn try_push(&self, job: String, report: Report) -> Result<(), (String, Report)> {
+    pub(crate) fn try_push(&self, job: String, report: DeliveryReport) -> Result<(), (String, DeliveryReport)> {
         match Arc::clone(&self.room).try_acquire_many_owned(weight(&job)) {
             Ok(room) => {
                 self.send(job, report, room);
@@ -120,14 +120,14 @@ impl Enqueuer {
     }
 
     /// Hands over a job when there is room.
-    pub(crate) async fn push(&self, job: String, report: Report) {
+    pub(crate) async fn push(&self, job: String, report: DeliveryReport) {
         // It is never closed.
         if let Ok(room) = Arc::clone(&self.room).acquire_many_owned(weight(&job)).await {
             self.send(job, report, room);
         }
     }
 
-    fn send(&self, job: String, report: Report, room: OwnedSemaphorePermit) {
+    fn send(&self, job: String, report: DeliveryReport, room: OwnedSemaphorePermit) {
         // The task ends only with the process, and then nothing is committed.
         let _ = self.pushes.send(Push { job, report, _room: room });
     }

@@ -20,7 +20,7 @@ use crate::{
     OwnedRecord, Record,
     client::{
         Client, ClientEvent, Commit, CommitAnswer, CommitError, CommitFault, Positions, TopicPartition, Wake,
-        outgoing::{Report, Sent},
+        outgoing::{DeliveryReport, Sent},
     },
     engine::clock,
     producer::{Delivered, Outgoing},
@@ -173,7 +173,7 @@ impl Source {
     }
 
     /// Takes what the app sends, and says so at once.
-    pub(crate) fn produce(&self, outgoing: Outgoing, report: &Report) {
+    pub(crate) fn produce(&self, outgoing: Outgoing, report: &DeliveryReport) {
         if self.is_down() {
             return;
         }

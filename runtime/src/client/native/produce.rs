@@ -10,7 +10,7 @@ use rdkafka::{error::RDKafkaErrorCode, message::BorrowedMessage, producer::Produ
 use rdkafka_sys as sys;
 
 use super::record::NativeRecord;
-use crate::client::outgoing::{Content, Outgoing, Report};
+use crate::client::outgoing::{Content, DeliveryReport, Outgoing};
 
 /// A topic that a producer sends to, looked up once and not with each record, which takes a lock of the whole client.
 ///
@@ -44,12 +44,12 @@ impl Drop for ProducedTopic {
 /// # Errors
 ///
 /// librdkafka's code, such as a queue that is full, with the report back.
-pub(crate) fn produce<C: ProducerContext<DeliveryOpaque = Box<Report>>>(
+pub(crate) fn produce<C: ProducerContext<DeliveryOpaque = Box<DeliveryReport>>>(
     producer: &rdkafka::client::Client<C>,
     topic: &ProducedTopic,
     content: &Content,
-    report: Box<Report>,
-) -> Result<(), (RDKafkaErrorCode, Box<Report>)> {
+    report: Box<DeliveryReport>,
+) -> Result<(), (RDKafkaErrorCode, Box<DeliveryReport>)> {
     let headers = native_headers(content);
     let opaque = report.into_ptr();
     let parts = [

@@ -4,7 +4,7 @@ use std::{future::poll_fn, pin::pin, sync::Arc, time::Instant};
 
 use crate::{
     Batch, Context, Error, Failure, Message, Parser, Result, Worker,
-    batch::{BatchController, Report, admit},
+    batch::{BatchController, RecordResult, admit},
     engine::{
         attempt::{Bounds, Parts, Unperformed, guarded},
         batch::BatchId,
@@ -115,11 +115,11 @@ where
         let (messages, reports) = batch.into_parts();
         let is_taken = ctx.scope.is_taken();
         let outcome = |report| match report {
-            Report::Done => Outcome::Done,
-            Report::Not(Unperformed::Failed(_, error)) if is_taken => Outcome::Not(Unperformed::Taken(error)),
-            Report::Not(why) => Outcome::Not(why),
-            Report::Left => Outcome::Left,
-            Report::Open => match &rest {
+            RecordResult::Done => Outcome::Done,
+            RecordResult::Not(Unperformed::Failed(_, error)) if is_taken => Outcome::Not(Unperformed::Taken(error)),
+            RecordResult::Not(why) => Outcome::Not(why),
+            RecordResult::Left => Outcome::Left,
+            RecordResult::Open => match &rest {
                 Ok(()) => Outcome::Done,
                 Err((_, error)) if is_taken => Outcome::Taken(Arc::clone(error)),
                 Err((kind, error)) => Outcome::Together(*kind, Arc::clone(error)),
@@ -154,7 +154,7 @@ where
 fn played<W: Worker>(mut job: Job<W>, group: &str) -> Job<W> {
     for (place, (message, item)) in job.batch.messages().iter().zip(&job.items).enumerate() {
         if let Some(error) = crate::testing::stage::call_in_batch(&mut job.ctx, group, message, item.attempt) {
-            job.batch.set(place, Report::Not(Unperformed::Failed(FailureKind::Error, error)));
+            job.batch.set(place, RecordResult::Not(Unperformed::Failed(FailureKind::Error, error)));
         }
     }
     job

@@ -39,7 +39,7 @@ use super::{
     lane::Lane,
     pool::Pool,
     progress::Progress,
-    report::Report,
+    report::GroupReporter,
     session::{Gate, Session},
     shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Reservation, Signal},
     tracker::Sequence,
@@ -81,7 +81,7 @@ pub(crate) struct LaneParts<S> {
     pub(crate) memory: Arc<MemoryBudget>,
     /// The group's sign of life.
     pub(crate) session: Arc<Session>,
-    pub(crate) report: Report,
+    pub(crate) report: GroupReporter,
 }
 
 /// What the manifest says of a consumer and its group, as far as lanes need it.
@@ -206,7 +206,7 @@ struct Driver<'a, W: Worker, P, I> {
     app: &'a Arc<AppShared<<W::Controller as Routed>::State>>,
     parts: &'a Parts<W, P, I>,
     consumer: &'a ConsumerSettings,
-    report: Report,
+    report: GroupReporter,
     shared: &'a Arc<LaneShared>,
     memory: &'a MemoryBudget,
     session: &'a Session,

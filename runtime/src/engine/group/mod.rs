@@ -38,7 +38,7 @@ use super::{
     lane_status::{AtWork, Polling},
     obstacles::Obstacles,
     progress::{Metadata, Progress},
-    report::Report,
+    report::GroupReporter,
     session::Session,
     shared::{LaneShared, NO_OFFSET, Signal},
     watch::{GroupWatch, Phase},
@@ -136,7 +136,7 @@ pub(crate) struct Group {
     /// The sign of life that lanes look at.
     pub(crate) session: Arc<Session>,
     pub(crate) runtime: Handle,
-    pub(crate) report: Report,
+    pub(crate) report: GroupReporter,
     pub(crate) signal: Arc<GroupSignal>,
     /// How long a stop may take.
     pub(crate) stop_budget: Duration,

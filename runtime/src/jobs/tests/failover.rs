@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{forwarder::Forwarder, job, server::Server, tells::Tells};
 use crate::{
-    client::outgoing::{Delivered, Outgoing, Report, Sender, Sent, Ticket},
+    client::outgoing::{Delivered, DeliveryReport, Outgoing, Sender, Sent, Ticket},
     events::Listener,
     jobs::{
         enqueue::Enqueuer,
@@ -83,7 +83,7 @@ fn a_push_arrives_at_the_new_master() {
     let (enqueuer, pushing) = Enqueuer::new(&scene.name.url(), "default", &listener).expect("an address");
     scene.runtime.spawn(pushing);
     let push = |number: u64| {
-        let report = Report { sender: Arc::clone(&sender), ticket: Ticket::new(number, Sent::Job) };
+        let report = DeliveryReport { sender: Arc::clone(&sender), ticket: Ticket::new(number, Sent::Job) };
         assert!(enqueuer.try_push(job(&number.to_string()), report).is_ok());
     };
     push(1);
@@ -173,7 +173,7 @@ fn a_queue_that_waits_is_counted_until_redis_takes_its_jobs() {
     let listener = Arc::clone(&tally) as Arc<dyn Listener>;
     let (enqueuer, pushing) = Enqueuer::new(&scene.name.url(), "default", &listener).expect("an address");
     scene.runtime.spawn(pushing);
-    let report = Report { sender: Arc::new(Tells(tell)), ticket: Ticket::new(1, Sent::Job) };
+    let report = DeliveryReport { sender: Arc::new(Tells(tell)), ticket: Ticket::new(1, Sent::Job) };
     assert!(enqueuer.try_push(job("1"), report).is_ok());
     let away = || tally.told(time::Instant::now()).redis.away;
     let began = Instant::now();
