@@ -1,10 +1,10 @@
 //! Consumes: a thread a group, a lane a partition, and nothing committed that is not done.
 
-mod ahead;
 pub(crate) mod attempt;
 pub(crate) mod backoff;
 pub(crate) mod batch;
 pub(crate) mod clock;
+mod commit_first;
 mod commit_request;
 mod config;
 pub(crate) mod consumer;
@@ -281,7 +281,7 @@ fn routes_of<S>(
     for (entry, consumer) in consumers {
         let Some(found) = settings.consumer(entry) else { continue };
         if entry.group == group.name && found.selected {
-            let once = group.delivery == Delivery::AtMostOnce;
+            let at_most_once = group.delivery == Delivery::AtMostOnce;
             let jobs = found.queue.as_ref().and_then(|queue| queues.get(queue)).map(|enqueuer| {
                 let (class, topic, retry) = (entry.worker, entry.topic, Retry::of(found.job_attempts));
                 Arc::new(JobRoute { class, topic, retry, enqueuer: Arc::clone(enqueuer) })
@@ -289,7 +289,9 @@ fn routes_of<S>(
             let bounds = match &jobs {
                 // An attempt is to admit and to push: that Redis is away is no failure, and the job has attempts of its own.
                 Some(_) => Bounds { timeout: None, attempts: found.attempts },
-                None => Bounds { timeout: found.timeout, attempts: if once { Some(1) } else { found.attempts } },
+                None => {
+                    Bounds { timeout: found.timeout, attempts: if at_most_once { Some(1) } else { found.attempts } }
+                }
             };
             let consumer_settings = Arc::new(ConsumerSettings {
                 entry,
@@ -298,7 +300,7 @@ fn routes_of<S>(
                 bounds,
                 dead_letter: found.dead_letter.clone(),
                 ordering: group.ordering,
-                ahead: once.then(|| group.concurrency.max(driver::DRAIN)),
+                commit_first: at_most_once.then(|| group.concurrency.max(driver::DRAIN)),
                 window: group.window,
                 jobs,
                 batch: found.batch,

@@ -1,6 +1,7 @@
 //! The engine on the real client and librdkafka's mock cluster, and in `finished` on a Kafka in the process that
 //! does as a test says.
 
+mod at_most_once;
 mod batches;
 mod blocking;
 mod drain;
@@ -8,7 +9,6 @@ mod finished;
 mod groups;
 mod instructions;
 mod jobs;
-mod once;
 mod positions;
 mod producer;
 mod sizes;

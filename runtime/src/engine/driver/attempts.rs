@@ -110,7 +110,7 @@ where
             let refused = self.shared.status.during(offset, || self.parts.parse(record, &mut job.work).err());
             if let Some((record, error)) = refused {
                 self.jobs.push(job);
-                if self.consumer.ahead.is_some() {
+                if self.consumer.commit_first.is_some() {
                     self.pass_over(sequence, &record, "cannot be parsed", &error);
                 } else {
                     let (ordering, dead_letter) = (self.consumer.ordering, self.consumer.dead_letter.as_deref());
@@ -139,7 +139,7 @@ where
         if self.consumer.tombstones == Tombstones::Skip {
             self.report.tombstone_skipped(record);
             self.finished(sequence, 0, &self.shared.counts.skipped);
-        } else if self.consumer.ahead.is_some() {
+        } else if self.consumer.commit_first.is_some() {
             self.pass_over(sequence, record, "is a tombstone", &Error::new(TOMBSTONE_REFUSED));
         } else {
             let error = Error::new(TOMBSTONE_REFUSED);
@@ -206,7 +206,7 @@ where
             Unperformed::Failed(kind, error) => {
                 let (counts, number) = (&self.shared.counts, job.ctx.attempt);
                 count(counts.of(kind));
-                if self.consumer.ahead.is_some() {
+                if self.consumer.commit_first.is_some() {
                     self.not_repeated(sequence, work.record(), kind, &error, emitted);
                     self.put_away(job);
                 } else if self.consumer.dead_letter.is_some() && self.consumer.bounds.is_last(number, &error) {

@@ -2,11 +2,11 @@
 //!
 //! A lane is one task. Attempts are polled in place; those that wait are kept beside each other in the same task.
 
+mod at_most_once;
 mod attempts;
 mod batch;
 mod batch_attempt;
 mod deliver;
-mod once;
 mod sending;
 
 use std::{
@@ -28,11 +28,11 @@ pub(crate) use batch_attempt::Outcome;
 use sending::{Emitted, Resend};
 
 use super::{
-    ahead::Ahead,
     attempt::{Bounds, Parts},
     backoff::Jitter,
     batch::Debts,
     clock,
+    commit_first::CommitFirst,
     counts::count,
     give_way::{give_way, take_turns},
     histogram::Histogram,
@@ -95,7 +95,7 @@ pub(crate) struct ConsumerSettings {
     pub(crate) dead_letter: Option<String>,
     pub(crate) ordering: Ordering,
     /// Under `delivery: at_most_once`, how many records of a partition may be committed and not done.
-    pub(crate) ahead: Option<usize>,
+    pub(crate) commit_first: Option<usize>,
     pub(crate) window: u64,
     pub(crate) positions: Positions,
     /// Where jobs go; `None`: they are performed here.
@@ -246,9 +246,9 @@ where
     ) -> Self {
         let LaneParts { assigned, earlier, report, .. } = lane;
         let seed = assigned.partition.partition as u64 ^ app.seed;
-        let queue = match consumer.ahead {
+        let queue = match consumer.commit_first {
             None => assigned.queue,
-            Some(_) => Box::new(Ahead::new(assigned.queue, Arc::clone(shared))),
+            Some(_) => Box::new(CommitFirst::new(assigned.queue, Arc::clone(shared))),
         };
         Self {
             lane: Lane::new(assigned.start.unwrap_or(NO_OFFSET), consumer.window, earlier),
@@ -484,7 +484,7 @@ where
 
     fn publish(&mut self) {
         if let Some(offset) = self.lane.committable() {
-            match self.consumer.ahead {
+            match self.consumer.commit_first {
                 None => self.shared.publish(offset),
                 // What is committed ahead is further on.
                 Some(_) => self.shared.raise(offset),

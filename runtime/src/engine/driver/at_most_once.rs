@@ -21,7 +21,7 @@ where
             Signal::Run if self.lane.is_closed() && !self.has_unfinished() => self.lane.drain(),
             Signal::Run => {}
             // What is committed already would be lost: it is performed before the partition is let go.
-            Signal::Drain if self.consumer.ahead.is_some() && self.has_unfinished() => {}
+            Signal::Drain if self.consumer.commit_first.is_some() && self.has_unfinished() => {}
             Signal::Drain => self.lane.drain(),
             Signal::Lose => self.lane.lose(),
         }
@@ -49,10 +49,10 @@ where
     /// How many more records may be taken in: under `at_most_once` they are committed first, and a crash loses them. So
     /// none are while nothing is to begin.
     pub(super) fn room_ahead(&self) -> usize {
-        match self.consumer.ahead {
+        match self.consumer.commit_first {
             None => usize::MAX,
             Some(_) if self.session.is_quiet() && self.shared.signal() == Signal::Run => 0,
-            Some(ahead) => ahead.saturating_sub(self.taken_in()),
+            Some(most) => most.saturating_sub(self.taken_in()),
         }
     }
 

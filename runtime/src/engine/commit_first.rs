@@ -15,7 +15,7 @@ use crate::client::{Delivery, RecordQueue};
 ///
 /// **Invariant:** a record comes out only after an offset behind it is acknowledged, and once; no position is behind one that
 /// has not come out (held by `tests::random_histories_perform_nothing_twice`).
-pub(crate) struct Ahead {
+pub(crate) struct CommitFirst {
     queue: Box<dyn RecordQueue>,
     shared: Arc<LaneShared>,
     held: VecDeque<Delivery>,
@@ -23,13 +23,13 @@ pub(crate) struct Ahead {
     has_given_up: bool,
 }
 
-impl Ahead {
+impl CommitFirst {
     pub(crate) fn new(queue: Box<dyn RecordQueue>, shared: Arc<LaneShared>) -> Self {
         Self { queue, shared, held: VecDeque::new(), has_given_up: false }
     }
 }
 
-impl RecordQueue for Ahead {
+impl RecordQueue for CommitFirst {
     fn drain(&mut self, into: &mut VecDeque<Delivery>, room: usize) {
         if self.shared.commit_request.is_open() {
             match self.shared.commit_request.answer() {
@@ -128,11 +128,11 @@ mod tests {
         proptest::collection::vec(step, 1..120)
     }
 
-    fn lane(committed: i64) -> (Arc<LaneShared>, Ahead) {
+    fn lane(committed: i64) -> (Arc<LaneShared>, CommitFirst) {
         let shared = Arc::new(LaneShared::new(None, std::thread::current()));
         shared.publish(committed);
         let queue = Box::new(Log { next: committed });
-        (Arc::clone(&shared), Ahead::new(queue, shared))
+        (Arc::clone(&shared), CommitFirst::new(queue, shared))
     }
 
     proptest! {
@@ -144,7 +144,7 @@ mod tests {
             let mut performed: BTreeMap<i64, u32> = BTreeMap::new();
             // Crashes, and answers that never came.
             let mut faults = 0;
-            let (mut shared, mut ahead) = lane(committed);
+            let (mut shared, mut queue) = lane(committed);
             // Behind what has come out, or where this lane began.
             let mut out_to = committed;
             let last = [Step::Drain, Step::Commit(Outcome::Taken), Step::Perform];
@@ -152,14 +152,14 @@ mod tests {
                 match step {
                     Step::Perform => {
                         let mut out = VecDeque::new();
-                        ahead.drain(&mut out, BATCH);
+                        queue.drain(&mut out, BATCH);
                         for delivery in out {
                             let Delivery::Record(record) = delivery else { continue };
                             prop_assert!(record.offset() < committed, "begun before it was committed");
                             *performed.entry(record.offset()).or_default() += 1;
                             out_to = record.offset() + 1;
                         }
-                        let position = ahead.position().unwrap_or(out_to);
+                        let position = queue.position().unwrap_or(out_to);
                         prop_assert_eq!(position, out_to, "behind a record that nobody has performed");
                     }
                     Step::Commit(outcome) => {
@@ -178,7 +178,7 @@ mod tests {
                     Step::Drain => shared.send(Signal::Drain),
                     Step::Crash => {
                         faults += 1;
-                        (shared, ahead) = lane(committed);
+                        (shared, queue) = lane(committed);
                         out_to = committed;
                     }
                 }
