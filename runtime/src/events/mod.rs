@@ -3,24 +3,24 @@
 //! An event lends what it speaks of, so that one that nobody wants costs nothing: the engine asks
 //! [`Listener::wants_done`] once and then makes no event for a record that went well.
 
-mod calm;
 mod development;
 mod excerpt;
 mod obstacle;
 pub(crate) mod position;
 mod production;
+mod rate_limited;
 mod summary;
 mod totals;
 mod words;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-pub use calm::Calm;
 pub use development::Development;
 pub(crate) use development::status;
 pub use obstacle::{Obstacle, ObstacleKind, Severity};
 pub use position::{Cause, Log};
 pub use production::{LogFormat, Production, log_to};
+pub use rate_limited::RateLimited;
 pub use summary::{Summary, Summed};
 pub use totals::{Blocked, LeftWaiting, ToRepeat, Totals};
 pub(crate) use totals::{NAMED, repeated};
@@ -503,7 +503,7 @@ pub enum Event<'a> {
         /// Redis' words.
         reason: &'a str,
     },
-    /// So many events of one kind were not told one by one; [`Calm`] makes it.
+    /// So many events of one kind were not told one by one; [`RateLimited`] makes it.
     Summary(&'a Summary),
     /// Nothing new is begun from here on: what runs ends and is committed, and every partition is kept.
     Quieted,

@@ -1,9 +1,9 @@
 //! The app's binary: its command line, its start and its stop.
 
+mod bootstrap;
 mod command_line;
 mod complaints;
 mod development_broker;
-mod opening;
 mod panics;
 mod serve;
 mod signals;

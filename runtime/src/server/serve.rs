@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    CLEAN, FAILED, FORCED, Status, complaints::Complaints, development_broker::DevelopmentBroker, opening, show,
+    CLEAN, FAILED, FORCED, Status, bootstrap, complaints::Complaints, development_broker::DevelopmentBroker, show,
     signals::Signals, startup, variables,
 };
 use crate::{
@@ -41,14 +41,14 @@ where
 {
     let variables = variables();
     let read = Settings::examine(app.manifest, &variables, flags);
-    let opened = match opening::begin(app.manifest, &variables, read, Clients::All) {
+    let opened = match bootstrap::begin(app.manifest, &variables, read, Clients::All) {
         Ok(opened) => opened,
         Err(status) => return status,
     };
-    let opening::Opened { settings, listener, tell_due, complaints } = opened;
+    let bootstrap::Opened { settings, listener, tell_due, complaints } = opened;
 
     // Before anything that may take long, so that a supervisor is told that the app is starting.
-    let (listener, health) = match opening::health(app.manifest, &settings, listener, &complaints) {
+    let (listener, health) = match bootstrap::health(app.manifest, &settings, listener, &complaints) {
         Ok(served) => served,
         Err(status) => return status,
     };
@@ -68,7 +68,7 @@ where
     };
     let brokers = Brokers { address, embedded: broker.is_some() };
 
-    let (runtime, state) = match opening::state(build_state, &variables, signals, &complaints) {
+    let (runtime, state) = match bootstrap::state(build_state, &variables, signals, &complaints) {
         Ok(built) => built,
         Err(status) => return status,
     };

@@ -168,7 +168,7 @@ fn a_worker_is_not_kept_by_what_only_a_groups_client_would_not_take() {
 /// Whether a process that makes these clients starts with such settings.
 fn starts(manifest: &Manifest, variables: &BTreeMap<String, String>, clients: Clients) -> bool {
     let (settings, errors) = Settings::examine(manifest, variables, &Flags::default());
-    opening::checked(settings, errors, clients).1.is_empty()
+    bootstrap::checked(settings, errors, clients).1.is_empty()
 }
 
 /// If this fails, a worker that sends nothing is kept from its jobs by what only Kafka's clients need, or one that sends

@@ -5,9 +5,8 @@ use std::{collections::BTreeSet, future::Future, sync::Arc};
 use tokio::time::Instant;
 
 use super::{
-    CLEAN, FAILED, FORCED, Status, WRONG_CALL,
+    CLEAN, FAILED, FORCED, Status, WRONG_CALL, bootstrap,
     development_broker::DevelopmentBroker,
-    opening,
     serve::{Outside, TICK},
     show,
     signals::Signals,
@@ -44,11 +43,11 @@ where
         Ok(queues) if jobs::send(&app.routes, &settings, queues) => Clients::Producer,
         Ok(_) | Err(_) => Clients::None,
     };
-    let opened = match opening::begin(app.manifest, &variables, (settings, errors), clients) {
+    let opened = match bootstrap::begin(app.manifest, &variables, (settings, errors), clients) {
         Ok(opened) => opened,
         Err(status) => return status,
     };
-    let opening::Opened { settings, listener, tell_due, complaints } = opened;
+    let bootstrap::Opened { settings, listener, tell_due, complaints } = opened;
     let Some(url) = settings.redis.clone() else {
         return complaints
             .fail("no consumer of karafka.yml has `jobs: redis`, so there are no jobs: `server` performs everything");
@@ -61,7 +60,7 @@ where
         }
     };
     // Before anything that may take long, so that a supervisor is told that the worker is starting.
-    let (listener, health) = match opening::health(app.manifest, &settings, listener, &complaints) {
+    let (listener, health) = match bootstrap::health(app.manifest, &settings, listener, &complaints) {
         Ok(served) => served,
         Err(status) => return status,
     };
@@ -78,7 +77,7 @@ where
         };
         brokers = Some(Brokers { address, embedded: broker.is_some() });
     }
-    let (runtime, state) = match opening::state(build_state, &variables, signals, &complaints) {
+    let (runtime, state) = match bootstrap::state(build_state, &variables, signals, &complaints) {
         Ok(built) => built,
         Err(status) => return status,
     };

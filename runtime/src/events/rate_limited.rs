@@ -27,13 +27,13 @@ const REMEMBERED: usize = 1_000;
 /// Of attempts that fail, and of records that are skipped or put off, it passes the first ones of ten seconds, for each
 /// controller; what follows comes as an [`Event::Summary`]. Everything else passes always, as that a record is given up.
 #[derive(Debug)]
-pub struct Calm<L> {
+pub struct RateLimited<L> {
     inner: L,
     summaries: Mutex<Summaries>,
     said: Mutex<BTreeMap<(&'static str, String, String), Instant>>,
 }
 
-impl<L: Listener> Calm<L> {
+impl<L: Listener> RateLimited<L> {
     /// In front of `inner`.
     #[must_use]
     pub fn new(inner: L) -> Self {
@@ -83,7 +83,7 @@ impl<L: Listener> Calm<L> {
     }
 }
 
-impl<L: Listener> Listener for Calm<L> {
+impl<L: Listener> Listener for RateLimited<L> {
     fn wants_done(&self) -> bool {
         self.inner.wants_done()
     }
@@ -115,10 +115,10 @@ mod tests {
     /// If this fails, an outage of Kafka fills the logs with one sentence, or a new sentence is not heard.
     #[test]
     fn says_the_same_every_ten_seconds() {
-        let calm = Calm::new(());
+        let limited = RateLimited::new(());
         let start = Instant::now();
         let passes = |message: &str, after: u64| {
-            calm.passes(&Event::Warning { group: "g", message }, start + Duration::from_secs(after))
+            limited.passes(&Event::Warning { group: "g", message }, start + Duration::from_secs(after))
         };
         assert!(passes("brokers are down", 0));
         assert!(!passes("brokers are down", 0));
@@ -131,14 +131,14 @@ mod tests {
     /// If this fails, thousands of records that one topic refuses fill the log, or another topic's refusal is not heard.
     #[test]
     fn says_what_a_topic_refuses_now_and_then() {
-        let calm = Calm::new(());
+        let limited = RateLimited::new(());
         let start = Instant::now();
         let passes = |partition, offset, topic, after| {
             let place = Place { topic: "orders", partition, offset };
             let (controller, reason) = ("OrdersController", "too large");
             let refused =
                 Event::Refused { place, controller, topic, size: 7, is_dead_letter: false, reason, failures: 1 };
-            calm.passes(&refused, start + Duration::from_secs(after))
+            limited.passes(&refused, start + Duration::from_secs(after))
         };
         assert!(passes(0, 1, "receipts", 0));
         assert!(!passes(0, 1, "receipts", 30) && !passes(0, 2, "receipts", 299));
@@ -160,14 +160,14 @@ mod tests {
                 self.0.lock().unwrap().push(word);
             }
         }
-        let calm = Calm::new(Heard(Mutex::default()));
+        let limited = RateLimited::new(Heard(Mutex::default()));
         for offset in 0..100 {
             let place = Place { topic: "orders", partition: 0, offset };
-            calm.on(&Event::Skipped { place, controller: "C", reason: "a test" });
+            limited.on(&Event::Skipped { place, controller: "C", reason: "a test" });
         }
-        calm.on(&Event::Resumed);
-        calm.on(&Event::Stopped(Totals::default()));
-        let heard = calm.inner.0.lock().unwrap();
+        limited.on(&Event::Resumed);
+        limited.on(&Event::Stopped(Totals::default()));
+        let heard = limited.inner.0.lock().unwrap();
         assert!(heard[..10].iter().all(|word| word == "skipped"));
         assert_eq!(heard[10..], ["Resumed", "90 more", "Stopped"]);
     }
@@ -175,13 +175,13 @@ mod tests {
     /// If this fails, memory grows with every warning that carries a number, or such warnings are lost.
     #[test]
     fn remembers_a_bounded_number() {
-        let calm = Calm::new(());
+        let limited = RateLimited::new(());
         let now = Instant::now();
         for number in 0..5_000 {
             let message = format!("offset {number}");
-            assert!(calm.passes(&Event::Warning { group: "g", message: &message }, now));
+            assert!(limited.passes(&Event::Warning { group: "g", message: &message }, now));
         }
-        let said = calm.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = limited.said.lock().unwrap_or_else(PoisonError::into_inner);
         assert_eq!(said.len(), REMEMBERED);
     }
 }

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::{CLEAN, FAILED, Status, WRONG_CALL, complaints::Complaints, panics, serve::TICK, signals::Signals};
 use crate::{
     Result,
-    events::{Calm, Development, Listener, LogFormat, Production, log_to},
+    events::{Development, Listener, LogFormat, Production, RateLimited, log_to},
     foreign,
     health::Health,
     manifest::Manifest,
@@ -82,19 +82,19 @@ fn listener(settings: &Settings, variables: &BTreeMap<String, String>) -> (Arc<d
     let color = |is_terminal: bool| is_terminal && variables.get("NO_COLOR").is_none_or(String::is_empty);
     let (format, told) = if settings.is_development() {
         let text = LogFormat::Text { color: color(io::stderr().is_terminal()) };
-        (text, calm(Development::new(Box::new(io::stdout()), color(io::stdout().is_terminal()))))
+        (text, rate_limited(Development::new(Box::new(io::stdout()), color(io::stdout().is_terminal()))))
     } else {
-        (LogFormat::Json, calm(Production))
+        (LogFormat::Json, rate_limited(Production))
     };
     // An app that has set a subscriber of its own keeps it.
     let _ = log_to(format, variables);
     told
 }
 
-fn calm(listener: impl Listener) -> (Arc<dyn Listener>, Box<dyn Fn()>) {
-    let calm = Arc::new(Calm::new(listener));
-    let told = Arc::clone(&calm);
-    (calm, Box::new(move || told.tell_due()))
+fn rate_limited(listener: impl Listener) -> (Arc<dyn Listener>, Box<dyn Fn()>) {
+    let limited = Arc::new(RateLimited::new(listener));
+    let told = Arc::clone(&limited);
+    (limited, Box::new(move || told.tell_due()))
 }
 
 /// What says how many threads an app's code has, in tokio's own words.
