@@ -7,7 +7,7 @@ use super::*;
 #[derive(Debug, Clone)]
 enum Happening {
     Enter {
-        line: Line,
+        key: OrderingKey,
     },
     Take,
     /// A batch ends: what becomes of its records, one after another.
@@ -26,10 +26,10 @@ enum Happening {
     },
 }
 
-fn happenings(lines: u64) -> impl Strategy<Value = Vec<Happening>> {
-    let line = prop_oneof![1 => Just(None), 4 => (0..lines).prop_map(Some)];
+fn happenings(keys: u64) -> impl Strategy<Value = Vec<Happening>> {
+    let key = prop_oneof![1 => Just(None), 4 => (0..keys).prop_map(Some)];
     let happening = prop_oneof![
-        40 => line.prop_map(|line| Happening::Enter { line }),
+        40 => key.prop_map(|key| Happening::Enter { key }),
         12 => Just(Happening::Take),
         12 => (0usize..4, prop::collection::vec(prop::bool::weighted(0.7), 8))
             .prop_map(|(nth, done)| Happening::End { nth, done }),
@@ -42,23 +42,23 @@ fn happenings(lines: u64) -> impl Strategy<Value = Vec<Happening>> {
 /// What a careful person with a notebook would know: records that are not finished, in order.
 #[derive(Default)]
 struct Notebook {
-    records: BTreeMap<Sequence, (Line, Standing)>,
+    records: BTreeMap<Sequence, (OrderingKey, Standing)>,
     batches: Vec<Vec<Sequence>>,
 }
 
 impl Notebook {
-    /// What of this standing may be taken of each line, and each record without one, by the first of it.
+    /// What of this standing may be taken of each key, and each record without one, by the first of it.
     fn runs(&self, size: usize, wanted: Standing) -> BTreeMap<Sequence, Vec<Sequence>> {
-        let mut lines: BTreeMap<u64, Vec<(Sequence, Standing)>> = BTreeMap::new();
+        let mut keys: BTreeMap<u64, Vec<(Sequence, Standing)>> = BTreeMap::new();
         let mut runs = BTreeMap::new();
-        for (&sequence, &(line, standing)) in &self.records {
-            match line {
-                Some(line) => lines.entry(line).or_default().push((sequence, standing)),
+        for (&sequence, &(key, standing)) in &self.records {
+            match key {
+                Some(key) => keys.entry(key).or_default().push((sequence, standing)),
                 None if standing == wanted => drop(runs.insert(sequence, vec![sequence])),
                 None => {}
             }
         }
-        for members in lines.into_values() {
+        for members in keys.into_values() {
             let size = if wanted == Standing::Alone { 1 } else { size };
             let run = members.into_iter().take(size).take_while(|(_, standing)| *standing == wanted);
             let run: Vec<_> = run.map(|(sequence, _)| sequence).collect();
@@ -85,7 +85,7 @@ impl Notebook {
         batch
     }
 
-    fn blocked(&self, nth: usize) -> Option<(Sequence, Line)> {
+    fn blocked(&self, nth: usize) -> Option<(Sequence, OrderingKey)> {
         let blocked: Vec<_> = self.records.iter().filter(|(_, (_, standing))| *standing == Standing::Blocked).collect();
         (!blocked.is_empty()).then(|| (*blocked[nth % blocked.len()].0, blocked[nth % blocked.len()].1.0))
     }
@@ -100,9 +100,9 @@ fn replay(size: usize, history: Vec<Happening>) -> Result<(), TestCaseError> {
     let mut next = 0;
     for happening in history {
         match happening {
-            Happening::Enter { line } => {
-                gatherer.enter(next, line);
-                notebook.records.insert(next, (line, Standing::Waiting));
+            Happening::Enter { key } => {
+                gatherer.enter(next, key);
+                notebook.records.insert(next, (key, Standing::Waiting));
                 next += 1;
             }
             Happening::Take => {
@@ -118,29 +118,29 @@ fn replay(size: usize, history: Vec<Happening>) -> Result<(), TestCaseError> {
                 }
                 let nth = nth % notebook.batches.len();
                 let batch = notebook.batches.swap_remove(nth);
-                let mut lines = Vec::new();
+                let mut keys = Vec::new();
                 for (place, sequence) in batch.into_iter().enumerate() {
-                    let line = notebook.records[&sequence].0;
-                    lines.push(line);
+                    let key = notebook.records[&sequence].0;
+                    keys.push(key);
                     if done[place % done.len()] {
-                        gatherer.leave(sequence, line);
+                        gatherer.leave(sequence, key);
                         notebook.records.remove(&sequence);
                     } else {
-                        gatherer.block(sequence, line);
+                        gatherer.block(sequence, key);
                         notebook.set(sequence, Standing::Blocked);
                     }
                 }
-                lines.into_iter().for_each(|line| gatherer.look_at(line));
+                keys.into_iter().for_each(|key| gatherer.look_at(key));
             }
             Happening::Rested { nth, alone } => {
-                let Some((sequence, line)) = notebook.blocked(nth) else { continue };
-                gatherer.wait(sequence, line, alone);
+                let Some((sequence, key)) = notebook.blocked(nth) else { continue };
+                gatherer.wait(sequence, key, alone);
                 notebook.set(sequence, if alone { Standing::Alone } else { Standing::Again });
             }
             Happening::Buried { nth } => {
-                let Some((sequence, line)) = notebook.blocked(nth) else { continue };
-                gatherer.leave(sequence, line);
-                gatherer.look_at(line);
+                let Some((sequence, key)) = notebook.blocked(nth) else { continue };
+                gatherer.leave(sequence, key);
+                gatherer.look_at(key);
                 notebook.records.remove(&sequence);
             }
         }

@@ -3,8 +3,8 @@
 //! A pure state machine: the driver tells it what happened and does what it says. It knows no clock; the moments it
 //! is given and gives back are counted from whatever the driver counts from.
 //!
-//! Records stand in *lines*. Of a line one record is at work at a time, in the order of delivery; lines do not know of
-//! each other. `ordering: partition` is one line for all, `key` a line a key, `none` no line at all.
+//! Each record has an *ordering key*. Of a key one record is at work at a time, in the order of delivery; keys do not know of
+//! each other. Under `ordering: partition` all records share one, under `key` it is that of the record, under `none` there is none.
 
 use std::{
     cmp::Reverse,
@@ -19,13 +19,13 @@ use super::{
 };
 use crate::settings::WINDOW;
 
-/// Which line a record stands in; `None` stands in none, and waits for nobody.
-pub(crate) type Line = Option<u64>;
+/// What a record's order is kept by; one without, `None`, waits for nobody.
+pub(crate) type OrderingKey = Option<u64>;
 
 /// A partition while it is assigned; a new assignment gets a new lane.
 ///
 /// **Invariants** (held by `tests::random_histories_keep_the_promise`):
-/// of a line one record is at work at a time, in the order of delivery; a record is not passed by another of its line
+/// of an ordering key one record is at work at a time, in the order of delivery; a record is not passed by another of its key
 /// before it is performed or its dead letter is acknowledged; nothing is committed that is not finished;
 /// nothing starts once the lane is draining or lost; a lost lane commits nothing; what an earlier lane has finished
 /// does not start, and what [`Lane::progress`] says of a record is so;
@@ -38,7 +38,7 @@ pub(crate) struct Lane {
     base: Sequence,
     /// What may start, in the order in which it became free to.
     ready: VecDeque<Sequence>,
-    lines: Lines,
+    queues: KeyQueues,
     /// Who is tried again, and when.
     timers: BinaryHeap<Reverse<(Duration, Sequence)>>,
     running: usize,
@@ -68,7 +68,7 @@ pub(crate) struct Lane {
 
 #[derive(Debug)]
 struct Entry {
-    line: Line,
+    key: OrderingKey,
     attempt: u32,
     /// Emits and dead letters on their way; negative while acknowledgements are ahead of what `perform` has reported.
     missing: i64,
@@ -77,16 +77,16 @@ struct Entry {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// In a line, or free to start.
+    /// Behind others of its key, or free to start.
     Waiting,
     Running,
     /// Failed or put off; a timer stands for it.
     Resting,
     /// Will never succeed as things stand.
     Stuck,
-    /// Its dead letter is on its way; the line waits for it.
+    /// Its dead letter is on its way; the key waits for it.
     Dying,
-    /// Performed; emits are on their way, and the line has gone on.
+    /// Performed; emits are on their way, and the key has gone on.
     Emitting,
     Finished,
 }
@@ -98,46 +98,46 @@ enum Phase {
     Lost,
 }
 
-/// Lines that are taken, with who waits in them.
+/// Keys that are taken, with the records that wait for them.
 #[derive(Debug, Default)]
-struct Lines {
-    /// Line 0, the only one under `ordering: partition`, which is worth a place of its own.
+struct KeyQueues {
+    /// Key 0, the only one under `ordering: partition`, which is worth a place of its own.
     first: VecDeque<Sequence>,
     first_is_taken: bool,
     others: HashMap<u64, VecDeque<Sequence>, BuildHasherDefault<AlreadyHashed>>,
 }
 
-impl Lines {
-    /// Takes the line, or stands in it. Says whether it was free.
-    fn enter(&mut self, line: u64, sequence: Sequence) -> bool {
-        if line == 0 {
+impl KeyQueues {
+    /// Takes the key, or waits for it. Returns whether it was free.
+    fn enter(&mut self, key: u64, sequence: Sequence) -> bool {
+        if key == 0 {
             if self.first_is_taken {
                 self.first.push_back(sequence);
             }
             return !std::mem::replace(&mut self.first_is_taken, true);
         }
-        match self.others.get_mut(&line) {
+        match self.others.get_mut(&key) {
             Some(waiting) => {
                 waiting.push_back(sequence);
                 false
             }
             None => {
-                self.others.insert(line, VecDeque::new());
+                self.others.insert(key, VecDeque::new());
                 true
             }
         }
     }
 
-    /// Who comes next in a line; without anybody it is free.
-    fn go_on(&mut self, line: u64) -> Option<Sequence> {
-        if line == 0 {
+    /// The next record of a key; without one the key is free.
+    fn go_on(&mut self, key: u64) -> Option<Sequence> {
+        if key == 0 {
             let next = self.first.pop_front();
             self.first_is_taken = next.is_some();
             return next;
         }
-        let next = self.others.get_mut(&line)?.pop_front();
+        let next = self.others.get_mut(&key)?.pop_front();
         if next.is_none() {
-            self.others.remove(&line);
+            self.others.remove(&key);
         }
         next
     }
@@ -175,7 +175,7 @@ impl Lane {
             entries: VecDeque::new(),
             base: 0,
             ready: VecDeque::new(),
-            lines: Lines::default(),
+            queues: KeyQueues::default(),
             timers: BinaryHeap::new(),
             running: 0,
             unacknowledged: 0,
@@ -194,9 +194,9 @@ impl Lane {
     }
 
     /// A record came in. Says whether it may start at once, or `None` if it is finished already.
-    pub(crate) fn deliver(&mut self, offset: i64, line: Line) -> Option<(Sequence, bool)> {
+    pub(crate) fn deliver(&mut self, offset: i64, key: OrderingKey) -> Option<(Sequence, bool)> {
         let sequence = self.tracker.deliver(offset);
-        let mut entry = Entry { line, attempt: 1, missing: 0, state: State::Waiting };
+        let mut entry = Entry { key, attempt: 1, missing: 0, state: State::Waiting };
         if !self.earlier.is_empty() {
             if self.earlier.pass(offset) {
                 self.entries.push_back(entry);
@@ -210,7 +210,7 @@ impl Lane {
             }
         }
         self.entries.push_back(entry);
-        let free = line.is_none_or(|line| self.lines.enter(line, sequence));
+        let free = key.is_none_or(|key| self.queues.enter(key, sequence));
         if free {
             self.ready.push_back(sequence);
         }
@@ -278,9 +278,9 @@ impl Lane {
         self.running
     }
 
-    /// Whether some line is taken.
+    /// Whether some key is taken.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.lines.is_empty()
+        !self.queues.is_empty()
     }
 
     /// Whether a record could start now.
@@ -331,21 +331,21 @@ impl Lane {
             self.timers.pop();
             if let Some(entry) = self.entry(sequence) {
                 entry.state = State::Waiting;
-                // Before anything new: it is the oldest of its line, and may hold the commit back.
+                // Before anything new: it is the oldest of its key, and may hold the commit back.
                 self.ready.push_front(sequence);
             }
         }
     }
 
-    /// A running record was performed or skipped, and has sent this many emits in all its attempts. Its line goes on.
+    /// A running record was performed or skipped, and has sent this many emits in all its attempts. Its key goes on.
     /// Says how many emits Kafka has not acknowledged.
     pub(crate) fn performed(&mut self, sequence: Sequence, emits: u32) -> u32 {
-        let Some(line) = self.ended(sequence) else { return 0 };
-        self.go_on(line);
+        let Some(key) = self.ended(sequence) else { return 0 };
+        self.go_on(key);
         self.await_acknowledgements(sequence, emits, State::Emitting)
     }
 
-    /// A running record is given up: its dead letter is on its way, beside the emits of its attempts. Its line waits.
+    /// A running record is given up: its dead letter is on its way, beside the emits of its attempts. Its key waits.
     pub(crate) fn dying(&mut self, sequence: Sequence, sent: u32) {
         if self.ended(sequence).is_some() {
             self.await_acknowledgements(sequence, sent, State::Dying);
@@ -370,7 +370,7 @@ impl Lane {
         }
     }
 
-    /// A running record cannot ever be handled as things stand: its line waits for a person.
+    /// A running record cannot ever be handled as things stand: its key waits for a person.
     pub(crate) fn stuck(&mut self, sequence: Sequence) {
         if self.ended(sequence).is_some() {
             self.set(sequence, State::Stuck);
@@ -381,12 +381,12 @@ impl Lane {
     pub(crate) fn acknowledged(&mut self, sequence: Sequence) {
         let Some(entry) = self.entry(sequence) else { return };
         entry.missing -= 1;
-        let (state, line) = (entry.state, entry.line);
+        let (state, key) = (entry.state, entry.key);
         if entry.missing == 0 && matches!(state, State::Emitting | State::Dying) {
             self.unacknowledged -= 1;
             self.finish(sequence);
             if state == State::Dying {
-                self.go_on(line);
+                self.go_on(key);
             }
         }
     }
@@ -487,23 +487,23 @@ impl Lane {
         self.has_news
     }
 
-    /// A running record runs no more. Gives its line.
-    fn ended(&mut self, sequence: Sequence) -> Option<Line> {
+    /// A running record runs no more. Returns its key.
+    fn ended(&mut self, sequence: Sequence) -> Option<OrderingKey> {
         let entry = self.entry(sequence)?;
         debug_assert_eq!(entry.state, State::Running, "only a running record ends");
-        let line = entry.line;
+        let key = entry.key;
         self.running -= 1;
-        Some(line)
+        Some(key)
     }
 
     fn await_acknowledgements(&mut self, sequence: Sequence, sent: u32, state: State) -> u32 {
         let Some(entry) = self.entry(sequence) else { return 0 };
         entry.missing += i64::from(sent);
-        let (missing, line) = (entry.missing, entry.line);
+        let (missing, key) = (entry.missing, entry.key);
         if missing == 0 {
             self.finish(sequence);
             if state == State::Dying {
-                self.go_on(line);
+                self.go_on(key);
             }
         } else {
             entry.state = state;
@@ -512,9 +512,9 @@ impl Lane {
         u32::try_from(missing).unwrap_or(0)
     }
 
-    /// The next of a line may start; a line without one is free.
-    fn go_on(&mut self, line: Line) {
-        if let Some(next) = line.and_then(|line| self.lines.go_on(line)) {
+    /// The next of a key may start; a key without one is free.
+    fn go_on(&mut self, key: OrderingKey) {
+        if let Some(next) = key.and_then(|key| self.queues.go_on(key)) {
             self.ready.push_back(next);
         }
     }

@@ -9,7 +9,7 @@ use crate::engine::{histories::histories, progress::Metadata};
 enum Happening {
     Deliver {
         gap: i64,
-        line: Line,
+        key: OrderingKey,
     },
     Start,
     Performed {
@@ -43,10 +43,10 @@ enum Happening {
     Crash,
 }
 
-fn happenings(lines: u64) -> impl Strategy<Value = Vec<Happening>> {
-    let line = prop_oneof![1 => Just(None), 4 => (0..lines).prop_map(Some)];
+fn happenings(keys: u64) -> impl Strategy<Value = Vec<Happening>> {
+    let key = prop_oneof![1 => Just(None), 4 => (0..keys).prop_map(Some)];
     let happening = prop_oneof![
-        40 => (0i64..3, line).prop_map(|(gap, line)| Happening::Deliver { gap, line }),
+        40 => (0i64..3, key).prop_map(|(gap, key)| Happening::Deliver { gap, key }),
         60 => Just(Happening::Start),
         40 => (0usize..8, 0u32..3).prop_map(|(nth, emits)| Happening::Performed { nth, emits }),
         15 => (0usize..8, 0u32..2).prop_map(|(nth, emits)| Happening::Failed { nth, emits }),
@@ -78,7 +78,7 @@ enum Known {
 /// What a careful person with a notebook would know of the partition.
 struct Notebook {
     start: i64,
-    records: Vec<(i64, Line, Known)>,
+    records: Vec<(i64, OrderingKey, Known)>,
     /// Emits of attempts that have not reported them yet.
     sent: BTreeMap<Sequence, u32>,
     /// Emits and dead letters on their way, as records.
@@ -86,7 +86,7 @@ struct Notebook {
     draining: bool,
     lost: bool,
     /// What the partition holds, as far as it was ever read.
-    log: Vec<(i64, Line)>,
+    log: Vec<(i64, OrderingKey)>,
     /// Offsets of what was ever finished.
     finished: BTreeSet<i64>,
     /// Offsets of what this lane has finished, or knows to be.
@@ -125,13 +125,13 @@ impl Notebook {
     }
 
     /// The next record of the partition: one that was read before, or a new one.
-    fn next(&mut self, gap: i64, line: Line) -> (i64, Line) {
+    fn next(&mut self, gap: i64, key: OrderingKey) -> (i64, OrderingKey) {
         let end = self.end();
         if let Some(known) = self.log.iter().find(|(offset, _)| *offset >= end) {
             return *known;
         }
-        self.log.push((end + gap, line));
-        (end + gap, line)
+        self.log.push((end + gap, key));
+        (end + gap, key)
     }
 
     fn crash(&mut self) {
@@ -169,13 +169,13 @@ impl Notebook {
         }
     }
 
-    /// Nobody before it in its line holds it back.
+    /// Nobody before it in its key holds it back.
     fn may_start(&self, record: Sequence) -> bool {
-        let (_, line, _) = self.records[record as usize];
-        line.is_none()
+        let (_, key, _) = self.records[record as usize];
+        key.is_none()
             || self.records[..record as usize]
                 .iter()
-                .filter(|(_, other, _)| *other == line)
+                .filter(|(_, other, _)| *other == key)
                 .all(|(_, _, known)| matches!(known, Known::Finished | Known::Emitting))
     }
 
@@ -193,27 +193,27 @@ fn replay(start: i64, window: u64, history: Vec<Happening>) -> Result<(), TestCa
     let mut notebook = Notebook::new(start);
     for happening in history {
         match happening {
-            Happening::Deliver { gap, line } => {
+            Happening::Deliver { gap, key } => {
                 if !lane.has_room() {
                     continue;
                 }
-                let (offset, line) = notebook.next(gap, line);
+                let (offset, key) = notebook.next(gap, key);
                 let sequence = notebook.records.len() as Sequence;
-                let Some(delivered) = lane.deliver(offset, line) else {
+                let Some(delivered) = lane.deliver(offset, key) else {
                     prop_assert!(notebook.finished.contains(&offset), "skipped, and never finished");
-                    notebook.records.push((offset, line, Known::Finished));
+                    notebook.records.push((offset, key, Known::Finished));
                     continue;
                 };
                 let said = notebook.committed.2.finished.contains(&offset);
                 prop_assert!(!said, "finished, said so, and repeated");
-                notebook.records.push((offset, line, Known::Waiting));
+                notebook.records.push((offset, key, Known::Waiting));
                 prop_assert_eq!(delivered, (sequence, notebook.may_start(sequence)));
             }
             Happening::Start => {
                 let Some((record, attempt)) = lane.start() else { continue };
                 prop_assert!(!notebook.draining && !notebook.lost, "started after the partition was given up");
                 prop_assert_eq!(notebook.records[record as usize].2, Known::Waiting);
-                prop_assert!(notebook.may_start(record), "out of the order of its line");
+                prop_assert!(notebook.may_start(record), "out of the order of its key");
                 let offset = notebook.records[record as usize].0;
                 prop_assert_eq!(attempt, notebook.attempts.get(&offset).copied().unwrap_or(1));
                 notebook.set(record, Known::Running);

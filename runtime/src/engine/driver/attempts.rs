@@ -148,7 +148,7 @@ where
         }
     }
 
-    /// What cannot be parsed goes to the dead letter topic; without one, its line waits until a person has changed
+    /// What cannot be parsed goes to the dead letter topic; without one, its key waits until a person has changed
     /// something and the app starts again.
     pub(super) fn give_up_unparsed(&mut self, sequence: Sequence, record: &Record, error_type: &str, error: &Error) {
         count(&self.shared.counts.unparseable);

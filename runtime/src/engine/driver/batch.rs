@@ -26,7 +26,7 @@ use crate::{
         clock,
         counts::count,
         give_way::{give_way, take_turns},
-        lane::Line,
+        lane::OrderingKey,
         pool::Pool,
         shared::{EmitScope, Reservation},
         tracker::Sequence,
@@ -46,7 +46,7 @@ pub(super) struct BatchDriver<'a, W: Worker, P, I> {
     /// Of these, the ones that are still borrowed from their fetch and do not count as waiting.
     fresh: BTreeSet<Sequence>,
     /// Records whose dead letter is on its way.
-    dying: BTreeMap<Sequence, Line>,
+    dying: BTreeMap<Sequence, OrderingKey>,
     /// Since when there has been a record to take.
     since: Option<Duration>,
     /// Contexts to be used again.
@@ -57,7 +57,7 @@ struct Gathered<'a, T> {
     stage: Stage<T>,
     /// Of a record that waits with bytes of its own.
     reserved: Option<Reservation<'a>>,
-    line: Line,
+    key: OrderingKey,
     attempt: u32,
     /// Batches that it was in and that have sent something, as far as is known.
     debts: Vec<BatchId>,
@@ -191,7 +191,7 @@ where
         self.driver.lane.has_room() && (self.gatherer.waiting() == 0 || self.driver.memory.has_room())
     }
 
-    /// Whether to look for more records: in one line no more than the next batch holds, else while there is memory.
+    /// Whether to look for more records: of one key no more than the next batch holds, else while there is memory.
     fn wants_more(&self) -> bool {
         let found = match self.driver.consumer.ordering {
             Ordering::Partition => self.gatherer.waiting(),
@@ -227,19 +227,19 @@ where
     }
 
     fn take_in(&mut self, record: Record) {
-        let line = self.driver.line_of(&record);
-        // The lane's own lines stay empty: the order is the gatherer's.
+        let key = self.driver.ordering_key(&record);
+        // The lane's own queues stay empty: the order is the gatherer's.
         let Some((sequence, _)) = self.driver.lane.deliver(record.offset(), None) else {
             // Finished before the partition came here, or came back.
             self.driver.publish();
             return;
         };
         let attempt = self.driver.lane.start().map_or(1, |(_, attempt)| attempt);
-        self.gatherer.enter(sequence, line);
+        self.gatherer.enter(sequence, key);
         self.fresh.insert(sequence);
         self.gathered.insert(
             sequence,
-            Gathered { stage: Stage::Record(record), reserved: None, line, attempt, debts: Vec::new() },
+            Gathered { stage: Stage::Record(record), reserved: None, key, attempt, debts: Vec::new() },
         );
     }
 
@@ -253,7 +253,7 @@ where
             if let Some(gathered) = self.gathered.get_mut(&sequence) {
                 gathered.attempt = attempt;
                 let alone = attempt > 1 && driver.consumer.bounds.attempts.is_some_and(|attempts| attempt >= attempts);
-                self.gatherer.wait(sequence, gathered.line, alone && driver.consumer.dead_letter.is_some());
+                self.gatherer.wait(sequence, gathered.key, alone && driver.consumer.dead_letter.is_some());
             }
         }
     }
@@ -275,17 +275,17 @@ where
         }
     }
 
-    /// Lines whose dead letter Kafka has go on.
+    /// Keys whose dead letter Kafka has go on.
     fn look_after_the_dying(&mut self) {
         if self.dying.is_empty() {
             return;
         }
         let (lane, gatherer) = (&self.driver.lane, &mut self.gatherer);
-        self.dying.retain(|sequence, line| {
+        self.dying.retain(|sequence, key| {
             let is_dying = !lane.is_finished(*sequence);
             if !is_dying {
-                gatherer.leave(*sequence, *line);
-                gatherer.look_at(*line);
+                gatherer.leave(*sequence, *key);
+                gatherer.look_at(*key);
             }
             is_dying
         });
@@ -296,33 +296,33 @@ where
         let taken = self.gatherer.take();
         let mut items = Vec::with_capacity(taken.len());
         let mut messages = Vec::with_capacity(taken.len());
-        let mut lines = Vec::new();
+        let mut keys = Vec::new();
         let mut held = Vec::new();
         for sequence in taken {
             let Some(gathered) = self.gathered.remove(&sequence) else { continue };
-            let line = gathered.line;
+            let key = gathered.key;
             // Behind a record that went another way.
-            if line.is_some() && held.contains(&line) {
+            if key.is_some() && held.contains(&key) {
                 self.gathered.insert(sequence, gathered);
-                self.gatherer.wait(sequence, line, false);
+                self.gatherer.wait(sequence, key, false);
                 continue;
             }
             let Gathered { stage, attempt, debts, .. } = gathered;
-            lines.push(line);
+            keys.push(key);
             let message = match stage {
                 Stage::Message(message) => Some(*message),
                 Stage::Record(record) => {
                     self.fresh.remove(&sequence);
-                    self.prepare(sequence, line, record, &mut held)
+                    self.prepare(sequence, key, record, &mut held)
                 }
             };
             if let Some(message) = message {
-                items.push(Item { sequence, line, attempt, debts });
+                items.push(Item { sequence, key, attempt, debts });
                 messages.push(message);
             }
         }
         if messages.is_empty() {
-            lines.into_iter().for_each(|line| self.gatherer.look_at(line));
+            keys.into_iter().for_each(|key| self.gatherer.look_at(key));
             self.driver.publish();
             return None;
         }
@@ -342,14 +342,14 @@ where
         Some(Job { id, items, batch: Batch::of(messages, attempts), ctx, begun })
     }
 
-    /// Parses a record. `None` if it ends here; where its line has to wait for that, it is put among those that are
+    /// Parses a record. `None` if it ends here; where its key has to wait for that, it is put among those that are
     /// held.
     fn prepare(
         &mut self,
         sequence: Sequence,
-        line: Line,
+        key: OrderingKey,
         record: Record,
-        held: &mut Vec<Line>,
+        held: &mut Vec<OrderingKey>,
     ) -> Option<Message<MessageOf<W>>> {
         let driver = &mut self.driver;
         if record.value().is_some() {
@@ -371,11 +371,11 @@ where
             driver.end_tombstone(sequence, &record);
         }
         if self.driver.lane.is_finished(sequence) {
-            self.gatherer.leave(sequence, line);
+            self.gatherer.leave(sequence, key);
         } else {
-            self.gatherer.block(sequence, line);
-            self.dying.insert(sequence, line);
-            held.push(line);
+            self.gatherer.block(sequence, key);
+            self.dying.insert(sequence, key);
+            held.push(key);
         }
         None
     }
@@ -391,7 +391,7 @@ where
             durations.observe(took);
         }
         let end = End { at: clock::since(self.driver.started), random: self.driver.jitter.next() };
-        let mut lines: Vec<Line> = items.iter().map(|item| item.line).collect();
+        let mut keys: Vec<OrderingKey> = items.iter().map(|item| item.key).collect();
         if let Some(took) = took
             && self.driver.report.wants_done()
         {
@@ -405,9 +405,9 @@ where
             }
             self.settle(item, message, outcome, end);
         }
-        lines.sort_unstable();
-        lines.dedup();
-        lines.into_iter().for_each(|line| self.gatherer.look_at(line));
+        keys.sort_unstable();
+        keys.dedup();
+        keys.into_iter().for_each(|key| self.gatherer.look_at(key));
         self.driver.publish();
     }
 
@@ -437,12 +437,12 @@ where
         let open = self.driver.debts.owe(item.sequence, &item.debts);
         self.driver.lane.performed(item.sequence, open);
         count(counter);
-        self.gatherer.leave(item.sequence, item.line);
+        self.gatherer.leave(item.sequence, item.key);
     }
 
     fn put_off(&mut self, item: Item, message: Message<MessageOf<W>>, until: Duration) {
         self.driver.lane.deferred(item.sequence, until);
-        self.gatherer.block(item.sequence, item.line);
+        self.gatherer.block(item.sequence, item.key);
         self.keep(item, message);
     }
 
@@ -456,12 +456,12 @@ where
         let driver = &mut self.driver;
         let counts = &driver.shared.counts;
         count(counts.of(kind));
-        self.gatherer.block(item.sequence, item.line);
+        self.gatherer.block(item.sequence, item.key);
         if driver.consumer.dead_letter.is_some() && driver.consumer.bounds.is_last(item.attempt, error) {
             driver.report.gave_up(&message, item.attempt, error, driver.consumer.dead_letter.as_deref());
             let open = driver.debts.owe(item.sequence, &item.debts);
             driver.bury(item.sequence, &message, kind.error_type(error), error, item.attempt, open);
-            self.dying.insert(item.sequence, item.line);
+            self.dying.insert(item.sequence, item.key);
             return;
         }
         count(&counts.retried);
@@ -472,12 +472,12 @@ where
     }
 
     fn keep(&mut self, item: Item, mut message: Message<MessageOf<W>>) {
-        let Item { sequence, line, attempt, mut debts } = item;
+        let Item { sequence, key, attempt, mut debts } = item;
         debts.retain(|batch| self.driver.debts.is_open(*batch));
         message.record.detach();
         self.gathered.insert(
             sequence,
-            Gathered { stage: Stage::Message(Box::new(message)), reserved: None, line, attempt, debts },
+            Gathered { stage: Stage::Message(Box::new(message)), reserved: None, key, attempt, debts },
         );
     }
 }

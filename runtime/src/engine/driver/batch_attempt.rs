@@ -8,7 +8,7 @@ use crate::{
     engine::{
         attempt::{Bounds, Parts, Unperformed, guarded},
         batch::BatchId,
-        lane::Line,
+        lane::OrderingKey,
         lane_status::{LaneStatus, PollGuard},
         shared::NO_OFFSET,
         tracker::Sequence,
@@ -30,7 +30,7 @@ pub(super) struct Job<W: Worker> {
 /// What the lane knows of a record in a batch.
 pub(super) struct Item {
     pub(super) sequence: Sequence,
-    pub(super) line: Line,
+    pub(super) key: OrderingKey,
     pub(super) attempt: u32,
     pub(super) debts: Vec<BatchId>,
 }
@@ -88,7 +88,7 @@ where
         let offset = first.map_or(NO_OFFSET, |first| first.offset());
         let mut guard = PollGuard::of_batch(status, id, offset, ctx.attempt(), batch.messages().len());
         let span = first.map_or_else(tracing::Span::none, |first| trace::span(first, group, ctx.attempt(), None));
-        let tried = |place: usize| items.get(place).map_or((None, 1), |item| (item.line, item.attempt));
+        let tried = |place: usize| items.get(place).map_or((None, 1), |item| (item.key, item.attempt));
         let mut attempt = pin!(parts.attempt_batch(batch, tried, &ctx, bounds));
         poll_fn(|cx| span.in_scope(|| guard.poll(cx, attempt.as_mut()))).await
     };
@@ -101,12 +101,12 @@ where
     W::Controller: BatchController,
     P: Parser<MessageOf<W>>,
 {
-    /// Makes one attempt, and calls the worker's hooks for each message that failed. `known` gives a message's line,
+    /// Makes one attempt, and calls the worker's hooks for each message that failed. `known` gives a message's key,
     /// and which attempt at it this is.
     pub(crate) async fn attempt_batch(
         &self,
         batch: Batch<MessageOf<W>>,
-        known: impl Fn(usize) -> (Line, u32),
+        known: impl Fn(usize) -> (OrderingKey, u32),
         ctx: &Context<W::Controller>,
         bounds: Bounds,
     ) -> (Vec<Message<MessageOf<W>>>, Vec<Outcome>) {
@@ -139,7 +139,7 @@ where
     async fn admit_and_perform_batch(
         &self,
         batch: &Batch<MessageOf<W>>,
-        known: &impl Fn(usize) -> (Line, u32),
+        known: &impl Fn(usize) -> (OrderingKey, u32),
         ctx: &Context<W::Controller>,
     ) -> Result {
         admit(&self.controller, batch, ctx, |place| known(place).0).await;

@@ -1,10 +1,10 @@
-//! Takes records in: out of the client's queue, into their lines.
+//! Takes records in: out of the client's queue, into their keys.
 
 use super::{DRAIN, DRAINED_BYTES, Driver, Waiting};
 use crate::{
     Parser, Record, Routed, Worker,
     client::{Delivery, FetchFault, PositionLost},
-    engine::{lane::Line, shared::LostAt},
+    engine::{lane::OrderingKey, shared::LostAt},
     settings::{LostPosition, Ordering},
     topic,
     worker::MessageOf,
@@ -18,7 +18,7 @@ where
     P: Parser<MessageOf<W>>,
     I: Send + Sync + 'static,
 {
-    /// Whether to look for records to start: always in one line, which must be free; else while there is memory.
+    /// Whether to look for records to start: always in one key, which must be free; else while there is memory.
     pub(super) fn wants_more(&self) -> bool {
         if self.room_ahead() == 0 && self.deliveries.is_empty() {
             return false;
@@ -82,7 +82,7 @@ where
     }
 
     fn take_in(&mut self, mut record: Record) {
-        let Some((sequence, free)) = self.lane.deliver(record.offset(), self.line_of(&record)) else {
+        let Some((sequence, free)) = self.lane.deliver(record.offset(), self.ordering_key(&record)) else {
             // Finished before the partition came here, or came back.
             self.publish();
             return;
@@ -97,10 +97,10 @@ where
         self.waiting.insert(sequence, Waiting::Record(record, reserved));
     }
 
-    pub(super) fn line_of(&self, record: &Record) -> Line {
+    pub(super) fn ordering_key(&self, record: &Record) -> OrderingKey {
         match self.consumer.ordering {
             Ordering::Partition => Some(0),
-            // Two keys that meet in a hash share a line, which costs time and nothing else.
+            // Two keys that meet in a hash share a key, which costs time and nothing else.
             Ordering::Key => record.key().map(topic::hash),
             Ordering::None => None,
         }
