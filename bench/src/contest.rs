@@ -105,11 +105,11 @@ impl Contender {
                 let variable = format!("BENCH_{}", key.to_uppercase());
                 variables.push((&variable, topic));
                 let role = if matches!(self.part, Part::App(_)) { role::APP } else { role::APP_TO_THE_END };
-                role::cast(role, &["server", "--topics", key], &variables)
+                role::spawn(role, &["server", "--topics", key], &variables)
             }
             Part::ByHand(role) => {
                 variables.push(("BENCH_TOPIC", topic));
-                role::cast(role, &[], &variables)
+                role::spawn(role, &[], &variables)
             }
             Part::Peer(program) => {
                 variables.push(("BENCH_TOPIC", topic));

@@ -148,12 +148,12 @@ impl Idle {
         variables.extend(TOPICS.iter().enumerate().map(|(place, (_, variable))| (*variable, stage.topic(place))));
         let mut process = match self.who {
             Who::Nobody => return Ok(None),
-            Who::ByHand => role::cast(BY_HAND, &[], &variables)?,
+            Who::ByHand => role::spawn(BY_HAND, &[], &variables)?,
             Who::App(wait) => {
                 let wait = wait.map(|wait| wait.to_string());
                 variables.extend(wait.as_deref().map(|wait| (WAIT, wait)));
                 let [(one, _), (other, _)] = TOPICS;
-                role::cast(role::APP, &["server", "--topics", &format!("{one},{other}")], &variables)?
+                role::spawn(role::APP, &["server", "--topics", &format!("{one},{other}")], &variables)?
             }
         };
         role::word(&mut process)?;

@@ -87,7 +87,7 @@ fn embedded(is_app: bool, messages: u64) -> Result<Value> {
     let variables = [("KARAFKA_ENV", "development"), (MESSAGES, &*all)];
     let (role, words): (_, &[&str]) =
         if is_app { (role::APP, &["server", "--topics", "ticks"]) } else { (BY_HAND, &[]) };
-    let mut process = role::cast(role, words, &variables)?;
+    let mut process = role::spawn(role, words, &variables)?;
     let address = if is_app {
         start::wait_for_address(&mut process)?
     } else {

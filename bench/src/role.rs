@@ -83,7 +83,7 @@ pub(crate) fn command(role: &str, words: &[&str], variables: &[(&str, &str)]) ->
 }
 
 /// Starts this program with a part to play.
-pub(crate) fn cast(role: &str, words: &[&str], variables: &[(&str, &str)]) -> Result<Process> {
+pub(crate) fn spawn(role: &str, words: &[&str], variables: &[(&str, &str)]) -> Result<Process> {
     Process::start(&mut command(role, words, variables)?)
 }
 

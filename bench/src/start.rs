@@ -62,7 +62,7 @@ pub(crate) fn forget_address() -> Result<()> {
 /// Starts a contender, sends it one record as soon as its broker can take it, and reads when that was handled.
 fn contend(role: &str, words: &[&str], address: impl FnOnce(&mut Process) -> Result<String>) -> Result<Run> {
     let begun = monotonic().as_secs_f64();
-    let mut process = role::cast(role, words, &[("KARAFKA_ENV", "development"), (benched::probe::MESSAGES, "1")])?;
+    let mut process = role::spawn(role, words, &[("KARAFKA_ENV", "development"), (benched::probe::MESSAGES, "1")])?;
     let address = address(&mut process)?;
     send_one(&address, "events")?;
     let line = process.wait_for_line("its first message", role::PATIENCE, |line| {

@@ -90,8 +90,8 @@ impl Contender {
             (CONCURRENCY, &concurrency),
         ];
         let mut process = match self {
-            Self::Karafka => role::cast(role::APP, &["worker", "--concurrency", &concurrency], &variables)?,
-            Self::ByHand => role::cast("jobs-by-hand", &[], &variables)?,
+            Self::Karafka => role::spawn(role::APP, &["worker", "--concurrency", &concurrency], &variables)?,
+            Self::ByHand => role::spawn("jobs-by-hand", &[], &variables)?,
             Self::Sidekiq => {
                 let mut sidekiq = sidekiq::start(&url, &messages, &concurrency)?;
                 let figures = figures(sidekiq.process())?;

@@ -70,7 +70,7 @@ impl Stage {
             return Self::on_kafka(brokers, topics);
         }
         let wanted: Vec<_> = topics.iter().map(|(name, partitions)| format!("{name}:{partitions}")).collect();
-        let mut broker = role::cast("broker", &[], &[(TOPICS, &wanted.join(","))])?;
+        let mut broker = role::spawn("broker", &[], &[(TOPICS, &wanted.join(","))])?;
         let word = role::word(&mut broker)?;
         let address = word["address"].as_str().context("the broker has no address")?.to_owned();
         let topics = topics.iter().map(|(name, partitions)| ((*name).to_owned(), *partitions)).collect();

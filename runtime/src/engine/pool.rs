@@ -21,7 +21,7 @@ const SPARE: usize = 64;
 
 struct Waiting<F, T> {
     place: Option<Pin<Box<Option<F>>>>,
-    luggage: Option<T>,
+    payload: Option<T>,
 }
 
 // The future stays pinned in its box, whatever happens to the struct around it.
@@ -38,7 +38,7 @@ impl<F: Future, T> Future for Waiting<F, T> {
             Poll::Ready(output) => match self.place.take() {
                 Some(mut place) => {
                     place.set(None);
-                    Poll::Ready((output, place, self.luggage.take()))
+                    Poll::Ready((output, place, self.payload.take()))
                 }
                 None => Poll::Pending,
             },
@@ -51,18 +51,18 @@ impl<F: Future, T> Pool<F, T> {
         Self { waiting: FuturesUnordered::new(), spare: Vec::new() }
     }
 
-    /// Starts an attempt and polls it once. Gives its output if it is ready; otherwise keeps it, with `luggage`.
+    /// Starts an attempt and polls it once. Gives its output if it is ready; otherwise keeps it, with `payload`.
     #[inline]
     pub(crate) fn begin(
         &mut self,
         make: impl FnOnce() -> F,
-        luggage: impl FnOnce() -> T,
+        payload: impl FnOnce() -> T,
     ) -> impl Future<Output = Option<F::Output>> {
-        let mut begins = Some((make, luggage));
-        poll_fn(move |cx| Poll::Ready(begins.take().and_then(|(make, luggage)| self.start(cx, make, luggage))))
+        let mut begins = Some((make, payload));
+        poll_fn(move |cx| Poll::Ready(begins.take().and_then(|(make, payload)| self.start(cx, make, payload))))
     }
 
-    /// An attempt that has ended by now, if there is one. Drops its luggage.
+    /// An attempt that has ended by now, if there is one. Drops its payload.
     #[inline]
     pub(crate) fn next_ended(&mut self) -> impl Future<Output = Option<F::Output>> {
         poll_fn(|cx| {
@@ -85,7 +85,7 @@ impl<F: Future, T> Pool<F, T> {
         &mut self,
         cx: &mut Context<'_>,
         make: impl FnOnce() -> F,
-        luggage: impl FnOnce() -> T,
+        payload: impl FnOnce() -> T,
     ) -> Option<F::Output> {
         let mut place = self.spare.pop().unwrap_or_else(|| Box::pin(None));
         place.set(Some(make()));
@@ -97,22 +97,22 @@ impl<F: Future, T> Pool<F, T> {
             }
             Poll::Pending => {
                 // Registered anew when the set is polled, which happens before the task waits.
-                self.waiting.push(Waiting { place: Some(place), luggage: Some(luggage()) });
+                self.waiting.push(Waiting { place: Some(place), payload: Some(payload()) });
                 None
             }
         }
     }
 
-    /// The next attempt that has ended, with its luggage.
+    /// The next attempt that has ended, with its payload.
     #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(F::Output, Option<T>)> {
         if self.waiting.is_empty() {
             return Poll::Pending;
         }
         match Pin::new(&mut self.waiting).poll_next(cx) {
-            Poll::Ready(Some((output, place, luggage))) => {
+            Poll::Ready(Some((output, place, payload))) => {
                 self.keep(place);
-                Poll::Ready((output, luggage))
+                Poll::Ready((output, payload))
             }
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
