@@ -153,7 +153,7 @@ where
     pub(super) fn give_up_unparsed(&mut self, sequence: Sequence, record: &Record, error_type: &str, error: &Error) {
         count(&self.shared.counts.unparseable);
         if self.consumer.dead_letter.is_some() {
-            self.bury(sequence, record, error_type, error, 0, 0);
+            self.send_dead_letter(sequence, record, error_type, error, 0, 0);
         } else {
             self.shared.status.add_stuck();
             self.lane.stuck(sequence);
@@ -211,7 +211,7 @@ where
                     self.put_away(job);
                 } else if self.consumer.dead_letter.is_some() && self.consumer.bounds.is_last(number, &error) {
                     self.report.gave_up(work.record(), number, &error, self.consumer.dead_letter.as_deref());
-                    self.bury(sequence, work.record(), kind.error_type(&error), &error, number, emitted);
+                    self.send_dead_letter(sequence, work.record(), kind.error_type(&error), &error, number, emitted);
                     self.put_away(job);
                 } else {
                     count(&counts.retried);

@@ -460,7 +460,7 @@ where
         if driver.consumer.dead_letter.is_some() && driver.consumer.bounds.is_last(item.attempt, error) {
             driver.report.gave_up(&message, item.attempt, error, driver.consumer.dead_letter.as_deref());
             let open = driver.debts.owe(item.sequence, &item.debts);
-            driver.bury(item.sequence, &message, kind.error_type(error), error, item.attempt, open);
+            driver.send_dead_letter(item.sequence, &message, kind.error_type(error), error, item.attempt, open);
             self.dying.insert(item.sequence, item.key);
             return;
         }

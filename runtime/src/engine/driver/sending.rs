@@ -58,7 +58,7 @@ where
     I: Send + Sync + 'static,
 {
     /// Sends a record to the dead letter topic; it counts as done when Kafka has it.
-    pub(super) fn bury(
+    pub(super) fn send_dead_letter(
         &mut self,
         sequence: Sequence,
         record: &Record,
