@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     DRAIN, DRAINED_BYTES, Driver, Woken,
-    batch_attempt::{Ended, Item, Job, Outcome},
+    batch_attempt::{BatchWork, Ended, Item, Outcome},
     sending::DoneOffsets,
 };
 use crate::{
@@ -99,7 +99,7 @@ where
         }
     }
 
-    pub(super) async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Job<W>) -> F)
+    pub(super) async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(BatchWork<W>) -> F)
     where
         F: Future<Output = Ended<W>>,
     {
@@ -138,8 +138,8 @@ where
                 }
                 if permit.is_some() {
                     // A batch that waits takes the permit along.
-                    if let Some(job) = self.start()
-                        && let Some(ended) = pool.begin(|| attempt(job), || permit.take()).await
+                    if let Some(work) = self.start()
+                        && let Some(ended) = pool.begin(|| attempt(work), || permit.take()).await
                     {
                         self.ended(ended);
                     }
@@ -292,7 +292,7 @@ where
     }
 
     /// Starts a batch of what is free. `None` if nothing of it can be attempted.
-    fn start(&mut self) -> Option<Job<W>> {
+    fn start(&mut self) -> Option<BatchWork<W>> {
         let taken = self.gatherer.take();
         let mut items = Vec::with_capacity(taken.len());
         let mut messages = Vec::with_capacity(taken.len());
@@ -339,7 +339,7 @@ where
         let attempts = items.iter().map(|item| item.attempt).collect();
         let measured = driver.report.wants_done() || driver.consumer.durations.is_some();
         let begun = measured.then(clock::now);
-        Some(Job { id, items, batch: Batch::of(messages, attempts), ctx, begun })
+        Some(BatchWork { id, items, batch: Batch::of(messages, attempts), ctx, begun })
     }
 
     /// Parses a record. `None` if it ends here; where its key has to wait for that, it is put among those that are

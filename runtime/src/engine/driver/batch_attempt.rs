@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A batch with everything that an attempt needs.
-pub(super) struct Job<W: Worker> {
+pub(super) struct BatchWork<W: Worker> {
     pub(super) id: BatchId,
     /// One for each message, in the same order.
     pub(super) items: Vec<Item>,
@@ -73,7 +73,7 @@ pub(super) async fn attempt<W, P, I>(
     status: &LaneStatus,
     bounds: Bounds,
     group: &str,
-    job: Job<W>,
+    work: BatchWork<W>,
 ) -> Ended<W>
 where
     W: Worker,
@@ -81,8 +81,8 @@ where
     P: Parser<MessageOf<W>>,
 {
     #[cfg(any(test, feature = "testing"))]
-    let job = played(job, group);
-    let Job { id, items, batch, ctx, begun } = job;
+    let work = played(work, group);
+    let BatchWork { id, items, batch, ctx, begun } = work;
     let (messages, outcomes) = {
         let first = batch.messages().first();
         let offset = first.map_or(NO_OFFSET, |first| first.offset());
@@ -151,11 +151,11 @@ where
 
 /// Lets a simulation's script decide on each record.
 #[cfg(any(test, feature = "testing"))]
-fn played<W: Worker>(mut job: Job<W>, group: &str) -> Job<W> {
-    for (place, (message, item)) in job.batch.messages().iter().zip(&job.items).enumerate() {
-        if let Some(error) = crate::testing::stage::call_in_batch(&mut job.ctx, group, message, item.attempt) {
-            job.batch.set(place, RecordResult::Not(Unperformed::Failed(FailureKind::Error, error)));
+fn played<W: Worker>(mut work: BatchWork<W>, group: &str) -> BatchWork<W> {
+    for (place, (message, item)) in work.batch.messages().iter().zip(&work.items).enumerate() {
+        if let Some(error) = crate::testing::stage::call_in_batch(&mut work.ctx, group, message, item.attempt) {
+            work.batch.set(place, RecordResult::Not(Unperformed::Failed(FailureKind::Error, error)));
         }
     }
-    job
+    work
 }

@@ -20,7 +20,7 @@ use std::{
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use attempts::{Job, attempt};
+use attempts::{Slot, attempt};
 pub(crate) use attempts::{TOMBSTONE_REFUSED, TOMBSTONE_SKIPPED};
 use batch::BatchDriver;
 pub(crate) use batch::TOMBSTONE_IN_BATCH;
@@ -120,7 +120,7 @@ where
     let kept = Kept::of(&lane);
     let Kept { app, shared, consumer, permits, memory, session, group } = &kept;
     Driver::new(lane, app, &parts, consumer, shared, memory, session)
-        .run(permits, |job| attempt(&parts, &shared.status, consumer.bounds, group, job))
+        .run(permits, |slot| attempt(&parts, &shared.status, consumer.bounds, group, slot))
         .await;
 }
 
@@ -138,7 +138,7 @@ where
     let Kept { app, shared, consumer, permits, memory, session, group } = &kept;
     let driver = Driver::new(lane, app, &parts, consumer, shared, memory, session);
     BatchDriver::new(driver, consumer.batch.unwrap_or_default())
-        .run(permits, |job| batch_attempt::attempt(&parts, &shared.status, consumer.bounds, group, job))
+        .run(permits, |work| batch_attempt::attempt(&parts, &shared.status, consumer.bounds, group, work))
         .await;
 }
 
@@ -185,7 +185,7 @@ struct Driver<'a, W: Worker, P, I> {
     /// Other records that were delivered and are not at work, by their sequence numbers.
     waiting: BTreeMap<Sequence, Waiting<'a, W>>,
     /// Places for records at work, to be used again.
-    jobs: Vec<Box<Job<W>>>,
+    slots: Vec<Box<Slot<W>>>,
     /// Whether the controller has anything to send to.
     sends: bool,
     /// Where emits of performed records went, for the log; empty unless somebody listens.
@@ -217,7 +217,7 @@ enum Waiting<'a, W: Worker> {
     /// Not yet parsed.
     Record(Record, Reservation<'a>),
     /// Parsed, and tried before: with what it has sent so far.
-    Job(Box<Job<W>>),
+    Slot(Box<Slot<W>>),
 }
 
 /// What a lane has come to wait for.
@@ -257,7 +257,7 @@ where
             deliveries: VecDeque::new(),
             next: None,
             waiting: BTreeMap::new(),
-            jobs: Vec::new(),
+            slots: Vec::new(),
             sends: !consumer.entry.emits.is_empty(),
             emits: BTreeMap::new(),
             debts: Debts::default(),
@@ -279,9 +279,9 @@ where
         }
     }
 
-    async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Box<Job<W>>) -> F)
+    async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(Box<Slot<W>>) -> F)
     where
-        F: Future<Output = Box<Job<W>>>,
+        F: Future<Output = Box<Slot<W>>>,
     {
         let mut pool: Pool<F, Option<SemaphorePermit<'a>>> = Pool::new();
         let mut permit: Option<SemaphorePermit<'a>> = None;
@@ -334,8 +334,8 @@ where
                 }
                 if permit.is_some() {
                     // An attempt that waits takes the permit along.
-                    if let Some(job) = self.start(turn == 0)
-                        && let Some(ended) = pool.begin(|| attempt(job), || permit.take()).await
+                    if let Some(slot) = self.start(turn == 0)
+                        && let Some(ended) = pool.begin(|| attempt(slot), || permit.take()).await
                     {
                         self.ended(ended);
                     }
