@@ -67,7 +67,7 @@ impl<C: Routed> Context<C> {
     /// - when a rebalance has taken the partition and the `drain` of its group is used up: what runs then is told, and
     ///   whoever ends within 200 ms still ends before the partition goes;
     /// - when the partition is lost, as its session is over or another process has taken this one's name, or when its topic
-    ///   was deleted and made anew;
+    ///   was deleted and recreated;
     /// - when the app stops and its time is up (`KARAFKA_SHUTDOWN_TIMEOUT`, or a second signal): 200 ms later what runs is
     ///   dropped where it waits. Of a job in `worker` this is the only case; the job is put back into its queue.
     ///

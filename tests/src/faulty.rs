@@ -431,7 +431,7 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    /// Judges what comes from here on by itself: the topic has been made anew, and its places are those of others now.
+    /// Judges what comes from here on by itself: the topic has been recreated, and its offsets are those of others now.
     ///
     /// # Errors
     ///

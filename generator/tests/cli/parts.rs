@@ -73,7 +73,7 @@ fn what_is_no_longer_named_is_pruned_or_kept() {
     calls(&root, &["check"], 0);
 }
 
-/// If this fails, a controller that was renamed is made anew, and what was written in the old one seems lost.
+/// If this fails, a controller that was renamed is recreated, and what was written in the old one seems lost.
 #[test]
 fn a_renamed_controller_is_moved_by_hand() {
     let (_folder, root) = shop();

@@ -150,9 +150,9 @@ impl KafkaClient {
             }
             let known = answer.unwrap_or_default().into_iter();
             let ids = known.filter_map(|(topic, facts)| Some((topic, facts.ok()?.id?))).collect();
-            let Heard { anew, seen } = self.watch.hear(ids, now);
+            let Heard { recreated, seen } = self.watch.hear(ids, now);
             let events = self.consumer.context();
-            anew.into_iter().for_each(|topic| events.push(ClientEvent::MadeAnew(topic)));
+            recreated.into_iter().for_each(|topic| events.push(ClientEvent::Recreated(topic)));
             seen.into_iter().for_each(|(topic, is_same)| events.push(ClientEvent::Looked { topic, is_same }));
             if !is_answered && self.lookup.asks_again() {
                 self.watch.look_now(now);

@@ -181,9 +181,9 @@ pub(crate) enum ClientEvent {
     Committed(CommitAnswer),
     /// Something is wrong; the client goes on trying.
     Error(String),
-    /// A topic was deleted and made anew: its offsets mean other records now. Commit its [`Client::beginnings`].
-    MadeAnew(String),
-    /// The answer to [`Client::look_at`], of a topic that was not made anew as far as anybody knows.
+    /// A topic was deleted and recreated: its offsets mean other records now. Commit its [`Client::beginnings`].
+    Recreated(String),
+    /// The answer to [`Client::look_at`], of a topic that was not recreated as far as anybody knows.
     Looked {
         topic: String,
         /// Its id is the one that it had before: it is the same topic for certain.
@@ -224,14 +224,14 @@ pub(crate) trait Client: Send {
         BTreeMap::new()
     }
 
-    /// Asks in the background whether a topic is still the one that it was. The answer is [`ClientEvent::MadeAnew`] or
+    /// Asks in the background whether a topic is still the one that it was. The answer is [`ClientEvent::Recreated`] or
     /// [`ClientEvent::Looked`], and may never come.
     fn look_at(&mut self, _topic: &str) {}
 
     /// Lets partitions go. Their queues are dropped before.
     fn unassign(&mut self, partitions: &[TopicPartition]);
 
-    /// The commits of a group that begins where one without an offset does, for partitions of a topic that was made anew.
+    /// The commits of a group that begins where one without an offset does, for partitions of a topic that was recreated.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Notices a topic that was deleted and made anew under its old name: its offsets mean other records then.
+//! Notices a topic that was deleted and recreated under its old name: its offsets mean other records then.
 //!
 //! librdkafka follows the name, and goes on in the new topic at the offset that it had in the old one.
 
@@ -42,8 +42,8 @@ struct Suspect {
 /// What an answer of Kafka says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Heard {
-    /// Topics that were made anew, each once.
-    pub(super) anew: Vec<String>,
+    /// Topics that were recreated, each once.
+    pub(super) recreated: Vec<String>,
     /// Suspects that were not, and whether that is known: their ids are the ones that they had.
     pub(super) seen: Vec<(String, bool)>,
 }
@@ -85,7 +85,7 @@ impl TopicWatch {
                 continue;
             }
             match self.known.insert(topic.clone(), id) {
-                Some(known) if known != id => heard.anew.push(topic),
+                Some(known) if known != id => heard.recreated.push(topic),
                 Some(_) => {
                     same.insert(topic);
                 }
@@ -94,7 +94,7 @@ impl TopicWatch {
         }
         for topic in std::mem::take(&mut self.asked) {
             let Some(Suspect { looks, was_known }) = self.suspects.remove(&topic) else { continue };
-            if heard.anew.contains(&topic) {
+            if heard.recreated.contains(&topic) {
                 continue;
             }
             if looks > 1 {
@@ -143,7 +143,7 @@ mod tests {
         BTreeMap::from([("orders".to_owned(), (0, orders)), ("videos".to_owned(), (0, 1))])
     }
 
-    /// If this fails, nobody notices that a topic was made anew, or it is said again and again.
+    /// If this fails, nobody notices that a topic was recreated, or it is said again and again.
     #[test]
     fn a_topic_with_another_id_is_told_once() {
         let now = Instant::now();
@@ -155,7 +155,7 @@ mod tests {
         assert!(watch.asks(now + LOOK_AGAIN));
         assert_eq!(watch.hear(BTreeMap::new(), now), Heard::default(), "a topic that is away");
         assert!(watch.asks(now + LOOK_AGAIN * 2));
-        assert_eq!(watch.hear(ids(8), now).anew, ["orders"]);
+        assert_eq!(watch.hear(ids(8), now).recreated, ["orders"]);
         assert!(watch.asks(now + LOOK_AGAIN * 3));
         assert_eq!(watch.hear(ids(8), now), Heard::default());
     }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn seen(topic: &str, is_same: bool) -> Heard {
-        Heard { anew: Vec::new(), seen: vec![(topic.to_owned(), is_same)] }
+        Heard { recreated: Vec::new(), seen: vec![(topic.to_owned(), is_same)] }
     }
 
     /// If this fails, a position that is lost is called one that retention has passed before Kafka was asked whether the
@@ -204,7 +204,7 @@ mod tests {
         assert!(watch.asks(now));
         watch.hear(ids(7), now);
         assert!(watch.asks(now + LOOK_TWICE));
-        assert_eq!(watch.hear(ids(8), now), Heard { anew: vec!["orders".to_owned()], seen: Vec::new() });
+        assert_eq!(watch.hear(ids(8), now), Heard { recreated: vec!["orders".to_owned()], seen: Vec::new() });
         assert!(!watch.asks(now + LOOK_TWICE));
     }
 

@@ -23,7 +23,7 @@ pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers) ->
     // A partition whose queue was full is fetched again after this time: librdkafka waits for a second by default, and
     // the consumer idles meanwhile.
     set("fetch.queue.backoff.ms", "5");
-    // A new topic, or one that was made anew, is noticed within this time: librdkafka's default is five minutes.
+    // A new topic, or one that was recreated, is noticed within this time: librdkafka's default is five minutes.
     set("topic.metadata.refresh.interval.ms", "30000");
     // A connection that is cut again and again is made again within this time. librdkafka's own ten seconds, and half
     // as much for jitter, are as long as a session: the coordinator would take the member for dead.

@@ -379,7 +379,7 @@ pub enum Event<'a> {
         /// Where reading goes on.
         to: i64,
         /// How many offsets are passed over. Some may never have held a record. Negative when it goes back, as in a
-        /// topic that was deleted and made anew.
+        /// topic that was deleted and recreated.
         passed: i64,
         /// What the partition holds, as far as that is known.
         log: Option<Log>,
@@ -526,7 +526,7 @@ pub enum Taken {
     Revoked,
     /// The session is over, or the member is fenced: somebody else may have had it for some time.
     Lost,
-    /// Its topic was deleted and made anew.
+    /// Its topic was deleted and recreated.
     Recreated,
 }
 

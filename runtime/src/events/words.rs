@@ -144,7 +144,7 @@ pub(super) fn taken_words(why: Taken) -> (&'static str, &'static str) {
             "end it when `ctx.revoked()` is ready, or give it more time: `drain` of its group in karafka.yml",
         ),
         Taken::Lost => ("its partition is lost", "end it when `ctx.revoked()` is ready"),
-        Taken::Recreated => ("its topic was deleted and made anew", "end it when `ctx.revoked()` is ready"),
+        Taken::Recreated => ("its topic was deleted and recreated", "end it when `ctx.revoked()` is ready"),
     }
 }
 

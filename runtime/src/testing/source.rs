@@ -53,7 +53,7 @@ struct Inner {
     is_down: bool,
     /// Where logs begin, since retention has passed what was before.
     begins: BTreeMap<TopicPartition, i64>,
-    /// How often topics were made anew, which is their id.
+    /// How often topics were recreated, which is their id.
     ids: BTreeMap<String, u64>,
     /// The broker is too old to have ids.
     is_old: bool,

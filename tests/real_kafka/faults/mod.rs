@@ -80,7 +80,7 @@ pub(crate) const CASES: &[Case] = cases![
     positions::row_14_retention_passes_a_position_that_waits_for_a_person,
     positions::row_14_the_offset_of_one_partition_is_gone,
     positions::row_14_all_offsets_of_a_group_are_gone,
-    positions::row_17_a_shorter_topic_is_made_anew_between_two_runs,
+    positions::row_17_a_shorter_topic_is_recreated_between_two_runs,
     // Counts what is done in the three seconds for which a handler blocks.
     #[alone]
     records::row_15_panics_blocks_and_hangs,
@@ -92,9 +92,9 @@ pub(crate) const CASES: &[Case] = cases![
     records::row_16_everything_fails_for_a_while,
     topics::row_17_partitions_are_added,
     topics::row_17_the_topic_comes_later,
-    topics::row_17_a_topic_is_made_anew,
-    topics::row_17_a_topic_is_made_anew_at_once,
-    topics::row_17_a_topic_is_made_anew_unseen,
+    topics::row_17_a_topic_is_recreated,
+    topics::row_17_a_topic_is_recreated_at_once,
+    topics::row_17_a_topic_is_recreated_unseen,
     // Bounds what a member does until its next commit is answered, by the clock.
     #[alone]
     members::row_18_two_with_one_name,

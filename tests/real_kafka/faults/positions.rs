@@ -103,9 +103,9 @@ pub(super) fn row_14_all_offsets_of_a_group_are_gone(bench: &Bench) -> Result<()
     Ok(())
 }
 
-/// If this fails, a topic that was made anew while nobody ran is read without a word, or is called one that retention has
+/// If this fails, a topic that was recreated while nobody ran is read without a word, or is called one that retention has
 /// passed. Kafka deletes the offsets of a topic with it.
-pub(super) fn row_17_a_shorter_topic_is_made_anew_between_two_runs(bench: &Bench) -> Result<()> {
+pub(super) fn row_17_a_shorter_topic_is_recreated_between_two_runs(bench: &Bench) -> Result<()> {
     let mut other = trial(bench, "row-17-beside", Route::Patient, 1)?;
     let process = handle(bench, &mut other, 10)?;
     other.stop(process)?;

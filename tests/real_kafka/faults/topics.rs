@@ -120,10 +120,10 @@ pub(super) fn row_17_the_topic_comes_later(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-/// If this fails, an app whose topic was deleted and made anew stands still in silence, or skips what is in the new one.
-pub(super) fn row_17_a_topic_is_made_anew(bench: &Bench) -> Result<()> {
+/// If this fails, an app whose topic was deleted and recreated stands still in silence, or skips what is in the new one.
+pub(super) fn row_17_a_topic_is_recreated(bench: &Bench) -> Result<()> {
     // As apps have it: the client looks at its topics each half minute.
-    let (mut trial, process) = made_anew(bench, "row-17-anew", Duration::from_secs(32))?;
+    let (mut trial, process) = recreated(bench, "row-17-anew", Duration::from_secs(32))?;
     let mut process = process;
     let begun = Instant::now();
     trial.wait_done(1_000, &mut [&mut process], PATIENCE)?;
@@ -138,8 +138,8 @@ pub(super) fn row_17_a_topic_is_made_anew(bench: &Bench) -> Result<()> {
 
 /// If this fails, the same happens to a topic that comes back before the client has missed it: its position is gone,
 /// and it is said at once that the topic is another, never that retention has passed it.
-pub(super) fn row_17_a_topic_is_made_anew_at_once(bench: &Bench) -> Result<()> {
-    let (mut trial, process) = made_anew(bench, "row-17-at-once", Duration::ZERO)?;
+pub(super) fn row_17_a_topic_is_recreated_at_once(bench: &Bench) -> Result<()> {
+    let (mut trial, process) = recreated(bench, "row-17-at-once", Duration::ZERO)?;
     let (mut process, begun) = (process, Instant::now());
     process.wait_for_line("a word of the recreated topic", Duration::from_secs(60), |line| {
         line.contains(trial.topic()) && line.contains("was recreated")
@@ -156,9 +156,9 @@ pub(super) fn row_17_a_topic_is_made_anew_at_once(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-/// If this fails, the same happens to a topic that is deleted, made anew and filled beyond the old position while its
+/// If this fails, the same happens to a topic that is deleted, recreated and filled beyond the old position while its
 /// consumer stands still: it goes on in the middle of the new one, and nobody hears of what it has passed.
-pub(super) fn row_17_a_topic_is_made_anew_unseen(bench: &Bench) -> Result<()> {
+pub(super) fn row_17_a_topic_is_recreated_unseen(bench: &Bench) -> Result<()> {
     let mut trial =
         super::trial(bench, "row-17-unseen", Route::Ordered, 2)?.with("KARAFKA_OPTIONS_SESSION_TIMEOUT_MS", "45000");
     fill(bench, &trial, 2, 0..500, |_| String::new())?;
@@ -188,8 +188,8 @@ pub(super) fn row_17_a_topic_is_made_anew_unseen(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-/// An app that has handled 500 records of a topic, which was then deleted and, after a while, made anew with 1,000.
-fn made_anew<'a>(bench: &'a Bench, name: &str, away: Duration) -> Result<(Trial<'a>, Process)> {
+/// An app that has handled 500 records of a topic, which was then deleted and, after a while, recreated with 1,000.
+fn recreated<'a>(bench: &'a Bench, name: &str, away: Duration) -> Result<(Trial<'a>, Process)> {
     let mut trial = super::trial(bench, name, Route::Ordered, 2)?;
     fill(bench, &trial, 2, 0..500, |_| String::new())?;
     let mut process = trial.start()?;

@@ -266,8 +266,8 @@ pub(crate) struct Running {
     /// Partitions that are to be assigned anew, as their positions are lost; and not before when.
     moves: Vec<TopicPartition>,
     next_move: Instant,
-    /// Topics that were made anew, until their lanes have been told.
-    anew: BTreeSet<String>,
+    /// Topics that were recreated, until their lanes have been told.
+    recreated: BTreeSet<String>,
     positions: Positions,
     /// Commits without an answer.
     outstanding: Outstanding,
@@ -319,7 +319,7 @@ impl Group {
             is_plain: false,
             moves: Vec::new(),
             next_move: clock::now(),
-            anew: BTreeSet::new(),
+            recreated: BTreeSet::new(),
             positions: Positions::default(),
             outstanding: Outstanding::default(),
             in_doubt: None,
@@ -375,7 +375,7 @@ impl Running {
         let is_quiet = self.revocation.is_none()
             && self.assignment.is_none()
             && self.moves.is_empty()
-            && self.anew.is_empty()
+            && self.recreated.is_empty()
             && self.leaving.is_empty()
             && self.in_doubt.is_none()
             && !self.outstanding.is_in_flight()
@@ -433,8 +433,8 @@ impl Running {
                 }
             }
             ClientEvent::Error(error) => self.warn_once(error),
-            ClientEvent::MadeAnew(topic) => {
-                self.anew.insert(topic);
+            ClientEvent::Recreated(topic) => {
+                self.recreated.insert(topic);
             }
             ClientEvent::Looked { topic, is_same } => self.looked_at(&topic, is_same),
             ClientEvent::Fatal(error) => self.give_up(error),

@@ -1,5 +1,5 @@
 //! Partitions that are read on from elsewhere in mid-run: their position is lost, and `lost_position` says where from; or
-//! their topic was made anew, and they begin as for a group without an offset.
+//! their topic was recreated, and they begin as for a group without an offset.
 //!
 //! The lane does what it has and ends, or ends at once if its records are those of a topic that is gone. What is done is
 //! committed, and the partition is assigned anew, so that where it goes on is found, written down and told as at a start.
@@ -25,8 +25,8 @@ impl Running {
         if now < self.next_move || is_busy {
             return;
         }
-        for topic in std::mem::take(&mut self.anew) {
-            self.begin_anew(&topic);
+        for topic in std::mem::take(&mut self.recreated) {
+            self.begin_recreated(&topic);
         }
         let has_ended = |lane: &LaneHandle| lane.shared.is_moving() && lane.shared.has_ended();
         // What has become of a position is asked first: its topic may be another one.
@@ -71,16 +71,16 @@ impl Running {
         self.way.moved(taken_up);
     }
 
-    /// A topic was deleted and made anew: its lanes end, and nothing that is known of its records is kept.
-    fn begin_anew(&mut self, topic: &str) {
+    /// A topic was deleted and recreated: its lanes end, and nothing that is known of its records is kept.
+    fn begin_recreated(&mut self, topic: &str) {
         let is_of_topic = |partition: &TopicPartition| *partition.topic == *topic;
         self.memory.retain(|partition, _| !is_of_topic(partition));
         self.note_recreated(topic);
         if !self.group.client.can_move() {
-            self.begin_anew_at_the_next_start(topic);
+            self.begin_recreated_at_the_next_start(topic);
             return;
         }
-        self.begins_anew(topic);
+        self.tell_recreated_topic(topic);
         for (partition, lane) in self.lanes.iter_mut().filter(|(partition, _)| is_of_topic(partition)) {
             lane.is_outdated = true;
             self.group.name_late(partition, lane, Taken::Recreated);
@@ -91,24 +91,24 @@ impl Running {
 
     /// Of the topics that were recreated, those begin with this assignment that have no offset in it: there is nothing else
     /// to do about them.
-    pub(super) fn hear_what_begins_anew(&mut self, assigned: &[Assigned]) {
-        for topic in std::mem::take(&mut self.anew) {
+    pub(super) fn begin_recreated_with(&mut self, assigned: &[Assigned]) {
+        for topic in std::mem::take(&mut self.recreated) {
             let is_of_topic = |partition: &TopicPartition| *partition.topic == *topic;
             let mut begun = assigned.iter().filter(|assigned| is_of_topic(&assigned.partition)).peekable();
             let is_begun = begun.peek().is_some() && begun.clone().all(|assigned| assigned.committed.is_none());
             if !is_begun || self.lanes.keys().any(is_of_topic) {
-                self.anew.insert(topic);
+                self.recreated.insert(topic);
                 continue;
             }
             for assigned in begun {
                 self.note_recreated_before(&assigned.partition);
             }
             self.memory.retain(|partition, _| !is_of_topic(partition));
-            self.begins_anew(&topic);
+            self.tell_recreated_topic(&topic);
         }
     }
 
-    fn begins_anew(&mut self, topic: &str) {
+    fn tell_recreated_topic(&mut self, topic: &str) {
         self.group.report.warn(&format!(
             "the topic `{topic}` was recreated (deleted, and made again): it is read from where a group without an offset begins"
         ));
@@ -119,7 +119,7 @@ impl Running {
     }
 
     /// Without an assignor that gives partitions one by one, only a start begins with the new topic.
-    fn begin_anew_at_the_next_start(&mut self, topic: &str) {
+    fn begin_recreated_at_the_next_start(&mut self, topic: &str) {
         let partitions: Vec<_> = self.lanes.keys().filter(|partition| *partition.topic == *topic).cloned().collect();
         if let Err(error) = self.commit_done(|partition| !partitions.contains(partition), COMMIT_WAIT) {
             self.commit_failed(&error);
@@ -128,7 +128,7 @@ impl Running {
             Ok(begins) => begins.iter().for_each(|begin| self.tell_begun(begin)),
             Err(error) => {
                 self.warn_once(format!("cannot begin a topic that was recreated: {error}; trying again"));
-                self.anew.insert(topic.to_owned());
+                self.recreated.insert(topic.to_owned());
                 self.next_move = clock::now() + MOVE_AGAIN;
                 return;
             }

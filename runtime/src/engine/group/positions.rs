@@ -23,7 +23,7 @@ const LOOK_PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Positions {
     /// Lanes that have lost theirs, until the next lane of the partition.
     lost: BTreeMap<TopicPartition, Lost>,
-    /// How far partitions had come whose topic was made anew, until the next lane of the partition.
+    /// How far partitions had come whose topic was recreated, until the next lane of the partition.
     recreated: BTreeMap<TopicPartition, i64>,
 }
 
@@ -79,7 +79,7 @@ impl Running {
         }
     }
 
-    /// Kafka has been asked, and the topic was not made anew as far as anybody knows.
+    /// Kafka has been asked, and the topic was not recreated as far as anybody knows.
     pub(super) fn looked_at(&mut self, topic: &str, is_same: bool) {
         let lost = self.positions.lost.iter_mut().filter(|(partition, _)| *partition.topic == *topic);
         lost.for_each(|(_, lost)| lost.is_same = Some(is_same));
@@ -110,7 +110,7 @@ impl Running {
         }
     }
 
-    /// The topic of a lane was made anew: where it has come to is told with where the next one begins.
+    /// The topic of a lane was recreated: where it has come to is told with where the next one begins.
     pub(super) fn note_recreated(&mut self, topic: &str) {
         let lanes = self.lanes.iter().filter(|(partition, _)| *partition.topic == *topic);
         self.positions.recreated.extend(lanes.filter_map(had_come_to));
@@ -144,14 +144,14 @@ impl Running {
         }
     }
 
-    /// A partition of a topic that was made anew begins at this commit, with the next start.
+    /// A partition of a topic that was recreated begins at this commit, with the next start.
     pub(super) fn tell_begun(&mut self, begin: &Commit) {
         if let Some(from) = self.positions.recreated.remove(&begin.partition) {
             self.tell_recreated(&begin.partition, from, Some(begin.offset));
         }
     }
 
-    /// A partition of a topic that was made anew begins, at `start` or where its log does.
+    /// A partition of a topic that was recreated begins, at `start` or where its log does.
     fn tell_recreated(&mut self, partition: &TopicPartition, from: i64, start: Option<i64>) {
         let log = self.ask(|client| client.logs(std::slice::from_ref(partition))).get(partition).map(log_of);
         let to = start.or(log.map(|log| log.first)).unwrap_or(0);

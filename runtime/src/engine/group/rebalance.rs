@@ -90,7 +90,7 @@ impl Running {
         };
         let assigned = self.ask(|client| client.assign(partitions, &mut make_wake))?;
         self.sweep();
-        self.hear_what_begins_anew(&assigned);
+        self.begin_recreated_with(&assigned);
         for assigned in assigned {
             if let Some(shared) = lanes.remove(&assigned.partition) {
                 self.open_lane(assigned, shared);

@@ -63,7 +63,7 @@ impl Running {
                 event @ (ClientEvent::Revoke { .. } | ClientEvent::Committed(_)) => self.hear(event),
                 ClientEvent::Assign(_)
                 | ClientEvent::Error(_)
-                | ClientEvent::MadeAnew(_)
+                | ClientEvent::Recreated(_)
                 | ClientEvent::Looked { .. } => {}
                 ClientEvent::Fatal(error) => self.give_up(error),
             }

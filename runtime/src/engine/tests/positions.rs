@@ -269,7 +269,7 @@ fn row_17_a_lost_position_of_a_topic_that_was_recreated_is_called_that_at_once()
         let stall = Stall::with_records(50);
         let running = stall.start_as(manifest);
         stall.until("all", |stall| stall.commit() == Some((50, None)));
-        stall.make_anew_unseen(5);
+        stall.recreate_unseen(5);
         // It is seen when the first record is there.
         let words = "from: Some(50), to: 0, passed: -50, log: Some(Log { first: 0, end: ";
         stall.until("all of the new one", |stall| stall.noted(words) == 1 && stall.commit() == Some((5, None)));
@@ -290,10 +290,10 @@ fn row_17_a_topic_that_was_recreated_amid_a_rebalance_is_begun_once() {
     stall.lose();
     stall.until("its end", |stall| stall.noted("Lost {") == 1);
     stall.forget_commit();
-    stall.make_anew_unseen(5);
+    stall.recreate_unseen(5);
     // Both are heard of in one turn.
     stall.freeze(true);
-    stall.see_anew();
+    stall.see_recreated();
     stall.assign();
     stall.freeze(false);
     stall.until("all of the new one", |stall| stall.commit() == Some((5, None)));
@@ -341,10 +341,10 @@ fn an_offset_that_is_gone_at_a_start_is_told_however_records_are_delivered() {
     }
 }
 
-/// If this fails, records of a topic that was made anew are skipped as those that had their offsets before, or their
+/// If this fails, records of a topic that was recreated are skipped as those that had their offsets before, or their
 /// consumer goes on in the middle of them.
 #[test]
-fn row_17_what_was_finished_of_a_topic_that_was_made_anew_skips_nothing() {
+fn row_17_what_was_finished_of_a_topic_that_was_recreated_skips_nothing() {
     let stall = Stall::with_records(50);
     stall.fail(3, u32::MAX);
     let running = stall.start();
@@ -353,7 +353,7 @@ fn row_17_what_was_finished_of_a_topic_that_was_made_anew_skips_nothing() {
             && stall.commit().is_some_and(|(offset, metadata)| offset == 3 && metadata.is_some())
     });
     stall.fail(3, 0);
-    stall.make_anew(80);
+    stall.recreate(80);
     stall.until("a commit of all", |stall| stall.commit() == Some((80, None)));
     let end = running.join();
     assert!(end.fatal.is_empty(), "{:?}", end.fatal);
@@ -364,14 +364,14 @@ fn row_17_what_was_finished_of_a_topic_that_was_made_anew_skips_nothing() {
     assert_eq!(stall.noted("the topic `orders` was recreated"), 1);
 }
 
-/// If this fails, an app with `assignor: range` goes on in the middle of a topic that was made anew, also after a restart.
+/// If this fails, an app with `assignor: range` goes on in the middle of a topic that was recreated, also after a restart.
 #[test]
-fn row_17_without_single_moves_the_next_start_begins_a_topic_that_was_made_anew() {
+fn row_17_without_single_moves_the_next_start_begins_a_topic_that_was_recreated() {
     let stall = Stall::with_records(50);
     stall.be_eager();
     let running = stall.start();
     stall.until("a commit of all", |stall| stall.commit() == Some((50, None)));
-    stall.make_anew(80);
+    stall.recreate(80);
     stall.until("a commit of the beginning", |stall| stall.commit() == Some((0, None)));
     let end = running.join();
     assert!(end.fatal.iter().any(|(_, reason)| reason.contains("was recreated")), "{:?}", end.fatal);

@@ -162,20 +162,20 @@ impl Stall {
         self.source.forget_before(partition(), begin);
     }
 
-    /// The topic is deleted and made anew with the records `0..count`, and then the group sees it.
-    pub(super) fn make_anew(&self, count: u64) {
-        self.make_anew_unseen(count);
-        self.see_anew();
+    /// The topic is deleted and recreated with the records `0..count`, and then the group sees it.
+    pub(super) fn recreate(&self, count: u64) {
+        self.recreate_unseen(count);
+        self.see_recreated();
     }
 
-    /// The group sees that the topic was made anew.
-    pub(super) fn see_anew(&self) {
-        self.source.see_anew("shop", "orders");
+    /// The group sees that the topic was recreated.
+    pub(super) fn see_recreated(&self) {
+        self.source.see_recreated("shop", "orders");
     }
 
     /// The same, and nobody says it to the group.
-    pub(super) fn make_anew_unseen(&self, count: u64) {
-        self.source.make_anew("orders");
+    pub(super) fn recreate_unseen(&self, count: u64) {
+        self.source.recreate("orders");
         (0..count).for_each(|number| self.send(&format!("n{number}"), &number.to_string()));
     }
 

@@ -80,7 +80,7 @@ impl Member {
 impl Client for Member {
     fn poll(&mut self) -> Option<ClientEvent> {
         let event = self.known()?.group().next_event()?;
-        if let ClientEvent::MadeAnew(topic) = &event {
+        if let ClientEvent::Recreated(topic) = &event {
             let id = self.source.lock().id(topic)?;
             // It may have been seen before, when a position was lost.
             self.ids.insert(topic.clone(), id).filter(|known| *known != id)?;
@@ -155,7 +155,7 @@ impl Client for Member {
         let (known, id) = (self.ids.get(topic).copied(), self.source.lock().id(topic));
         let is_same = known.is_some() && known == id;
         let event = match id {
-            Some(_) if known.is_some() && !is_same => ClientEvent::MadeAnew(topic.to_owned()),
+            Some(_) if known.is_some() && !is_same => ClientEvent::Recreated(topic.to_owned()),
             _ => ClientEvent::Looked { topic: topic.to_owned(), is_same },
         };
         self.source.say(&self.group, event);

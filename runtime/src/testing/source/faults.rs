@@ -42,9 +42,9 @@ impl Source {
         self.touch();
     }
 
-    /// The topic is deleted and made anew, empty, with as many partitions. What the group has committed stays, as when a
+    /// The topic is deleted and recreated, empty, with as many partitions. What the group has committed stays, as when a
     /// commit of the old one comes late.
-    pub(crate) fn make_anew(&self, topic: &str) {
+    pub(crate) fn recreate(&self, topic: &str) {
         let mut inner = self.lock();
         inner.topics.get_mut(topic).into_iter().flatten().for_each(Vec::clear);
         inner.begins.retain(|partition, _| *partition.topic != *topic);
@@ -73,9 +73,9 @@ impl Source {
         self.lock().group(group).commits.remove(partition);
     }
 
-    /// The group sees that a topic was made anew.
-    pub(crate) fn see_anew(&self, group: &str, topic: &str) {
-        self.say(group, ClientEvent::MadeAnew(topic.to_owned()));
+    /// The group sees that a topic was recreated.
+    pub(crate) fn see_recreated(&self, group: &str, topic: &str) {
+        self.say(group, ClientEvent::Recreated(topic.to_owned()));
     }
 
     /// The next commits of the group are kept on their way.

@@ -76,18 +76,18 @@ async fn run_and_lose_twice() -> Simulation<Shared> {
     run
 }
 
-/// If this fails, records of a topic that was made anew are skipped and lost, as others had their offsets before, of which
+/// If this fails, records of a topic that was recreated are skipped and lost, as others had their offsets before, of which
 /// the last was still at work when the topic went.
 #[tokio::test]
-async fn a_late_handler_of_a_topic_that_is_made_anew_skips_nothing() {
+async fn a_late_handler_of_a_topic_that_is_recreated_skips_nothing() {
     let run = at_a_slow_record(true).await;
     assert_eq!(run.committed("payments", 0), Some(0), "with what is finished beyond it");
     run.lose("payments", 0).await;
     // The member that has it meanwhile begins the new topic at its beginning.
     let partition = TopicPartition { topic: "shop.payments".into(), partition: 0 };
-    run.source.make_anew("shop.payments");
+    run.source.recreate("shop.payments");
     run.source.set_commit("shop", partition, 0, None);
-    run.source.see_anew("shop", "shop.payments");
+    run.source.see_recreated("shop", "shop.payments");
     run.advance(seconds(90)).await;
     send(&run, 0..10);
     run.give_back("payments", 0).await;

@@ -468,13 +468,13 @@ async fn a_batch_is_told_and_what_is_done_of_it_is_done() {
 
 /// If this fails, a handler works on at a record whose topic is gone without being told, and holds up the new topic unseen.
 #[tokio::test]
-async fn what_runs_at_a_topic_that_is_made_anew_is_told_and_named() {
+async fn what_runs_at_a_topic_that_is_recreated_is_told_and_named() {
     for (manner, waits) in [(Manner::Stops, false), (Manner::IsDeaf, true)] {
         let run = run_for(&SHORT, seconds(20), manner);
         let parcel = run.send_keyed("payments", "a", "1");
         at_work(&run).await;
-        run.source.make_anew("shop.payments");
-        run.source.see_anew("shop", "shop.payments");
+        run.source.recreate("shop.payments");
+        run.source.see_recreated("shop", "shop.payments");
         run.advance(seconds(5)).await;
         assert_eq!((told(&run).len(), named(&run, &parcel)), (usize::from(!waits), 1), "{}", run.history(&parcel));
         take(&run, Duration::ZERO);
@@ -492,8 +492,8 @@ async fn what_is_named_is_not_named_again() {
     let run = run_for(&SHORT, seconds(3_600), Manner::IsDeaf);
     let parcel = run.send_keyed("payments", "a", "1");
     at_work(&run).await;
-    run.source.make_anew("shop.payments");
-    run.source.see_anew("shop", "shop.payments");
+    run.source.recreate("shop.payments");
+    run.source.see_recreated("shop", "shop.payments");
     run.advance(seconds(5)).await;
     assert_eq!(named(&run, &parcel), 1);
     run.lose("payments", 0).await;
