@@ -128,7 +128,7 @@ impl Running {
     /// The newest lane of a partition, also of one that is not ours any more.
     pub(super) fn lane_of(&mut self, partition: &TopicPartition) -> Option<&mut LaneHandle> {
         let leaving = self.leaving.iter_mut().filter(|(of, _)| of == partition).map(|(_, lane)| lane);
-        let lanes = self.lanes.get_mut(partition).into_iter().chain(self.memory.get_mut(partition)).chain(leaving);
+        let lanes = self.lanes.get_mut(partition).into_iter().chain(self.remembered.get_mut(partition)).chain(leaving);
         lanes.max_by_key(|lane| lane.number)
     }
 

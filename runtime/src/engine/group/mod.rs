@@ -260,7 +260,7 @@ pub(crate) struct Running {
     assignment: Option<Assignment>,
     /// The last lanes of partitions that this process had, for what they have finished beyond the last commit; bounded by
     /// their number and the window.
-    memory: BTreeMap<TopicPartition, LaneHandle>,
+    remembered: BTreeMap<TopicPartition, LaneHandle>,
     /// The broker has refused commits with metadata.
     is_plain: bool,
     /// Partitions that are to be assigned anew, as their positions are lost; and not before when.
@@ -315,7 +315,7 @@ impl Group {
             leaving: Vec::new(),
             revocation: None,
             assignment: None,
-            memory: BTreeMap::new(),
+            remembered: BTreeMap::new(),
             is_plain: false,
             moves: Vec::new(),
             next_move: clock::now(),

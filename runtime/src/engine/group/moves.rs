@@ -74,7 +74,7 @@ impl Running {
     /// A topic was deleted and recreated: its lanes end, and nothing that is known of its records is kept.
     fn begin_recreated(&mut self, topic: &str) {
         let is_of_topic = |partition: &TopicPartition| *partition.topic == *topic;
-        self.memory.retain(|partition, _| !is_of_topic(partition));
+        self.remembered.retain(|partition, _| !is_of_topic(partition));
         self.note_recreated(topic);
         if !self.group.client.can_move() {
             self.begin_recreated_at_the_next_start(topic);
@@ -103,7 +103,7 @@ impl Running {
             for assigned in begun {
                 self.note_recreated_before(&assigned.partition);
             }
-            self.memory.retain(|partition, _| !is_of_topic(partition));
+            self.remembered.retain(|partition, _| !is_of_topic(partition));
             self.tell_recreated_topic(&topic);
         }
     }

@@ -119,7 +119,7 @@ impl Running {
     /// The same of a partition that comes back after its topic was recreated.
     pub(super) fn note_recreated_before(&mut self, partition: &TopicPartition) {
         let former = self.leaving.iter().filter(|(of, lane)| of == partition && !lane.is_outdated);
-        let former = former.map(|(of, lane)| (of, lane)).chain(self.memory.get_key_value(partition));
+        let former = former.map(|(of, lane)| (of, lane)).chain(self.remembered.get_key_value(partition));
         let newest = former.max_by_key(|(_, lane)| lane.number);
         self.positions.recreated.extend(newest.and_then(had_come_to));
     }
@@ -162,7 +162,7 @@ impl Running {
     fn tell_missing(&mut self, assigned: &Assigned, log: Option<Log>) {
         let partition = &assigned.partition;
         let leaving = self.leaving.iter().filter(|(of, lane)| of == partition && !lane.is_outdated);
-        let former = leaving.map(|(_, lane)| lane).chain(self.memory.get(partition));
+        let former = leaving.map(|(_, lane)| lane).chain(self.remembered.get(partition));
         let had = former.filter_map(|lane| lane.acknowledged).max();
         let others = assigned.others.unwrap_or_default();
         let cause = Cause::of_missing(partition.partition, had.is_some(), others);

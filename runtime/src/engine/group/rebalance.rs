@@ -110,7 +110,7 @@ impl Running {
             Some(offset) => Mark { offset, metadata: earlier.encode(offset).text, ..Mark::default() },
             None => Mark { offset: start.unwrap_or(0), ..Mark::default() },
         };
-        let former = self.memory.remove(&partition);
+        let former = self.remembered.remove(&partition);
         let late = self.leaving.iter().filter(|(of, lane)| *of == partition && !lane.is_outdated);
         for former in late.map(|(_, lane)| lane).chain(&former) {
             // Else somebody has moved the group back, and wants these records again.
@@ -269,7 +269,7 @@ impl Running {
             let owed = lane.owed();
             count(&mut self.end, &lane, owed);
             if !self.tell_newer(&partition, &lane) && !lane.is_outdated {
-                self.memory.insert(partition, lane);
+                self.remembered.insert(partition, lane);
             }
         }
     }

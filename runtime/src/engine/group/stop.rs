@@ -163,7 +163,7 @@ impl Running {
             let owed = lane.owed();
             left.push((partition, lane, at_work, owed));
         }
-        for (partition, former) in std::mem::take(&mut self.memory) {
+        for (partition, former) in std::mem::take(&mut self.remembered) {
             let owed = former.owed();
             self.end.owe(partition, owed.all());
             self.end.unacknowledged += owed.unacknowledged();
