@@ -32,7 +32,7 @@ pub type Time = chrono::NaiveTime;
 pub struct Bytes(Vec<u8>);
 
 impl Bytes {
-    /// Gives the bytes away.
+    /// Takes the bytes out.
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
         self.0

@@ -256,7 +256,7 @@ impl<'a> Trial<'a> {
         self.note_gone(id)
     }
 
-    /// Stops a process with SIGTERM; it must end well. Gives the time that it took.
+    /// Stops a process with SIGTERM; it must end well. Returns the time that it took.
     ///
     /// # Errors
     ///
@@ -269,7 +269,7 @@ impl<'a> Trial<'a> {
         Ok(begun.elapsed())
     }
 
-    /// Stops a process with SIGTERM that may have lost partitions before. Gives how many records it says are done again; its
+    /// Stops a process with SIGTERM that may have lost partitions before. Returns how many records it says are done again; its
     /// exit status must say the same.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ impl Probe {
         Ok(PROBE.get_or_init(|| Self { expected, seen, quantity, first: OnceLock::new() }))
     }
 
-    /// Sees a message: the work that every contender does with it. Gives whether it was the last, and reports then.
+    /// Sees a message: the work that every contender does with it. Returns whether it was the last, and reports then.
     pub fn see(&self, event: &Event) -> bool {
         self.touch(event);
         self.count()
@@ -67,7 +67,7 @@ impl Probe {
         self.first.get_or_init(Moment::now);
     }
 
-    /// Counts a message that nobody looks at. Gives whether it was the last, and reports then.
+    /// Counts a message that nobody looks at. Returns whether it was the last, and reports then.
     pub fn count(&self) -> bool {
         let is_last = self.count_silently();
         if is_last {

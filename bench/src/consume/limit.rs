@@ -106,7 +106,7 @@ pub(crate) fn run(work: Work) -> Result<()> {
     Ok(())
 }
 
-/// Drains the worker queue until the last message, with a commit each second. Gives the positions reached.
+/// Drains the worker queue until the last message, with a commit each second. Returns the positions reached.
 #[expect(unsafe_code, reason = "the wrapper has no word for a batch")]
 fn drain(
     probe: &Probe,

@@ -82,7 +82,7 @@ impl State {
         self.books().stock.get(sku).copied().unwrap_or(0)
     }
 
-    /// Charges a customer for an order, unless it is too much. Gives whether it is paid.
+    /// Charges a customer for an order, unless it is too much. Returns whether it is paid.
     #[must_use]
     pub fn charge(&self, order: Uuid, amount: Decimal) -> bool {
         let within = amount <= Decimal::from(LIMIT);
@@ -92,7 +92,7 @@ impl State {
         within
     }
 
-    /// Hands a parcel to the carrier. Gives whether it was the first time.
+    /// Hands a parcel to the carrier. Returns whether it was the first time.
     #[must_use]
     pub fn ship(&self, order: Uuid) -> bool {
         self.books().shipped.insert(order)

@@ -119,7 +119,7 @@ impl Folder {
         copy.set_permissions(permissions)
     }
 
-    /// Gives a file the permissions that another has.
+    /// Sets a file's permissions to those of another.
     pub(super) fn set_permissions_of(&self, path: &str, of: &str) -> io::Result<()> {
         let wanted = self.open_file(of)?.metadata()?.permissions().mode() & 0o7777;
         let file = self.open_file(path)?;
@@ -129,12 +129,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Gives a file or folder another name, and puts it in the place of a file that has it.
+    /// Renames a file or folder, over a file that has the name.
     pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.rename_with(from, to, RenameFlags::empty())
     }
 
-    /// Gives a file another name that nothing has yet. Not every disk can do that.
+    /// Renames a file to a name that nothing has yet. Not every disk can do that.
     pub(super) fn rename_new(&self, from: &str, to: &str) -> io::Result<()> {
         self.rename_with(from, to, RenameFlags::NOREPLACE)
     }

@@ -266,7 +266,7 @@ pub(crate) trait Client: Send {
         None
     }
 
-    /// Leaves the group. Says whether the client has closed, and was not left behind.
+    /// Leaves the group. Returns whether the client has closed, and was not left behind.
     fn close(self: Box<Self>, how: Close) -> bool;
 }
 

@@ -297,7 +297,7 @@ where
     }
 }
 
-/// Hands a record over as a job; the lane counts it as done when Redis has it. Gives what is to be waited for if too much
+/// Hands a record over as a job; the lane counts it as done when Redis has it. Returns what is to be waited for if too much
 /// is on its way already.
 fn enqueue<'a, C: crate::Routed>(
     route: &'a JobRoute,

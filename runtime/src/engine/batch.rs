@@ -136,7 +136,7 @@ impl Gatherer {
         taken
     }
 
-    /// Takes of a key, or a record without one, as much as the batch has room for. Says how much there was.
+    /// Takes of a key, or a record without one, as much as the batch has room for. Returns how much there was.
     fn take_run(&mut self, first: Sequence, key: OrderingKey, taken: &mut Vec<Sequence>) -> usize {
         let Some(members) = key.and_then(|key| self.keys.get_mut(&key)) else {
             taken.push(first);
@@ -213,7 +213,7 @@ impl Gatherer {
         }
     }
 
-    /// Nothing will be taken any more. Gives the records that waited for it.
+    /// Nothing will be taken any more. Returns the records that waited for it.
     pub(crate) fn close(&mut self) -> Vec<Sequence> {
         let new = self.free.iter().filter(|(_, key)| key.is_none()).map(|(sequence, _)| *sequence);
         let again = self.again.iter().filter(|(_, (key, _))| key.is_none()).map(|(sequence, _)| *sequence);
@@ -265,7 +265,7 @@ impl Debts {
         self.next - 1
     }
 
-    /// A batch has ended, and has sent this much. Says whether something of it is not acknowledged.
+    /// A batch has ended, and has sent this much. Returns whether something of it is not acknowledged.
     pub(crate) fn end(&mut self, batch: BatchId, sent: u32) -> bool {
         if sent == 0 && !self.open.contains_key(&batch) {
             return false;
@@ -301,7 +301,7 @@ impl Debts {
         self.open.get(&batch)?.owing.iter().min().copied()
     }
 
-    /// Kafka has acknowledged something of a batch. Gives the records that need not wait for the batch any more.
+    /// Kafka has acknowledged something of a batch. Returns the records that need not wait for the batch any more.
     pub(crate) fn acknowledged(&mut self, batch: BatchId) -> Vec<Sequence> {
         let debt = self.open.entry(batch).or_default();
         debt.missing -= 1;

@@ -193,7 +193,7 @@ impl Lane {
         }
     }
 
-    /// A record came in. Says whether it may start at once, or `None` if it is finished already.
+    /// A record came in. Returns whether it may start at once, or `None` if it is finished already.
     pub(crate) fn deliver(&mut self, offset: i64, key: OrderingKey) -> Option<(Sequence, bool)> {
         let sequence = self.tracker.deliver(offset);
         let mut entry = Entry { key, attempt: 1, missing: 0, state: State::Waiting };
@@ -338,7 +338,7 @@ impl Lane {
     }
 
     /// A running record was performed or skipped, and has sent this many emits in all its attempts. Its key goes on.
-    /// Says how many emits Kafka has not acknowledged.
+    /// Returns how many emits Kafka has not acknowledged.
     pub(crate) fn performed(&mut self, sequence: Sequence, emits: u32) -> u32 {
         let Some(key) = self.ended(sequence) else { return 0 };
         self.go_on(key);

@@ -364,7 +364,7 @@ fn window() -> impl Strategy<Value = u64> {
     prop_oneof![2 => Just(WINDOW), 1 => 1..=WINDOW]
 }
 
-/// Takes `log` in from `committed` on, as far as there is room, and stops cleanly. Gives what was committed, and how far it
+/// Takes `log` in from `committed` on, as far as there is room, and stops cleanly. Returns what was committed, and how far it
 /// got.
 fn live_and_stop(
     log: &BTreeMap<i64, bool>,

@@ -490,7 +490,7 @@ impl Running {
         Arc::clone(&self.watch)
     }
 
-    /// Waits until a group has ended by itself, at most this long. Says whether the app cannot go on: one has, or the
+    /// Waits until a group has ended by itself, at most this long. Returns whether the app cannot go on: one has, or the
     /// producer has failed for good, so that no emit and no dead letter would ever arrive.
     pub(crate) fn wait(&self, at_most: Duration) -> bool {
         match self.ended.recv_timeout(at_most) {

@@ -18,7 +18,7 @@ pub(crate) struct Polls {
 }
 
 impl Polls {
-    /// A poll begins. Gives what its [end](Self::end) takes.
+    /// A poll begins. Returns what its [end](Self::end) takes.
     #[inline]
     pub(crate) fn begin(&self) -> u64 {
         let number = self.number.load(Ordering::Relaxed) + 1;

@@ -51,7 +51,7 @@ impl<F: Future, T> Pool<F, T> {
         Self { waiting: FuturesUnordered::new(), spare: Vec::new() }
     }
 
-    /// Starts an attempt and polls it once. Gives its output if it is ready; otherwise keeps it, with `payload`.
+    /// Starts an attempt and polls it once. Returns its output if it is ready; otherwise keeps it, with `payload`.
     #[inline]
     pub(crate) fn begin(
         &mut self,

@@ -59,7 +59,7 @@ impl<S> AppShared<S> {
         self.names.get(key).map_or(key, String::as_str)
     }
 
-    /// Hands over what a controller sends. Gives what is to be waited for if the producer's queue is full.
+    /// Hands over what a controller sends. Returns what is to be waited for if the producer's queue is full.
     pub(crate) fn send<'a>(
         &'a self,
         scope: &EmitScope,
@@ -178,7 +178,7 @@ impl Loose {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Tells all that has begun, and nothing that begins from here on. Says whether somebody listens.
+    /// Tells all that has begun, and nothing that begins from here on. Returns whether somebody listens.
     pub(crate) fn take_back(&self) -> bool {
         let begun = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         begun.tell();
@@ -370,7 +370,7 @@ impl LaneShared {
         self.moves.store(CAN_MOVE, Ordering::Release);
     }
 
-    /// The lane wants the partition moved when it has ended. Says whether that can be.
+    /// The lane wants the partition moved when it has ended. Returns whether that can be.
     pub(crate) fn ask_to_move(&self) -> bool {
         let asked = self.moves.compare_exchange(CAN_MOVE, MOVES, Ordering::AcqRel, Ordering::Acquire);
         asked.is_ok() || self.is_moving()
@@ -475,7 +475,7 @@ impl LaneShared {
     }
 
     /// The lane is about to wait: whether nothing that it does waits for acknowledged emits, so that it can look at them
-    /// when a commit is near. Says whether it has to look at some before it waits.
+    /// when a commit is near. Returns whether it has to look at some before it waits.
     pub(crate) fn be_patient(&self, is_patient: bool) -> bool {
         // Stored here and looked at there, and the other way round: one of the two sees the other.
         self.is_patient.store(is_patient, Ordering::SeqCst);

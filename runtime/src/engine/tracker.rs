@@ -1,4 +1,4 @@
-//! Says which offset may be committed while records finish in any order.
+//! Tracks which offset may be committed while records finish in any order.
 //!
 //! A pure state machine. Records get dense sequence numbers as they are delivered, because offsets have gaps
 //! (compaction, transaction markers, aborted records) and sequence numbers have none.
@@ -78,7 +78,7 @@ impl Tracker {
         sequence
     }
 
-    /// Counts a record as finished. Says whether [`Tracker::committable`] has moved.
+    /// Counts a record as finished. Returns whether [`Tracker::committable`] has moved.
     pub(crate) fn finish(&mut self, sequence: Sequence) -> bool {
         debug_assert!(sequence < self.next, "finished before it was delivered");
         if sequence < self.head {

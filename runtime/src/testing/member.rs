@@ -50,7 +50,7 @@ pub(super) async fn run(group: String, prepared: Prepared, source: Source) -> Op
     Some(end)
 }
 
-/// Waits for as long as the group has asked, or, if it sleeps, until that long after something happens. Says whether the
+/// Waits for as long as the group has asked, or, if it sleeps, until that long after something happens. Returns whether the
 /// app still lives.
 async fn rest(source: &Source, asked: Duration, asleep: Option<Duration>) -> bool {
     let mut is_awake = asleep.is_none();

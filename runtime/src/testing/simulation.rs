@@ -179,7 +179,7 @@ impl<S: Send + Sync + 'static> Simulation<S> {
         &self.app.state
     }
 
-    /// Gives a topic, by its key in the manifest, this many partitions; only before the app has begun to read.
+    /// Sets how many partitions a topic has, by its key in the manifest; only before the app has begun to read.
     ///
     /// # Panics
     ///

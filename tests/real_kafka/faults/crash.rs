@@ -28,7 +28,7 @@ pub(super) fn row_1_kill_9_amid_batches(bench: &Bench) -> Result<()> {
     kill_9_ten_times(bench, "row-1-batches", Route::Batched, "2", 4).map(drop)
 }
 
-/// Gives the greatest age of what was done and not committed, at the moment of a kill.
+/// Returns the greatest age of what was done and not committed, at the moment of a kill.
 fn kill_9_ten_times(bench: &Bench, name: &str, route: Route, pace: &str, concurrency: usize) -> Result<Duration> {
     let mut trial = trial(bench, name, route, 4)?
         .with("FAULTY_INSTANCE", "crash")

@@ -460,7 +460,7 @@ impl super::Kafka {
         Ok(())
     }
 
-    /// Gives a topic more partitions.
+    /// Adds partitions to a topic.
     ///
     /// # Errors
     ///

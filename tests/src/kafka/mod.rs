@@ -129,7 +129,7 @@ impl Kafka {
         self.wait_until_ready()
     }
 
-    /// Gives a group settings of its own, such as `consumer.session.timeout.ms`.
+    /// Sets a group's own settings, such as `consumer.session.timeout.ms`.
     ///
     /// # Errors
     ///

@@ -69,7 +69,7 @@ pub fn add_message(text: &str, name: &str, fields: &[(&str, &str)]) -> Result<St
     add_to_section(text, "messages", name, fields)
 }
 
-/// Gives a topic's key a value, written as YAML in one line, in place of the one that it has.
+/// Sets a topic's key to a value, written as YAML in one line.
 ///
 /// # Errors
 ///
@@ -87,7 +87,7 @@ pub fn set_topic_key(text: &str, topic: &str, key: &str, value: &str) -> Result<
     finish(text, change, wanted.as_ref()).ok_or_else(by_hand)
 }
 
-/// Gives a key of one consumer a value: in its entry of the topic's `consumers`, or else at the topic itself.
+/// Sets a key of one consumer to a value: in its entry of the topic's `consumers`, or else at the topic itself.
 ///
 /// # Errors
 ///

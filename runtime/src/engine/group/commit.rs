@@ -64,7 +64,7 @@ impl Running {
         }
     }
 
-    /// Waits no longer for the answer to the commit in flight. Says whether it could be given up.
+    /// Waits no longer for the answer to the commit in flight. Returns whether it could be given up.
     fn give_up_in_flight(&mut self) -> bool {
         let given_up = self.outstanding.give_up().map(|commit| commit.marks.clone());
         given_up.is_some_and(|marks| {
@@ -74,7 +74,7 @@ impl Running {
         })
     }
 
-    /// Kafka has answered a commit. Gives what it says of the one in flight, if it is that one's answer.
+    /// Kafka has answered a commit. Returns what it says of the one in flight, if it is that one's answer.
     pub(super) fn answered(&mut self, answer: CommitAnswer) -> Option<Result<(), CommitError>> {
         let CommitAnswer { number, ended } = answer;
         match self.outstanding.hear(number) {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Running {
-    /// The drain of the partitions that are revoked is used up: tells and names what runs on. Says whether that is to be
+    /// The drain of the partitions that are revoked is used up: tells and names what runs on. Returns whether that is to be
     /// waited for, because some of it listens: what ends as it is told ends before somebody else begins its record.
     pub(super) fn ends_drain(&mut self) -> bool {
         let Some(revocation) = self.revocation.as_mut().filter(|revocation| !revocation.lost) else { return false };

@@ -274,7 +274,7 @@ impl Running {
         }
     }
 
-    /// Leaves what a late lane has finished with the newest one of its partition. Says whether there is a newer one.
+    /// Leaves what a late lane has finished with the newest one of its partition. Returns whether there is a newer one.
     pub(super) fn tell_newer(&mut self, partition: &TopicPartition, lane: &LaneHandle) -> bool {
         let Some(newer) = self.lane_of(partition).filter(|newer| newer.number > lane.number) else { return false };
         if !lane.is_outdated {

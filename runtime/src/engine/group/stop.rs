@@ -33,7 +33,7 @@ impl Running {
         self.leave(until)
     }
 
-    /// Lets nothing more start. Says until when what runs may finish.
+    /// Lets nothing more start. Returns until when what runs may finish.
     pub(crate) fn drain(&mut self) -> Instant {
         self.group.watch.set_phase(Phase::Stopping);
         for lane in self.lanes.values() {
@@ -42,7 +42,7 @@ impl Running {
         clock::now() + self.group.stop_budget
     }
 
-    /// A turn while lanes drain. Says whether there is another to come.
+    /// A turn while lanes drain. Returns whether there is another to come.
     pub(crate) fn drain_turn(&mut self, until: Instant) -> bool {
         let all_ended = self.lanes.values().all(|lane| lane.shared.has_ended());
         let all_left = self.leaving.iter().all(|(_, lane)| lane.task.is_finished());
@@ -144,7 +144,7 @@ impl Running {
         }
     }
 
-    /// Counts what is left, and ends it. Says whether no handler keeps its thread.
+    /// Counts what is left, and ends it. Returns whether no handler keeps its thread.
     fn end_lanes(&mut self) -> bool {
         let now = clock::now();
         let mut left = Vec::new();
@@ -191,7 +191,7 @@ impl Running {
         all_end_soon(&tasks)
     }
 
-    /// Ends as a killed process does: no lane has another turn, and nothing is committed. Gives what is left of lanes.
+    /// Ends as a killed process does: no lane has another turn, and nothing is committed. Returns what is left of lanes.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn crash(self) -> Vec<JoinHandle<()>> {
         let lanes = self.lanes.into_values().chain(self.leaving.into_iter().map(|(_, lane)| lane));

@@ -56,7 +56,7 @@ impl Writer {
         Self { bytes: Vec::new(), written: 0, room: 8 * room as u64 }
     }
 
-    /// Writes two lengths, both from 1, or neither if they do not fit. Says whether they did.
+    /// Writes two lengths, both from 1, or neither if they do not fit. Returns whether they did.
     pub(super) fn pair(&mut self, lengths: [u64; 2]) -> bool {
         let fits = self.written + lengths.map(bits).iter().sum::<u64>() <= self.room;
         if fits {

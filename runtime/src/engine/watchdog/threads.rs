@@ -57,7 +57,7 @@ pub(super) enum Change {
 }
 
 impl Threads {
-    /// Takes in at `now` whether the last question was answered. Gives for how long the app has stood still, if it does.
+    /// Takes in at `now` whether the last question was answered. Returns for how long the app has stood still, if it does.
     pub(super) fn hear(&mut self, is_answered: bool, now: Duration) -> (Option<Duration>, Option<Change>) {
         if is_answered {
             self.asked = Some(now);

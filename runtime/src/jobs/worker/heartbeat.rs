@@ -68,7 +68,7 @@ impl Worker {
         }
     }
 
-    /// Says what there is to say, and obeys what Sidekiq's page asks. Says whether it has asked for anything.
+    /// Says what there is to say, and obeys what Sidekiq's page asks. Returns whether it has asked for anything.
     async fn beat(&self, connection: &mut MultiplexedConnection) -> RedisResult<bool> {
         let asked = Instant::now();
         redis::cmd("PING").query_async::<()>(connection).await?;

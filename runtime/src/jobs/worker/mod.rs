@@ -91,7 +91,7 @@ pub(crate) trait Perform: Send + Sync + 'static {
     /// Makes one attempt. Panics of an app's code are failures.
     fn perform<'a>(&'a self, job: &'a Job<'_>) -> BoxFuture<'a, Performed>;
 
-    /// Tells what is at work that it is put back. Says whether any of it listens.
+    /// Tells what is at work that it is put back. Returns whether any of it listens.
     fn take_back(&self) -> bool {
         false
     }
@@ -300,7 +300,7 @@ impl Worker {
         self.in_progress.begun().into_iter().map(of).collect()
     }
 
-    /// Takes jobs and begins them until it is told to stop. Gives what is at work then.
+    /// Takes jobs and begins them until it is told to stop. Returns what is at work then.
     async fn take_jobs(self: Arc<Self>) -> Processor {
         let mut signals = self.signals.subscribe();
         let slots = Arc::new(Semaphore::new(self.concurrency));

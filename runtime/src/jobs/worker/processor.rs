@@ -113,7 +113,7 @@ impl Processor {
         texts().take(queues::together(texts())).collect()
     }
 
-    /// Redis knows of the first `count` of them. Gives their slots.
+    /// Redis knows of the first `count` of them. Returns their slots.
     pub(super) fn acknowledged(&mut self, count: usize) -> impl Iterator<Item = OwnedSemaphorePermit> {
         self.open -= count;
         self.performed.drain(..count).map(|Performed { text, slot }| {
