@@ -1,13 +1,11 @@
 //! Several messages at once: what `batch: { size, wait }` hands to a controller.
 
-use std::{
-    future::Future,
-    sync::{Mutex, OnceLock, PoisonError},
-};
+use std::{future::Future, sync::OnceLock};
 
 use crate::{
     Admission, Context, Error, Message, Record, Result, Routed,
     engine::attempt::{Unperformed, guarded},
+    sync::Mutex,
     worker::FailureKind,
 };
 
@@ -166,25 +164,25 @@ impl<T> Batch<T> {
     }
 
     pub(crate) fn set(&self, place: usize, report: RecordResult) {
-        if let Some(known) = self.reports.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
+        if let Some(known) = self.reports.lock().get_mut(place) {
             *known = report;
         }
     }
 
     fn is_open(&self, place: usize) -> bool {
-        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let reports = self.reports.lock();
         matches!(reports.get(place), Some(RecordResult::Open))
     }
 
     /// From here on it holds only the messages of which nothing is known.
     pub(crate) fn close_admission(&self) {
-        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let reports = self.reports.lock();
         let open = reports.iter().enumerate().filter(|(_, report)| matches!(report, RecordResult::Open));
         let _ = self.admitted.set(open.map(|(place, _)| place).collect());
     }
 
     pub(crate) fn into_parts(self) -> (Vec<Message<T>>, Vec<RecordResult>) {
-        (self.messages, self.reports.into_inner().unwrap_or_else(PoisonError::into_inner))
+        (self.messages, self.reports.into_inner())
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Context<C: Routed> {
     pub(crate) trace: Option<Box<TraceContext>>,
     /// What a simulation lets happen in the place of this attempt.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) act: std::sync::Mutex<Option<crate::testing::Act>>,
+    pub(crate) act: crate::sync::Mutex<Option<crate::testing::Act>>,
 }
 
 impl<C: Routed> Context<C> {
@@ -44,7 +44,7 @@ impl<C: Routed> Context<C> {
             jobs: None,
             trace: None,
             #[cfg(any(test, feature = "testing"))]
-            act: std::sync::Mutex::default(),
+            act: crate::sync::Mutex::default(),
         }
     }
 

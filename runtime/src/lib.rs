@@ -26,6 +26,7 @@ pub mod producer;
 mod record;
 mod server;
 pub mod settings;
+mod sync;
 pub mod testing;
 pub mod topic;
 pub mod topology;

@@ -160,11 +160,11 @@ mod tests {
     use std::{
         future::{poll_fn, ready},
         pin::pin,
-        sync::{Mutex, PoisonError},
         task::Waker,
     };
 
     use super::*;
+    use crate::sync::Mutex;
 
     static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn said() -> Vec<String> {
-        std::mem::take(&mut *SAID.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *SAID.lock())
     }
 
     fn run<T>(future: impl Future<Output = T>) -> T {
@@ -188,7 +188,7 @@ mod tests {
     /// a handler whose cleaning up panics too, before the process ends.
     #[test]
     fn a_panic_is_told_by_who_catches_it_or_said() {
-        say_with(|panicked| SAID.lock().unwrap_or_else(PoisonError::into_inner).push(panicked.words.clone()));
+        say_with(|panicked| SAID.lock().push(panicked.words.clone()));
         hear(&panicked("elsewhere"));
         assert_eq!(said(), ["elsewhere"]);
 

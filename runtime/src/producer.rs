@@ -7,7 +7,7 @@ pub(crate) mod sending;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -35,6 +35,7 @@ use crate::{
         outgoing::{Content, DeliveryReport, Sender, Sent, Ticket},
     },
     settings::one_spelling,
+    sync::{Mutex, RwLock},
 };
 
 /// As large as librdkafka lets a record be. Whether it is too large is the broker's to say, which counts compressed bytes,
@@ -75,14 +76,14 @@ pub(crate) struct Acknowledgements {
 
 impl ClientContext for Acknowledgements {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        let mut connection = self.watch.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.watch.connection.lock();
         connection.hear_log(facility, message, Instant::now());
         client::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-        let mut connection = self.watch.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.watch.connection.lock();
         if !connection.hear(code, reason, Instant::now()) {
             tracing::debug!(target: "karafka", reason, "the producer's client says");
         }
@@ -186,13 +187,13 @@ impl Producer {
         report: Box<DeliveryReport>,
     ) -> Result<Option<Box<DeliveryReport>>, SendError> {
         let refused = |code| self.inner.bounds.refused(topic, content.size(), code);
-        let topics = self.inner.topics.read().unwrap_or_else(PoisonError::into_inner);
+        let topics = self.inner.topics.read();
         let Some((produced, flight)) = topics.get(topic) else {
             drop(topics);
             let produced = ProducedTopic::of(self.inner.client.client(), topic);
             let produced = produced.ok_or_else(|| refused(RDKafkaErrorCode::InvalidTopic))?;
             let known = (produced, self.inner.watch.flights.of(topic));
-            self.inner.topics.write().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), known);
+            self.inner.topics.write().insert(topic.to_owned(), known);
             return self.try_enqueue(topic, content, report);
         };
         match native::produce(self.inner.client.client(), produced, content, report) {
@@ -269,7 +270,7 @@ struct Once(Mutex<Option<oneshot::Sender<Result<Delivered, SendError>>>>);
 
 impl Once {
     fn tell(&self, result: Result<Delivered, SendError>) {
-        if let Some(sender) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(sender) = self.0.lock().take() {
             // Nobody waits any more if the future was dropped; the record is in Kafka all the same.
             let _ = sender.send(result);
         }

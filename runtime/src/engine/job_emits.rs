@@ -1,13 +1,12 @@
 //! What a job sends has to be in Kafka before the job is done.
 
-use std::sync::{Mutex, PoisonError};
-
 use tokio::sync::Notify;
 
 use crate::{
     Result,
     client::outgoing::{Sender, Ticket},
     producer::{Delivered, Outgoing, SendError},
+    sync::Mutex,
 };
 
 /// What Kafka has answered to what one attempt at a job has sent: it is done only when Kafka has all of it.
@@ -25,7 +24,7 @@ struct Answers {
 
 impl JobEmits {
     fn with<T>(&self, look: impl FnOnce(&mut Answers) -> T) -> T {
-        look(&mut self.answers.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&mut self.answers.lock())
     }
 
     fn answer(&self, refused: Option<SendError>) {

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
     task::{Context, Poll},
@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{clock, polls::Polls, watchdog::LONG};
-use crate::{events::JobName, foreign};
+use crate::{events::JobName, foreign, sync::Mutex};
 
 /// The jobs of a worker, as its tasks show themselves.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl JobsWatch {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Arc<JobAtWork>>> {
-        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+        self.at_work.lock()
     }
 
     /// Shows `attempt` while it runs. `is_done` says of what it gave whether it went well.

@@ -7,16 +7,14 @@ use std::{
     collections::BTreeMap,
     future::Future,
     pin::Pin,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use super::{clock, polls::Polls, refused::RefusedCopies, shared::NO_OFFSET, tracker::Sequence};
 use crate::client::{FetchFault, Watermarks};
+use crate::sync::Mutex;
 
 /// The signs of life of one lane.
 #[derive(Debug)]
@@ -158,14 +156,14 @@ impl LaneStatus {
 
     /// The attempt that waits for longest, and how many wait.
     pub(crate) fn in_flight(&self) -> (Option<Begun>, usize) {
-        let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_flight = self.in_flight.lock();
         (in_flight.begun.first_key_value().map(|(_, begun)| *begun), in_flight.begun.len())
     }
 
     /// Attempts that have waited for `long` or longer, those left out that wait for room to send: what keeps these is not
     /// the handler.
     pub(crate) fn unfinished(&self, now: Instant, long: Duration) -> Option<Unfinished> {
-        let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_flight = self.in_flight.lock();
         let begun = in_flight.begun.values();
         let mut long = begun
             .take_while(|begun| now.saturating_duration_since(begun.at) >= long)
@@ -176,7 +174,7 @@ impl LaneStatus {
     /// The attempt of this number waits for room to send, until what is returned is dropped.
     #[must_use]
     pub(crate) fn waits_for_room(&self, sequence: Sequence) -> WithoutRoom<'_> {
-        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut in_flight = self.in_flight.lock();
         *in_flight.without_room.entry(sequence).or_default() += 1;
         WithoutRoom { status: self, sequence }
     }
@@ -184,7 +182,7 @@ impl LaneStatus {
     /// Every attempt that waits, and the one whose poll has been under way since then, by offset.
     pub(crate) fn at_work(&self, polled: Option<(i64, Instant)>) -> Vec<AtWork> {
         let mut at_work: Vec<_> = {
-            let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+            let in_flight = self.in_flight.lock();
             let begun = in_flight.begun.values();
             begun.map(|begun| AtWork { offset: begun.offset, records: begun.records, since: begun.at }).collect()
         };
@@ -199,7 +197,7 @@ impl LaneStatus {
     }
 
     fn begin(&self, begun: Begun) -> u64 {
-        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut in_flight = self.in_flight.lock();
         let ticket = in_flight.next;
         in_flight.next += 1;
         in_flight.begun.insert(ticket, begun);
@@ -207,7 +205,7 @@ impl LaneStatus {
     }
 
     fn end(&self, ticket: u64) {
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).begun.remove(&ticket);
+        self.in_flight.lock().begun.remove(&ticket);
     }
 
     pub(crate) fn set_waiting(&self, records: usize) {
@@ -241,14 +239,14 @@ impl LaneStatus {
     /// Something came instead of records, or records did.
     #[cold]
     pub(crate) fn set_fetch_fault(&self, fault: Option<FetchFault>) {
-        let mut known = self.fetch_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.fetch_fault.lock();
         self.has_fetch_fault.store(fault.is_some(), Ordering::Relaxed);
         *known = fault;
     }
 
     /// It is known to be over; what has come since stays.
     pub(crate) fn clear_fetch_fault(&self, fault: &FetchFault) {
-        let mut known = self.fetch_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.fetch_fault.lock();
         if known.take_if(|known| known == fault).is_some() {
             self.has_fetch_fault.store(false, Ordering::Relaxed);
         }
@@ -267,7 +265,7 @@ impl LaneStatus {
         if !self.has_fetch_fault.load(Ordering::Relaxed) {
             return None;
         }
-        self.fetch_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.fetch_fault.lock().clone()
     }
 
     pub(crate) fn halt(&self) {
@@ -329,7 +327,7 @@ pub(crate) struct WithoutRoom<'a> {
 
 impl Drop for WithoutRoom<'_> {
     fn drop(&mut self) {
-        let mut in_flight = self.status.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut in_flight = self.status.in_flight.lock();
         if let Some(count) = in_flight.without_room.get_mut(&self.sequence) {
             *count -= 1;
             if *count == 0 {

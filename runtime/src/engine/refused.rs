@@ -3,14 +3,12 @@
 //! A lane sends it again and again, and its offset stays; here it stands for those who watch. Nothing of this is touched
 //! while all goes well.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
 use crate::{
     client::outgoing::{Sent, Ticket},
     producer::Refusal,
+    sync::Mutex,
 };
 
 /// A copy that Kafka refuses.
@@ -32,22 +30,22 @@ pub(crate) struct RefusedCopies(Mutex<BTreeMap<(u64, Sent), RefusedCopy>>);
 impl RefusedCopies {
     /// Kafka has refused it, perhaps not for the first time.
     pub(crate) fn note(&self, ticket: Ticket, copy: RefusedCopy) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((ticket.number, ticket.sent), copy);
+        self.0.lock().insert((ticket.number, ticket.sent), copy);
     }
 
     /// Kafka has it now, or has not taken it for another reason.
     pub(crate) fn forget(&self, ticket: Ticket) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(ticket.number, ticket.sent));
+        self.0.lock().remove(&(ticket.number, ticket.sent));
     }
 
     /// Whether Kafka has refused it, and not taken it since.
     pub(crate) fn holds(&self, ticket: Ticket) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&(ticket.number, ticket.sent))
+        self.0.lock().contains_key(&(ticket.number, ticket.sent))
     }
 
     /// The one of the oldest record, and how many there are.
     pub(crate) fn first(&self) -> Option<(RefusedCopy, usize)> {
-        let copies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let copies = self.0.lock();
         copies.first_key_value().map(|(_, copy)| (copy.clone(), copies.len()))
     }
 }

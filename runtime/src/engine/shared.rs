@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     pin::Pin,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     thread::Thread,
@@ -24,6 +24,7 @@ use crate::{
     },
     jobs::enqueue::Enqueuer,
     producer::{Delivered, Outgoing, Producer, SendError},
+    sync::Mutex,
 };
 
 /// What every context of an app reaches.
@@ -75,7 +76,7 @@ impl<S> AppShared<S> {
             }
             EmitScope::Job { emits, .. } => self.send_from(emits, ticket(0), name, content),
             EmitScope::Captured { captured, .. } => {
-                let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut captured = captured.lock();
                 let offset = i64::try_from(captured.len()).unwrap_or(i64::MAX);
                 captured.push((topic, owned(content.to(name.to_owned()), offset)));
                 Ok(None)
@@ -175,12 +176,12 @@ pub(crate) struct Loose(Mutex<Arc<Revoked>>);
 impl Loose {
     /// What tells an attempt that begins now.
     pub(crate) fn begin(&self) -> Arc<Revoked> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.lock())
     }
 
     /// Tells all that has begun, and nothing that begins from here on. Returns whether somebody listens.
     pub(crate) fn take_back(&self) -> bool {
-        let begun = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let begun = std::mem::take(&mut *self.0.lock());
         begun.tell();
         begun.is_listened_to()
     }
@@ -431,21 +432,21 @@ impl LaneShared {
 
     /// Leaves word of what is finished and tried, where the lane has finished so many records itself.
     pub(crate) fn tell(&self, progress: Progress, own: u64) {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = (progress, own);
+        *self.progress.lock() = (progress, own);
         self.news.store(NO_NEWS, Ordering::Release);
     }
 
     /// What the lane has said last, at `committable` and beyond.
     pub(crate) fn progress(&self, committable: i64) -> Progress {
         // What stands before is kept: if this is not committed, it is all that this process knows of it.
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
+        let mut progress = self.progress.lock().0.clone();
         progress.forget_before(committable);
         progress
     }
 
     /// How many records the lane had finished itself when it said something last.
     pub(crate) fn own_said(&self) -> u64 {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).1
+        self.progress.lock().1
     }
 
     /// How many records are below what was published before, and how many of these the lane has finished itself, at least.
@@ -496,7 +497,7 @@ impl LaneShared {
             acknowledgement,
             Acknowledgement::Delivered { ticket: Ticket { sent: Sent::Emit(_) | Sent::Job, .. }, .. }
         );
-        self.acknowledgements.lock().unwrap_or_else(PoisonError::into_inner).push(acknowledgement);
+        self.acknowledgements.lock().push(acknowledgement);
         // They come by the hundred, and the first one has woken the lane.
         let is_first = !self.has_acknowledgements.swap(true, Ordering::SeqCst);
         if !can_wait || (is_first && !self.is_patient.load(Ordering::SeqCst)) {
@@ -506,12 +507,12 @@ impl LaneShared {
 
     /// Notes which job a record has become, for the log.
     pub(crate) fn note_job(&self, sequence: Sequence, jid: String) {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).insert(sequence, jid);
+        self.jobs.lock().insert(sequence, jid);
     }
 
     /// The id of the job that a record has become, once.
     pub(crate) fn take_job(&self, sequence: Sequence) -> Option<String> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).remove(&sequence)
+        self.jobs.lock().remove(&sequence)
     }
 
     /// Takes what has been acknowledged since the last call; costs one load when that is nothing.
@@ -521,6 +522,6 @@ impl LaneShared {
         {
             return Vec::new();
         }
-        std::mem::take(&mut self.acknowledgements.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.acknowledgements.lock())
     }
 }

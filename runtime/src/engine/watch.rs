@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -26,6 +26,7 @@ use crate::{
     client::TopicPartition,
     events::{Blocked, Short, ToRepeat},
     foreign,
+    sync::Mutex,
 };
 
 /// All of a running app: the groups of a server, or the jobs of a worker.
@@ -254,15 +255,15 @@ impl Watch {
 
     /// What stands in the way of what is sent now.
     pub(crate) fn set_obstacles(&self, obstacles: Vec<ObstacleView>) {
-        *self.obstacles.lock().unwrap_or_else(PoisonError::into_inner) = obstacles;
+        *self.obstacles.lock() = obstacles;
     }
 
     pub(crate) fn add(&self, group: Arc<GroupWatch>) {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner).push(group);
+        self.groups.lock().push(group);
     }
 
     pub(crate) fn groups(&self) -> Vec<Arc<GroupWatch>> {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.groups.lock().clone()
     }
 
     /// How a run ends whose groups do not say it in time, as far as can be seen from outside: every attempt under way, and
@@ -303,7 +304,7 @@ impl Watch {
     /// Everything, as it is at `now`.
     pub(crate) fn view(&self, now: Instant) -> View {
         let groups = self.groups().iter().map(|group| group.view(now)).collect();
-        let obstacles = self.obstacles.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let obstacles = self.obstacles.lock().clone();
         View { groups, jobs: self.jobs.as_ref().map(|jobs| jobs.view(now)), threads: self.threads.view(), obstacles }
     }
 }
@@ -381,7 +382,7 @@ impl GroupWatch {
 
     /// What stands in its way now.
     pub(crate) fn set_obstacles(&self, obstacles: Vec<ObstacleView>) {
-        *self.obstacles.lock().unwrap_or_else(PoisonError::into_inner) = obstacles;
+        *self.obstacles.lock() = obstacles;
     }
 
     pub(crate) fn opened(&self, partition: TopicPartition, lane: Arc<LaneShared>) {
@@ -419,7 +420,7 @@ impl GroupWatch {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Lanes> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lanes.lock()
     }
 
     fn view(&self, now: Instant) -> GroupView {
@@ -453,7 +454,7 @@ impl GroupWatch {
             waiting_bytes: self.memory.used_of(),
             consumers,
             lanes: views,
-            obstacles: self.obstacles.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            obstacles: self.obstacles.lock().clone(),
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     fmt::{self, Write as _},
     io::Write,
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -13,7 +12,7 @@ use super::{
     repeated,
     words::{consequence, help, places, ranges, taken_words},
 };
-use crate::{Error, Record, foreign};
+use crate::{Error, Record, foreign, sync::Mutex};
 
 /// Where the words of a line begin: behind `12:01:07.412` and two spaces.
 const INDENT: &str = "              ";
@@ -329,7 +328,7 @@ impl Listener for Development {
     }
 
     fn on(&self, event: &Event<'_>) {
-        let mut page = self.page.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut page = self.page.lock();
         // A closed pipe must not stop the app.
         let _ = self.print(&mut page, event);
     }

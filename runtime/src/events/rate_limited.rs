@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use super::{Event, Listener, Summary, summary::Summaries};
 use crate::foreign;
+use crate::sync::{Mutex, MutexGuard};
 
 /// How long a warning is not said again.
 const QUIET: Duration = Duration::from_secs(10);
@@ -51,7 +51,7 @@ impl<L: Listener> RateLimited<L> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Summaries> {
-        self.summaries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.summaries.lock()
     }
 
     fn passes(&self, event: &Event<'_>, now: Instant) -> bool {
@@ -68,7 +68,7 @@ impl<L: Listener> RateLimited<L> {
             let quiet = if *kind == REFUSED { QUIET_FOR_A_PERSON } else { QUIET };
             now.saturating_duration_since(*last) < quiet
         };
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.said.lock();
         if said.get(&key).is_some_and(|last| is_said(&key, last)) {
             return false;
         }
@@ -157,7 +157,7 @@ mod tests {
                     Event::Summary(summary) => format!("{} more", summary.count),
                     other => format!("{other:?}").chars().take_while(char::is_ascii_alphabetic).collect(),
                 };
-                self.0.lock().unwrap().push(word);
+                self.0.lock().push(word);
             }
         }
         let limited = RateLimited::new(Heard(Mutex::default()));
@@ -167,7 +167,7 @@ mod tests {
         }
         limited.on(&Event::Resumed);
         limited.on(&Event::Stopped(Totals::default()));
-        let heard = limited.inner.0.lock().unwrap();
+        let heard = limited.inner.0.lock();
         assert!(heard[..10].iter().all(|word| word == "skipped"));
         assert_eq!(heard[10..], ["Resumed", "90 more", "Stopped"]);
     }
@@ -181,7 +181,7 @@ mod tests {
             let message = format!("offset {number}");
             assert!(limited.passes(&Event::Warning { group: "g", message: &message }, now));
         }
-        let said = limited.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = limited.said.lock();
         assert_eq!(said.len(), REMEMBERED);
     }
 }

@@ -7,7 +7,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -26,6 +26,7 @@ use tokio::{
 };
 
 use super::callers::Callers;
+use crate::sync::{Mutex, MutexGuard};
 
 /// The longest request, in bytes: no probe says more.
 const REQUEST: usize = 16 * 1024;
@@ -141,7 +142,7 @@ impl Door {
     }
 
     fn callers(&self) -> MutexGuard<'_, Callers<oneshot::Sender<()>>> {
-        self.callers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.callers.lock()
     }
 
     /// Lets everybody in, for ever.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,6 +12,7 @@ use crate::{
         position::{Lost, Positioned, Waits},
     },
     foreign,
+    sync::Mutex,
 };
 
 /// The most records that are remembered as waiting.
@@ -85,7 +86,7 @@ impl Tally {
 
     /// Everything that is known at `now`.
     pub(crate) fn told(&self, now: Instant) -> Told {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock();
         // Which attempt went well is not told, so a failure that nothing followed is forgotten.
         told.waiting.retain(|_, waiting| waiting.again.is_none_or(|(_, due)| now < due + LATE));
         told.moved.retain(|_, (since, _)| now.saturating_duration_since(*since) < SHOWN);
@@ -94,11 +95,11 @@ impl Tally {
 
     fn hear(&self, event: &Event<'_>, now: Instant) {
         let group = |change: &dyn Fn(&mut GroupTold), name: &str| {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut told = self.told.lock();
             change(told.groups.entry(name.to_owned()).or_default());
         };
         let waits = |place: Place<'_>, controller: &str, error: String, again| {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut told = self.told.lock();
             let key = (Partition { topic: place.topic.into(), partition: place.partition }, controller.to_owned());
             let error = foreign::cut(&error).into_owned();
             if told.waiting.len() < REMEMBERED || told.waiting.contains_key(&key) {
@@ -106,7 +107,7 @@ impl Tally {
             }
         };
         let redis = |change: &dyn Fn(&mut RedisTold)| {
-            change(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner).redis);
+            change(&mut self.told.lock().redis);
         };
         match *event {
             Event::Assigned { group: name, .. } => group(&|told| told.assigned += 1, name),
@@ -132,7 +133,7 @@ impl Tally {
             Event::Positioned { group: name, partition, from, to, passed, log, cause } => {
                 group(&|told| *told.positions.entry(cause.name()).or_default() += 1, name);
                 let key = (name.to_owned(), partition.clone());
-                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut told = self.told.lock();
                 told.lost.remove(&key);
                 if cause.is_loss() && (told.moved.len() < MOVED || told.moved.contains_key(&key)) {
                     let words = Positioned { group: name, partition, from, to, passed, log, cause }.to_string();
@@ -143,7 +144,7 @@ impl Tally {
                 group(&|told| *told.positions.entry(cause.name()).or_default() += 1, name);
                 let words = Waits { group: name, partition, lost: Lost { offset: from, log, cause }, moves };
                 let words = format!("{words}; {}", words.help());
-                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut told = self.told.lock();
                 told.lost.insert((name.to_owned(), partition.clone()), words);
             }
             Event::Failed { place, controller, attempt, error, next } => {
@@ -163,7 +164,7 @@ impl Tally {
     }
 
     fn forget(&self, group: &str, partitions: &[Partition]) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock();
         let is_gone = |(of, partition): &(String, Partition)| of == group && partitions.contains(partition);
         told.lost.retain(|key, _| !is_gone(key));
         told.waiting.retain(|(partition, _), _| !partitions.contains(partition));

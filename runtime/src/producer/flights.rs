@@ -1,9 +1,10 @@
 //! What was sent to each topic and has not been acknowledged: counted as it goes, looked at from outside.
 
+use crate::sync::{Mutex, RwLock};
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -39,28 +40,28 @@ pub(crate) struct Unacknowledged {
 impl Flights {
     /// The one of a topic.
     pub(crate) fn of(&self, topic: &str) -> Arc<Flight> {
-        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(topic) {
+        if let Some(known) = self.0.read().get(topic) {
             return Arc::clone(known);
         }
-        let mut flights = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut flights = self.0.write();
         Arc::clone(flights.entry(topic.to_owned()).or_default())
     }
 
     /// Looks at the one of a topic that was sent to.
     pub(crate) fn with(&self, topic: &str, look: impl FnOnce(&Flight)) {
-        if let Some(flight) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(topic) {
+        if let Some(flight) = self.0.read().get(topic) {
             look(flight);
         }
     }
 
     /// How many records were acknowledged.
     pub(crate) fn acknowledged(&self) -> u64 {
-        let flights = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let flights = self.0.read();
         flights.values().map(|flight| flight.acknowledged.load(Ordering::Relaxed)).sum()
     }
 
     fn all(&self) -> Vec<(String, Arc<Flight>)> {
-        let flights = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let flights = self.0.read();
         flights.iter().map(|(topic, flight)| (topic.clone(), Arc::clone(flight))).collect()
     }
 }
@@ -74,7 +75,7 @@ impl Flight {
         self.acknowledged.fetch_add(1, Ordering::Relaxed);
         // Where nothing has ever come back there is no fault to forget.
         if self.returned.load(Ordering::Relaxed) > 0 {
-            *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.fault.lock() = None;
         }
     }
 
@@ -82,7 +83,7 @@ impl Flight {
     pub(crate) fn returned(&self, reason: Option<&str>, now: Instant) {
         self.returned.fetch_add(1, Ordering::Relaxed);
         if let Some(reason) = reason {
-            *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some((reason.to_owned(), now));
+            *self.fault.lock() = Some((reason.to_owned(), now));
         }
     }
 }
@@ -111,7 +112,7 @@ impl FlightLooks {
         let returned = flight.returned.load(Ordering::Relaxed);
         let acknowledged = flight.acknowledged.load(Ordering::Relaxed);
         let on_its_way = flight.sent.load(Ordering::Relaxed).saturating_sub(acknowledged + returned);
-        let fault = flight.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let fault = flight.fault.lock().clone();
         let comes_back = fault.as_ref().is_some_and(|(_, at)| now.saturating_duration_since(*at) < SENT_AGAIN);
         if on_its_way == 0 && !comes_back {
             self.0.remove(&topic);

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    sync::PoisonError,
     time::{Duration, Instant},
 };
 
@@ -67,7 +66,7 @@ impl Sending {
         let brokers = &*watch.brokers;
         let unacknowledged: Vec<_> =
             self.looks.look(&watch.flights, now).into_iter().filter(|topic| topic.lasting >= PATIENCE).collect();
-        let mut connection = watch.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = watch.connection.lock();
         let acknowledged = watch.flights.acknowledged();
         if std::mem::replace(&mut self.acknowledged, acknowledged) < acknowledged {
             connection.reached();
@@ -93,7 +92,7 @@ impl Sending {
             let asks_again = answer.is_err() && self.lookup.asks_again();
             self.next_look = if asks_again { now } else { now + LOOK_SOON };
             if let Ok(described) = answer {
-                self.producer.inner.watch.connection.lock().unwrap_or_else(PoisonError::into_inner).reached();
+                self.producer.inner.watch.connection.lock().reached();
                 self.states = TopicStates::of(&described, Use::Write);
                 if self.states.is_well() {
                     self.next_look = now + LOOK_AGAIN;

@@ -1,10 +1,6 @@
 //! One record, one attempt: hand it to its consumer and see what came of it.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, PoisonError},
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use crate::engine::consumer::Verdict;
 use crate::{
@@ -241,7 +237,7 @@ impl fmt::Display for BatchOutcome {
 
 fn captured(scope: EmitScope) -> Vec<(&'static str, OwnedRecord)> {
     match scope {
-        EmitScope::Captured { captured, .. } => captured.into_inner().unwrap_or_else(PoisonError::into_inner),
+        EmitScope::Captured { captured, .. } => captured.into_inner(),
         EmitScope::Lane { .. } | EmitScope::Job { .. } => Vec::new(),
     }
 }

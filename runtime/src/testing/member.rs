@@ -1,10 +1,6 @@
 //! A group of a simulation: the engine's own turns, in a task instead of a thread, so that its waits take virtual time.
 
-use std::{
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
@@ -13,6 +9,7 @@ use crate::engine::{
     Prepared,
     group::{GroupEnd, Running},
 };
+use crate::sync::Mutex;
 
 /// How long a group goes on at its own pace after something has happened, beyond what it takes to commit: metadata come
 /// within.
@@ -29,7 +26,7 @@ pub(super) async fn run(group: String, prepared: Prepared, source: Source) -> Op
     // Who sleeps does not stand still.
     let asleep = ASLEEP.min(prepared.session.limit() / 2);
     let mut running = prepared.with(client).begin();
-    let asked = || *asked.lock().unwrap_or_else(PoisonError::into_inner);
+    let asked = || *asked.lock();
     while running.goes_on() {
         running.turn();
         #[cfg(test)]

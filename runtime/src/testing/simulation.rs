@@ -1,11 +1,6 @@
 //! A whole app on a Kafka in the process: what a test does to it.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use tokio::{runtime::Handle, task::JoinHandle};
 
@@ -30,6 +25,7 @@ use crate::{
     manifest::Manifest,
     producer::Outgoing,
     settings::{self, Flags, Settings},
+    sync::{Mutex, MutexGuard},
 };
 
 /// An app that runs: every group of its manifest, with the engine of production, on a Kafka in the process.
@@ -357,7 +353,7 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     }
 
     fn members(&self) -> MutexGuard<'_, Vec<Member>> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+        self.members.lock()
     }
 
     /// A topic's name in Kafka.

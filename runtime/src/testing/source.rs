@@ -9,7 +9,7 @@ mod faults;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -24,6 +24,7 @@ use crate::{
     },
     engine::clock,
     producer::{Delivered, Outgoing},
+    sync::{Mutex, MutexGuard},
     topic,
 };
 
@@ -305,7 +306,7 @@ impl Source {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.inner.lock()
     }
 }
 

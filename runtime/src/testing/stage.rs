@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use crate::{
     Context, Error, Record, Result, Routed,
     dead_letter::header,
     events::{Event, Listener, Place, Short},
+    sync::{Mutex, MutexGuard},
 };
 
 /// What happens when an attempt comes to `perform`.
@@ -186,7 +187,7 @@ impl Stage {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 }
 
@@ -294,11 +295,11 @@ pub(crate) fn call_in_batch<C: Routed>(
     record: &Record,
     attempt: u32,
 ) -> Option<Error> {
-    let of_batch = ctx.act.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+    let of_batch = ctx.act.get_mut().take();
     let attempt = std::mem::replace(&mut ctx.attempt, attempt);
     call(ctx, group, record);
     ctx.attempt = attempt;
-    let act = ctx.act.get_mut().unwrap_or_else(PoisonError::into_inner);
+    let act = ctx.act.get_mut();
     let own = act.take();
     *act = of_batch;
     match own {
@@ -313,7 +314,7 @@ pub(crate) fn call_in_batch<C: Routed>(
 
 /// Does what the script says, before the controller performs.
 pub(crate) async fn act<C: Routed>(ctx: &Context<C>) -> Result {
-    let act = ctx.act.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let act = ctx.act.lock().take();
     match act {
         None | Some(Act::Perform) => {}
         Some(Act::Delay(time)) => tokio::time::sleep(time).await,

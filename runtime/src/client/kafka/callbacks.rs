@@ -2,10 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use rdkafka::{
@@ -18,6 +15,7 @@ use rdkafka::{
 
 use super::{super::native, partitions_of};
 use crate::client::{self, ClientEvent, TopicPartition};
+use crate::sync::{Mutex, MutexGuard};
 
 /// How many lines of a log are kept until somebody looks.
 const LINES: usize = 100;
@@ -43,11 +41,11 @@ pub(super) struct Rebalance {
 
 impl Callbacks {
     pub(super) fn push(&self, event: ClientEvent) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
+        self.waiting.lock().push_back(event);
     }
 
     pub(super) fn unanswered(&self) -> MutexGuard<'_, Option<Rebalance>> {
-        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unanswered.lock()
     }
 
     /// Partitions were taken up or let go. Those that the engine moves by itself are no answer.
@@ -60,22 +58,22 @@ impl Callbacks {
 
     /// librdkafka's words for the error that has just been polled.
     pub(super) fn take_words(&self) -> Option<String> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.words.lock().take()
     }
 
     /// Facility and words of each line of its log since this was last asked.
     pub(super) fn take_lines(&self) -> Vec<(String, String)> {
-        std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lines.lock())
     }
 
     pub(super) fn pop(&self) -> Option<ClientEvent> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.waiting.lock().pop_front()
     }
 }
 
 impl ClientContext for Callbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines.lock();
         if lines.len() < LINES {
             lines.push((facility.to_owned(), message.to_owned()));
         }
@@ -84,7 +82,7 @@ impl ClientContext for Callbacks {
 
     /// The wrapper calls this within the `poll` that gives the error itself.
     fn error(&self, _error: KafkaError, reason: &str) {
-        *self.words.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        *self.words.lock() = Some(reason.to_owned());
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     ffi::{CStr, c_void},
     mem::MaybeUninit,
     ptr::{self, NonNull},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use rdkafka::{Offset, TopicPartitionList};
@@ -15,6 +15,7 @@ use super::{Consumer, handle::Queue, record::NativeRecord};
 use crate::{
     Record,
     client::{Delivery, FetchFault, PositionLost, RecordQueue, TopicPartition},
+    sync::Mutex,
 };
 
 /// How many records one call moves out of a partition's queue.
@@ -32,7 +33,7 @@ pub(crate) struct WakeSlot(Mutex<Option<Wake>>);
 
 impl WakeSlot {
     pub(super) fn set(&self, wake: Wake) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(wake);
+        *self.0.lock() = Some(wake);
     }
 }
 
@@ -40,7 +41,7 @@ impl WakeSlot {
 pub(super) unsafe extern "C" fn call_wake(_: *mut sys::rd_kafka_t, slot: *mut c_void) {
     // SAFETY: whoever enables it passes a pointer to a slot that lives until it is disabled or the client is gone.
     let slot: &WakeSlot = unsafe { &*slot.cast::<WakeSlot>() };
-    if let Some(wake) = &*slot.0.lock().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(wake) = &*slot.0.lock() {
         wake();
     }
 }

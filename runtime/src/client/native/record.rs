@@ -4,12 +4,11 @@ use std::{
     ffi::{CStr, c_void},
     ptr::{self, NonNull},
     slice,
-    sync::{Mutex, PoisonError},
 };
 
 use rdkafka_sys::{self as sys, types::RDKafkaRespErr as Code};
 
-use crate::topic::Key;
+use crate::{sync::Mutex, topic::Key};
 
 /// A record that lives in the memory of a fetch.
 pub(crate) struct NativeRecord(pub(super) NonNull<sys::rd_kafka_message_t>);
@@ -68,7 +67,7 @@ impl NativeRecord {
     pub(crate) fn headers(&self) -> Vec<(&[u8], Option<&[u8]>)> {
         let mut headers = ptr::null_mut();
         {
-            let _parsing = PARSING_HEADERS.lock().unwrap_or_else(PoisonError::into_inner);
+            let _parsing = PARSING_HEADERS.lock();
             // SAFETY: both pointers are valid; the headers belong to the message and live as long as it does.
             let code = unsafe { sys::rd_kafka_message_headers(self.0.as_ptr(), &mut headers) };
             if code != Code::RD_KAFKA_RESP_ERR_NO_ERROR {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -76,7 +76,7 @@ impl Worker {
 
         let now =
             Told { performed: self.performed.load(Ordering::Relaxed), failed: self.failed.load(Ordering::Relaxed) };
-        let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = *self.told.lock();
         let at_work = self.in_progress.begun();
         let (key, work) = (&self.identity, [format!("{}:work", self.identity), format!("{}:workers", self.identity)]);
         let day = chrono::Utc::now().format("%Y-%m-%d").to_string();
@@ -91,7 +91,7 @@ impl Worker {
             beat.arg(json!({ "queue": queue, "payload": &**shown, "run_at": at }).to_string());
         }
         let signal: Option<Vec<u8>> = beat.run(connection).await?;
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        *self.told.lock() = now;
         match signal.as_deref() {
             Some(b"TSTP") => self.send(Signal::Quiet),
             Some(b"TERM") => self.send(Signal::Stop(Instant::now() + self.shutdown_timeout)),

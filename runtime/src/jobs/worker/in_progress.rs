@@ -1,13 +1,11 @@
 //! What a worker has in progress, as far as it knows.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::json;
 
 use crate::jobs::job::Job;
+use crate::sync::Mutex;
 
 /// A job is found in progress this many times, a heartbeat apart, before it is taken for one that this process knows
 /// nothing of: an answer that is still on its way may name it.
@@ -44,7 +42,7 @@ pub(super) struct Begun {
 
 impl InProgress {
     fn with<T>(&self, change: impl FnOnce(&mut BTreeMap<Arc<str>, Held>) -> T) -> T {
-        change(&mut self.jobs.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.jobs.lock())
     }
 
     pub(super) fn take(&self, job: &Arc<str>) {
@@ -95,7 +93,7 @@ impl InProgress {
     /// Looks at what Redis says is in progress here. Returns what this process has known nothing of for some heartbeats: Redis
     /// has moved it here, and its answer was lost.
     pub(super) fn strays(&self, in_redis: Vec<String>) -> Vec<String> {
-        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut strays = self.strays.lock();
         let seen = std::mem::take(&mut *strays);
         let mut found = Vec::new();
         for job in self.unknown(in_redis) {

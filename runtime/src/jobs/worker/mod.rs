@@ -19,7 +19,7 @@ use std::{
     io,
     pin::pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -55,6 +55,7 @@ use crate::{
     Error, FailureKind,
     events::{Event, Listener},
     settings::Backoff,
+    sync::Mutex,
 };
 
 /// How often a worker with nothing to do looks up.
@@ -395,7 +396,7 @@ impl Worker {
 
     /// A key of Redis refuses jobs, which stay where they are: says so, but not again and again.
     fn tell_refusal(&self, refusal: &Refusal) {
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refusals = self.refusals.lock();
         if refusals.is_news(&refusal.key, Instant::now()) {
             self.listener.on(&Event::JobsStay { key: &refusal.key, reason: &refusal.reason });
         }

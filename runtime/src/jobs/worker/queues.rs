@@ -1,11 +1,8 @@
 //! Which queue is asked first.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeSet;
 
-use crate::{engine::backoff::Jitter, trace};
+use crate::{engine::backoff::Jitter, sync::Mutex, trace};
 
 /// The queues of a worker: in a strict order, or by weight, as Sidekiq has both.
 #[derive(Debug)]
@@ -83,7 +80,7 @@ impl Queues {
         if self.is_strict || self.queues.len() == 1 {
             return self.names().collect();
         }
-        let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut jitter = self.jitter.lock();
         // The smallest of exponential waits, each as fast as its weight (Efraimidis and Spirakis, 2006).
         let mut drawn: Vec<(f64, &str)> = self
             .queues

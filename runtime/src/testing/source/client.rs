@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::Range,
-    sync::{MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -15,6 +14,7 @@ use crate::{
         Positions, RecordQueue, TopicPartition, Wake, Watermarks,
         positions::{self, Begin},
     },
+    sync::MutexGuard,
 };
 
 /// A member, as long as no other has taken its place.
@@ -95,7 +95,7 @@ impl Client for Member {
                 std::thread::park_timeout(at_most);
                 self.stand_still();
             }
-            Waits::Task(asked) => *asked.lock().unwrap_or_else(PoisonError::into_inner) = at_most,
+            Waits::Task(asked) => *asked.lock() = at_most,
         }
     }
 
