@@ -1,18 +1,18 @@
 //! What a lane wants committed before it performs it, and what became of that: `delivery: at_most_once`.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::shared::NO_OFFSET;
+use super::atomic_offset::AtomicOffset;
 
 /// An offset that a lane asks the group's thread to commit. One at a time.
 ///
 /// The lane asks and takes the answer; the group's thread commits and answers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CommitRequest {
-    /// What the lane asks for, or [`NO_OFFSET`].
-    wanted: AtomicI64,
+    /// What the lane asks for.
+    wanted: AtomicOffset,
     /// The highest offset that Kafka has acknowledged.
-    granted: AtomicI64,
+    granted: AtomicOffset,
     /// There is no hope for what is asked for: the lane is to end, and Kafka did not take it.
     refused: AtomicBool,
 }
@@ -28,17 +28,10 @@ pub(crate) enum Answer {
     Refused,
 }
 
-impl Default for CommitRequest {
-    fn default() -> Self {
-        let none = || AtomicI64::new(NO_OFFSET);
-        Self { wanted: none(), granted: none(), refused: AtomicBool::new(false) }
-    }
-}
-
 impl CommitRequest {
     /// The lane wants everything below `offset` committed.
     pub(crate) fn ask(&self, offset: i64) {
-        self.wanted.store(offset, Ordering::Release);
+        self.wanted.store(Some(offset), Ordering::Release);
     }
 
     /// What became of what the lane has asked for. An answer ends the request.
@@ -51,30 +44,30 @@ impl CommitRequest {
         } else {
             return Answer::Open;
         };
-        self.wanted.store(NO_OFFSET, Ordering::Release);
+        self.wanted.store(None, Ordering::Release);
         answer
     }
 
     /// Whether the lane waits for an answer.
     pub(crate) fn is_open(&self) -> bool {
-        self.wanted.load(Ordering::Relaxed) != NO_OFFSET
+        self.wanted.load(Ordering::Relaxed).is_some()
     }
 
     /// Whether the lane performs what is committed already.
     pub(crate) fn has_granted(&self) -> bool {
-        self.granted.load(Ordering::Relaxed) != NO_OFFSET
+        self.granted.load(Ordering::Relaxed).is_some()
     }
 
     /// What is to be committed for the lane.
     pub(crate) fn to_commit(&self) -> Option<i64> {
         let wanted = self.wanted.load(Ordering::Acquire);
         let is_due = wanted > self.granted.load(Ordering::Relaxed) && !self.refused.load(Ordering::Relaxed);
-        (wanted != NO_OFFSET && is_due).then_some(wanted)
+        wanted.filter(|_| is_due)
     }
 
     /// Kafka has acknowledged a commit of `offset`.
     pub(crate) fn grant(&self, offset: i64) {
-        self.granted.fetch_max(offset, Ordering::AcqRel);
+        self.granted.raise(offset, Ordering::AcqRel);
     }
 
     /// What is not granted by now never will be.

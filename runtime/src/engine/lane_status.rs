@@ -7,12 +7,12 @@ use std::{
     collections::BTreeMap,
     future::Future,
     pin::Pin,
-    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use super::{clock, polls::Polls, refused::RefusedCopies, shared::NO_OFFSET, tracker::Sequence};
+use super::{atomic_offset::AtomicOffset, clock, polls::Polls, refused::RefusedCopies, tracker::Sequence};
 use crate::client::{FetchFault, Watermarks};
 use crate::sync::Mutex;
 
@@ -22,7 +22,7 @@ pub(crate) struct LaneStatus {
     /// Attempts, and what is called without waiting, as a parser is.
     pub(crate) polls: Polls,
     /// The offset of the record whose attempt was polled last, or the first one's of a batch.
-    polled: AtomicI64,
+    polled: AtomicOffset,
     /// How many records that attempt is at.
     polled_records: AtomicU64,
     in_flight: Mutex<InFlight>,
@@ -39,11 +39,11 @@ pub(crate) struct LaneStatus {
     /// Records that the client has fetched ahead, when somebody looked last.
     prefetched: AtomicUsize,
     /// The offset of the partition's first record, as far as the client knows.
-    low: AtomicI64,
+    low: AtomicOffset,
     /// The offset behind the partition's last record, as far as the client knows.
-    high: AtomicI64,
+    high: AtomicOffset,
     /// The offset that Kafka has acknowledged last as committed.
-    committed: AtomicI64,
+    committed: AtomicOffset,
     /// Finished records that the last commit had no room for.
     left_out: AtomicU64,
     /// What was sent, and Kafka refuses as it is.
@@ -106,7 +106,7 @@ impl Default for LaneStatus {
     fn default() -> Self {
         Self {
             polls: Polls::default(),
-            polled: AtomicI64::new(NO_OFFSET),
+            polled: AtomicOffset::default(),
             polled_records: AtomicU64::new(1),
             in_flight: Mutex::default(),
             waiting: AtomicUsize::new(0),
@@ -115,9 +115,9 @@ impl Default for LaneStatus {
             stuck: AtomicU64::new(0),
             halted: AtomicBool::new(false),
             prefetched: AtomicUsize::new(0),
-            low: AtomicI64::new(NO_OFFSET),
-            high: AtomicI64::new(NO_OFFSET),
-            committed: AtomicI64::new(NO_OFFSET),
+            low: AtomicOffset::default(),
+            high: AtomicOffset::default(),
+            committed: AtomicOffset::default(),
             left_out: AtomicU64::new(0),
             refused: RefusedCopies::default(),
             fetch_fault: Mutex::default(),
@@ -134,7 +134,7 @@ impl LaneStatus {
 
     /// As [`LaneStatus::during`], at several records of which this is the first.
     fn during_batch<T>(&self, offset: i64, records: u64, code: impl FnOnce() -> T) -> T {
-        self.polled.store(offset, Ordering::Relaxed);
+        self.polled.store(Some(offset), Ordering::Relaxed);
         self.polled_records.store(records, Ordering::Relaxed);
         let number = self.polls.begin();
         let result = code();
@@ -145,13 +145,13 @@ impl LaneStatus {
     /// The poll that is under way, if there is one.
     pub(crate) fn polling(&self) -> Option<Polling> {
         let number = self.polls.polling()?;
-        Some(Polling { number, offset: self.polled.load(Ordering::Relaxed) })
+        Some(Polling { number, offset: self.polled.load(Ordering::Relaxed)? })
     }
 
     /// The record whose handler keeps its thread, and for how long it has.
     pub(crate) fn blocked(&self) -> Option<(i64, Duration)> {
         let blocked = self.polls.blocked()?;
-        Some((self.polled.load(Ordering::Relaxed), blocked))
+        Some((self.polled.load(Ordering::Relaxed)?, blocked))
     }
 
     /// The attempt that waits for longest, and how many wait.
@@ -285,24 +285,24 @@ impl LaneStatus {
     }
 
     pub(crate) fn set_watermarks(&self, watermarks: Watermarks) {
-        self.low.store(watermarks.low.unwrap_or(NO_OFFSET), Ordering::Relaxed);
-        self.high.store(watermarks.high, Ordering::Relaxed);
+        self.low.store(watermarks.low, Ordering::Relaxed);
+        self.high.store(Some(watermarks.high), Ordering::Relaxed);
     }
 
     pub(crate) fn low(&self) -> Option<i64> {
-        offset(&self.low)
+        self.low.load(Ordering::Relaxed)
     }
 
     pub(crate) fn high(&self) -> Option<i64> {
-        offset(&self.high)
+        self.high.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_committed(&self, offset: i64) {
-        self.committed.store(offset, Ordering::Relaxed);
+        self.committed.store(Some(offset), Ordering::Relaxed);
     }
 
     pub(crate) fn committed(&self) -> Option<i64> {
-        offset(&self.committed)
+        self.committed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_left_out(&self, records: u64) {
@@ -312,10 +312,6 @@ impl LaneStatus {
     pub(crate) fn left_out(&self) -> u64 {
         self.left_out.load(Ordering::Relaxed)
     }
-}
-
-fn offset(of: &AtomicI64) -> Option<i64> {
-    Some(of.load(Ordering::Relaxed)).filter(|offset| *offset != NO_OFFSET)
 }
 
 /// An attempt waits for room to send.

@@ -1,5 +1,6 @@
 //! Consumes: a thread a group, a lane a partition, and nothing committed that is not done.
 
+mod atomic_offset;
 pub(crate) mod attempt;
 pub(crate) mod backoff;
 pub(crate) mod batch;

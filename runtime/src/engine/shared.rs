@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     thread::Thread,
 };
@@ -13,8 +13,8 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    commit_request::CommitRequest, counts::Counts, job_emits::JobEmits, lane_status::LaneStatus, progress::Progress,
-    revoked::Revoked, tracker::Sequence,
+    atomic_offset::AtomicOffset, commit_request::CommitRequest, counts::Counts, job_emits::JobEmits,
+    lane_status::LaneStatus, progress::Progress, revoked::Revoked, tracker::Sequence,
 };
 use crate::{
     OwnedRecord, Result,
@@ -253,9 +253,6 @@ pub(crate) enum Signal {
     Lose = 2,
 }
 
-/// No offset yet: nothing has been read, and the group has no commit.
-pub(crate) const NO_OFFSET: i64 = -1;
-
 /// A position that a lane has lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LostAt {
@@ -270,8 +267,8 @@ pub(crate) struct LaneShared {
     signal: AtomicU8,
     /// Something has happened: records, acknowledgements, a signal.
     pub(crate) wake: Notify,
-    /// What may be committed, or [`NO_OFFSET`].
-    committable: AtomicI64,
+    /// What may be committed.
+    committable: AtomicOffset,
     /// What the lane wants committed before it performs it.
     pub(crate) commit_request: CommitRequest,
     /// Whether the partition can be read on from elsewhere in mid-run, and whether it is to.
@@ -320,7 +317,7 @@ impl LaneShared {
         Self {
             signal: AtomicU8::new(Signal::Run as u8),
             wake: Notify::new(),
-            committable: AtomicI64::new(start.unwrap_or(NO_OFFSET)),
+            committable: AtomicOffset::new(start),
             commit_request: CommitRequest::default(),
             moves: AtomicU8::new(CANNOT_MOVE),
             lost: OnceLock::new(),
@@ -358,12 +355,12 @@ impl LaneShared {
     }
 
     pub(crate) fn publish(&self, committable: i64) {
-        self.committable.store(committable, Ordering::Release);
+        self.committable.store(Some(committable), Ordering::Release);
     }
 
     /// As [`LaneShared::publish`], beside a group's thread that publishes as well: the higher one counts.
     pub(crate) fn raise(&self, committable: i64) {
-        self.committable.fetch_max(committable, Ordering::AcqRel);
+        self.committable.raise(committable, Ordering::AcqRel);
     }
 
     /// The group's thread can move the partition to another position.
@@ -409,7 +406,7 @@ impl LaneShared {
 
     /// The offset that may be committed, if there is one.
     pub(crate) fn committable(&self) -> Option<i64> {
-        Some(self.committable.load(Ordering::Acquire)).filter(|offset| *offset != NO_OFFSET)
+        self.committable.load(Ordering::Acquire)
     }
 
     /// The lane has something to say that does not show in its committable offset.

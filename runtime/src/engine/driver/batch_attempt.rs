@@ -6,11 +6,11 @@ use crate::{
     Batch, Context, Error, Failure, Message, Parser, Result, Worker,
     batch::{BatchController, RecordResult, admit},
     engine::{
+        atomic_offset::NO_OFFSET,
         attempt::{Bounds, Parts, Unperformed, guarded},
         batch::BatchId,
         lane::OrderingKey,
         lane_status::{LaneStatus, PollGuard},
-        shared::NO_OFFSET,
         tracker::Sequence,
     },
     trace,

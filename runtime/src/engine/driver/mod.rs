@@ -28,6 +28,7 @@ pub(crate) use batch_attempt::Outcome;
 use sending::{Emitted, Resend};
 
 use super::{
+    atomic_offset::NO_OFFSET,
     attempt::{Bounds, Parts},
     backoff::Jitter,
     batch::Debts,
@@ -41,7 +42,7 @@ use super::{
     progress::Progress,
     report::GroupReporter,
     session::{Gate, Session},
-    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, NO_OFFSET, Reservation, Signal},
+    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, Reservation, Signal},
     tracker::Sequence,
 };
 use crate::{

@@ -8,7 +8,7 @@ use crate::{
     client::outgoing::{Sent, Ticket},
     dead_letter::{self, Cause},
     engine::{
-        backoff::after, batch::BatchId, clock, counts::count, refused::RefusedCopy, shared::NO_OFFSET,
+        atomic_offset::NO_OFFSET, backoff::after, batch::BatchId, clock, counts::count, refused::RefusedCopy,
         tracker::Sequence,
     },
     events::JobName,

@@ -34,13 +34,14 @@ use refusals::Refusals;
 use to_repeat::{Mark, Owed, Reached};
 
 use super::{
+    atomic_offset::NO_OFFSET,
     clock,
     lane_status::{AtWork, Polling},
     obstacles::Obstacles,
     progress::{Metadata, Progress},
     report::GroupReporter,
     session::Session,
-    shared::{LaneShared, NO_OFFSET, Signal},
+    shared::{LaneShared, Signal},
     watch::{GroupWatch, Phase},
 };
 use crate::{
