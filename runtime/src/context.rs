@@ -13,7 +13,10 @@ use std::{
 use crate::{
     EmittedBy, Result, Routed,
     client::outgoing::Content,
-    engine::shared::{AppShared, EmitScope, WaitsForRoom},
+    engine::{
+        app_shared::{AppShared, EmitScope},
+        lane_shared::WaitsForRoom,
+    },
     jobs::enqueue::JobRoute,
     trace::TraceContext,
 };

@@ -10,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    job_emits::JobEmits,
-    shared::{EmitScope, WaitsForRoom},
-};
+use super::{app_shared::EmitScope, job_emits::JobEmits, lane_shared::WaitsForRoom};
 use crate::{
     Admission, Context, Controller, Error, Failure, Interchanger, Message, Parser, Record, Result, Worker,
     client::outgoing::{DeliveryReport, Sender, Sent, Ticket},

@@ -5,10 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{
-    commit_request::Answer,
-    shared::{LaneShared, Signal},
-};
+use super::{commit_request::Answer, lane_shared::LaneShared, signals::Signal};
 use crate::client::{Delivery, RecordQueue};
 
 /// A partition's queue, with what was taken out of it and is not committed.

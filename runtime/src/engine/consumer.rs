@@ -6,10 +6,10 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use tracing::Instrument as _;
 
 use super::{
+    app_shared::{AppShared, EmitScope},
     attempt::{Bounds, JobEnd, JobFailure, Parts, Unperformed, Work, guarded},
     driver::{self, LaneParts, Outcome},
     job_emits::JobEmits,
-    shared::{AppShared, EmitScope},
 };
 use crate::{
     Batch, BatchController, Context, Controller, Error, FromState, Interchanger, Message, OwnedRecord, Parser, Record,

@@ -6,11 +6,11 @@ use futures_util::future::BoxFuture;
 
 use super::{
     Brokers, StartError,
+    app_shared::{AppShared, Loose, Outlet},
     attempt::{Bounds, JobEnd, JobFailure},
     build, config,
     consumer::{Consumer, JobAttempt, Route},
     kafka_names,
-    shared::{AppShared, Loose, Outlet},
     watch::JobsWatch,
 };
 use crate::{

@@ -1,5 +1,6 @@
 //! Consumes: a thread a group, a lane a partition, and nothing committed that is not done.
 
+pub(crate) mod app_shared;
 mod atomic_offset;
 pub(crate) mod attempt;
 pub(crate) mod backoff;
@@ -18,7 +19,9 @@ mod job_emits;
 pub(crate) mod jobs;
 mod jobs_watch;
 mod lane;
+pub(crate) mod lane_shared;
 mod lane_status;
+pub(crate) mod memory_budget;
 pub(crate) mod obstacles;
 mod polls;
 mod pool;
@@ -27,7 +30,7 @@ pub(crate) mod refused;
 pub(crate) mod report;
 pub(crate) mod revoked;
 mod session;
-pub(crate) mod shared;
+pub(crate) mod signals;
 mod tracker;
 pub(crate) mod watch;
 pub(crate) mod watchdog;
@@ -51,13 +54,15 @@ use tokio::{
 };
 
 use self::{
+    app_shared::{AppShared, Loose, Outlet},
     attempt::Bounds,
     consumer::{Consumer, Route},
     driver::{ConsumerSettings, LaneParts},
-    group::{Group, GroupEnd, GroupSignal, OpenLane, Wait},
+    group::{Group, GroupEnd, OpenLane, Wait},
+    memory_budget::MemoryBudget,
     report::{GroupReporter, Reporter},
     session::Session,
-    shared::{AppShared, Loose, MemoryBudget, Outlet},
+    signals::GroupSignal,
     watch::{ConsumerWatch, GroupWatch, Watch},
 };
 use crate::{

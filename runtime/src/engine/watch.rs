@@ -16,10 +16,12 @@ use super::{
     End,
     counts::Counted,
     histogram::Histogram,
+    lane_shared::LaneShared,
     lane_status::{AtWork, LaneStatus, Unfinished},
+    memory_budget::MemoryBudget,
     obstacles::ObstacleView,
     refused::RefusedCopy,
-    shared::{LaneShared, MemoryBudget, Signal},
+    signals::Signal,
     watchdog::LONG,
 };
 use crate::{

@@ -6,8 +6,8 @@ pub use crate::engine::consumer::Verdict;
 use crate::{
     App, OwnedRecord,
     engine::{
+        app_shared::{AppShared, EmitScope, Loose, Outlet},
         consumer::Consumer,
-        shared::{AppShared, EmitScope, Loose, Outlet},
     },
     manifest::{ConsumerEntry, Manifest},
     settings::{Flags, Settings, Tombstones},

@@ -16,10 +16,11 @@ use crate::{
     client::TopicPartition,
     engine::{
         self, Brokers,
+        app_shared::{AppShared, Loose, Outlet},
         consumer::Route,
-        group::{GroupEnd, GroupSignal},
+        group::GroupEnd,
         report::Reporter,
-        shared::{AppShared, Loose, Outlet},
+        signals::GroupSignal,
     },
     events::Blocked,
     manifest::Manifest,

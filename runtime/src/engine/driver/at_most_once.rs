@@ -3,7 +3,7 @@
 use super::Driver;
 use crate::{
     Error, Parser, Record, Routed, Worker,
-    engine::{counts::count, shared::Signal, tracker::Sequence},
+    engine::{counts::count, signals::Signal, tracker::Sequence},
     worker::{FailureKind, MessageOf},
 };
 

@@ -11,12 +11,12 @@ use super::{Driver, Waiting};
 use crate::{
     Context, Controller, Error, Interchanger, Parser, Record, Routed, Worker,
     engine::{
+        app_shared::EmitScope,
         attempt::{Attempt, Bounds, Parts, Unperformed, Work},
         backoff::before_next,
         clock,
         counts::count,
         lane_status::{LaneStatus, PollGuard},
-        shared::EmitScope,
         tracker::Sequence,
     },
     settings::Tombstones,

@@ -20,6 +20,7 @@ use crate::{
     Batch, Context, Error, Message, Parser, Record, Routed, Worker,
     client::Delivery,
     engine::{
+        app_shared::EmitScope,
         attempt::{Unperformed, Work},
         backoff::before_next,
         batch::{BatchId, Gatherer},
@@ -27,8 +28,8 @@ use crate::{
         counts::count,
         give_way::{give_way, take_turns},
         lane::OrderingKey,
+        memory_budget::Reservation,
         pool::Pool,
-        shared::{EmitScope, Reservation},
         tracker::Sequence,
     },
     settings::{self, Ordering, Tombstones},

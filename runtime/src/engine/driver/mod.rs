@@ -28,6 +28,7 @@ pub(crate) use batch_attempt::Outcome;
 use sending::{Emitted, Resend};
 
 use super::{
+    app_shared::AppShared,
     atomic_offset::NO_OFFSET,
     attempt::{Bounds, Parts},
     backoff::Jitter,
@@ -38,11 +39,13 @@ use super::{
     give_way::{give_way, take_turns},
     histogram::Histogram,
     lane::Lane,
+    lane_shared::{Acknowledgement, LaneShared},
+    memory_budget::{MemoryBudget, Reservation},
     pool::Pool,
     progress::Progress,
     report::GroupReporter,
     session::{Gate, Session},
-    shared::{Acknowledgement, AppShared, LaneShared, MemoryBudget, Reservation, Signal},
+    signals::Signal,
     tracker::Sequence,
 };
 use crate::{

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Running, to_repeat::Mark};
 use crate::{
     client::Commit,
-    engine::{clock, shared::Signal},
+    engine::{clock, signals::Signal},
 };
 
 impl Running {

@@ -15,10 +15,7 @@ mod to_repeat;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -36,12 +33,13 @@ use to_repeat::{Mark, Owed, Reached};
 use super::{
     atomic_offset::NO_OFFSET,
     clock,
+    lane_shared::LaneShared,
     lane_status::{AtWork, Polling},
     obstacles::Obstacles,
     progress::{Metadata, Progress},
     report::GroupReporter,
     session::Session,
-    shared::{LaneShared, Signal},
+    signals::{GroupSignal, Signal},
     watch::{GroupWatch, Phase},
 };
 use crate::{
@@ -101,33 +99,6 @@ pub(crate) struct GroupEnd {
     pub(crate) uncommitted: Option<String>,
     /// Why the client gave up.
     pub(crate) fatal: Option<String>,
-}
-
-/// What a group's thread is told.
-#[derive(Debug, Default)]
-pub(crate) struct GroupSignal(AtomicU8);
-
-impl GroupSignal {
-    const STOP: u8 = 1;
-    const FORCE: u8 = 2;
-
-    /// Drain, commit, leave.
-    pub(crate) fn stop(&self) {
-        self.0.fetch_max(Self::STOP, Ordering::AcqRel);
-    }
-
-    /// Leave now.
-    pub(crate) fn force(&self) {
-        self.0.fetch_max(Self::FORCE, Ordering::AcqRel);
-    }
-
-    fn stops(&self) -> bool {
-        self.0.load(Ordering::Acquire) >= Self::STOP
-    }
-
-    fn forces(&self) -> bool {
-        self.0.load(Ordering::Acquire) >= Self::FORCE
-    }
 }
 
 /// The group's thread.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{COMMIT_WAIT, LaneHandle, Running};
 use crate::{
     client::{Assigned, Commit, TopicPartition},
-    engine::{clock, shared::Signal},
+    engine::{clock, signals::Signal},
     events::Taken,
 };
 

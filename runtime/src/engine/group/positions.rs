@@ -11,7 +11,7 @@ use std::{
 use super::{LaneHandle, Running};
 use crate::{
     client::{Assigned, Commit, TopicPartition},
-    engine::{clock, shared::LostAt},
+    engine::{clock, lane_shared::LostAt},
     events::{Cause, Event, Log, position},
 };
 

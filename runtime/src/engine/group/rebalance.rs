@@ -10,12 +10,7 @@ use std::{
 use super::{COMMIT_PATIENCE, COMMIT_WAIT, LAST_WORD, LaneHandle, Running, stop::count, to_repeat::Mark};
 use crate::{
     client::{Assigned, CommitError, TopicPartition, Wake},
-    engine::{
-        clock,
-        progress::Progress,
-        shared::{LaneShared, Signal},
-        watch::Phase,
-    },
+    engine::{clock, lane_shared::LaneShared, progress::Progress, signals::Signal, watch::Phase},
     events::{Event, Taken},
 };
 

@@ -12,7 +12,7 @@ use crate::{
     client::{ClientEvent, Close, TopicPartition},
     engine::{
         clock,
-        shared::Signal,
+        signals::Signal,
         watch::{Phase, blocked},
     },
 };

@@ -2,8 +2,9 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::engine::{
+    lane_shared::LaneShared,
     lane_status::PollGuard,
-    shared::{LaneShared, MemoryBudget},
+    memory_budget::MemoryBudget,
     watch::{ConsumerWatch, GroupWatch, JobsWatch, Phase},
 };
 use crate::events::JobName;

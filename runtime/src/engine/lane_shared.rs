@@ -1,11 +1,11 @@
-//! What lanes, the group's thread and the producer's thread share.
+//! What a lane, the group's thread and the producer's thread know of one assignment of one partition.
 
 use std::{
     collections::BTreeMap,
     pin::Pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     thread::Thread,
 };
@@ -13,245 +13,24 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    atomic_offset::AtomicOffset, commit_request::CommitRequest, counts::Counts, job_emits::JobEmits,
-    lane_status::LaneStatus, progress::Progress, revoked::Revoked, tracker::Sequence,
+    atomic_offset::AtomicOffset,
+    commit_request::CommitRequest,
+    counts::Counts,
+    lane_status::LaneStatus,
+    progress::Progress,
+    revoked::Revoked,
+    signals::{LaneSignal, Signal},
+    tracker::Sequence,
 };
 use crate::{
-    OwnedRecord, Result,
+    Result,
     client::{
         PositionLost,
-        outgoing::{Content, DeliveryReport, Sender, Sent, Ticket},
+        outgoing::{Sender, Sent, Ticket},
     },
-    jobs::enqueue::Enqueuer,
-    producer::{Delivered, Outgoing, Producer, SendError},
+    producer::{Delivered, Outgoing, SendError},
     sync::Mutex,
 };
-
-/// What every context of an app reaches.
-pub(crate) struct AppShared<S> {
-    pub(crate) state: S,
-    pub(crate) outlet: Outlet,
-    /// Where jobs go, by the queue's name; empty where they are performed, and in tests.
-    pub(crate) queues: BTreeMap<String, Arc<Enqueuer>>,
-    /// A topic's name in Kafka by its key in the manifest.
-    pub(crate) names: BTreeMap<&'static str, String>,
-    /// What the jitter of backoffs grows from: another number in each process, the same in each run of a simulation.
-    pub(crate) seed: u64,
-    /// Takes back what was begun outside of a partition.
-    pub(crate) loose: Loose,
-    /// Who plays along in a simulation.
-    #[cfg(any(test, feature = "testing"))]
-    pub(crate) stage: Option<Arc<crate::testing::stage::Stage>>,
-}
-
-/// Where an app's records go.
-pub(crate) enum Outlet {
-    /// To Kafka.
-    Kafka(Producer),
-    /// To a Kafka in the process.
-    #[cfg(any(test, feature = "testing"))]
-    Source(crate::testing::source::Source),
-    /// Nowhere: the app sends nothing, or a test of a controller captures what it sends.
-    Nowhere,
-}
-
-impl<S> AppShared<S> {
-    fn kafka_name<'a>(&'a self, key: &'a str) -> &'a str {
-        self.names.get(key).map_or(key, String::as_str)
-    }
-
-    /// Hands over what a controller sends. Returns what is to be waited for if the producer's queue is full.
-    pub(crate) fn send<'a>(
-        &'a self,
-        scope: &EmitScope,
-        topic: &'static str,
-        content: Content,
-    ) -> Result<Option<WaitsForRoom<'a>>> {
-        let name = self.kafka_name(topic);
-        let ticket = |number| Ticket::new(number, Sent::Emit(topic));
-        match scope {
-            EmitScope::Lane { lane, sequence } => {
-                let room = self.send_from(lane, ticket(*sequence), name, content)?;
-                Ok(room.map(|room| lane.wait_for_room(*sequence, room)))
-            }
-            EmitScope::Job { emits, .. } => self.send_from(emits, ticket(0), name, content),
-            EmitScope::Captured { captured, .. } => {
-                let mut captured = captured.lock();
-                let offset = i64::try_from(captured.len()).unwrap_or(i64::MAX);
-                captured.push((topic, owned(content.to(name.to_owned()), offset)));
-                Ok(None)
-            }
-        }
-    }
-
-    /// Hands a record to the producer, as [`AppShared::send`]; the sender is told what became of it.
-    pub(crate) fn send_from<'a>(
-        &'a self,
-        sender: &Arc<impl Sender + 'static>,
-        ticket: Ticket,
-        topic: &'a str,
-        content: Content,
-    ) -> Result<Option<WaitsForRoom<'a>>> {
-        let report = || DeliveryReport { sender: Arc::clone(sender) as Arc<dyn Sender>, ticket };
-        match &self.outlet {
-            Outlet::Kafka(producer) => {
-                let full = producer.try_enqueue(topic, &content, Box::new(report()))?;
-                Ok(full.map(|report| -> WaitsForRoom<'a> {
-                    Box::pin(async move { Ok(producer.enqueue(topic, &content, report).await?) })
-                }))
-            }
-            #[cfg(any(test, feature = "testing"))]
-            Outlet::Source(source) => {
-                source.produce(content.to(topic.to_owned()), &report());
-                Ok(None)
-            }
-            Outlet::Nowhere => Err(crate::Error::new("the app has no producer")),
-        }
-    }
-}
-
-impl Outlet {
-    /// Whether nothing will be sent any more.
-    pub(crate) fn has_failed(&self) -> bool {
-        match self {
-            Self::Kafka(producer) => producer.failure().is_some(),
-            #[cfg(any(test, feature = "testing"))]
-            Self::Source(_) => false,
-            Self::Nowhere => false,
-        }
-    }
-}
-
-/// A record on its way into a producer's queue that is full.
-pub(crate) type WaitsForRoom<'a> = Pin<Box<dyn Future<Output = Result> + Send + 'a>>;
-
-fn owned(outgoing: Outgoing, offset: i64) -> OwnedRecord {
-    OwnedRecord {
-        topic: outgoing.topic.into(),
-        partition: 0,
-        offset,
-        timestamp_ms: None,
-        key: outgoing.key,
-        value: outgoing.value,
-        headers: outgoing.headers,
-    }
-}
-
-/// Where a record's emits are counted.
-pub(crate) enum EmitScope {
-    /// On the way to Kafka, for the record of this sequence number.
-    Lane { lane: Arc<LaneShared>, sequence: Sequence },
-    /// On the way to Kafka, for a job.
-    Job { emits: Arc<JobEmits>, revoked: Arc<Revoked> },
-    /// Kept for a test, each with its topic's key.
-    Captured { captured: Mutex<Vec<(&'static str, OwnedRecord)>>, revoked: Arc<Revoked> },
-}
-
-impl EmitScope {
-    /// Kept for a test of an attempt that [`Loose`] may take back.
-    pub(crate) fn captured(loose: &Loose) -> Self {
-        Self::Captured { captured: Mutex::default(), revoked: loose.begin() }
-    }
-
-    /// Who says that the record is somebody else's.
-    pub(crate) fn revoked(&self) -> &Revoked {
-        match self {
-            Self::Lane { lane, .. } => &lane.revoked,
-            Self::Job { revoked, .. } | Self::Captured { revoked, .. } => revoked,
-        }
-    }
-
-    /// Whether the record is somebody else's by now, who begins it as this process has: to fail is no failed attempt then.
-    /// A record that was committed before is nobody else's.
-    pub(crate) fn is_taken(&self) -> bool {
-        let is_ahead = matches!(self, Self::Lane { lane, .. } if lane.commit_request.has_granted());
-        self.revoked().is_told() && !is_ahead
-    }
-}
-
-/// Jobs, and attempts of a test: what is at work and stands in no partition, until it is all taken back at once.
-#[derive(Debug, Default)]
-pub(crate) struct Loose(Mutex<Arc<Revoked>>);
-
-impl Loose {
-    /// What tells an attempt that begins now.
-    pub(crate) fn begin(&self) -> Arc<Revoked> {
-        Arc::clone(&self.0.lock())
-    }
-
-    /// Tells all that has begun, and nothing that begins from here on. Returns whether somebody listens.
-    pub(crate) fn take_back(&self) -> bool {
-        let begun = std::mem::take(&mut *self.0.lock());
-        begun.tell();
-        begun.is_listened_to()
-    }
-}
-
-/// What became of something that a lane has sent.
-pub(crate) enum Acknowledgement {
-    Delivered { ticket: Ticket, delivered: Delivered },
-    Undelivered { ticket: Ticket, outgoing: Outgoing, error: SendError },
-}
-
-impl Sender for LaneShared {
-    fn delivered(&self, ticket: Ticket, delivered: Delivered) {
-        self.acknowledge(Acknowledgement::Delivered { ticket, delivered });
-    }
-
-    fn undelivered(&self, ticket: Ticket, outgoing: Outgoing, error: SendError) {
-        self.acknowledge(Acknowledgement::Undelivered { ticket, outgoing, error });
-    }
-}
-
-/// How many bytes of records may wait in the lanes of a group.
-#[derive(Debug)]
-pub(crate) struct MemoryBudget {
-    limit: usize,
-    used: AtomicUsize,
-}
-
-impl MemoryBudget {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, used: AtomicUsize::new(0) }
-    }
-
-    pub(crate) fn has_room(&self) -> bool {
-        self.used.load(Ordering::Relaxed) < self.limit
-    }
-
-    /// Counts bytes as waiting, until what is returned is dropped.
-    pub(crate) fn reserve(&self, bytes: usize) -> Reservation<'_> {
-        self.used.fetch_add(bytes, Ordering::Relaxed);
-        Reservation { budget: self, bytes }
-    }
-
-    /// How many bytes wait, and how many may.
-    pub(crate) fn used_of(&self) -> (usize, usize) {
-        (self.used.load(Ordering::Relaxed), self.limit)
-    }
-}
-
-/// Bytes of a [`MemoryBudget`], for as long as their record waits, however it ends.
-#[must_use]
-pub(crate) struct Reservation<'a> {
-    budget: &'a MemoryBudget,
-    bytes: usize,
-}
-
-impl Drop for Reservation<'_> {
-    fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// What the group's thread wants of a lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Signal {
-    Run = 0,
-    Drain = 1,
-    Lose = 2,
-}
 
 /// A position that a lane has lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,7 +43,7 @@ pub(crate) struct LostAt {
 
 /// What a lane, the group's thread and the producer's thread know of one assignment of one partition.
 pub(crate) struct LaneShared {
-    signal: AtomicU8,
+    signal: LaneSignal,
     /// Something has happened: records, acknowledgements, a signal.
     pub(crate) wake: Notify,
     /// What may be committed.
@@ -315,7 +94,7 @@ const ASKED: u8 = 2;
 impl LaneShared {
     pub(crate) fn new(start: Option<i64>, group_thread: Thread) -> Self {
         Self {
-            signal: AtomicU8::new(Signal::Run as u8),
+            signal: LaneSignal::default(),
             wake: Notify::new(),
             committable: AtomicOffset::new(start),
             commit_request: CommitRequest::default(),
@@ -339,7 +118,7 @@ impl LaneShared {
 
     /// Tells the lane what to do. A signal is never taken back.
     pub(crate) fn send(&self, signal: Signal) {
-        self.signal.fetch_max(signal as u8, Ordering::AcqRel);
+        self.signal.send(signal);
         if signal == Signal::Lose {
             self.revoked.tell();
         }
@@ -347,11 +126,7 @@ impl LaneShared {
     }
 
     pub(crate) fn signal(&self) -> Signal {
-        match self.signal.load(Ordering::Acquire) {
-            0 => Signal::Run,
-            1 => Signal::Drain,
-            _ => Signal::Lose,
-        }
+        self.signal.get()
     }
 
     pub(crate) fn publish(&self, committable: i64) {
@@ -522,3 +297,22 @@ impl LaneShared {
         std::mem::take(&mut self.acknowledgements.lock())
     }
 }
+
+/// What became of something that a lane has sent.
+pub(crate) enum Acknowledgement {
+    Delivered { ticket: Ticket, delivered: Delivered },
+    Undelivered { ticket: Ticket, outgoing: Outgoing, error: SendError },
+}
+
+impl Sender for LaneShared {
+    fn delivered(&self, ticket: Ticket, delivered: Delivered) {
+        self.acknowledge(Acknowledgement::Delivered { ticket, delivered });
+    }
+
+    fn undelivered(&self, ticket: Ticket, outgoing: Outgoing, error: SendError) {
+        self.acknowledge(Acknowledgement::Undelivered { ticket, outgoing, error });
+    }
+}
+
+/// A record on its way into a producer's queue that is full.
+pub(crate) type WaitsForRoom<'a> = Pin<Box<dyn Future<Output = Result> + Send + 'a>>;
