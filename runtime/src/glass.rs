@@ -31,7 +31,7 @@ use crate::{
     Failure, Result,
     engine::{
         attempt::{Bounds, guarded},
-        backoff::{Jitter, before_next},
+        core::backoff::{Jitter, before_next},
     },
     settings::Backoff,
     trace,

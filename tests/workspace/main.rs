@@ -12,4 +12,5 @@ mod new_app;
 mod places;
 mod readme;
 mod slide;
+mod source;
 mod supply_chain;

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
+    core::tracker::Sequence,
     job_emits::JobEmits,
     lane_shared::{LaneShared, WaitsForRoom},
     revoked::Revoked,
-    tracker::Sequence,
 };
 use crate::{
     OwnedRecord, Result,

@@ -9,7 +9,10 @@ use std::{
 use rdkafka::ClientConfig;
 
 use super::{Brokers, group::Wait};
-use crate::settings::{DRAIN, Group, Protocol, Settings, drain, one_spelling};
+use crate::{
+    settings::{DRAIN, Group, Protocol, Settings, drain, one_spelling},
+    trace,
+};
 
 /// How long a connection that is cut again and again may wait to be made again, in milliseconds, where nobody says.
 const RECONNECT: u64 = 1_000;
@@ -134,10 +137,9 @@ pub(crate) fn producer(settings: &Settings, brokers: &Brokers) -> BTreeMap<Strin
 
 fn unique(prefix: &str) -> String {
     static CLIENTS: AtomicU32 = AtomicU32::new(0);
-    let start = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64 & 0xff_ffff);
-    format!("{prefix}-{}-{start:x}-{}", std::process::id(), CLIENTS.fetch_add(1, Ordering::Relaxed))
+    // The number of a process comes again on other machines.
+    let random = trace::new_id() & 0xff_ffff;
+    format!("{prefix}-{}-{random:x}-{}", std::process::id(), CLIENTS.fetch_add(1, Ordering::Relaxed))
 }
 
 fn config_of(properties: &BTreeMap<String, String>) -> ClientConfig {

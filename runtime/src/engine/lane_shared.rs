@@ -15,12 +15,11 @@ use tokio::sync::Notify;
 use super::{
     atomic_offset::AtomicOffset,
     commit_request::CommitRequest,
+    core::{progress::Progress, tracker::Sequence},
     counts::Counts,
     lane_status::LaneStatus,
-    progress::Progress,
     revoked::Revoked,
     signals::{LaneSignal, Signal},
-    tracker::Sequence,
 };
 use crate::{
     Result,

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{atomic_offset::AtomicOffset, clock, polls::Polls, refused::RefusedCopies, tracker::Sequence};
+use super::{atomic_offset::AtomicOffset, clock, core::tracker::Sequence, polls::Polls, refused::RefusedCopies};
 use crate::client::{FetchFault, Watermarks};
 use crate::sync::Mutex;
 

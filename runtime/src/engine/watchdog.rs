@@ -19,6 +19,7 @@ use self::{
     threads::{Change, Question, Threads},
 };
 use super::{
+    clock,
     lane_status::Unfinished,
     obstacles::Obstacles,
     watch::{JobAtWork, Watch},
@@ -162,7 +163,7 @@ pub(crate) fn start(
     thread::Builder::new().name("karafka watch".to_owned()).spawn(move || {
         let (mut watchdog, mut obstacles) = (Watchdog::default(), Obstacles::default());
         while ended.recv_timeout(LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let now = Instant::now();
+            let now = clock::now();
             for finding in watchdog.look(&watch, question.ask(), now) {
                 tell(&finding, &watch, now, &*listener);
             }

@@ -7,7 +7,7 @@ use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, a
 use tokio::sync::{Mutex, Notify};
 
 use crate::{
-    engine::backoff::{Jitter, after},
+    engine::core::backoff::{Jitter, after},
     events::{Event, Listener},
     settings::Backoff,
     trace,

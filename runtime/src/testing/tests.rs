@@ -19,7 +19,7 @@ use super::{Act, Sent, Simulation};
 use crate::{
     Admission, App, Context, Controller, Error, Message, OwnedRecord, Result, Routed, Topic, Worker,
     dead_letter::header,
-    engine::progress::Progress,
+    engine::core::progress::Progress,
     manifest::{ConsumerEntry, GroupEntry, Manifest, Setting, TopicEntry},
 };
 

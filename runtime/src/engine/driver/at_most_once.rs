@@ -3,7 +3,7 @@
 use super::Driver;
 use crate::{
     Error, Parser, Record, Routed, Worker,
-    engine::{counts::count, signals::Signal, tracker::Sequence},
+    engine::{core::tracker::Sequence, counts::count, signals::Signal},
     worker::{FailureKind, MessageOf},
 };
 

@@ -13,11 +13,10 @@ use crate::{
     engine::{
         app_shared::EmitScope,
         attempt::{Attempt, Bounds, Parts, Unperformed, Work},
-        backoff::before_next,
         clock,
+        core::{backoff::before_next, tracker::Sequence},
         counts::count,
         lane_status::{LaneStatus, PollGuard},
-        tracker::Sequence,
     },
     settings::Tombstones,
     trace,

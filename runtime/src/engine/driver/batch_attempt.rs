@@ -8,10 +8,8 @@ use crate::{
     engine::{
         atomic_offset::NO_OFFSET,
         attempt::{Bounds, Parts, Unperformed, guarded},
-        batch::BatchId,
-        lane::OrderingKey,
+        core::{debts::BatchId, lane::OrderingKey, tracker::Sequence},
         lane_status::{LaneStatus, PollGuard},
-        tracker::Sequence,
     },
     trace,
     worker::{FailureKind, MessageOf},

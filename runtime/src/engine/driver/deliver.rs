@@ -4,7 +4,7 @@ use super::{DRAIN, DRAINED_BYTES, Driver, Waiting};
 use crate::{
     Parser, Record, Routed, Worker,
     client::{Delivery, FetchFault, PositionLost},
-    engine::{lane::OrderingKey, lane_shared::LostAt},
+    engine::{core::lane::OrderingKey, lane_shared::LostAt},
     settings::{LostPosition, Ordering},
     topic,
     worker::MessageOf,

@@ -8,8 +8,11 @@ use crate::{
     client::outgoing::{Sent, Ticket},
     dead_letter::{self, Cause},
     engine::{
-        atomic_offset::NO_OFFSET, backoff::after, batch::BatchId, clock, counts::count, refused::RefusedCopy,
-        tracker::Sequence,
+        atomic_offset::NO_OFFSET,
+        clock,
+        core::{backoff::after, debts::BatchId, tracker::Sequence},
+        counts::count,
+        refused::RefusedCopy,
     },
     events::JobName,
     producer::{Delivered, Outgoing, Refusal, SendError},

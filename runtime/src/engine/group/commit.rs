@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{COMMIT_ANSWER, LaneHandle, Running, outstanding::Answered, to_repeat::Mark};
 use crate::{
     client::{Commit, CommitAnswer, CommitError, CommitFault, TopicPartition},
-    engine::{clock, progress::Metadata, signals::Signal},
+    engine::{clock, core::progress::Metadata, signals::Signal},
 };
 
 /// How long a wait for an answer goes on before it is looked at whether it is still to go on.

@@ -33,10 +33,10 @@ use to_repeat::{Mark, Owed, Reached};
 use super::{
     atomic_offset::NO_OFFSET,
     clock,
+    core::progress::{Metadata, Progress},
     lane_shared::LaneShared,
     lane_status::{AtWork, Polling},
     obstacles::Obstacles,
-    progress::{Metadata, Progress},
     report::GroupReporter,
     session::Session,
     signals::{GroupSignal, Signal},

@@ -10,7 +10,7 @@ use std::{
 use super::{COMMIT_PATIENCE, COMMIT_WAIT, LAST_WORD, LaneHandle, Running, stop::count, to_repeat::Mark};
 use crate::{
     client::{Assigned, CommitError, TopicPartition, Wake},
-    engine::{clock, lane_shared::LaneShared, progress::Progress, signals::Signal, watch::Phase},
+    engine::{clock, core::progress::Progress, lane_shared::LaneShared, signals::Signal, watch::Phase},
     events::{Event, Taken},
 };
 

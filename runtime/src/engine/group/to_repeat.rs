@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::engine::progress::Progress;
+use crate::engine::core::progress::Progress;
 
 /// A commit of a partition, as Kafka has it or is asked to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

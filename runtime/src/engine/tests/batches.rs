@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     Admission, Batch, BatchController,
     client::{ClientEvent, CommitError, TopicPartition},
-    engine::{Connect, progress::Progress, start_on},
+    engine::{Connect, core::progress::Progress, start_on},
     testing::source::{Origin, Source},
 };
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     client::{CommitError, CommitFault},
-    engine::progress::Progress,
+    engine::core::progress::Progress,
 };
 
 /// If this fails, a crash under `ordering: key` repeats everything behind one slow key, or gives a poison record its

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Failure, NotPerformed, Worker};
 use crate::{
-    engine::backoff::asked,
+    engine::core::backoff::asked,
     events::{Event, JobName},
     jobs::{
         job::Job,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{engine::backoff::Jitter, sync::Mutex, trace};
+use crate::{engine::core::backoff::Jitter, sync::Mutex, trace};
 
 /// The queues of a worker: in a strict order, or by weight, as Sidekiq has both.
 #[derive(Debug)]

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::{histories::histories, progress::Metadata};
+use crate::engine::{core::progress::Metadata, histories::histories};
 
 #[derive(Debug, Clone)]
 enum Happening {
@@ -338,7 +338,7 @@ proptest! {
 
     /// If this fails, the same happens under `ordering: partition`.
     #[test]
-    fn random_histories_of_one_line(start in 0i64..50, window in 1u64..40, history in happenings(1)) {
+    fn random_histories_of_one_key(start in 0i64..50, window in 1u64..40, history in happenings(1)) {
         replay(start, window, history)?;
     }
 }

@@ -1,6 +1,6 @@
-//! Which records of a partition may be performed together, which of them wait, and what a batch owes to Kafka.
+//! Which records of a partition may be performed together, and which of them wait.
 //!
-//! Two pure state machines beside the lane, for consumers with `batch:`. To such a lane a record is at work from the
+//! A pure state machine beside the lane, for consumers with `batch:`. To such a lane a record is at work from the
 //! moment that it is gathered, and by no key: the order is kept here. A batch holds whole runs: of each key
 //! that it holds, consecutive records from the first on. Until it has ended, nobody else gets any of that key; and a
 //! record that has failed, or whose dead letter is on its way, holds back those behind it of its key. What has been in a
@@ -225,93 +225,5 @@ impl Gatherer {
     }
 }
 
-/// The number of a batch of a lane. None of them is the sequence number of a record.
-pub(crate) type BatchId = u64;
-
-/// The first number of a batch.
-const FIRST: BatchId = 1 << 63;
-
-/// What batches have sent and Kafka has not acknowledged, and which records must not count as done before.
-#[derive(Debug)]
-pub(crate) struct Debts {
-    next: BatchId,
-    open: BTreeMap<BatchId, Debt>,
-}
-
-#[derive(Debug, Default)]
-struct Debt {
-    /// Emits on their way; negative while acknowledgements are ahead of what the batch has reported.
-    missing: i64,
-    has_ended: bool,
-    /// Records that are done but for this.
-    owing: Vec<Sequence>,
-}
-
-impl Default for Debts {
-    fn default() -> Self {
-        Self { next: FIRST, open: BTreeMap::new() }
-    }
-}
-
-impl Debts {
-    /// Whether what was sent under this number is a batch's, not a record's.
-    pub(crate) fn is_batch(sequence: Sequence) -> bool {
-        sequence >= FIRST
-    }
-
-    /// A number for a batch that begins.
-    pub(crate) fn begin(&mut self) -> BatchId {
-        self.next += 1;
-        self.next - 1
-    }
-
-    /// A batch has ended, and has sent this much. Returns whether something of it is not acknowledged.
-    pub(crate) fn end(&mut self, batch: BatchId, sent: u32) -> bool {
-        if sent == 0 && !self.open.contains_key(&batch) {
-            return false;
-        }
-        let debt = self.open.entry(batch).or_default();
-        debt.missing += i64::from(sent);
-        debt.has_ended = true;
-        if debt.missing == 0 {
-            self.open.remove(&batch);
-        }
-        self.is_open(batch)
-    }
-
-    /// Whether Kafka has something of this batch still to acknowledge.
-    pub(crate) fn is_open(&self, batch: BatchId) -> bool {
-        self.open.contains_key(&batch)
-    }
-
-    /// A record is done but for what these batches have sent: says for how many of them it has to wait.
-    pub(crate) fn owe(&mut self, sequence: Sequence, batches: &[BatchId]) -> u32 {
-        let mut open = 0;
-        for batch in batches {
-            if let Some(debt) = self.open.get_mut(batch) {
-                debt.owing.push(sequence);
-                open += 1;
-            }
-        }
-        open
-    }
-
-    /// A record that is done but for what this batch has sent, if one is known.
-    pub(crate) fn owing(&self, batch: BatchId) -> Option<Sequence> {
-        self.open.get(&batch)?.owing.iter().min().copied()
-    }
-
-    /// Kafka has acknowledged something of a batch. Returns the records that need not wait for the batch any more.
-    pub(crate) fn acknowledged(&mut self, batch: BatchId) -> Vec<Sequence> {
-        let debt = self.open.entry(batch).or_default();
-        debt.missing -= 1;
-        if debt.has_ended && debt.missing == 0 {
-            return self.open.remove(&batch).map(|debt| debt.owing).unwrap_or_default();
-        }
-        Vec::new()
-    }
-}
-
 #[cfg(test)]
-#[path = "batch_tests.rs"]
 mod tests;
