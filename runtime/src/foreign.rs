@@ -288,6 +288,10 @@ pub(crate) mod tests {
     fn a_long_text_is_cut_at_a_character_and_says_so() {
         for (text, end) in [
             ("ü".repeat(300_000), "ü… (600,000 bytes)"),
+            // Wherever the cut is, it is inside of a letter in two of these.
+            ("€".repeat(200_000), "€… (600,000 bytes)"),
+            (format!("x{}", "€".repeat(200_000)), "€… (600,001 bytes)"),
+            (format!("xx{}", "€".repeat(200_000)), "€… (600,002 bytes)"),
             ("\x1b".repeat(5_000), "… (5,000 bytes)"),
             ("x\n".repeat(4_000), " bytes)"),
         ] {

@@ -352,7 +352,10 @@ mod tests {
         for text in ["10ms", "1500ms", "30s", "1m", "90s", "1h"] {
             assert_eq!(duration(text).map(shown).as_deref(), Some(text));
         }
-        assert_eq!(size("64MiB"), Some(64 << 20));
+        assert_eq!((size("2048KiB"), size("64MiB"), size("3GiB")), (Some(2 << 20), Some(64 << 20), Some(3 << 30)));
+        for (nearly, meant) in [("2048k", "2048KiB"), ("64M", "64MiB"), ("3 gb", "3GiB")] {
+            assert_eq!(likely_size(nearly).as_deref(), Some(meant));
+        }
         for text in ["", "64", "MiB", "64MB", "-1KiB", "64 MiB", "1KiB", "99999999999999999GiB"] {
             assert_eq!(size(text), None, "{text}");
         }

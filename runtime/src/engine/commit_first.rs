@@ -93,6 +93,25 @@ mod tests {
         }
     }
 
+    /// If this fails, a partition of which nothing was read is committed at an offset that nobody has chosen.
+    #[test]
+    fn a_position_is_the_queues_while_nothing_is_held() {
+        struct Unread;
+        impl RecordQueue for Unread {
+            fn drain(&mut self, _: &mut VecDeque<Delivery>, _: usize) {}
+
+            fn position(&self) -> Option<i64> {
+                None
+            }
+        }
+        let shared = || Arc::new(LaneShared::new(None, std::thread::current()));
+        assert_eq!(CommitFirst::new(Box::new(Unread), shared()).position(), None);
+        let mut queue = CommitFirst::new(Box::new(Log { next: 7 }), shared());
+        assert_eq!(queue.position(), Some(7));
+        queue.drain(&mut VecDeque::new(), 1);
+        assert_eq!(queue.position(), None, "what was taken out is not committed");
+    }
+
     #[derive(Debug, Clone, Copy)]
     enum Step {
         /// The lane looks into its queue, and performs what comes out.

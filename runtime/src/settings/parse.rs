@@ -352,6 +352,17 @@ mod tests {
         for text in ["0", "-1", "65537", "1.5", "", "x", "+3", "99999999999999999999"] {
             assert!(concurrency(text).is_err(), "{text}");
         }
+        for (text, bytes) in [
+            ("1024KiB", 1 << 20),
+            ("64MiB", 64 << 20),
+            ("3GiB", 3 << 30),
+            ("2000KB", 2_000_000),
+            ("2MB", 2_000_000),
+            ("1GB", 1_000_000_000),
+            ("1048576B", 1 << 20),
+        ] {
+            assert_eq!(memory(text), Ok(bytes), "{text}");
+        }
         for text in ["1KiB", "64", "2048GiB", "99999999999GiB", "MiB"] {
             assert!(memory(text).is_err(), "{text}");
         }

@@ -548,3 +548,44 @@ fn a_key_that_waits_holds_back_no_other() {
     lane.performed(slow, 0);
     assert_eq!(lane.start(), Some((behind, 1)));
 }
+
+/// If this fails, a lane that is about to end takes in records that nobody performs here.
+#[test]
+fn a_lane_that_ends_takes_nothing_in() {
+    let ways: [fn(&mut Lane); 4] = [Lane::drain, Lane::lose, Lane::halt, Lane::close];
+    for (number, end) in ways.into_iter().enumerate() {
+        let mut lane = Lane::new(0, 10, Progress::default());
+        assert_eq!((lane.has_room(), lane.room()), (true, 10));
+        end(&mut lane);
+        assert_eq!((lane.has_room(), lane.room()), (false, 0), "way {number}");
+    }
+}
+
+/// If this fails, what is finished behind a slow record is not told to the group, and a crash does it again.
+#[test]
+fn what_is_finished_beyond_a_slow_head_is_news() {
+    let mut lane = Lane::new(0, 10, Progress::default());
+    let [slow, quick] = [0, 1].map(|offset| lane.deliver(offset, None).expect("new").0);
+    assert_eq!((lane.start(), lane.start()), (Some((slow, 1)), Some((quick, 1))));
+    assert!(!lane.has_news());
+    lane.performed(quick, 0);
+    assert!(lane.has_news());
+    assert_eq!(lane.progress().finished(), 1);
+    assert!(!lane.has_news(), "it was told");
+    lane.performed(slow, 0);
+    assert_eq!((lane.has_news(), lane.committable()), (false, Some(2)), "the offset says it");
+}
+
+/// If this fails, a partition that ends in what is no record, as the marker of a transaction, has lag for ever.
+#[test]
+fn a_gap_at_the_very_end_is_passed() {
+    let mut lane = Lane::new(5, 10, Progress::default());
+    let (record, _) = lane.deliver(5, None).expect("new");
+    lane.start();
+    lane.reached(7);
+    assert_eq!(lane.committable(), Some(5), "not before the record");
+    lane.performed(record, 0);
+    assert_eq!(lane.committable(), Some(7));
+    lane.reached(9);
+    assert_eq!(lane.committable(), Some(9));
+}
