@@ -8,11 +8,20 @@ use std::{
 
 use rdkafka::ClientConfig;
 
-use super::{Brokers, group::Wait};
+use super::group::Wait;
 use crate::{
     settings::{DRAIN, Group, Protocol, Settings, drain, one_spelling},
     trace,
 };
+
+/// Which brokers an app consumes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Brokers {
+    /// As `bootstrap.servers` takes them.
+    pub(crate) address: String,
+    /// Whether they are an [`crate::broker::EmbeddedBroker`], in this process or another.
+    pub(crate) embedded: bool,
+}
 
 /// How long a connection that is cut again and again may wait to be made again, in milliseconds, where nobody says.
 const RECONNECT: u64 = 1_000;

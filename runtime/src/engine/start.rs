@@ -1,0 +1,190 @@
+//! Starts an app: what its groups share, then a thread a group.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, mpsc},
+    thread,
+};
+
+use rdkafka::ClientConfig;
+use tokio::{runtime::Handle, sync::oneshot};
+
+use super::{
+    app_shared::{AppShared, Loose, Outlet},
+    config::{self, Brokers},
+    consumer::Route,
+    group::GroupEnd,
+    prepare::{Built, Prepared, build, kafka_name, kafka_names, prepare},
+    report::Reporter,
+    running::{Running, RunningGroup},
+    watch::Watch,
+    watchdog,
+};
+use crate::{
+    client::{Budget, Client, KafkaClient, Positions},
+    events::{Event, Listener},
+    jobs::enqueue::{Enqueuer, Pushing},
+    manifest::{ConsumerEntry, Manifest},
+    producer::{Producer, SendError, sending::Sending},
+    settings::{self, Settings},
+};
+
+/// Why an app did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("group `{group}` cannot start: {reason}")]
+    Group { group: String, reason: String },
+    #[error(transparent)]
+    Producer(#[from] SendError),
+    #[error("Redis cannot be reached as `{url}` says: {reason}")]
+    Redis { url: String, reason: String },
+    #[error("a thread cannot start: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Makes the client of a group from its properties and its topics' positions, on the thread that polls it.
+pub(super) type Connect =
+    Arc<dyn Fn(&ClientConfig, BTreeMap<String, Positions>) -> Result<Box<dyn Client>, String> + Send + Sync>;
+
+/// Starts every selected consumer of an app.
+pub(crate) fn start<S: Send + Sync + 'static>(
+    manifest: &'static Manifest,
+    routes: Vec<Route<S>>,
+    settings: &Settings,
+    brokers: &Brokers,
+    state: S,
+    listener: Arc<dyn Listener>,
+    runtime: &Handle,
+) -> Result<Running, StartError> {
+    let groups = settings.groups.iter();
+    let budget = |group: &settings::Group| Budget {
+        memory: group.memory,
+        at_work: settings.at_work(group),
+        largest: settings.largest_record(group),
+    };
+    let budgets: BTreeMap<_, _> = groups.map(|group| (group.id.clone(), budget(group))).collect();
+    let connect: Connect = Arc::new(move |config, topics| {
+        let budget = config.get("group.id").and_then(|id| budgets.get(id)).ok_or("it has no budget")?;
+        Ok(Box::new(KafkaClient::join(config, *budget, topics)?))
+    });
+    let sends = routes.iter().any(|route| !route.entry.emits.is_empty())
+        || settings.consumers.iter().any(|consumer| consumer.selected && consumer.dead_letter.is_some());
+    let producer = if sends { Some(Producer::new(&config::producer(settings, brokers))?) } else { None };
+    start_on(&connect, producer, manifest, routes, settings, brokers, state, listener, runtime)
+}
+
+/// As [`start`], on any client.
+#[expect(clippy::too_many_arguments, reason = "everything that a run is made of, once")]
+pub(super) fn start_on<S: Send + Sync + 'static>(
+    connect: &Connect,
+    producer: Option<Producer>,
+    manifest: &'static Manifest,
+    routes: Vec<Route<S>>,
+    settings: &Settings,
+    brokers: &Brokers,
+    state: S,
+    listener: Arc<dyn Listener>,
+    runtime: &Handle,
+) -> Result<Running, StartError> {
+    let names = kafka_names(manifest, settings);
+    let reporter = Arc::new(Reporter::new(listener, manifest, names.clone()));
+    let consumers = build(routes, &state);
+    let outlet = producer.clone().map_or(Outlet::Nowhere, Outlet::Kafka);
+    let (queues, _pushing) = enqueuers(settings, &reporter)?;
+    let shared = Arc::new(AppShared {
+        state,
+        outlet,
+        queues,
+        names,
+        seed: u64::from(std::process::id()) << 32,
+        loose: Loose::default(),
+        #[cfg(any(test, feature = "testing"))]
+        stage: None,
+    });
+
+    let watch = Arc::new(Watch::default());
+    let sending =
+        producer.clone().and_then(|producer| Sending::new(producer, destinations(&consumers, settings), false));
+    let _watchdog = watchdog::start(Arc::clone(&watch), Arc::clone(reporter.listener()), runtime, sending)?;
+    let (sender, ended) = mpsc::channel();
+    let mut groups = Vec::new();
+    for group in settings.groups.iter().filter(|group| group.selected) {
+        let prepared = prepare(group, settings, brokers, &consumers, &shared, &reporter, runtime);
+        watch.add(Arc::clone(&prepared.watch));
+        let tell = sender.clone();
+        let started = start_group(connect, group, prepared, tell);
+        match started {
+            Ok(running) => groups.push(running),
+            Err(error) => {
+                // What has started must not go on half an app.
+                Running { groups, producer, ended, watch, _watchdog, _pushing }.join();
+                return Err(error);
+            }
+        }
+    }
+    Ok(Running { groups, producer, ended, watch, _watchdog, _pushing })
+}
+
+/// Where an app may send to, by the topics' names in Kafka.
+fn destinations<S>(consumers: &[Built<S>], settings: &Settings) -> BTreeSet<String> {
+    let selected = consumers.iter().filter_map(|(entry, _)| Some((entry, settings.consumer(entry)?)));
+    let selected = selected.filter(|(_, consumer)| consumer.selected);
+    let of = |(entry, consumer): (&&ConsumerEntry, &settings::Consumer)| {
+        // What performs jobs sends what they emit.
+        let emits = if consumer.queue.is_none() { entry.emits } else { &[] };
+        let emits = emits.iter().map(|key| kafka_name(settings, key));
+        emits.chain(consumer.dead_letter.clone()).collect::<Vec<_>>()
+    };
+    selected.flat_map(of).collect()
+}
+
+/// What jobs are handed over to, by the queue's name, and what keeps them going.
+type Enqueuers = (BTreeMap<String, Arc<Enqueuer>>, Option<oneshot::Sender<()>>);
+
+fn enqueuers(settings: &Settings, reporter: &Reporter) -> Result<Enqueuers, StartError> {
+    let Some(url) = &settings.redis else { return Ok((BTreeMap::new(), None)) };
+    let selected = settings.consumers.iter().filter(|consumer| consumer.selected);
+    let queues: BTreeSet<&String> = selected.filter_map(|consumer| consumer.queue.as_ref()).collect();
+    let mut enqueuers = BTreeMap::new();
+    let mut all = Pushing::new()?;
+    for queue in queues {
+        let (enqueuer, pushing) = Enqueuer::new(url, queue, reporter.listener())
+            .map_err(|error| StartError::Redis { url: settings::redacted_url(url), reason: error.to_string() })?;
+        all.add(pushing);
+        enqueuers.insert(queue.clone(), Arc::new(enqueuer));
+    }
+    Ok((enqueuers, Some(all.spawn()?)))
+}
+
+/// Starts a group's thread.
+fn start_group(
+    connect: &Connect,
+    group: &settings::Group,
+    prepared: Prepared,
+    ended: mpsc::Sender<()>,
+) -> Result<RunningGroup, StartError> {
+    let (signal, session, connect) = (Arc::clone(&prepared.signal), Arc::clone(&prepared.session), Arc::clone(connect));
+    // The client is made on the thread that polls it: its callbacks wake the thread that made it.
+    let (tx, rx) = mpsc::sync_channel(1);
+    let thread = thread::Builder::new().name(format!("karafka {}", group.id)).spawn(move || {
+        let client = match connect(&prepared.config, prepared.topics.clone()) {
+            Ok(client) => client,
+            Err(reason) => {
+                let _ = tx.send(Err(reason));
+                return GroupEnd::default();
+            }
+        };
+        let _ = tx.send(Ok(()));
+        let report = &prepared.report;
+        report.reporter.tell(&Event::Started { group: &report.group });
+        prepared.misfits.iter().for_each(|misfit| report.warn(misfit));
+        let end = prepared.with(client).run();
+        let _ = ended.send(());
+        end
+    })?;
+    match rx.recv() {
+        Ok(Ok(())) => Ok(RunningGroup { name: group.id.clone(), signal, session, thread }),
+        Ok(Err(reason)) => Err(StartError::Group { group: group.id.clone(), reason }),
+        Err(_) => Err(StartError::Group { group: group.id.clone(), reason: "its thread ended at once".to_owned() }),
+    }
+}
