@@ -11,7 +11,7 @@ use std::{
 
 use rdkafka::{ClientConfig, error::RDKafkaErrorCode as Code};
 
-use crate::events::{Obstacle, ObstacleKind, Severity};
+use crate::obstacle::{Obstacle, ObstacleKind, Severity};
 
 /// For how long what was not repeated counts: librdkafka repeats the same after half a minute, and tries again each ten
 /// seconds at least.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     engine::clock,
-    events::{Obstacle, ObstacleKind, Severity},
+    obstacle::{Obstacle, ObstacleKind, Severity},
 };
 
 /// For how long what was not repeated counts: librdkafka fetches again after half a second, and says the same.

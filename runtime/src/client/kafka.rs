@@ -31,7 +31,7 @@ use super::{
     topic_watch::{Heard, TopicWatch},
     topics::{TopicStates, Use},
 };
-use crate::{events::Obstacle, settings::LostPosition};
+use crate::{obstacle::Obstacle, settings::LostPosition};
 
 /// How many events that are none of the engine's are passed over in one call.
 const EVENTS: usize = 1_000;

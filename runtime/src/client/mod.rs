@@ -27,7 +27,7 @@ use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 
 use crate::{
     Record,
-    events::Obstacle,
+    obstacle::Obstacle,
     settings::{LostPosition, Start, shown},
 };
 
@@ -35,7 +35,7 @@ use crate::{
 pub(crate) const PREFETCHED: u64 = 2;
 
 /// A partition of a topic, by the topic's name in Kafka.
-pub(crate) use crate::events::Partition as TopicPartition;
+pub(crate) use crate::partition::Partition as TopicPartition;
 
 /// What comes out of a partition's queue.
 #[derive(Debug)]

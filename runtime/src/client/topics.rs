@@ -8,7 +8,7 @@ use std::{
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::{TopicPartition, commands, native::Described};
-use crate::events::{Obstacle, ObstacleKind, Severity};
+use crate::obstacle::{Obstacle, ObstacleKind, Severity};
 
 /// How often Kafka is asked about topics: what librdkafka does not say of them, as a partition without a leader, is to be known
 /// soon.

@@ -10,9 +10,9 @@ use super::{
     Event, Listener, NAMED, Obstacle, PanicSite, Place, Severity, Short, Totals, excerpt,
     position::{Lost, Positioned, Waits},
     repeated,
-    words::{consequence, help, places, ranges, taken_words},
+    words::{consequence, help, places, taken_words},
 };
-use crate::{Error, Record, foreign, sync::Mutex};
+use crate::{Error, Record, foreign, partition::ranges, sync::Mutex};
 
 /// Where the words of a line begin: behind `12:01:07.412` and two spaces.
 const INDENT: &str = "              ";

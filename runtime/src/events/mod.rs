@@ -5,7 +5,6 @@
 
 mod development;
 mod excerpt;
-mod obstacle;
 pub(crate) mod position;
 mod production;
 mod rate_limited;
@@ -13,11 +12,10 @@ mod summary;
 mod totals;
 mod words;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 pub use development::Development;
 pub(crate) use development::status;
-pub use obstacle::{Obstacle, ObstacleKind, Severity};
 pub use position::{Cause, Log};
 pub use production::{LogFormat, Production, log_to};
 pub use rate_limited::RateLimited;
@@ -25,10 +23,14 @@ pub use summary::{Summary, Summed};
 pub use totals::{Blocked, LeftWaiting, ToRepeat, Totals};
 pub(crate) use totals::{NAMED, repeated};
 pub use words::Short;
-pub(crate) use words::{BLOCKING_HELP, UNADMITTED_HELP, UNFINISHED_HELP, ranges};
+pub(crate) use words::{BLOCKING_HELP, UNADMITTED_HELP, UNFINISHED_HELP};
 
-pub use crate::panics::PanicSite;
 use crate::{Error, Record, settings::Ordering};
+pub use crate::{
+    obstacle::{Obstacle, ObstacleKind, Severity},
+    panics::PanicSite,
+    partition::Partition,
+};
 
 /// The version of [`Event`]: it grows when a variant or field changes its meaning, not when one is added.
 pub const VERSION: u32 = 2;
@@ -47,15 +49,6 @@ pub trait Listener: Send + Sync + 'static {
 /// Hears nothing.
 impl Listener for () {
     fn on(&self, _event: &Event<'_>) {}
-}
-
-/// A partition of a topic.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Partition {
-    /// The topic's name in Kafka.
-    pub topic: Arc<str>,
-    /// The partition's number.
-    pub partition: i32,
 }
 
 /// A record's place.
@@ -544,12 +537,6 @@ pub struct JobName<'a> {
 impl fmt::Display for JobName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.queue, self.jid)
-    }
-}
-
-impl fmt::Display for Partition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.topic, self.partition)
     }
 }
 

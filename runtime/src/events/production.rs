@@ -9,11 +9,12 @@ use super::{
     Event, JobName, Listener, NAMED, Obstacle, PanicSite, Place, Severity, Summary, Summed, Taken, Totals,
     position::{Lost, Positioned, Waits},
     repeated,
-    words::{self, places, ranges},
+    words::{self, places},
 };
 use crate::{
     Error,
     foreign::{self, LogForm, LogWriter},
+    partition::ranges,
 };
 
 /// What filters such as `KARAFKA_LOG=karafka=debug` call the events.

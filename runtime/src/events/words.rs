@@ -3,15 +3,10 @@
 //! [`Development`](super::Development) prints it on lines of its own, [`Production`](super::Production) writes it as the
 //! fields `consequence` and `help`; both have it from here, so that neither says less than the other.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    fmt::{self, Write as _},
-    time::Duration,
-};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use super::{
-    Event, Partition, Place, Taken,
+    Event, Place, Taken,
     position::{Lost, Waits},
 };
 use crate::{foreign, settings::Ordering};
@@ -146,28 +141,6 @@ pub(super) fn taken_words(why: Taken) -> (&'static str, &'static str) {
         Taken::Lost => ("its partition is lost", "end it when `ctx.revoked()` is ready"),
         Taken::Recreated => ("its topic was deleted and recreated", "end it when `ctx.revoked()` is ready"),
     }
-}
-
-/// `orders/0-3, clicks/1`.
-pub(crate) fn ranges(partitions: &[Partition]) -> String {
-    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-    for Partition { topic, partition } in partitions {
-        topics.entry(topic).or_default().push(*partition);
-    }
-    let mut text = String::new();
-    for (topic, mut numbers) in topics {
-        numbers.sort_unstable();
-        let runs = numbers.chunk_by(|a, b| a.checked_add(1) == Some(*b));
-        for run in runs {
-            let separator = if text.is_empty() { "" } else { ", " };
-            let _ = match run {
-                [first, .., last] => write!(text, "{separator}{topic}/{first}-{last}"),
-                [only] => write!(text, "{separator}{topic}/{only}"),
-                [] => Ok(()),
-            };
-        }
-    }
-    text
 }
 
 /// The most places that a line names of what a record or a batch has emitted.

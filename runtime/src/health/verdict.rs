@@ -15,8 +15,9 @@ use crate::{
         watch::{GroupView, JobView, JobsPhase, JobsView, LaneView, Phase, UnfinishedView, View},
         watchdog::{STALL, STILL},
     },
-    events::{BLOCKING_HELP, ObstacleKind, Severity, UNADMITTED_HELP, UNFINISHED_HELP, ranges},
+    events::{BLOCKING_HELP, ObstacleKind, Severity, UNADMITTED_HELP, UNFINISHED_HELP},
     metrics::{GroupTold, Told},
+    partition::ranges,
     producer::Refusal,
 };
 

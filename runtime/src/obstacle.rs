@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Partition, ranges};
+use crate::partition::{Partition, ranges};
 
 /// Something that stands in the way, as health and the log say it.
 #[derive(Debug, Clone, PartialEq, Eq)]
