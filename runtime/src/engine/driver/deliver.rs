@@ -100,7 +100,7 @@ where
     pub(super) fn ordering_key(&self, record: &Record) -> OrderingKey {
         match self.consumer.ordering {
             Ordering::Partition => Some(0),
-            // Two keys that meet in a hash share a key, which costs time and nothing else.
+            // Two keys of one hash wait for each other, which costs time and nothing else.
             Ordering::Key => record.key().map(topic::hash),
             Ordering::None => None,
         }

@@ -1,6 +1,7 @@
 //! Commits that Kafka refuses.
 
 use super::*;
+use crate::engine::End;
 
 /// Handles 300 records while commits are refused; none may be lost, and the last commit must be the end.
 fn handle_while_commits_are_refused(code: Code, times: usize) -> Shop {
@@ -87,26 +88,60 @@ fn row_8_a_commit_that_is_tried_again_does_not_undo_a_later_one() {
     assert!(shop.is_committed_to_the_end(), "{:?}", shop.commits_and_ends());
 }
 
-/// If this fails, a stop whose commits a broker takes in and never answers ends as if nothing was done again.
-#[test]
-fn row_8_a_stop_says_what_a_swallowed_commit_costs() {
+/// So seldom that no commit is on its way unless a stop makes one.
+static SELDOM: Manifest = Manifest {
+    settings: &[],
+    groups: &[GroupEntry { name: "shop", settings: &[("commit_interval", "60s")] }],
+    ..PLAIN
+};
+
+/// A shop whose broker takes in two commits and never answers them.
+fn shop_without_answers(app: &'static Manifest) -> (Brokers3, Shop) {
     let brokers = Brokers3::start();
     brokers.cluster().coordinator(MockCoordinator::Group("shop".to_owned()), 1).expect("a coordinator");
     let native = native::MockCluster::of_client(brokers.0.client().native_ptr()).expect("a cluster");
-    // The one in flight, and the last one.
     native.refuse_commits_in_silence(2);
-    let shop = brokers.shop_with_short_sessions(&MANIFEST);
-    shop.send_numbers(0..40);
-    let running = shop.start();
-    shop.until("all", |shop| shop.handled() == 40);
-    let end = running.join();
-    // If one was in flight when the stop came, the session is over before the last one is given up.
-    assert_eq!(end.uncommitted.len() + shop.noted("Lost {"), 1, "{end:?}; {:#?}", shop.other_notes());
+    let shop = brokers.shop_with_short_sessions(app);
+    (brokers, shop)
+}
+
+/// All of 40 records are said to be done again, and are.
+fn all_is_repeated(shop: &Shop, end: &End) {
     assert_eq!(end.to_repeat.iter().map(|again| again.records).sum::<u64>(), 40, "{end:?}");
     assert!(end.to_repeat.iter().all(|again| again.group == "shop" && &*again.partition.topic == "orders"), "{end:?}");
     let successor = shop.start();
     shop.until("all again", |shop| shop.repeats() == 40);
     assert_eq!(successor.join().to_repeat, []);
+}
+
+/// If this fails, a stop whose last commit a broker takes in and never answers ends as if nothing was done again.
+#[test]
+fn row_8_a_stop_says_what_a_swallowed_commit_costs() {
+    let (_brokers, shop) = shop_without_answers(&SELDOM);
+    let running = shop.start();
+    shop.until("its partitions", |shop| shop.noted("Assigned {") == 1);
+    // What is committed with an assignment is over, and was nothing.
+    thread::sleep(Duration::from_millis(200));
+    shop.send_numbers(0..40);
+    shop.until("all", |shop| shop.handled() == 40);
+    let end = running.join();
+    assert_eq!(end.uncommitted.len(), 1, "{end:?}");
+    all_is_repeated(&shop, &end);
+}
+
+/// If this fails, the same happens where a commit was on its way when the stop came: the session is over before the last one is
+/// given up.
+#[test]
+fn row_8_a_stop_says_what_a_swallowed_commit_before_it_costs() {
+    let (_brokers, shop) = shop_without_answers(&MANIFEST);
+    shop.send_numbers(0..40);
+    let running = shop.start();
+    shop.until("all", |shop| shop.handled() == 40);
+    // Longer than a commit interval.
+    thread::sleep(Duration::from_millis(400));
+    let end = running.join();
+    assert_eq!(shop.noted("Lost {"), 1, "{:#?}", shop.other_notes());
+    all_is_repeated(&shop, &end);
 }
 
 /// If this fails, a clean stop in which Kafka refuses a commit that is on its way repeats what it was about.

@@ -10,7 +10,7 @@ use crate::{
     testing::source::{Origin, Source},
 };
 
-/// In one line, with batches that are started when they are full.
+/// Under one key, with batches that are started when they are full.
 static FULL: Manifest = Manifest {
     settings: &[("kafka.consumer.session.timeout.ms", "6000")],
     consumers: &[ConsumerEntry {
@@ -22,7 +22,7 @@ static FULL: Manifest = Manifest {
     ..PLAIN
 };
 
-/// In one line, with batches that do not wait long.
+/// Under one key, with batches that do not wait long.
 static QUICK: Manifest = Manifest {
     consumers: &[ConsumerEntry {
         settings: &[
