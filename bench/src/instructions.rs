@@ -58,7 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 fn count() -> Result<Count> {
     // What the client can do beside is nothing to the engine, and takes minutes to build.
-    let words = ["--release", "-p", "karafka", "--no-default-features", "--lib"];
+    let words = ["--release", "-p", "karafka", "--no-default-features", "--features", "jobs", "--lib"];
     let build = Cargo::within(checkout::root())?.build_tests(&words)?;
     let test = build.test_executable("karafka")?;
     let folder = tempfile::tempdir()?;

@@ -18,6 +18,7 @@ mod partitions;
 mod report;
 mod restart;
 mod role;
+mod send;
 mod stage;
 mod start;
 mod threads;
@@ -63,6 +64,8 @@ enum Bench {
     Keyed(keyed::Options),
     /// A typed controller that sends on what it gets, against the same by hand.
     Emit(emit::Options),
+    /// Records that are sent and come from nowhere, beside the same by hand.
+    Send(send::Options),
     /// From a record's send to its handler, in an idle app.
     Latency(latency::Options),
     /// As many partitions as records, against one partition.
@@ -107,6 +110,7 @@ fn run(cli: &Cli) -> Result<()> {
         Bench::Start => show(start::run(common)?, common),
         Bench::Keyed(options) => show(keyed::run(options, common)?, common),
         Bench::Emit(options) => show(emit::run(options, common)?, common),
+        Bench::Send(options) => show(send::run(options, common)?, common),
         Bench::Latency(options) => show(latency::run(options, common)?, common),
         Bench::Partitions(options) => show(partitions::run(options, common)?, common),
         Bench::Memory(options) => show(memory::run(options, common)?, common),
@@ -122,6 +126,7 @@ fn run(cli: &Cli) -> Result<()> {
             show(start::run(common)?, common);
             show(keyed::run(&keyed::Options::default(), common)?, common);
             show(emit::run(&emit::Options::default(), common)?, common);
+            show(send::run(&send::Options::default(), common)?, common);
             show(latency::run(&latency::Options::default(), common)?, common);
             show(partitions::run(&partitions::Options::default(), common)?, common);
             show(memory::run(&memory::Options::default(), common)?, common);

@@ -15,7 +15,7 @@ use benched::{
 use karafka_tests::{environment, process::Process};
 use serde_json::Value;
 
-use crate::{consume, emit, generate, idle, jobs, keyed, latency, report::Run, stage, start};
+use crate::{consume, emit, generate, idle, jobs, keyed, latency, report::Run, send, stage, start};
 
 /// Names the part. A variable, because an app reads its command line itself.
 pub(crate) const VARIABLE: &str = "BENCH_ROLE";
@@ -50,6 +50,11 @@ pub(crate) fn play(role: &str) -> ExitCode {
         "rdkafka-performance" => consume::performance::run(),
         "sleepers" => keyed::sleepers(),
         "relay-by-hand" => emit::by_hand::run(),
+        "send-all" => send::all(),
+        "send-all-by-hand" => send::by_hand(),
+        "send-forget" => send::forget(),
+        "send-one-by-one" => send::one_by_one(),
+        "send-performance" => send::performance(),
         "jobs-by-hand" => jobs::by_hand(),
         latency::BY_HAND => latency::by_hand(),
         "broker" => stage::serve(),

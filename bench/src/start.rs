@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use benched::{
-    generated::{messages::Event, routes::MANIFEST},
+    generated::{manifest, messages::Event},
     probe::{MARK, Probe, monotonic},
 };
 use karafka_tests::process::{Process, Signal};
@@ -47,7 +47,7 @@ fn karafka() -> Result<Run> {
 
 /// Where the app leaves its broker's address for `karafka send` and other processes.
 fn address_file() -> PathBuf {
-    Path::new(MANIFEST.root).join(".karafka/broker.json")
+    Path::new(manifest().root).join(".karafka/broker.json")
 }
 
 /// Takes away what an app that was killed left behind.

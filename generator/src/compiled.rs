@@ -2,9 +2,9 @@
 
 use karafka::manifest::{ConsumerEntry, GroupEntry, Manifest, Setting, TopicEntry};
 
-use crate::model::{Model, PartRef, Payload};
+use crate::model::{Consumer, Group, Model, PartRef, Payload, Topic};
 
-/// What `routes.rs` of the generated app would hold.
+/// What `manifest.rs` of the generated app holds: it is written from this.
 ///
 /// Its texts live as long as the process: the runtime takes them from an app's program text, where they do too. Call it
 /// once a command.
@@ -12,14 +12,28 @@ use crate::model::{Model, PartRef, Payload};
 pub fn compiled_in(model: &Model, version: &str, root: &str) -> &'static Manifest {
     let environments: Vec<(&'static str, &'static [Setting])> =
         model.environments.iter().map(|(name, values)| (text(name), settings(values))).collect();
-    let groups =
-        model.groups.iter().map(|group| GroupEntry { name: text(&group.name), settings: settings(&group.settings) });
-    let topics = model.topics.iter().map(|topic| TopicEntry {
-        key: text(&topic.key),
-        message: payload(&topic.payload),
-        settings: settings(&topic.settings),
-    });
-    let consumers = model.consumers.iter().map(|consumer| ConsumerEntry {
+    Box::leak(Box::new(Manifest {
+        app: text(&model.app),
+        version: text(version),
+        root: text(root),
+        settings: settings(&model.settings),
+        environments: Vec::leak(environments),
+        groups: Vec::leak(model.groups.iter().map(group).collect()),
+        topics: Vec::leak(model.topics.iter().map(topic).collect()),
+        consumers: Vec::leak(model.consumers.iter().map(consumer).collect()),
+    }))
+}
+
+fn group(group: &Group) -> GroupEntry {
+    GroupEntry { name: text(&group.name), settings: settings(&group.settings) }
+}
+
+fn topic(topic: &Topic) -> TopicEntry {
+    TopicEntry { key: text(&topic.key), message: payload(&topic.payload), settings: settings(&topic.settings) }
+}
+
+fn consumer(consumer: &Consumer) -> ConsumerEntry {
+    ConsumerEntry {
         topic: text(&consumer.topic),
         group: text(&consumer.group),
         controller: text(consumer.controller.as_str()),
@@ -28,17 +42,7 @@ pub fn compiled_in(model: &Model, version: &str, root: &str) -> &'static Manifes
         interchanger: part(&consumer.interchanger),
         emits: Vec::leak(consumer.emits.iter().map(|topic| text(topic)).collect()),
         settings: settings(&consumer.settings),
-    });
-    Box::leak(Box::new(Manifest {
-        app: text(&model.app),
-        version: text(version),
-        root: text(root),
-        settings: settings(&model.settings),
-        environments: Vec::leak(environments),
-        groups: Vec::leak(groups.collect()),
-        topics: Vec::leak(topics.collect()),
-        consumers: Vec::leak(consumers.collect()),
-    }))
+    }
 }
 
 fn text(text: &str) -> &'static str {
@@ -127,5 +131,23 @@ topics:
         assert_eq!(settings.brokers.as_deref(), Some("localhost:9092"));
         assert_eq!((settings.topics[0].name.as_str(), settings.topics[0].partitions), ("eu.orders", Some(12)));
         assert_eq!(settings.consumers[0].tombstones, karafka::settings::Tombstones::Skip);
+    }
+
+    /// If this fails, what a group or a consumer says of its engine stands in the app and is not obeyed.
+    #[test]
+    fn the_engines_settings_are_read() {
+        use karafka::settings::{Flags, Ordering, Settings};
+        let manifest = manifest(
+            "app: shop
+groups: { shop: { ordering: none, window: 500, delivery: at_least_once } }
+topics:
+  orders: { controller: OrdersController, timeout: 5s, dead_letter: dead, retry: { attempts: 2, backoff: 1s..2s } }
+",
+        );
+        let settings = Settings::examine(manifest, &std::collections::BTreeMap::new(), &Flags::default()).0;
+        assert_eq!((settings.groups[0].ordering, settings.groups[0].window), (Ordering::None, 500));
+        let consumer = &settings.consumers[0];
+        assert_eq!((consumer.attempts, consumer.dead_letter.as_deref()), (Some(2), Some("dead")));
+        assert_eq!(consumer.timeout, Some(std::time::Duration::from_secs(5)));
     }
 }

@@ -4,10 +4,12 @@ pub mod compiled;
 pub mod diagnostic;
 pub mod manifest;
 pub mod memory;
+pub mod merge;
 pub mod model;
 pub mod names;
 pub mod plan;
 pub mod render;
 pub mod source;
+pub mod workspace;
 
 pub use model::{Compiled, compile};

@@ -3,7 +3,7 @@
 /// Blocks of more than 32 MiB raise nothing.
 const MOST: usize = 15 << 20;
 
-/// Lets the allocator take about so many bytes from the system at once, for the thread that calls, and keep them.
+/// Has the allocator take about so many bytes from the system at once, for the thread that calls, and keep them.
 ///
 /// glibc's heap of a second thread grows by a page and a system call at a time, and every heap gives back what is free
 /// at its end, only to ask for it again. A block that was mapped and freed raises the size from which it does either

@@ -42,11 +42,12 @@ pub struct Source {
     pub name: String,
     /// The text.
     pub text: String,
+    is_whole: bool,
 }
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, text } = self;
+        let Self { name, text, is_whole: _ } = self;
         f.debug_struct("Source").field("name", name).field("bytes", &text.len()).finish_non_exhaustive()
     }
 }
@@ -54,13 +55,24 @@ impl fmt::Debug for Source {
 impl Source {
     /// A source of this name and text.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        Self { name: name.into(), text: text.into(), is_whole: false }
     }
 
     /// A source of this name from the bytes of a file. What is not UTF-8 becomes U+FFFD, which the manifest's reader
     /// reports with its place.
     pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Self {
         Self::new(name, String::from_utf8_lossy(bytes))
+    }
+
+    /// A file of this name as a whole, such as one that is missing: what is said of it names no line.
+    pub fn whole(name: impl Into<String>) -> Self {
+        Self { is_whole: true, ..Self::new(name, "") }
+    }
+
+    /// Whether it is a file as a whole, without places in it.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Line and column, both from 1 and in characters, of a byte.
@@ -186,6 +198,22 @@ mod tests {
         assert_eq!(source.position(source.text.find('x').expect("is there")), (2, 6));
         assert_eq!(source.position(4), (1, 4), "inside a character: its beginning");
         assert_eq!(source.position(usize::MAX), (3, 1));
+    }
+
+    /// If this fails, a text is cut inside of a letter, which ends the command.
+    #[test]
+    fn a_cut_is_between_letters() {
+        for letter in ["a", "é", "日", "𝒳"] {
+            for shift in 0..4 {
+                let text = format!("{}{}", "-".repeat(shift), letter.repeat(3));
+                for byte in 0..text.len() + 2 {
+                    let place = floor_char_boundary(&text, byte);
+                    let letters = text.len().min(byte).saturating_sub(shift) / letter.len();
+                    let expected = if byte <= shift { byte } else { shift + letters * letter.len() };
+                    assert_eq!(place, expected.min(text.len()), "{text} at {byte}");
+                }
+            }
+        }
     }
 
     /// If this fails, a column in a long line is off by what its blocks hold.

@@ -28,7 +28,8 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().expect("a folder") };
-        let (status, said) = place.call_in(place.folder.path(), &["new", "app", "--karafka-version", "0.1.0"]);
+        let (status, said) =
+            place.call_in(place.folder.path(), &["new", "--vcs", "none", "app", "--karafka-version", "0.1.0"]);
         assert_eq!(status, Some(0), "{said}");
         place.write("outside/victim", "mine");
         place

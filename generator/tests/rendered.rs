@@ -27,6 +27,7 @@ fn rendered(text: &str) -> Vec<RenderedFile> {
 
 const SMALLEST: &str = include_str!("manifests/smallest.yml");
 const SLIDE: &str = include_str!("manifests/slide.yml");
+const PRODUCER: &str = include_str!("manifests/producer.yml");
 const LARGEST: &str = include_str!("manifests/largest.yml");
 
 fn snapshot(name: &str, text: &str) {
@@ -49,6 +50,11 @@ fn the_files_of_the_smallest_manifest() {
 #[test]
 fn the_files_of_the_slide() {
     snapshot("rendered_slide", SLIDE);
+}
+
+#[test]
+fn the_files_of_what_consumes_nothing() {
+    snapshot("rendered_producer", PRODUCER);
 }
 
 #[test]
@@ -77,7 +83,7 @@ fn rustfmt_changes(files: &[RenderedFile]) -> String {
 /// If this fails, `cargo fmt` in an app changes generated files, and `karafka check` then calls them edited.
 #[test]
 fn rustfmt_leaves_every_file_as_it_is() {
-    for manifest in [SMALLEST, SLIDE, LARGEST] {
+    for manifest in [SMALLEST, SLIDE, PRODUCER, LARGEST] {
         assert_eq!(rustfmt_changes(&rendered(manifest)), "");
     }
 }
@@ -99,16 +105,38 @@ fn rustfmt_leaves_names_of_any_length_as_they_are() {
     assert_eq!(rustfmt_changes(&rendered(&(messages + &topics))), "");
 }
 
+/// If this fails, git writes other line ends into a generated file on somebody's machine, or hides what a person wrote
+/// in a review.
+#[test]
+fn git_is_told_of_generated_files_and_of_no_others() {
+    let files = rendered(LARGEST);
+    let attributes = files.iter().find(|file| file.path == ".gitattributes").unwrap();
+    let patterns: Vec<&str> =
+        attributes.text.lines().filter_map(|line| line.strip_prefix('/')?.split(' ').next()).collect();
+    let is_told = |path: &str| {
+        patterns.iter().any(|pattern| match pattern.split_once("**") {
+            Some((folder, file)) => path.starts_with(folder) && path.ends_with(file),
+            None => path == *pattern,
+        })
+    };
+    assert!(is_told("karafka.lock") && !is_told("karafka.yml"));
+    for RenderedFile { path, kind, .. } in &files {
+        assert_eq!(is_told(path), *kind == FileKind::Generated, "{path}");
+    }
+}
+
 /// If this fails, a text of the manifest can become code: in a literal, a comment, a template.
 #[test]
 fn hostile_texts_stay_texts() {
     let files = rendered(include_str!("manifests/hostile.yml"));
     assert_eq!(rustfmt_changes(&files), "", "rustfmt reads every file, so every one is Rust");
-    let routes = files.iter().find(|file| file.path == "src/generated/routes.rs").unwrap();
+    let manifest = files.iter().find(|file| file.path == "src/generated/manifest.rs").unwrap();
     assert!(
-        routes.text.contains(r#"("kafka.options.sasl.password", "a:1\", b: \"\\ \n{{ app }} {% raw %} */ #\\u{41}")"#),
+        manifest
+            .text
+            .contains(r#"("kafka.options.sasl.password", "a:1\", b: \"\\ \n{{ app }} {% raw %} */ #\\u{41}")"#),
         "{}",
-        routes.text
+        manifest.text
     );
     assert!(!files.iter().any(|file| file.text.contains('\u{202e}')));
 }
@@ -122,7 +150,7 @@ fn a_job_on_redis_has_no_attempts_of_the_server() {
         let files = rendered(&format!("{topics}, {jobs} }}\n"));
         let test = files.iter().find(|file| file.path == "tests/orders_controller.rs").unwrap();
         assert_eq!(test.text.matches("Simulation::new(").count(), simulations, "{}", test.text);
-        assert!(test.text.contains("harness.consume(\"orders\", SAMPLE)"), "{}", test.text);
+        assert!(test.text.contains("harness.consume(topics::Orders, SAMPLE)"), "{}", test.text);
     }
 }
 
@@ -134,7 +162,7 @@ fn what_is_consumed_at_most_once_is_not_tried_again() {
         let files = rendered(&format!("app: shop\ngroups: {{ shop: {{ delivery: {delivery} }} }}\n{topics}"));
         let test = files.iter().find(|file| file.path == "tests/orders_controller.rs").unwrap();
         assert_eq!(test.text.matches("tries_a_message_again").count(), retries, "{}", test.text);
-        assert!(test.text.contains("harness.consume(\"orders\", SAMPLE)"), "{}", test.text);
+        assert!(test.text.contains("harness.consume(topics::Orders, SAMPLE)"), "{}", test.text);
     }
 }
 
@@ -175,4 +203,20 @@ fn the_slides_files_stand_where_the_design_says() {
     ] {
         assert!(files.iter().any(|file| Path::new(&file.path) == Path::new(path)), "{path}");
     }
+}
+
+/// If this fails, a comment of a new controller has its author write `ctx.emit(…)` where the parameter is `_ctx`, and that does
+/// not compile.
+#[test]
+fn comments_of_stubs_name_what_is_there() {
+    let mut seen = 0;
+    for RenderedFile { path, kind, text } in [SMALLEST, SLIDE, LARGEST].into_iter().flat_map(rendered) {
+        let says = text.lines().any(|line| line.trim_start().starts_with("//") && line.contains("`ctx."));
+        if kind == FileKind::Generated || !path.starts_with("src/controllers/") || !says {
+            continue;
+        }
+        seen += 1;
+        assert!(text.contains(" ctx: &") || text.contains("`ctx` for `_ctx`"), "{path}\n{text}");
+    }
+    assert!(seen > 1, "{seen}");
 }

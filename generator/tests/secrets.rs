@@ -162,8 +162,8 @@ fn a_secret_that_is_compiled_in_is_warned_of() {
         let said = keeps_quiet(root, words, &[], "a literal");
         assert!(said.contains("warning[literal-secret]") && said.contains("${KAFKA_PASSWORD}"), "{said}");
     }
-    let routes = fs::read_to_string(root.join("src/generated/routes.rs")).expect("generated");
-    assert!(routes.contains(MARK), "it is compiled in all the same");
+    let compiled = fs::read_to_string(root.join("src/generated/manifest.rs")).expect("generated");
+    assert!(compiled.contains(MARK), "it is compiled in all the same");
     write(&format!("{MARK}2"));
     for words in [["check", "--diff"].as_slice(), &["generate", "--dry-run", "--diff"]] {
         let said = keeps_quiet(root, words, &[], "another literal");

@@ -4,9 +4,9 @@ use std::{future::Future, sync::OnceLock};
 
 use crate::{
     Admission, Context, Error, Message, Record, Result, Routed,
-    engine::attempt::{Unperformed, guarded},
+    guard::{FailureKind, guarded},
     sync::Mutex,
-    worker::FailureKind,
+    unperformed::Unperformed,
 };
 
 /// Handles the messages of its topics several at a time; what a controller with `batch:` in karafka.yml implements
@@ -135,9 +135,10 @@ impl<T> Batch<T> {
         self.report(message, RecordResult::Done);
     }
 
-    /// Reports why this message could not be handled; it is tried again, or goes to the dead letter topic.
-    pub fn fail(&self, message: &Record, error: impl Into<Error>) {
-        self.report(message, RecordResult::Not(Unperformed::Failed(FailureKind::Error, error.into())));
+    /// Reports why this message could not be handled, as [`Error::from_boxed`] takes it; it is tried again, or goes to the dead
+    /// letter topic.
+    pub fn fail(&self, message: &Record, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
+        self.report(message, RecordResult::Not(Unperformed::Failed(FailureKind::Error, Error::from_boxed(error))));
     }
 
     fn report(&self, message: &Record, report: RecordResult) {

@@ -3,7 +3,7 @@
 //! Key, value and headers stay byte for byte; `karafka.*` headers say where the record came from and what became of
 //! it. A record that dies again, after a replay or in the dead letter topic's own consumer, has them once.
 
-use crate::{Error, Record, foreign, producer::Outgoing};
+use crate::{Error, Record, foreign, outgoing::Outgoing};
 
 /// Header names of a dead letter, all UTF-8 text.
 pub mod header {
@@ -49,7 +49,7 @@ pub(crate) fn dead_letter(record: &Record, topic: &str, cause: &Cause<'_>) -> Ou
         .map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec)))
         .collect();
     // Headers count against the broker's limit for a record.
-    let message = foreign::cut(&cause.error.chain()).into_owned();
+    let message = foreign::cut(&cause.error.to_string()).into_owned();
     let mut add = |name: &str, value: String| headers.push((name.as_bytes().to_vec(), Some(value.into_bytes())));
     add(header::TOPIC, record.topic().to_owned());
     add(header::PARTITION, record.partition().to_string());
@@ -67,6 +67,7 @@ pub(crate) fn dead_letter(record: &Record, topic: &str, cause: &Cause<'_>) -> Ou
         key: record.key().map(<[u8]>::to_vec),
         value: record.value().map(<[u8]>::to_vec),
         headers,
+        ..Outgoing::default()
     }
 }
 

@@ -68,7 +68,8 @@ fn brokers(settings: &Settings, errors: &[SettingError]) -> String {
     let missing = errors.iter().any(|error| matches!(error, SettingError::NoBrokers { .. }));
     match &settings.brokers {
         Some(brokers) => brokers.clone(),
-        None if missing || !settings.is_development() => "none".to_owned(),
+        // What only sends starts none.
+        None if missing || !settings.is_development() || settings.consumers.is_empty() => "none".to_owned(),
         None => "embedded (none are configured)".to_owned(),
     }
 }

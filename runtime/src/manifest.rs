@@ -3,10 +3,6 @@
 //! Settings stay text, with their `${…}` unread, because brokers, numbers and durations may come from the
 //! environment of the machine that runs the app; [`crate::settings`] reads them at the start.
 
-use std::{collections::BTreeMap, fmt};
-
-use crate::settings::shown_all;
-
 /// A setting's dotted key and its text, such as `("kafka.brokers", "${KAFKA_BROKERS:-localhost:9092}")`.
 pub type Setting = (&'static str, &'static str);
 
@@ -31,22 +27,18 @@ pub struct Manifest {
     pub consumers: &'static [ConsumerEntry],
 }
 
-impl fmt::Debug for Manifest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { app, version, root, settings, environments, groups, topics, consumers } = self;
-        let environments: BTreeMap<_, _> =
-            environments.iter().map(|(name, settings)| (name, shown_all(settings.iter().copied()))).collect();
-        f.debug_struct("Manifest")
-            .field("app", app)
-            .field("version", version)
-            .field("root", root)
-            .field("settings", &shown_all(settings.iter().copied()))
-            .field("environments", &environments)
-            .field("groups", groups)
-            .field("topics", topics)
-            .field("consumers", consumers)
-            .finish()
-    }
+impl Manifest {
+    /// An app of which nothing is said; generated tables fill in what the manifest says.
+    pub const NEW: Self = Self {
+        app: "",
+        version: "",
+        root: "",
+        settings: &[],
+        environments: &[],
+        groups: &[],
+        topics: &[],
+        consumers: &[],
+    };
 }
 
 /// A consumer group. `Debug` shows no secret.
@@ -59,14 +51,9 @@ pub struct GroupEntry {
     pub settings: &'static [Setting],
 }
 
-impl fmt::Debug for GroupEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, settings } = self;
-        f.debug_struct("GroupEntry")
-            .field("name", name)
-            .field("settings", &shown_all(settings.iter().copied()))
-            .finish()
-    }
+impl GroupEntry {
+    /// A group of which nothing is said.
+    pub const NEW: Self = Self { name: "", settings: &[] };
 }
 
 /// A topic.
@@ -78,6 +65,11 @@ pub struct TopicEntry {
     pub message: &'static str,
     /// `name`, `partitions`, as far as the manifest names them.
     pub settings: &'static [Setting],
+}
+
+impl TopicEntry {
+    /// A topic of JSON of which nothing is said.
+    pub const NEW: Self = Self { key: "", message: "json", settings: &[] };
 }
 
 /// One controller on one topic in one group.
@@ -101,4 +93,18 @@ pub struct ConsumerEntry {
     /// `lost_position`, `queue`, `retry.attempts`, `retry.backoff`, `start`, `timeout`, `tombstones`, as far as the manifest
     /// names them.
     pub settings: &'static [Setting],
+}
+
+impl ConsumerEntry {
+    /// A consumer of JSON of which nothing is said.
+    pub const NEW: Self = Self {
+        topic: "",
+        group: "",
+        controller: "",
+        worker: "",
+        parser: "json",
+        interchanger: "json",
+        emits: &[],
+        settings: &[],
+    };
 }

@@ -59,6 +59,7 @@ pub enum ObstacleKind {
 
 /// How much an [`Obstacle`] keeps, and whether it passes by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Severity {
     /// It wants a person, and what it does not touch goes on.
     Degrades,

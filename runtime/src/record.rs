@@ -2,7 +2,7 @@
 
 use std::{ffi::CStr, fmt, sync::Arc};
 
-use crate::{client::native::NativeRecord, topic::Key, types::Timestamp};
+use crate::{native::NativeRecord, topic::Key, types::Timestamp};
 
 /// A record of a partition, not yet parsed.
 ///
@@ -124,7 +124,7 @@ impl Record {
 }
 
 impl Record {
-    /// Gives a record that is borrowed from a fetch bytes of its own.
+    /// Copies the bytes of a record that is borrowed from a fetch.
     pub(crate) fn detach(&mut self) {
         if let Inner::Native(_) = self.inner {
             self.inner = Inner::Owned(Box::new(self.to_owned_record()));

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::{Batch, BatchController, Context, Controller, Error, Message, Record, Result, Routed};
+use crate::{Batch, BatchController, Context, Controller, Failure, Message, Record, Result, Routed};
 
 /// What the worker `W` performs, parsed.
 pub(crate) type MessageOf<W> = <<W as Worker>::Controller as Routed>::Message;
@@ -83,42 +83,5 @@ pub trait Worker: Send + Sync + 'static {
         Self: Sized,
     {
         async {}
-    }
-}
-
-/// An attempt that failed.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct Failure<'a> {
-    /// In which way.
-    pub kind: FailureKind,
-    /// Why; the panic's words where it panicked.
-    pub error: &'a Error,
-    /// Which attempt it was, from 1.
-    pub attempt: u32,
-    /// Whether there will be no other.
-    pub is_last: bool,
-}
-
-/// In which way an attempt failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FailureKind {
-    /// `perform` or `before_enqueue` gave an error.
-    Error,
-    /// One of them panicked.
-    Panicked,
-    /// The attempt took longer than the manifest's `timeout`, and was dropped where it waited.
-    TimedOut,
-}
-
-impl FailureKind {
-    /// What a dead letter calls a failure of this kind.
-    pub(crate) fn error_type(self, error: &Error) -> &str {
-        match self {
-            Self::Error => error.type_name(),
-            Self::Panicked => "panic",
-            Self::TimedOut => "timeout",
-        }
     }
 }

@@ -22,6 +22,7 @@ mod bench;
 mod crash;
 mod faults;
 mod peers;
+mod producer;
 mod receipts;
 mod share;
 mod stop;
@@ -51,6 +52,12 @@ const CASES: &[Case] = cases![
     receipts::receipts_are_in_kafka_before_the_offset_moves,
     peers::redis_dies_forgets_freezes_and_fills,
     peers::sidekiq_performs_and_is_asked,
+    producer::what_is_acknowledged_is_there_once_and_in_order,
+    producer::each_kind_of_acknowledgement_tells_what_it_knows,
+    producer::what_kafka_does_not_take_is_named,
+    producer::a_full_buffer_loses_nothing,
+    producer::what_is_on_its_way_when_a_producer_is_dropped_arrives,
+    producer::what_a_killed_process_was_told_is_so,
 ];
 
 /// What the command line asks for.
@@ -76,6 +83,9 @@ fn wanted(mut args: impl Iterator<Item = String>) -> Result<Wanted> {
 }
 
 fn main() -> ExitCode {
+    if let Some(ended) = producer::child() {
+        return ended;
+    }
     match suite() {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -60,22 +61,36 @@ fn build_karafka() -> Result<PathBuf> {
 ///
 /// When a file cannot be copied.
 pub fn copy(to: &Path) -> Result<()> {
-    for file in files()? {
+    for file in listed()? {
         let (from, to) = (root().join(&file), to.join(&file));
         if let Some(folder) = to.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+        let copied = match fs::read_link(&from) {
+            Ok(target) => std::os::unix::fs::symlink(target, &to).map(|()| 0),
+            Err(_) => fs::copy(&from, &to),
+        };
+        match copied {
+            // Another test has an app in the checkout for a while, and no clone holds that.
+            Err(error) if error.kind() == ErrorKind::NotFound && !from.exists() => {}
+            copied => drop(copied.with_context(|| format!("cannot copy {}", from.display()))?),
+        }
     }
     Ok(())
 }
 
-/// What git tracks or would track, relative to the top.
+/// The files that git tracks or would track, relative to the top.
 ///
 /// # Errors
 ///
 /// When git is missing, or this is no checkout.
 pub fn files() -> Result<Vec<PathBuf>> {
+    // A file that is deleted but not yet committed is still listed.
+    Ok(listed()?.into_iter().filter(|name| root().join(name).is_file()).collect())
+}
+
+/// The same, with what is only a link to a folder, or gone.
+fn listed() -> Result<Vec<PathBuf>> {
     let mut git = Command::new("git");
     git.current_dir(root()).args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
     let listed = git.output().context("the copy holds what `git ls-files` lists; install git")?;
@@ -83,9 +98,7 @@ pub fn files() -> Result<Vec<PathBuf>> {
         bail!("`git ls-files` failed:\n{}", String::from_utf8_lossy(&listed.stderr));
     }
     let names = listed.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty());
-    let names = names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned()));
-    // A file that is deleted but not yet committed is still listed.
-    Ok(names.filter(|name| root().join(name).is_file()).collect())
+    Ok(names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned())).collect())
 }
 
 /// The `karafka` command, to be run in `folder`, without arguments as yet.

@@ -112,7 +112,7 @@ pub fn build(release: bool) -> Result<Built> {
         app.rewrite(&format!("src/controllers/{file}.rs"), &text)?;
     }
     let dependencies = "[dependencies]\n";
-    let more = "serde_json = \"1\"\ntokio = { version = \"1\", features = [\"macros\", \"time\"] }\n";
+    let more = "serde_json = \"1\"\n";
     let with_more = format!("{dependencies}{more}");
     app.rewrite("Cargo.toml", &app.read("Cargo.toml")?.replacen(dependencies, &with_more, 1))?;
     let built = if release { app.build_release() } else { app.build() };

@@ -13,6 +13,7 @@ pub mod growing;
 pub mod kafka;
 pub mod ledger;
 pub mod licences;
+pub mod markdown;
 pub mod ports;
 pub mod process;
 pub mod proxy;

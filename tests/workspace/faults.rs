@@ -59,7 +59,7 @@ fn the_table_names_the_tests_that_there_are() {
 /// If this fails, the book promises what no test has seen.
 #[test]
 fn what_repeats_is_held_by_tests_that_there_are() {
-    let page = fs::read_to_string(checkout::root().join("docs/repeats.md")).expect("the page");
+    let page = fs::read_to_string(checkout::root().join("docs/src/repeats.md")).expect("the page");
     let rows: Vec<&str> =
         page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---")).skip(1).collect();
     assert!(rows.len() > 10, "the page names only {rows:?}");

@@ -98,19 +98,43 @@ fn nothing_banned_is_built_by_default() {
 /// all the same.
 #[test]
 fn tls_and_zstd_are_in_unless_an_app_leaves_them_out() {
-    // Not by `cargo metadata`, which takes together what all members ask for.
-    let built = |more: &[&str]| -> BTreeSet<String> {
-        let words = ["-p", "karafka", "-e", "normal,build", "--prefix", "none", "--format", "{p}"];
-        let tree = Cargo::within(checkout::root()).and_then(|cargo| cargo.run("tree", &[&words[..], more].concat()));
-        let tree = tree.and_then(|ended| ended.expect_code(0)).expect("cargo shows what the runtime is built of");
-        tree.stream(Stream::Out).lines().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect()
-    };
-    let (by_default, without) = (built(&[]), built(&["--no-default-features"]));
+    let (by_default, without) = (runtime(&[]), runtime(&["--no-default-features", "--features", "consumer,jobs"]));
     assert!(without.contains("rdkafka-sys"), "{without:?}");
     // OpenSSL from source: the system's headers are not on every machine.
     for name in ["openssl-src", "openssl-sys", "zstd-sys"] {
         assert!(by_default.contains(name) && !without.contains(name), "{name}");
     }
+}
+
+/// If this fails, who wants an attempt with a time-out builds a Kafka client, who wants a producer a web server, or who has no
+/// jobs on Redis a client of that.
+#[test]
+fn each_feature_brings_what_it_needs_and_nothing_else() {
+    let heavy = ["axum", "clap", "hyper", "rdkafka", "redis"];
+    for (feature, wanted) in [
+        ("", &[][..]),
+        ("retry", &[]),
+        ("ssl,zstd,gssapi", &[]),
+        ("producer", &["rdkafka"]),
+        ("consumer", &["clap", "hyper", "rdkafka"]),
+        ("testing", &["clap", "hyper", "rdkafka"]),
+        ("jobs", &["clap", "hyper", "rdkafka", "redis"]),
+    ] {
+        let built = runtime(&["--no-default-features", "--features", feature]);
+        let found: Vec<_> = heavy.into_iter().filter(|name| built.contains(*name)).collect();
+        assert_eq!(found, wanted, "the feature `{feature}` alone");
+    }
+    let by_default = runtime(&[]);
+    assert!(["clap", "hyper", "rdkafka", "redis"].iter().all(|name| by_default.contains(*name)), "{by_default:?}");
+}
+
+/// What the runtime alone is built of, with these flags. Not by `cargo metadata`, which takes together what all members ask
+/// for.
+fn runtime(flags: &[&str]) -> BTreeSet<String> {
+    let words = ["-p", "karafka", "-e", "normal,build", "--prefix", "none", "--format", "{p}"];
+    let tree = Cargo::within(checkout::root()).and_then(|cargo| cargo.run("tree", &[&words[..], flags].concat()));
+    let tree = tree.and_then(|ended| ended.expect_code(0)).expect("cargo shows what the runtime is built of");
+    tree.stream(Stream::Out).lines().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect()
 }
 
 /// If this fails, what is tested here and what `cargo update` gives a user are two things.

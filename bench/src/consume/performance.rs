@@ -61,7 +61,7 @@ pub(crate) fn run() -> Result<()> {
 /// The CPU time in seconds, user and system, and the most memory in MiB of the one child that has ended.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
 #[expect(unsafe_code, reason = "what a child has used is only told by `getrusage`")]
-fn children() -> Result<(f64, f64)> {
+pub(crate) fn children() -> Result<(f64, f64)> {
     // SAFETY: all fields are numbers, for which zero is a value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: the pointer is valid for the call.

@@ -2,7 +2,4 @@
 
 pub mod controllers;
 pub mod generated;
-pub mod interchangers;
-pub mod parsers;
 pub mod state;
-pub mod workers;

@@ -12,12 +12,12 @@ use karafka_generator::{
     diagnostic::{Diagnostic, Severity},
     memory,
     model::Model,
-    plan::{self, Tree, TreeError},
+    plan::{self, Held, Tree, TreeError},
     source::Source,
 };
 
 use super::{
-    Shell, WrongCall,
+    Shell, WrongCall, holding,
     interrupted::{self, Access},
 };
 
@@ -54,16 +54,17 @@ impl App {
         }
     }
 
-    /// The manifest's text. What a command that was killed left half done is taken back first, or refused if this one only
-    /// reads.
-    pub(crate) fn source(&self, shell: &Shell, access: Access) -> anyhow::Result<Source> {
-        self.settle(shell, access)?;
-        read(MANIFEST, &self.root.join(MANIFEST))
+    /// Holds the app: nobody changes it meanwhile. What a command that was killed left half done is taken back first, or
+    /// refused if this one only reads.
+    pub(crate) fn hold(&self, shell: &Shell, access: Access) -> anyhow::Result<Held> {
+        let held = holding::hold(&self.root, shell, access)?;
+        interrupted::settle(&held, shell, access, "karafka generate")?;
+        Ok(held)
     }
 
-    /// Sees to what a command that was killed left half done.
-    pub(crate) fn settle(&self, shell: &Shell, access: Access) -> anyhow::Result<()> {
-        interrupted::settle(&self.root, shell, access, "karafka generate")
+    /// The manifest's text.
+    pub(crate) fn source(&self) -> anyhow::Result<Source> {
+        read(MANIFEST, &self.root.join(MANIFEST))
     }
 
     /// The resolved manifest, and the app's folders, which are read meanwhile.
@@ -82,7 +83,9 @@ impl App {
     /// The resolved app, for a command that only looks at it; `None` when the manifest has errors. What was found in it
     /// goes to standard error.
     pub(crate) fn model(&self, shell: &Shell) -> anyhow::Result<Option<Model>> {
-        let source = self.source(shell, Access::Read)?;
+        let held = self.hold(shell, Access::Read)?;
+        let source = self.source()?;
+        drop(held);
         Ok(shown(compile(&source), &source, shell, ""))
     }
 }

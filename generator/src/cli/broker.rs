@@ -13,7 +13,7 @@ use karafka::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    Exit, Shell,
+    Exit, Shell, host,
     running::RunningApp,
     shell::{Tone, status_line},
 };
@@ -24,7 +24,8 @@ const LOOK: Duration = Duration::from_secs(2);
 /// Run Kafka for development in this process, with the app's topics: no Java, no Docker.
 ///
 /// It keeps records in memory only, at most 5 MiB or 100,000 batches a partition, and says so when it drops some. The
-/// app, `karafka send` and other processes of the app find it by themselves. Ctrl-C stops it.
+/// app, `karafka send` and other processes of the app find it by themselves; a program that the app runs inside of is told
+/// with KARAFKA_BROKERS. Ctrl-C stops it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -54,7 +55,7 @@ pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         .leave(&app.root)
         .with_context(|| format!("the broker's address cannot be left in `{}`", foreign::path(&app.root)))?;
     let send = app.manifest.consumers.first().map_or("TOPIC", |consumer| consumer.topic);
-    shell.out(&page(app.manifest.app, broker.address(), &topics, send))?;
+    shell.out(&page(app.manifest.app, broker.address(), &topics, send, host::is_program(&app.root)))?;
 
     let mut told = BTreeMap::new();
     loop {
@@ -90,8 +91,8 @@ pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Where the broker is and how to use it.
-fn page(app: &str, address: &str, topics: &[(String, i32)], send: &str) -> String {
+/// Where the broker is and how to use it. `is_program`: the app runs by itself, and not inside of another program.
+fn page(app: &str, address: &str, topics: &[(String, i32)], send: &str, is_program: bool) -> String {
     let mut page = status_line(Tone::Good, "broker", &format!("{address}, for {app}"), false);
     let rows: Vec<_> = topics
         .iter()
@@ -101,10 +102,19 @@ fn page(app: &str, address: &str, topics: &[(String, i32)], send: &str) -> Strin
         })
         .collect();
     page.push_str(&karafka::topology::table(&rows, "              ", "   "));
-    page.push_str(&format!(
-        "\n              the app finds it: `cargo run`; so does `karafka send {send} --sample 3`\n              \
-         others: KARAFKA_BROKERS={address}\n              Ctrl-C stops it, and its records are gone\n"
-    ));
+    let users = if is_program {
+        format!(
+            "the app finds it: `cargo run`; so does `karafka send {send} --sample 3`\n              others: \
+             KARAFKA_BROKERS={address}"
+        )
+    } else {
+        // Where Kafka is, is the program's to say: from the environment where it takes settings from there.
+        format!(
+            "`karafka send {send} --sample 3` finds it\n              the program that the app runs in: \
+             KARAFKA_BROKERS={address} cargo run, if it takes its settings `with_env`"
+        )
+    };
+    page.push_str(&format!("\n              {users}\n              Ctrl-C stops it, and its records are gone\n"));
     page
 }
 
@@ -114,9 +124,10 @@ mod tests {
     #[test]
     fn the_page_says_what_to_do() {
         let topics = [("orders".to_owned(), 4), ("video.details".to_owned(), 1)];
-        let page = super::page("shop", "127.0.0.1:40213", &topics, "orders");
+        let page = |is_program| super::page("shop", "127.0.0.1:40213", &topics, "orders", is_program);
         insta::with_settings!({snapshot_path => "../../../tests/snapshots", prepend_module_to_snapshot => false}, {
-            insta::assert_snapshot!("broker_start", page);
+            insta::assert_snapshot!("broker_start", page(true));
+            insta::assert_snapshot!("broker_start_inside", page(false));
         });
     }
 }

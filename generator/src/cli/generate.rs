@@ -5,8 +5,7 @@ use std::mem::ManuallyDrop;
 use clap::Subcommand;
 use karafka_generator::{
     model::Model,
-    plan::{Edit, Plan, Tree},
-    render::Renderer,
+    plan::{Edit, Held, Plan, Tree},
     source::Source,
 };
 
@@ -16,7 +15,8 @@ use super::{
     files::{self, Mode},
     interrupted::Access,
     parts::{ControllerArgs, MessageArgs, PartArgs},
-    runtime::Runtime,
+    runtime::{Runtime, absolute},
+    surroundings::Above,
 };
 
 /// Bring the crate in step with the manifest
@@ -63,15 +63,23 @@ Example:
 
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let app = App::find(shell)?;
-    let source = app.source(shell, Access::unless(args.mode.dry_run))?;
+    let held = app.hold(shell, Access::of("generate", args.mode.dry_run))?;
+    let source = app.source()?;
     let (compiled, tree) = app.compile(&source);
     let Some(model) = app::right(compiled, &source, shell) else { return Ok(Exit::Wrong) };
     // The process is about to end, and the system takes its memory back faster than we could.
     let (model, tree) = (ManuallyDrop::new(model), ManuallyDrop::new(tree?));
     let Some(part) = &args.part else {
-        let (exit, plan) = bring_in_step(shell, (&app, &tree), &model, Vec::new(), &args.runtime, args.mode)?;
+        let (exit, plan) = bring_in_step(shell, (&held, &tree, &source), &model, Vec::new(), &args.runtime, args.mode)?;
         if exit == Exit::Done && plan.is_in_step() {
             shell.summary(&format!("`{}` is in step", model.app));
+        }
+        let main = || app::read("src/main.rs", &app.root.join("src/main.rs"));
+        if exit == Exit::Done && !model.consumes() && main().is_ok_and(|main| main.text.contains("generated::app()")) {
+            shell.next(
+                "src/main.rs is yours, and calls `generated::app()`, which goes with the last controller: take that call out; \
+                 what sends is `generated::producer`",
+            );
         }
         return Ok(exit);
     };
@@ -79,8 +87,8 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let (text, next) = part.add(&source.text, &model)?;
     let edited = Source::new(MANIFEST, text);
     let Some(model) = app::model(&edited, shell) else { return Ok(Exit::Wrong) };
-    let edit = Edit { path: MANIFEST.to_owned(), before: Some(source.text), after: edited.text };
-    let (exit, _) = bring_in_step(shell, (&app, &tree), &model, vec![edit], &args.runtime, args.mode)?;
+    let edit = Edit { path: MANIFEST.to_owned(), before: Some(source.text), after: edited.text.clone() };
+    let (exit, _) = bring_in_step(shell, (&held, &tree, &edited), &model, vec![edit], &args.runtime, args.mode)?;
     if exit == Exit::Done && !args.mode.dry_run {
         shell.next(&next);
     }
@@ -101,17 +109,18 @@ impl Part {
     }
 }
 
-/// Makes the crate what `model` says, and `edits` with it.
+/// Makes the crate what `model` says, which is `manifest` resolved, and `edits` with it.
 fn bring_in_step(
     shell: &Shell,
-    (app, tree): (&App, &Tree),
+    (held, tree, manifest): (&Held, &Tree, &Source),
     model: &Model,
     edits: Vec<Edit>,
     runtime: &Runtime,
     mode: Mode,
 ) -> anyhow::Result<(Exit, ManuallyDrop<Plan>)> {
-    let renderer = Renderer::new(model, runtime.dependency(&app.root)?);
+    let above = Above::of(&absolute(held.root())?);
+    let renderer = runtime.renderer(model, held.root(), above.as_ref())?;
     let plan = ManuallyDrop::new(Plan::new(model, &renderer, tree, edits, mode.options()));
-    let exit = files::carry_out(shell, &app.root, &plan, mode)?;
+    let exit = files::carry_out(shell, held, &plan, (tree, manifest), mode)?;
     Ok((exit, plan))
 }

@@ -1,9 +1,9 @@
 //! What an earlier command left half done: taken back by commands that write, and only shown by those that read.
 
-use std::{env, path::Path, path::PathBuf};
+use std::{env, path::PathBuf};
 
 use anyhow::bail;
-use karafka_generator::plan::{self, Journals, Left, Unknown};
+use karafka_generator::plan::{Held, Journals, Left, Unknown};
 
 use super::{Shell, app::count, shell::Tone};
 
@@ -12,14 +12,14 @@ use super::{Shell, app::count, shell::Tone};
 pub(crate) enum Access {
     /// It touches nothing.
     Read,
-    /// It writes.
-    Write,
+    /// It writes, and has this name.
+    Write(&'static str),
 }
 
 impl Access {
-    /// Of a command that only shows what it would do, if `dry_run`.
-    pub(crate) fn unless(dry_run: bool) -> Self {
-        if dry_run { Self::Read } else { Self::Write }
+    /// Of a command that writes, unless it only shows what it would do.
+    pub(crate) fn of(command: &'static str, dry_run: bool) -> Self {
+        if dry_run { Self::Read } else { Self::Write(command) }
     }
 }
 
@@ -31,10 +31,10 @@ pub(crate) fn journals() -> Journals {
     Journals::new(state.or_else(home).map(|folder| folder.join("karafka")))
 }
 
-/// Sees to what an interrupted command has left in the app at `root`; `mend` is the command that takes it back.
-pub(crate) fn settle(root: &Path, shell: &Shell, access: Access, mend: &str) -> anyhow::Result<()> {
+/// Sees to what an interrupted command has left in the app; `mend` is the command that takes it back.
+pub(crate) fn settle(held: &Held, shell: &Shell, access: Access, mend: &str) -> anyhow::Result<()> {
     let journals = journals();
-    let found = plan::look(root, &journals)?;
+    let found = held.look(&journals)?;
     for unknown in &found.unknown {
         shell.progress(Tone::Notice, "ignored", &ignored(unknown));
     }
@@ -46,8 +46,8 @@ pub(crate) fn settle(root: &Path, shell: &Shell, access: Access, mend: &str) -> 
         ),
         (_, Access::Read) => {}
         // A journal of a run that was done, or of another checkout in the same place, is forgotten with it.
-        (_, Access::Write) => {
-            if let Some(recovered) = plan::recover(root, &journals)? {
+        (_, Access::Write(_)) => {
+            if let Some(recovered) = held.recover(&journals)? {
                 shell.progress(Tone::Notice, "restored", "what an interrupted command had begun was taken back");
                 for left in &recovered.left {
                     shell.progress(Tone::Notice, "left", &left_alone(left));

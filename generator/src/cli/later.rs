@@ -10,7 +10,7 @@ pub(crate) struct Args {
     _rest: Vec<String>,
 }
 
-/// Says that the console is not there yet, and what to do meanwhile.
+/// Reports that the console is not there yet, and what to do meanwhile.
 pub(crate) fn refuse_console() -> anyhow::Result<Exit> {
     let words = "`karafka console` is not supported yet: it comes with a later version; `karafka flow`, `routes` and \
                  `info` show what there is until then";

@@ -10,6 +10,8 @@ mod files;
 mod flow;
 mod generate;
 mod handover;
+mod holding;
+mod host;
 mod info;
 mod interrupted;
 mod later;
@@ -21,7 +23,9 @@ mod running;
 mod runtime;
 mod send;
 mod server;
+mod settled;
 mod shell;
+mod surroundings;
 mod topology;
 mod worker;
 
@@ -151,6 +155,7 @@ pub(crate) enum OutputFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     New(new::Args),
+    Install(new::InstallArgs),
     #[command(visible_alias = "g")]
     Generate(generate::Args),
     Check(check::Args),
@@ -174,6 +179,7 @@ pub(crate) fn main() -> ExitCode {
     let shell = Shell::new(&common);
     let outcome = match command {
         Command::New(args) => new::run(&args, &shell),
+        Command::Install(args) => new::install(&args, &shell),
         Command::Generate(args) => generate::run(&args, &shell),
         Command::Check(args) => check::run(&args, &shell),
         Command::Flow(args) => flow::run(&args, &shell),

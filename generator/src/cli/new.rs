@@ -1,4 +1,4 @@
-//! `karafka new`: makes an app.
+//! `karafka new` and `karafka install`: make an app, in a folder of its own or in a crate that is there.
 
 use std::{
     fs, io,
@@ -7,11 +7,14 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use clap::ValueEnum;
 use karafka::foreign;
 use karafka_generator::{
-    memory, names,
-    plan::{Edit, Options, Plan, Tree, read_stream},
-    render::{Renderer, starter_manifest},
+    memory,
+    model::Model,
+    names,
+    plan::{Edit, Options, Plan, Tree, declares, read_stream},
+    render::starter_manifest,
     source::Source,
 };
 
@@ -19,98 +22,341 @@ use super::{
     Exit, Shell, WrongCall,
     app::{self, MANIFEST},
     files::{self, Mode},
+    holding,
     interrupted::{self, Access},
     run,
-    runtime::Runtime,
+    runtime::{Runtime, absolute},
+    settled,
+    shell::Tone,
+    surroundings::{self, Above},
 };
 
-/// Make an app: manifest, crate, one controller, one test, README.
+/// Make an app: manifest, crate, one controller, one test, README
+///
+/// Below a cargo workspace the app becomes a member of it, as with `cargo new`. `karafka new .`, which is also called
+/// `karafka install`, puts consumers into the crate that is here: manifest, modules, dependencies, and nothing else.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   karafka new myapp --run                   builds and starts it, and sends it sample messages
   karafka new services/billing              the folder's last name is the app's
-  karafka new myapp --manifest mine.yml     from your manifest; `-` is standard input")]
+  karafka new myapp --manifest mine.yml     from your manifest; `-` is standard input
+  karafka new .                             consumers in the crate that is here")]
 pub(crate) struct Args {
-    /// The app's name, or the path of its folder
+    /// The app's name, or the path of its folder; `.` is the folder that you are in
     #[arg(value_name = "NAME")]
     folder: PathBuf,
-
-    /// Start from this manifest; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
 
     /// Build and start it at once, and send it five sample messages
     #[arg(long, conflicts_with = "dry_run")]
     run: bool,
 
+    #[command(flatten)]
+    making: Making,
+}
+
+/// Put consumers into the crate that is here: manifest, modules, dependencies, and nothing else
+///
+/// The same as `karafka new .`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cd my-web-app && karafka install
+  karafka install --manifest mine.yml       from your manifest; `-` is standard input
+  karafka install --dry-run                 what would change")]
+pub(crate) struct InstallArgs {
+    #[command(flatten)]
+    making: Making,
+}
+
+/// How an app is made.
+#[derive(Debug, clap::Args)]
+struct Making {
+    /// Start from this manifest; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+
     /// Show what would be made, and make nothing
     #[arg(long)]
     dry_run: bool,
+
+    /// The repository of a new app, unless it lies in one already
+    #[arg(long, value_name = "git|none", default_value = "git", hide_possible_values = true)]
+    vcs: Vcs,
 
     #[command(flatten)]
     runtime: Runtime,
 }
 
+/// What keeps the versions of a new app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Vcs {
+    /// `git init` is called.
+    Git,
+    /// Nothing.
+    None,
+}
+
+/// Where an app is made.
+#[derive(Debug)]
+enum Place {
+    /// In a folder of its own.
+    Folder,
+    /// In a crate that is there.
+    Crate {
+        /// The name of its library.
+        name: String,
+        /// What its author has to do in files of his own, so that it compiles.
+        notes: Vec<String>,
+    },
+}
+
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
+    let (root, making) = (&args.folder, &args.making);
+    let (exit, model) = make(root, making, args.run, shell)?;
+    match model {
+        Some(model) if args.run && exit == Exit::Done => run::run(shell, root, &model),
+        _ => Ok(exit),
+    }
+}
+
+pub(crate) fn install(args: &InstallArgs, shell: &Shell) -> anyhow::Result<Exit> {
+    Ok(make(Path::new("."), &args.making, false, shell)?.0)
+}
+
+/// Makes the app in the folder `root`; gives it, too, if it is there now. `runs` if it is built and started next.
+fn make(root: &Path, making: &Making, runs: bool, shell: &Shell) -> anyhow::Result<(Exit, Option<Model>)> {
     if shell.app.is_some() {
-        return Err(
-            WrongCall("`--app` is for an app that is there; `karafka new DIR` makes one in DIR".to_owned()).into()
-        );
+        let words = "`--app` is for an app that is there; `karafka new DIR` makes one in DIR";
+        return Err(WrongCall(words.to_owned()).into());
     }
     memory::take(app::MEMORY);
-    let root = &args.folder;
-    let name = folder_name(root)?;
-    let mend = format!("karafka new {}", foreign::path(root));
-    interrupted::settle(root, shell, Access::unless(args.dry_run), &mend)?;
-    refuse_full_folder(root)?;
-    let source = match &args.manifest {
-        None => {
-            names::app_name(&name).map_err(|error| WrongCall(error.to_string()))?;
-            Source::new(MANIFEST, starter_manifest(&name))
-        }
-        Some(path) if path == Path::new("-") => {
-            let bytes = read_stream(io::stdin().lock()).context("standard input cannot be read")?;
-            Source::from_bytes("<stdin>", &bytes)
-        }
-        // A pipe too, such as `<(envsubst < mine.yml)`: a person has named it, and waits for it.
-        Some(path) => {
-            let bytes = fs::File::open(path).and_then(read_stream);
-            let bytes = bytes.with_context(|| format!("`{}` cannot be read", foreign::path(path)))?;
-            Source::from_bytes(path.to_string_lossy(), &bytes)
-        }
-    };
-    let Some(model) = app::model(&source, shell) else { return Ok(Exit::Wrong) };
+    let access = Access::of("new", making.dry_run);
+    let held = holding::hold(root, shell, access)?;
+    interrupted::settle(&held, shell, access, &format!("karafka new {}", foreign::path(root)))?;
+    let mut place = Place::at(root)?;
+    if runs && matches!(place, Place::Crate { .. }) {
+        let words = "`--run` is for a new app; in a crate that is there your own program starts the consumers";
+        return Err(WrongCall(words.to_owned()).into());
+    }
+    let source = making.source(root, &place)?;
+    let Some(model) = app::model(&source, shell) else { return Ok((Exit::Wrong, None)) };
+    if runs && !model.consumes() {
+        let words = "`--run` is for an app that consumes; in this manifest no topic has a `controller:`";
+        return Err(WrongCall(words.to_owned()).into());
+    }
+    // What only sends has no state, and no module of a program's.
+    if let Place::Crate { notes, .. } = &mut place
+        && !model.consumes()
+    {
+        notes.clear();
+    }
 
-    let mut renderer = Renderer::new(&model, args.runtime.dependency(root)?);
-    if args.manifest.is_none() {
+    let folder = absolute(root)?;
+    let (above, shared) = match place {
+        Place::Folder => {
+            let above = Above::find(&folder);
+            // A member builds where its workspace builds.
+            let shared = if above.is_none() { making.runtime.shared_build() } else { Vec::new() };
+            (above, shared)
+        }
+        Place::Crate { .. } => (Above::of(&folder), Vec::new()),
+    };
+    let mut renderer = making.runtime.renderer(&model, root, above.as_ref())?;
+    if making.manifest.is_none() {
         renderer = renderer.starter();
     }
-    let mut edits = vec![Edit { path: MANIFEST.to_owned(), before: None, after: source.text }];
-    edits.extend(args.runtime.shared_build(root)?);
+    let has_shared = !shared.is_empty();
+    let mut edits = vec![Edit { path: MANIFEST.to_owned(), before: None, after: source.text.clone() }];
+    edits.extend(shared);
     let tree = Tree::read(root)?;
     // All its texts at once: the system takes their memory back faster than we could.
     let plan = ManuallyDrop::new(Plan::new(&model, &renderer, &tree, edits, Options::default()));
-    let exit = files::carry_out(shell, root, &plan, Mode { dry_run: args.dry_run, ..Mode::default() })?;
-    if exit != Exit::Done || args.dry_run {
-        return Ok(exit);
+    let mode = Mode { dry_run: making.dry_run, ..Mode::default() };
+    let exit = files::carry_out(shell, &held, &plan, (&tree, &source), mode)?;
+    if exit != Exit::Done {
+        return Ok((exit, None));
     }
-    if args.run {
-        return run::run(shell, root, &model);
+    let joins = above.as_ref().filter(|above| matches!(place, Place::Folder) && !above.has_member());
+    if let Some(above) = joins {
+        shell.progress(Tone::Good, "update", &above.new_member());
     }
-    let folder = foreign::path(root);
-    shell.next(&format!("cd {folder} && cargo run"));
-    Ok(Exit::Done)
+    if making.dry_run {
+        if let Place::Crate { notes, .. } = &place {
+            notes.iter().for_each(|note| shell.progress(Tone::Notice, "note", note));
+        }
+        return Ok((exit, None));
+    }
+    // What follows takes its time, and reads nothing that it would have to keep from others.
+    drop(held);
+    match &place {
+        Place::Crate { notes, .. } => {
+            making.runtime.say_what_is_shared(&folder, renderer.dependency(), false, shell);
+            shell.next(&calls(&model, notes));
+        }
+        Place::Folder => {
+            if let Some(above) = joins {
+                above.add_member(shell)?;
+            }
+            // That of a member is its workspace's, if there is one.
+            if making.vcs == Vcs::Git && above.is_none() && surroundings::repository(&folder).is_none() {
+                settled::make_repository(&folder, shell);
+            }
+            if !runs && (has_shared || above.is_some()) {
+                settled::settle_lock_file(&folder);
+            }
+            making.runtime.say_what_is_shared(&folder, renderer.dependency(), has_shared, shell);
+            if !model.consumes() {
+                shell.next(&sends(&model));
+            } else if !runs {
+                shell.next(&format!("cd {} && cargo run", foreign::path(root)));
+            }
+        }
+    }
+    Ok((Exit::Done, Some(model)))
+}
+
+impl Making {
+    /// The manifest, from where the call says, or the one that every app starts from.
+    fn source(&self, root: &Path, place: &Place) -> anyhow::Result<Source> {
+        match &self.manifest {
+            None => {
+                let name = match place {
+                    Place::Folder => folder_name(root)?,
+                    Place::Crate { name, .. } => name.clone(),
+                };
+                names::app_name(&name).map_err(|error| WrongCall(error.to_string()))?;
+                Ok(Source::new(MANIFEST, starter_manifest(&name)))
+            }
+            Some(path) if path == Path::new("-") => {
+                let bytes = read_stream(io::stdin().lock()).context("standard input cannot be read")?;
+                Ok(Source::from_bytes("<stdin>", &bytes))
+            }
+            // A pipe too, such as `<(envsubst < mine.yml)`: a person has named it, and waits for it.
+            Some(path) => {
+                let bytes = fs::File::open(path).and_then(read_stream);
+                let bytes = bytes.with_context(|| format!("`{}` cannot be read", foreign::path(path)))?;
+                Ok(Source::from_bytes(path.to_string_lossy(), &bytes))
+            }
+        }
+    }
+}
+
+impl Place {
+    /// What is in the folder; an error if no app can be made there.
+    fn at(root: &Path) -> anyhow::Result<Self> {
+        // Whoever stands in a folder means it, with what is in it.
+        if !is_here(root) {
+            refuse_full_folder(root)?;
+            return Ok(Self::Folder);
+        }
+        if root.join(MANIFEST).symlink_metadata().is_ok() {
+            bail!("there is a {MANIFEST} here already\n  edit it and call `karafka generate`");
+        }
+        let Some(cargo) = surroundings::text(root) else { return Ok(Self::Folder) };
+        let Some(name) = names_of_crate(&cargo) else {
+            bail!(
+                "the Cargo.toml here is that of no crate\n  in a workspace, make a member with `karafka new PATH`, or call \
+                 `karafka new .` in one of them"
+            );
+        };
+        let text = |path: &str| app::read(path, &root.join(path)).ok().map(|source| source.text);
+        let notes = notes(&names::crate_name(&name), text("src/main.rs").as_deref(), text("src/state.rs").as_deref());
+        Ok(Self::Crate { name, notes })
+    }
+}
+
+/// The library's name in a crate's `Cargo.toml`, or else the package's.
+fn names_of_crate(cargo: &str) -> Option<String> {
+    let document: toml_edit::DocumentMut = cargo.parse().ok()?;
+    let name = |table: &str| document.get(table)?.get("name")?.as_str().map(str::to_owned);
+    let package = name("package")?;
+    Some(name("lib").unwrap_or(package))
+}
+
+/// Whether a text of Rust makes a `State` known.
+fn has_state(text: &str) -> bool {
+    let words = |line: &str| {
+        let line = line.split("//").next().unwrap_or_default();
+        let words = line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    text.lines().map(words).any(|words| {
+        let is_public = words.first().is_some_and(|word| word == "pub");
+        is_public
+            && words.iter().any(|word| ["struct", "enum", "type", "use"].contains(&word.as_str()))
+            && words.iter().any(|word| word == "State")
+    })
+}
+
+/// What the author of a crate has to do in his program and his state.
+fn notes(name: &str, main: Option<&str>, state: Option<&str>) -> Vec<String> {
+    let mut notes = Vec::new();
+    for module in ["state", "controllers", "workers", "parsers", "interchangers"] {
+        if main.is_some_and(|main| declares(main, module)) {
+            notes.push(format!(
+                "src/main.rs declares `mod {module};`, and the library does too, which makes two of everything in it: take it \
+                 out there, and write `{name}::{module}` for `crate::{module}` in the program"
+            ));
+        }
+    }
+    if state.is_some_and(|state| !has_state(state)) {
+        notes.push(
+            "src/state.rs is yours and stays; generated code needs a `pub struct State` in it, the tests its `pub async fn \
+             build() -> karafka::Result<Self>`"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// What the author of a crate must call.
+fn calls(model: &Model, notes: &[String]) -> String {
+    let name = &model.crate_name;
+    let mut text = if model.consumes() {
+        format!(
+            "call the consumers in your program\n  \
+         beside other work:  let consumers = {name}::generated::app().with_env()?.start(State::build().await?).await?;\n  \
+         and at its end:     let end = consumers.stop(Duration::from_secs(30)).await;\n  \
+         alone:              {name}::generated::app().run(State::build)"
+        )
+    } else {
+        sends(model)
+    };
+    notes.iter().for_each(|note| text.push_str(&format!("\n  {note}")));
+    text
+}
+
+/// How a program sends to the topics of an app that consumes nothing.
+fn sends(model: &Model) -> String {
+    let topic = model.topics.first().map_or("TOPIC", |topic| topic.rust_name.as_str());
+    format!(
+        "send in your program\n  \
+         use karafka::{{Topic, settings::Settings}};\n  \
+         let producer = {name}::generated::producer(&Settings::from_env({name}::generated::manifest())?)?;\n  \
+         let delivered = producer.send({name}::generated::topics::{topic}.record(&message)?).await?;",
+        name = model.crate_name
+    )
+}
+
+/// Whether this is `.`, however it is written.
+fn is_here(root: &Path) -> bool {
+    let mut components = root.components().peekable();
+    components.peek().is_some() && components.all(|component| component == std::path::Component::CurDir)
 }
 
 fn folder_name(root: &Path) -> anyhow::Result<String> {
-    // `new .` and `new ..` have no last name, and a manifest's folder is empty anyway.
-    match root.file_name() {
+    // `.` has no name of its own, and `..` is not what anybody means.
+    let named = match is_here(root) {
+        true => fs::canonicalize(root).with_context(|| format!("`{}` cannot be read", foreign::path(root)))?,
+        false => root.to_path_buf(),
+    };
+    match named.file_name() {
         Some(name) => match name.to_str() {
             Some(name) => Ok(name.to_owned()),
-            None => Err(WrongCall(format!("`{}` is not UTF-8", foreign::path(root))).into()),
+            None => Err(WrongCall(format!("`{}` is not UTF-8", foreign::path(&named))).into()),
         },
-        None => Err(WrongCall(format!("`{}` does not end in a name", foreign::path(root))).into()),
+        None => Err(WrongCall(format!("`{}` does not end in a name", foreign::path(&named))).into()),
     }
 }
 
@@ -119,7 +365,8 @@ fn refuse_full_folder(root: &Path) -> anyhow::Result<()> {
         Ok(mut listing) => {
             if listing.next().is_some() {
                 bail!(
-                    "`{}` is there already, and not empty\n  take another name, or make the crate beside a karafka.yml of yours with `karafka generate`",
+                    "`{}` is there already, and not empty\n  take another name; or call `karafka new .` in it, which puts consumers \
+                     beside what is there",
                     foreign::path(root)
                 );
             }

@@ -23,7 +23,7 @@ use karafka_generator::{
 };
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
-use super::{Exit, Shell, files::interruption, shell::Tone};
+use super::{Exit, Shell, files::interruption, settled::cargo, shell::Tone};
 
 /// How many sample messages a new app gets.
 const SAMPLES: usize = 5;
@@ -131,8 +131,7 @@ pub(crate) fn exit(status: ExitStatus) -> Exit {
 /// Builds the app as this command was built (release or not), and gives its binary; `None` when it does not compile,
 /// and cargo has said why.
 pub(crate) fn build(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result<Option<PathBuf>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = Command::new(cargo());
     command.current_dir(root).args(["build", "--bin", &model.app, "--message-format=json-render-diagnostics"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");

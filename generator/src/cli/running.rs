@@ -1,6 +1,10 @@
 //! An app as it would run here: what it has compiled in, its settings, and its broker.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use karafka::{
@@ -9,9 +13,12 @@ use karafka::{
     manifest::Manifest,
     settings::{Clients, DEVELOPMENT, Flags, OptionError, SettingError, Settings},
 };
-use karafka_generator::{compiled::compiled_in, model::Model, plan::read_file};
+use karafka_generator::{compiled::compiled_in, model::Model, workspace::package_version};
 
-use super::{App, Shell};
+use super::{
+    App, Shell, host,
+    surroundings::{self, Above},
+};
 
 /// An app, resolved, and ready to be looked at from outside.
 pub(crate) struct RunningApp {
@@ -28,7 +35,7 @@ impl RunningApp {
         let Some(model) = app.model(shell)? else { return Ok(None) };
         let root = fs::canonicalize(&app.root)
             .with_context(|| format!("the folder `{}` cannot be found", foreign::path(&app.root)))?;
-        let version = version(&root.join("Cargo.toml")).unwrap_or_else(|| "(no Cargo.toml)".to_owned());
+        let version = version(&root).unwrap_or_else(|| "(no Cargo.toml)".to_owned());
         let manifest = compiled_in(&model, &version, &root.to_string_lossy());
         Ok(Some(Self { root, model, manifest }))
     }
@@ -78,11 +85,14 @@ impl RunningApp {
         match Beacon::find(&self.root) {
             Ok(Some(beacon)) => Ok(beacon.address),
             Err(distrust) => bail!("{distrust}\n  delete it, or name a broker: KARAFKA_BROKERS=host:port"),
-            Ok(None) => bail!(
-                "no broker runs for {}\n  start the app (`cargo run`), or only a broker (`karafka broker`), in another \
-                 terminal\n  or name one: KARAFKA_BROKERS=host:port",
-                self.manifest.app
-            ),
+            Ok(None) => {
+                let start = match host::is_program(&self.root) {
+                    true => "start the app (`cargo run`), or only a broker (`karafka broker`), in another terminal",
+                    // The program brings none.
+                    false => "start a broker (`karafka broker`) in another terminal",
+                };
+                bail!("no broker runs for {}\n  {start}\n  or name one: KARAFKA_BROKERS=host:port", self.manifest.app)
+            }
         }
     }
 }
@@ -94,8 +104,8 @@ pub(crate) fn variables() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The version in a `Cargo.toml`, if it stands there itself.
-fn version(cargo_toml: &std::path::Path) -> Option<String> {
-    let document: toml_edit::DocumentMut = String::from_utf8(read_file(cargo_toml).ok()?).ok()?.parse().ok()?;
-    document.get("package")?.get("version")?.as_str().map(str::to_owned)
+/// The version of the app at `root`, its own or its workspace's.
+fn version(root: &Path) -> Option<String> {
+    let above = Above::of(root);
+    package_version(&surroundings::text(root)?, above.as_ref().map(|above| &above.workspace))
 }

@@ -8,9 +8,12 @@ use std::{
 use anyhow::{Context, bail};
 use karafka::foreign;
 use karafka_generator::{
+    model::Model,
     plan::Edit,
-    render::{Dependency, cargo_config},
+    render::{Dependency, Renderer, cargo_config},
 };
+
+use super::{Shell, shell::Tone, surroundings::Above};
 
 /// Which `karafka` crate the app depends on.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -49,7 +52,7 @@ impl Runtime {
     ///
     /// A command that was built in a checkout takes the runtime beside it; any other one takes the version that it has
     /// itself.
-    pub(crate) fn dependency(&self, root: &Path) -> anyhow::Result<Dependency> {
+    fn dependency(&self, root: &Path) -> anyhow::Result<Dependency> {
         if let Some(folder) = &self.karafka_path {
             if !is_runtime(folder) {
                 bail!("`--karafka-path {}`: there is no Cargo.toml of karafka", foreign::path(folder));
@@ -70,20 +73,68 @@ impl Runtime {
         }
     }
 
-    /// Files that let the build of a new app at `root` use what the checkout has built: where cargo builds, and
-    /// which version of each crate it takes.
-    pub(crate) fn shared_build(&self, root: &Path) -> anyhow::Result<Vec<Edit>> {
-        let given = self.karafka_path.is_some() || self.karafka_git.is_some() || self.karafka_version.is_some();
-        let Some(checkout) = checkout().filter(|_| !given) else { return Ok(Vec::new()) };
+    /// What `Cargo.toml` of a member of this workspace says about `karafka`: as its other members, where they have it.
+    fn dependency_in(&self, root: &Path, above: Option<&Above>) -> anyhow::Result<Dependency> {
+        match above {
+            Some(above) if !self.is_given() && above.workspace.inherited().dependencies.contains_key("karafka") => {
+                Ok(Dependency::Workspace)
+            }
+            _ => self.dependency(root),
+        }
+    }
+
+    /// Says what ties a new app to the checkout that it was made from.
+    pub(crate) fn say_what_is_shared(&self, app: &Path, from: &Dependency, has_shared_build: bool, shell: &Shell) {
+        // A member may have it from where its workspace says.
+        let is_tied = matches!(from, Dependency::Path(_)) && !self.is_given();
+        let Some(checkout) = checkout().filter(|_| is_tied) else { return };
+        let is_near = checkout.parent().is_some_and(|folder| app.starts_with(folder));
+        let shown = foreign::path(&if is_near { relative(&checkout, app) } else { checkout });
+        let words = format!("on the checkout in {shown}; `--karafka-git URL` makes an app that leaves this machine");
+        shell.progress(Tone::Notice, "depends", &words);
+        if has_shared_build {
+            let words = "what the checkout has built; `cargo clean` in either empties it for both";
+            shell.progress(Tone::Notice, "shares", words);
+        }
+    }
+
+    fn is_given(&self) -> bool {
+        self.karafka_path.is_some() || self.karafka_git.is_some() || self.karafka_version.is_some()
+    }
+
+    /// What renders the app at `root`, as a member of the workspace above it if there is one.
+    pub(crate) fn renderer<'m>(
+        &self,
+        model: &'m Model,
+        root: &Path,
+        above: Option<&Above>,
+    ) -> anyhow::Result<Renderer<'m>> {
+        let renderer = Renderer::new(model, self.dependency_in(root, above)?);
+        Ok(match above {
+            Some(above) => renderer.member(above.workspace.inherited()),
+            None => renderer,
+        })
+    }
+
+    /// Files that let the build of a new app use what the checkout has built: where cargo keeps what it builds,
+    /// and which version of each crate it takes.
+    pub(crate) fn shared_build(&self) -> Vec<Edit> {
+        let Some(checkout) = checkout().filter(|_| !self.is_given()) else { return Vec::new() };
         let mut edits = Vec::new();
-        if let Some(target) = target_dir(&checkout) {
-            let target = short_path(&target, &absolute(root)?, checkout.parent());
-            edits.push(create(".cargo/config.toml", cargo_config(&target)));
+        // Whoever builds everything into one folder has it shared already. Named twice, and in two ways, cargo would lock it
+        // twice, and wait for itself.
+        let is_shared = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+        let target = if is_shared { None } else { target_dir(&checkout) };
+        if is_shared || target.is_some() {
+            let target = target.as_ref().map(|target| target.to_string_lossy());
+            edits.push(create(".cargo/config.toml", cargo_config(target.as_deref())));
         }
         if let Ok(lock) = fs::read_to_string(checkout.join("Cargo.lock")) {
             edits.push(create("Cargo.lock", lock));
         }
-        Ok(edits)
+        edits
     }
 }
 
@@ -92,7 +143,7 @@ fn create(path: &str, after: String) -> Edit {
 }
 
 /// The checkout that this command was built in, if it is still there.
-fn checkout() -> Option<PathBuf> {
+pub(crate) fn checkout() -> Option<PathBuf> {
     let folder = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).parent()?).ok()?;
     is_runtime(&folder.join("runtime")).then_some(folder)
 }
@@ -141,7 +192,7 @@ fn relative(to: &Path, from: &Path) -> PathBuf {
 }
 
 /// The absolute path, without links, of a folder that need not be there yet.
-fn absolute(folder: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn absolute(folder: &Path) -> anyhow::Result<PathBuf> {
     let folder = std::path::absolute(folder).context("the current folder cannot be read")?;
     let there = folder.ancestors().find(|at| at.exists()).unwrap_or(&folder);
     let rest = folder.strip_prefix(there).unwrap_or(Path::new(""));

@@ -22,7 +22,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let app = App::find(shell)?;
-    app.settle(shell, Access::Read)?;
+    // What it reads is read when it has been built; until then nobody has to wait for it.
+    drop(app.hold(shell, Access::Read)?);
+    // One that cannot be read is for cargo to say, or for the app.
+    if let Some(model) = karafka_generator::compile(&app.source()?).model {
+        handover::check_consumes(&model)?;
+    }
     handover::check_crate(&app)?;
     handover::hand_over(&app, "server", &args.handover, shell)
 }

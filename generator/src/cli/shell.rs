@@ -7,7 +7,7 @@ use std::{
 
 use karafka::foreign;
 use karafka_generator::{
-    diagnostic::{self, Diagnostic, Format},
+    diagnostic::{self, Diagnostic, Finding, Format},
     source::Source,
 };
 
@@ -47,6 +47,17 @@ impl Tone {
             Self::Calm => "\x1b[36m",
             Self::Notice => "\x1b[1;33m",
             Self::Bad => "\x1b[1;31m",
+        }
+    }
+}
+
+impl OutputFormat {
+    fn of_diagnostics(self) -> Format {
+        match self {
+            Self::Full => Format::Full,
+            Self::Concise => Format::Concise,
+            Self::Json => Format::Json,
+            Self::Github => Format::Github,
         }
     }
 }
@@ -112,13 +123,12 @@ impl Shell {
 
     /// What was found in the manifest, in the format that was asked for.
     pub(crate) fn diagnostics(&self, source: &Source, diagnostics: &[Diagnostic], color: bool) -> String {
-        let format = match self.format {
-            OutputFormat::Full => Format::Full,
-            OutputFormat::Concise => Format::Concise,
-            OutputFormat::Json => Format::Json,
-            OutputFormat::Github => Format::Github,
-        };
-        diagnostic::render(source, diagnostics, format, color)
+        diagnostic::render(source, diagnostics, self.format.of_diagnostics(), color)
+    }
+
+    /// What was found in several files, in the format that was asked for.
+    pub(crate) fn findings(&self, findings: &[Finding], color: bool) -> String {
+        diagnostic::render_all(findings, self.format.of_diagnostics(), color)
     }
 
     /// The last line of a person's output; not with `--quiet`, and not between lines for machines.

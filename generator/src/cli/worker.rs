@@ -27,6 +27,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let app = App::find(shell)?;
     let Some(model) = app.model(shell)? else { return Ok(Exit::Wrong) };
+    handover::check_consumes(&model)?;
     if !model.consumers.iter().any(Consumer::is_on_redis) {
         bail!(
             "no jobs of this app run on Redis, so a worker has nothing to do: `karafka server` performs them itself\n  \

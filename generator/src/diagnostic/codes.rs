@@ -7,6 +7,8 @@ pub enum Room {
     Manifest,
     /// Resolving the app: what refers to what, and names that meet.
     Model,
+    /// Planning: files that are not as the manifest would have them, and what stands in the way.
+    Plan,
 }
 
 /// One kind of diagnostic.
@@ -31,6 +33,7 @@ macro_rules! codes {
 }
 
 codes! {
+    MERGE_MARKERS = "merge-markers", Manifest, "The manifest holds both sides of a merge, and git's lines around them.";
     BAD_CHARACTER = "bad-character", Manifest, "The file holds a character that no manifest can hold, or is not UTF-8.";
     YAML_SYNTAX = "yaml-syntax", Manifest, "The text is not YAML, or uses a part of YAML that manifests do without.";
     NEEDS_QUOTES = "needs-quotes", Manifest, "YAML reads something else into this value unless it stands in quotes.";
@@ -79,7 +82,9 @@ codes! {
     INVALID_RECORD_KEY = "invalid-record-key", Model, "The field that `key` names cannot be a record's key.";
     INVALID_VARIANT = "invalid-variant", Model, "A `one_of` cannot tell this message from the others by its field.";
     INFINITE_MESSAGE = "infinite-message", Model, "A message requires itself, so that none could ever end.";
-    OVERSIZED_MESSAGE = "oversized-message", Model, "A message requires more than JSON readers and Rust's stack take.";
+    OVERSIZED_MESSAGE = "oversized-message", Model, "A message requires more than Rust's stack takes.";
+    DEEP_MESSAGE = "deep-message", Model, "Messages are inside one another further than Rust's compiler follows.";
+    TOO_MANY = "too-many", Model, "There are more messages or consumers than an app can have.";
     PARSER_MISMATCH = "parser-mismatch", Model, "The parser does not make the message that the topic names.";
     MIXED_MESSAGES = "mixed-messages", Model, "A controller gets messages of more than one type.";
     MIXED_BATCHES = "mixed-batches", Model, "A controller gets batches from one topic and single messages from another.";
@@ -103,6 +108,27 @@ codes! {
     SHARED_GROUP_ID = "shared-group-id", Model, "Two groups have one id in Kafka, and would take each other's partitions.";
     CLASHING_SIZES = "clashing-sizes", Model, "Two sizes do not go together: of a record, of a fetch, of a queue, or of a group's memory.";
     UNUSED_GROUP = "unused-group", Model, "No consumer is in the group that `groups` describes.";
+    UNSETTLED_MERGE = "unsettled-merge", Plan, "A file holds both sides of a merge, and git's lines around them.";
+    GROUP_CHANGE = "group-change", Plan, "A consumer would move to a group of another id, and so to other offsets.";
+    CARGO_TOML = "cargo-toml", Plan, "`Cargo.toml` cannot be read, or names the crate in another way than the manifest.";
+    TWO_MODULES = "two-modules", Plan, "A file and a folder would be one module.";
+    FILE_IN_THE_WAY = "file-in-the-way", Plan, "Where a file is to be written stands what cannot be replaced.";
+    MISSING_FILE = "missing-file", Plan, "A file that the app should have is not there.";
+    OUT_OF_STEP = "out-of-step", Plan, "A file is not what the manifest makes of it now.";
+    LEFT_OVER = "left-over", Plan, "A generated file is there that the manifest no longer asks for.";
+    EDITED_BY_HAND = "edited-by-hand", Plan, "A generated file was edited by hand, and would be overwritten.";
+    TOPIC_CHANGE = "topic-change", Plan, "A controller reads another topic than before, or none, or its dead letters go to another one, and records that are there stay where they are; or what a topic's records are keyed by is another field.";
+    MESSAGE_CHANGE = "message-change", Plan, "Records that are in a topic already may not be what its message is now.";
+    LOCAL_RUNTIME = "local-runtime", Plan, "The app depends on a checkout of karafka that lies outside of its repository, where other machines do not have it.";
+}
+
+/// What a code's diagnostics are about, as the `kind` of a JSON line says it: the manifest, or what has drifted from it.
+#[must_use]
+pub fn kind(name: &str) -> &'static str {
+    match ALL.iter().find(|code| code.name == name).map(|code| code.room) {
+        Some(Room::Plan) => "drift",
+        Some(Room::Manifest | Room::Model) | None => "manifest",
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Diagnostics for a person: the line, the place in it, what to write instead.
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use karafka::foreign;
 
-use super::{Diagnostic, Severity, Suggestion, quote, secret::Shown};
+use super::{Diagnostic, Severity, Suggestion, difference::unified, quote, render::Page, secret::Shown};
 use crate::source::{Lines, Source, Span, floor_char_boundary};
 
 /// Lines that are longer are cut around the place, in bytes.
@@ -18,21 +18,34 @@ pub(super) const MOST: usize = 100;
 
 /// Renders each diagnostic, with an empty line after it; of very many the first, errors before warnings, and how many
 /// more there are.
-pub(super) fn render(shown: &Shown<'_>, lines: &Lines<'_>, diagnostics: &[Diagnostic], color: bool, out: &mut String) {
+pub(super) fn render(pages: &[Page<'_>], color: bool, out: &mut String) {
     // Long lines are cut here, in view of the place: the renderer's own limit is out of the way.
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(4 * LONG_LINE);
-    let source = shown.source;
-    let (first, left) = first(diagnostics);
-    for diagnostic in first {
-        let excerpts = excerpts(shown, lines, diagnostic);
-        let moved: Vec<_> = excerpts.iter().filter_map(|excerpt| excerpt.moved(source)).collect();
-        let mut text = renderer.render(&report(shown, lines, diagnostic, excerpts));
-        for (counted, real) in moved {
-            text = text.replacen(&counted, &real, 1);
-        }
-        for line in text.lines() {
-            out.push_str(line.trim_end());
-            out.push('\n');
+    let (first, left) = first(pages);
+    for (page, diagnostic) in first {
+        let Page { shown, lines, .. } = page;
+        let help = help(shown, lines, diagnostic);
+        if shown.source.is_whole() || diagnostic.difference.is_some() {
+            // Without a line that is shown, each part stands for itself.
+            add(&renderer.render(&[title(diagnostic)]), out);
+            if let Some(origin) = origin(page, diagnostic) {
+                out.push(' ');
+                add(&renderer.render(&[origin]), out);
+            }
+            if let Some(difference) = &diagnostic.difference {
+                out.push_str(&unified(&shown.source.name, difference, color));
+            }
+            add(&help.map(|help| renderer.render(&[help])).unwrap_or_default(), out);
+        } else {
+            let excerpts = excerpts(shown, lines, diagnostic);
+            let moved: Vec<_> = excerpts.iter().filter_map(|excerpt| excerpt.moved(shown.source)).collect();
+            let snippets = excerpts.into_iter().map(|excerpt| excerpt.snippet(shown.source));
+            let report: Vec<_> = [title(diagnostic).elements(snippets)].into_iter().chain(help).collect();
+            let mut text = renderer.render(&report);
+            for (counted, real) in moved {
+                text = text.replacen(&counted, &real, 1);
+            }
+            add(&text, out);
         }
         out.push('\n');
     }
@@ -41,11 +54,23 @@ pub(super) fn render(shown: &Shown<'_>, lines: &Lines<'_>, diagnostics: &[Diagno
     }
 }
 
+/// Adds lines without the blanks at their ends.
+fn add(text: &str, out: &mut String) {
+    for line in text.lines() {
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+}
+
+/// A diagnostic and where its text is.
+type Told<'p, 'a> = (&'p Page<'a>, &'p Diagnostic);
+
 /// Those that are shown, in their order, and those that are not.
-fn first(diagnostics: &[Diagnostic]) -> (Vec<&Diagnostic>, Vec<&Diagnostic>) {
-    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+fn first<'p, 'a>(pages: &'p [Page<'a>]) -> (Vec<Told<'p, 'a>>, Vec<Told<'p, 'a>>) {
+    let all = || pages.iter().flat_map(|page| page.diagnostics.iter().map(move |diagnostic| (page, diagnostic)));
+    let errors = all().filter(|(_, diagnostic)| diagnostic.severity == Severity::Error).count();
     let (mut errors, mut others) = (errors.min(MOST), MOST.saturating_sub(errors));
-    diagnostics.iter().partition(|diagnostic| {
+    all().partition(|(_, diagnostic)| {
         let room = match diagnostic.severity {
             Severity::Error => &mut errors,
             Severity::Warning | Severity::Note => &mut others,
@@ -57,9 +82,9 @@ fn first(diagnostics: &[Diagnostic]) -> (Vec<&Diagnostic>, Vec<&Diagnostic>) {
 }
 
 /// `9,900 more errors and 1 more warning`
-fn counted(diagnostics: &[&Diagnostic]) -> String {
+fn counted(told: &[Told<'_, '_>]) -> String {
     let words = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
-        let number = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+        let number = told.iter().filter(|(_, diagnostic)| diagnostic.severity == severity).count();
         let plural = if number == 1 { "" } else { "s" };
         (number > 0).then(|| format!("{} more {}{plural}", grouped(number), severity.as_str()))
     });
@@ -80,38 +105,35 @@ fn grouped(number: usize) -> String {
     out
 }
 
-fn report<'a>(
-    shown: &Shown<'a>,
-    lines: &Lines<'_>,
-    diagnostic: &'a Diagnostic,
-    excerpts: Vec<Excerpt<'a>>,
-) -> Vec<Group<'a>> {
+fn title(diagnostic: &Diagnostic) -> Group<'_> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let mut group = Group::with_title(level.primary_title(visible(&diagnostic.message)).id(diagnostic.code));
-    for excerpt in excerpts {
-        group = group.element(excerpt.snippet(shown.source));
-    }
-    let mut report = vec![group];
-    if let Some(help) = &diagnostic.help {
-        let patch = diagnostic.suggestion.as_ref().filter(|suggestion| !is_said(help, suggestion));
-        let (words, patch) = match patch {
-            // A long line cannot be shown twice, so the words say what to write.
-            Some(suggestion) if !fits(lines, suggestion) => {
-                (format!("{help} {}", quote(&suggestion.replacement)), None)
-            }
-            patch => (help.clone(), patch),
-        };
-        let mut group = Group::with_title(Level::HELP.secondary_title(visible(&words)));
-        if let Some(suggestion) = patch {
-            group = group.element(patched(shown, lines, suggestion));
-        }
-        report.push(group);
-    }
-    report
+    Group::with_title(level.primary_title(visible(&diagnostic.message)).id(diagnostic.code))
+}
+
+/// The place alone, for a diagnostic that shows more than its line.
+fn origin<'a>(page: &Page<'a>, diagnostic: &Diagnostic) -> Option<Group<'a>> {
+    let [(line, column), _] = page.place(diagnostic.span)?;
+    let origin = Origin::path(foreign::line(&page.shown.source.name)).line(line).char_column(column);
+    Some(Group::with_level(Level::ERROR).element(origin))
+}
+
+fn help<'a>(shown: &Shown<'_>, lines: &Lines<'_>, diagnostic: &'a Diagnostic) -> Option<Group<'a>> {
+    let help = diagnostic.help.as_ref()?;
+    let patch = diagnostic.suggestion.as_ref().filter(|suggestion| !is_said(help, suggestion));
+    let (words, patch) = match patch {
+        // A long line cannot be shown twice, so the words say what to write.
+        Some(suggestion) if !fits(lines, suggestion) => (format!("{help} {}", quote(&suggestion.replacement)), None),
+        patch => (help.clone(), patch),
+    };
+    let group = Group::with_title(Level::HELP.secondary_title(visible(&words)));
+    Some(match patch {
+        Some(suggestion) => group.element(patched(shown, lines, suggestion)),
+        None => group,
+    })
 }
 
 /// Whether the help already has the text of a suggestion, so that changed lines would say nothing more.

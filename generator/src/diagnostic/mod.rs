@@ -1,16 +1,20 @@
 //! What is wrong, where, and what to write instead.
 
+mod alike;
 pub mod codes;
+mod difference;
 mod full;
 mod render;
 mod secret;
 
-pub use render::{Format, github_data, github_property, render};
+pub(crate) use alike::look_alike;
+pub use difference::{Difference, line_changes, unified};
+pub use render::{Format, render, render_all};
 pub use secret::redacted;
 
 use karafka::foreign;
 
-use crate::source::Span;
+use crate::source::{Source, Span};
 
 /// One mistake, or one thing to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +25,7 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// One sentence without a full stop, the faulty word in backquotes.
     pub message: String,
-    /// Where it stands in the manifest.
+    /// Where it stands in its text.
     pub span: Span,
     /// Words under the marked place, if they add anything.
     pub label: Option<String>,
@@ -31,6 +35,17 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// What to write instead, as text for a place.
     pub suggestion: Option<Suggestion>,
+    /// How the text is and how it should be, where a person sees more in that than in the place.
+    pub difference: Option<Difference>,
+}
+
+/// A diagnostic, and the text that it is about.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The text, or a file as a whole.
+    pub source: Source,
+    /// What is wrong with it.
+    pub diagnostic: Diagnostic,
 }
 
 /// How much a diagnostic weighs.
@@ -65,6 +80,7 @@ impl Diagnostic {
             related: Vec::new(),
             help: None,
             suggestion: None,
+            difference: None,
         }
     }
 
@@ -138,5 +154,13 @@ mod tests {
         assert_eq!(quote("a\u{1b}[2Jb"), "`a\\u{1b}[2Jb`");
         assert_eq!(quote("a\u{202e}b"), "`a\\u{202e}b`");
         assert_eq!(quote(&"x".repeat(1_000)).chars().count(), 63);
+        // In letters, however many bytes each has, and wherever they begin.
+        for letter in ["é", "日", "𝒳"] {
+            for shift in 0..4 {
+                let (before, whole) = ("-".repeat(shift), letter.repeat(60 - shift));
+                assert_eq!(quote(&format!("{before}{whole}")), format!("`{before}{whole}`"));
+                assert_eq!(quote(&format!("{before}{whole}{letter}")), format!("`{before}{whole}…`"));
+            }
+        }
     }
 }

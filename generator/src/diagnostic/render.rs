@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use karafka::foreign;
 use serde_json::json;
 
-use super::{Diagnostic, Severity, full, secret::Shown};
-use crate::source::{Lines, Source};
+use super::{Diagnostic, Finding, Severity, codes, full, secret::Shown};
+use crate::source::{Lines, Source, Span};
 
 /// How diagnostics are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,27 +22,64 @@ pub enum Format {
     Github,
 }
 
-/// Diagnostics of a manifest as text, each ended by a newline, in the order given.
+/// Diagnostics of one text, each ended by a newline, in the order given.
 ///
-/// Secrets in the manifest are redacted, and a suggestion that would repeat one is left out.
+/// Secrets in the text are redacted, and a suggestion that would repeat one is left out.
 /// Only [`Format::Full`] has colours. Takes time in proportion to the text and to the diagnostics, not to their product.
 #[must_use]
 pub fn render(source: &Source, diagnostics: &[Diagnostic], format: Format, color: bool) -> String {
+    let pages = if diagnostics.is_empty() { Vec::new() } else { vec![Page::new(source, diagnostics)] };
+    render_pages(&pages, format, color)
+}
+
+/// Diagnostics of several texts, in the same form.
+#[must_use]
+pub fn render_all(findings: &[Finding], format: Format, color: bool) -> String {
+    let pages = findings.iter().map(|found| Page::new(&found.source, std::slice::from_ref(&found.diagnostic)));
+    render_pages(&pages.collect::<Vec<_>>(), format, color)
+}
+
+fn render_pages(pages: &[Page<'_>], format: Format, color: bool) -> String {
     let mut out = String::new();
-    if diagnostics.is_empty() {
-        return out;
-    }
-    let lines = source.lines();
-    let shown = Shown::new(source, diagnostics);
-    let diagnostics: Vec<_> = diagnostics.iter().map(|diagnostic| shown.without_secrets(diagnostic)).collect();
-    let diagnostics = diagnostics.as_slice();
-    match format {
-        Format::Full => full::render(&shown, &lines, diagnostics, color, &mut out),
-        Format::Concise => diagnostics.iter().for_each(|diagnostic| concise(source, &lines, diagnostic, &mut out)),
-        Format::Json => diagnostics.iter().for_each(|diagnostic| json(source, &lines, diagnostic, &mut out)),
-        Format::Github => diagnostics.iter().for_each(|diagnostic| github(source, &lines, diagnostic, &mut out)),
+    let write = match format {
+        Format::Full => {
+            full::render(pages, color, &mut out);
+            return out;
+        }
+        Format::Concise => concise,
+        Format::Json => json,
+        Format::Github => github,
+    };
+    for page in pages {
+        page.diagnostics.iter().for_each(|diagnostic| write(page, diagnostic, &mut out));
     }
     out
+}
+
+/// A text and what is said of it.
+pub(super) struct Page<'a> {
+    pub(super) shown: Shown<'a>,
+    pub(super) lines: Lines<'a>,
+    /// Without secrets.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Page<'a> {
+    fn new(source: &'a Source, diagnostics: &[Diagnostic]) -> Self {
+        let shown = Shown::new(source, diagnostics);
+        let diagnostics = diagnostics.iter().map(|diagnostic| shown.without_secrets(diagnostic)).collect();
+        Self { shown, lines: source.lines(), diagnostics }
+    }
+
+    fn name(&self) -> &'a str {
+        &self.shown.source.name
+    }
+
+    /// Line and column of a place's beginning and end; none for a file as a whole.
+    pub(super) fn place(&self, span: Span) -> Option<[(usize, usize); 2]> {
+        let position = |byte| self.lines.position(byte);
+        (!self.shown.source.is_whole()).then(|| [position(span.start), position(span.end)])
+    }
 }
 
 impl Severity {
@@ -57,28 +94,25 @@ impl Severity {
     }
 }
 
-fn concise(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut String) {
-    let (line, column) = lines.position(diagnostic.span.start);
+fn concise(page: &Page<'_>, diagnostic: &Diagnostic, out: &mut String) {
     let Diagnostic { code, severity, message, help, .. } = diagnostic;
-    let _ = write!(
-        out,
-        "{}:{line}:{column}: {}[{code}]: {}",
-        foreign::line(&source.name),
-        severity.as_str(),
-        one_line(message)
-    );
+    let _ = write!(out, "{}:", foreign::line(page.name()));
+    if let Some([(line, column), _]) = page.place(diagnostic.span) {
+        let _ = write!(out, "{line}:{column}:");
+    }
+    let _ = write!(out, " {}[{code}]: {}", severity.as_str(), one_line(message));
     if let Some(help) = help {
         let _ = write!(out, "; {}", one_line(help));
     }
     out.push('\n');
 }
 
-fn json(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut String) {
-    let (line, column) = lines.position(diagnostic.span.start);
-    let (end_line, end_column) = lines.position(diagnostic.span.end);
+fn json(page: &Page<'_>, diagnostic: &Diagnostic, out: &mut String) {
+    let place = page.place(diagnostic.span);
+    let (start, end) = (place.map(|[start, _]| start), place.map(|[_, end]| end));
     let suggestion = diagnostic.suggestion.as_ref().map(|suggestion| {
-        let (line, column) = lines.position(suggestion.span.start);
-        let (end_line, end_column) = lines.position(suggestion.span.end);
+        let (line, column) = page.lines.position(suggestion.span.start);
+        let (end_line, end_column) = page.lines.position(suggestion.span.end);
         json!({
             "replacement": suggestion.replacement,
             "line": line,
@@ -88,15 +122,15 @@ fn json(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut S
         })
     });
     let object = json!({
-        "kind": "manifest",
+        "kind": codes::kind(diagnostic.code),
         "code": diagnostic.code,
         "severity": diagnostic.severity.as_str(),
         "message": diagnostic.message,
-        "file": source.name,
-        "line": line,
-        "column": column,
-        "end_line": end_line,
-        "end_column": end_column,
+        "file": page.name(),
+        "line": start.map(|(line, _)| line),
+        "column": start.map(|(_, column)| column),
+        "end_line": end.map(|(line, _)| line),
+        "end_column": end.map(|(_, column)| column),
         "help": diagnostic.help,
         "suggestion": suggestion,
     });
@@ -104,18 +138,19 @@ fn json(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut S
 }
 
 /// A workflow command, as in <https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions>.
-fn github(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut String) {
-    let (line, column) = lines.position(diagnostic.span.start);
-    let (end_line, end_column) = lines.position(diagnostic.span.end);
+fn github(page: &Page<'_>, diagnostic: &Diagnostic, out: &mut String) {
     let command = match diagnostic.severity {
         Severity::Error | Severity::Warning => diagnostic.severity.as_str(),
         Severity::Note => "notice",
     };
-    let _ = write!(out, "::{command} file={},line={line},col={column}", github_property(&source.name));
-    if end_line == line {
-        let _ = write!(out, ",endColumn={end_column}");
-    } else {
-        let _ = write!(out, ",endLine={end_line}");
+    let _ = write!(out, "::{command} file={}", github_property(page.name()));
+    if let Some([(line, column), (end_line, end_column)]) = page.place(diagnostic.span) {
+        let _ = write!(out, ",line={line},col={column}");
+        if end_line == line {
+            let _ = write!(out, ",endColumn={end_column}");
+        } else {
+            let _ = write!(out, ",endLine={end_line}");
+        }
     }
     let _ = write!(out, ",title={}::{}", github_property(diagnostic.code), github_data(&diagnostic.message));
     if let Some(help) = &diagnostic.help {
@@ -125,14 +160,12 @@ fn github(source: &Source, lines: &Lines<'_>, diagnostic: &Diagnostic, out: &mut
 }
 
 /// A text as it follows the second `::` of a workflow command.
-#[must_use]
-pub fn github_data(text: &str) -> String {
+fn github_data(text: &str) -> String {
     foreign::page(text, false).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A text as a property of a workflow command.
-#[must_use]
-pub fn github_property(text: &str) -> String {
+fn github_property(text: &str) -> String {
     github_data(&foreign::line(text)).replace(':', "%3A").replace(',', "%2C")
 }
 
@@ -144,7 +177,6 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Span;
 
     const TEXT: &str = "app: a\ntopics:\n  ö: {}\n  orders:\n    contoller: OrdersController\n";
 
@@ -367,6 +399,33 @@ help: did you mean `controller`?
             shown,
             "error[a]: no\n --> karafka.yml:1:7\n  |\n1 | a: \\u{202e}\\u{200b} wrong\n  |                     ^^^^^\n\n"
         );
+    }
+
+    /// If this fails, a long line with letters of several bytes ends the command, or is cut inside of a letter.
+    #[test]
+    fn lines_are_cut_between_letters() {
+        for letter in ['\u{e9}', '\u{65e5}', '\u{1d4b3}'] {
+            for shift in 0..4 {
+                let text = format!("{}{}\n", "-".repeat(shift), letter.to_string().repeat(300));
+                let source = Source::new("k", text.as_str());
+                // Every byte, inside of letters too, as the beginning of a place and as its end.
+                for start in (0..text.len()).step_by(97).chain([1, 2, 3, 4, text.len() - 2, text.len()]) {
+                    for length in [0, 1, 2, 3, 5, 41] {
+                        let diagnostic = Diagnostic::error("a", Span::new(start, start + length), "m")
+                            .related(Span::new(start / 2, start / 2 + length), "r")
+                            .help("h")
+                            .suggest(Span::new(start, start + length), "s");
+                        for format in [Format::Full, Format::Concise, Format::Json, Format::Github] {
+                            let shown = render(&source, std::slice::from_ref(&diagnostic), format, false);
+                            assert!(!shown.contains('\u{fffd}'), "{letter} at {start}: {shown}");
+                            assert!(shown.lines().all(|line| line.chars().count() < 400), "{letter}: {shown}");
+                        }
+                        let full = render(&source, &[diagnostic], Format::Full, false);
+                        assert!(full.contains(letter) && full.contains('\u{2026}'), "{letter} at {start}: {full}");
+                    }
+                }
+            }
+        }
     }
 
     proptest::proptest! {

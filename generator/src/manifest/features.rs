@@ -67,6 +67,22 @@ mod tests {
         assert_eq!(features, ["gssapi", "zstd"]);
         assert!(found.iter().all(|(_, warning)| source.position(warning.span.start).0 == 5), "{found:?}");
     }
+
+    /// If this fails, warnings jump about in the file, or one that an alias repeats is shown for each place.
+    #[test]
+    fn warnings_come_once_and_in_file_order() {
+        let source = Source::new(
+            "karafka.yml",
+            "app: a\nkafka:\n  consumer: { sasl.mechanism: GSSAPI }\n  producer: &p { compression.type: zstd }\nenvironments:\n  \
+             production: { kafka: { producer: *p } }\n",
+        );
+        let (manifest, diagnostics) = read(&source);
+        assert_eq!(diagnostics, []);
+        let found = missing_features(&manifest.unwrap_or_default());
+        let features: Vec<_> = found.iter().map(|(feature, _)| *feature).collect();
+        assert_eq!(features, ["gssapi", "zstd"]);
+    }
+
     /// If this fails, `security.protocol: sasl_ssl` alone is called right, and the app asks for a feature when it starts.
     #[test]
     fn a_mechanism_that_nobody_names_is_gssapi() {

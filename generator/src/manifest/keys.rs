@@ -585,4 +585,20 @@ mod tests {
         assert_eq!(topic(&"controller".repeat(1_000)), None);
         assert_eq!(nearest("topcs", Root.keys().map(|key| key.name)), Some("topics"));
     }
+
+    /// If this fails, what is proposed hangs on the order of candidates, or a word of two letters is taken for any other.
+    #[test]
+    fn how_near_is_near_enough() {
+        // Three quarters; and one slip, in words that have something else in common.
+        assert_eq!(nearest("abcdefxy", ["abcdefgh"]), Some("abcdefgh"));
+        assert_eq!(nearest("abcdexyz", ["abcdefgh"]), None);
+        assert_eq!([nearest("ab", ["abc"]), nearest("ab", ["ac"]), nearest("a", ["b"])], [Some("abc"), None, None]);
+        // The first of equals, and the best of all.
+        assert_eq!(nearest("topix", ["topic", "topid"]), Some("topic"));
+        assert_eq!(nearest("topics", ["topicss", "topics", "topicsss"]), Some("topics"));
+        let [longest, longer] = [100, 101].map(|length| "a".repeat(length));
+        assert_eq!(nearest(&longest, [&*longest]), Some(&*longest));
+        assert_eq!(nearest(&longer, [&*longest]), None);
+        assert_eq!(nearest(&longest, [&*longer]), None);
+    }
 }

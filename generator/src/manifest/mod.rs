@@ -1,5 +1,6 @@
 //! The manifest's language: reading it, editing it, and its schema for editors.
 
+pub mod bounds;
 pub mod edit;
 mod features;
 pub mod keys;

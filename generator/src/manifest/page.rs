@@ -3,17 +3,18 @@
 use std::fmt::Write;
 
 use super::{
+    bounds::{BOUNDS, Bound},
     keys::{Key, SECTIONS, Section, Takes, Word},
     values,
 };
 
-/// The text of `docs/manifest.md`.
+/// The text of `docs/src/manifest.md`.
 #[must_use]
 pub fn page() -> String {
     let mut out = String::from(
         "# Every key of the manifest\n\n\
          Written from the table that `karafka` itself reads by: `UPDATE_PAGE=1 cargo test -p karafka-cli page`. Editors have the \
-         same in [`karafka.schema.json`](../schemas/karafka.schema.json).\n\n\
+         same in [`karafka.schema.json`](https://github.com/karafka-rs/karafka/blob/main/schemas/karafka.schema.json).\n\n\
          Types of fields: `string` `bool` `i8`…`i64` `u8`…`u64` `f32` `f64` `decimal` `decimal(number)` `bytes` `uuid` `timestamp` \
          `timestamp(millis)` `timestamp(seconds)` `date` `time` `json`; `[T]` is a list, `{ string: T }` a map, `a | b` an enum, `{ name: T }` a record of its own, and any other word \
          another message. `name?` may be missing. `json` is any value, its numbers kept to the digit; a `decimal` is read from a text or a \
@@ -40,6 +41,10 @@ pub fn page() -> String {
                 cell(&format!("{}: {}", key.name, key.example)),
             );
         }
+    }
+    out.push_str("\n## How much a manifest may hold\n\nMore is refused with its place. A file has at most 16 MiB.\n\n| at most | of | why |\n| --- | --- | --- |\n");
+    for Bound { of, most, why } in BOUNDS {
+        let _ = writeln!(out, "| {most} | {of} | {why} |");
     }
     out.push_str("\n## Not supported yet\n\nThese are refused, never ignored, with what to do instead.\n\n| key | where | without it |\n| --- | --- | --- |\n");
     for key in super::keys::KEYS {
@@ -112,7 +117,7 @@ fn cell(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/manifest.md");
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/manifest.md");
 
     /// If this fails, people read of another language than the command knows.
     #[test]
@@ -123,7 +128,7 @@ mod tests {
         }
         assert!(
             std::fs::read_to_string(FILE).is_ok_and(|file| file.replace("\r\n", "\n") == text),
-            "docs/manifest.md is out of step; `UPDATE_PAGE=1 cargo test -p karafka-cli page` rewrites it",
+            "docs/src/manifest.md is out of step; `UPDATE_PAGE=1 cargo test -p karafka-cli page` rewrites it",
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Single values of the manifest: numbers, durations, sizes, `${…}`, names.
 
-use crate::{names::look_alike, source::Span};
+use crate::{diagnostic::look_alike, source::Span};
 
 /// What `${…}` a text holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,7 +218,7 @@ pub(crate) fn id_error(id: &str) -> Option<String> {
     (id.trim() != id).then(|| "begins or ends with a blank".to_owned())
 }
 
-/// The size that was probably meant by `64MB`, `64M`, `64 MiB` or `64mib`.
+/// The size that was probably meant by `64MB`, `64M`, `64 MiB` or `64mib`, if it is one that is taken.
 pub(crate) fn likely_size(text: &str) -> Option<String> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
@@ -228,8 +228,8 @@ pub(crate) fn likely_size(text: &str) -> Option<String> {
         "g" | "gb" | "gib" => "GiB",
         _ => return None,
     };
-    number(&text[..digits])?;
-    Some(format!("{}{unit}", &text[..digits]))
+    let likely = format!("{}{unit}", &text[..digits]);
+    size(&likely).map(|_| likely)
 }
 
 /// Why Kafka does not take a name for a topic.
@@ -314,6 +314,18 @@ mod tests {
         assert_eq!(variables("$${A}${A}"), Variables::Some);
     }
 
+    /// If this fails, a bound that is documented is refused, or a person reads of another time than there is.
+    #[test]
+    fn bounds_belong_to_what_they_bound() {
+        assert_eq!((duration("24h"), duration("86400001ms")), (Some(86_400_000), None));
+        assert_eq!([0, 1, 1_500, 90_000, 3_600_000].map(shown), ["0ms", "1ms", "1500ms", "90s", "1h"]);
+        assert_eq!((id_error(&"a".repeat(255)), id_error(&"a".repeat(256)).is_some()), (None, true));
+        assert_eq!(
+            (bare_variable("a$_B-"), bare_variable("$9"), bare_variable("$-")),
+            (Some(Span::new(1, 4)), None, None)
+        );
+    }
+
     /// If this fails, what may be left out when the app starts counts as there, or the other way round.
     #[test]
     fn some_variables_may_leave_a_setting_out() {
@@ -353,8 +365,20 @@ mod tests {
             assert_eq!(duration(text).map(shown).as_deref(), Some(text));
         }
         assert_eq!((size("2048KiB"), size("64MiB"), size("3GiB")), (Some(2 << 20), Some(64 << 20), Some(3 << 30)));
-        for (nearly, meant) in [("2048k", "2048KiB"), ("64M", "64MiB"), ("3 gb", "3GiB")] {
-            assert_eq!(likely_size(nearly).as_deref(), Some(meant));
+        for (unit, bytes) in [("KiB", 1_u64 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)] {
+            // The least and the most that are taken, and what is right beyond them.
+            let (least, most) = ((1 << 20) / bytes, (1_u64 << 40) / bytes);
+            for (number, taken) in [(least.max(1), true), (least.max(1) + 1, true), (most, true), (most + 1, false)] {
+                let text = format!("{number}{unit}");
+                assert_eq!(size(&text), taken.then_some(number * bytes), "{text}");
+                // Each spelling of the unit that is not the manifest's is understood as it.
+                let initial = unit[..1].to_owned();
+                for nearly in [initial.clone(), format!("{initial}b"), format!(" {initial}IB "), unit.to_lowercase()] {
+                    let nearly = format!("{number}{nearly}");
+                    assert_eq!(likely_size(&nearly), taken.then(|| text.clone()), "{nearly}");
+                }
+            }
+            assert_eq!(size(&format!("{}{unit}", least.saturating_sub(1))), None);
         }
         for text in ["", "64", "MiB", "64MB", "-1KiB", "64 MiB", "1KiB", "99999999999999999GiB"] {
             assert_eq!(size(text), None, "{text}");

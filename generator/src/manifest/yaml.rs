@@ -7,14 +7,15 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 
-use super::yaml_errors::{self, MAX_DEPTH};
+use super::{
+    bounds::{DEPTH, REPEATED},
+    yaml_errors,
+};
 use crate::{
     diagnostic::{Diagnostic, codes, quote},
+    merge,
     source::{Source, Span, Spanned},
 };
-
-/// How many nodes aliases may repeat in all.
-pub(super) const MAX_REPEATED: usize = 200_000;
 
 /// A value and where it stands. An alias stands where it is written, what is inside it where its anchor is.
 #[derive(Debug, Clone)]
@@ -75,13 +76,20 @@ impl Node {
 ///
 /// No tree if the text cannot be read; the tree and the mistakes in it otherwise.
 pub(crate) fn parse(source: &Source) -> (Option<Node>, Vec<Diagnostic>) {
+    // Whatever else is said of a text with both sides in it may be wrong of either.
+    if let Some(marker) = merge::unsettled(&source.text) {
+        let diagnostic = Diagnostic::error(codes::MERGE_MARKERS, marker, "a merge is not settled here").help(
+            "keep what is right of both sides and take out git's lines, then run `karafka generate`, which settles karafka.lock",
+        );
+        return (None, vec![diagnostic]);
+    }
     if let Some(diagnostic) = yaml_errors::forbidden_character(source) {
         return (None, vec![diagnostic]);
     }
     let options = granit_parser::options! {
         emit_comments: false,
-        flow_nesting_limit: MAX_DEPTH,
-        block_nesting_limit: MAX_DEPTH,
+        flow_nesting_limit: DEPTH.most,
+        block_nesting_limit: DEPTH.most,
     };
     let mut builder = Builder::default();
     for event in Parser::new_from_str_with_options(&source.text, options) {
@@ -235,8 +243,8 @@ impl Builder {
                     .into());
                 };
                 let depth = self.stack.len() + built.height;
-                if self.repeated + built.size > MAX_REPEATED || depth > 2 * MAX_DEPTH {
-                    let message = format!("aliases repeat more than {MAX_REPEATED} values");
+                if self.repeated + built.size > REPEATED.most || depth > 2 * DEPTH.most {
+                    let message = format!("aliases repeat more than {} values", REPEATED.most);
                     return Err(Diagnostic::error(codes::TOO_LARGE, span, message)
                         .help("write fewer `*` that repeat what itself repeats")
                         .into());
@@ -276,8 +284,8 @@ impl Builder {
     fn push(&mut self, built: Built, anchor: usize) -> Result<(), Box<Diagnostic>> {
         if anchor != 0 {
             self.repeated += built.size;
-            if self.repeated > MAX_REPEATED {
-                let message = format!("anchors hold more than {MAX_REPEATED} values");
+            if self.repeated > REPEATED.most {
+                let message = format!("anchors hold more than {} values", REPEATED.most);
                 return Err(Diagnostic::error(codes::TOO_LARGE, built.node.span, message).into());
             }
             self.anchors.insert(anchor, built.clone());
@@ -350,5 +358,65 @@ impl Builder {
                     .help("write `<<: *name` where `&name` marks a mapping"),
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(text: &str) -> Option<Node> {
+        parse(&Source::new("karafka.yml", text)).0
+    }
+
+    /// If this fails, a manifest that is empty is complained of key by key, or one that says nothing is called empty.
+    #[test]
+    fn an_empty_text_has_no_tree() {
+        assert!(["", "# Later.\n", "---\n"].into_iter().all(|text| root(text).is_none()));
+        assert!(["~", "a", "\"\"", "{}"].into_iter().all(|text| root(text).is_some()));
+    }
+
+    /// If this fails, what several mappings share cannot be merged, or what is no mapping is merged in silence.
+    #[test]
+    fn lists_of_mappings_are_merged() {
+        let text = "a: &a { x: 1, y: 2 }\nb: &b { y: 3, z: 4 }\nc: { <<: [*a, *b], z: 5 }\nd: { <<: [*a, e] }\n";
+        let (root, found) = parse(&Source::new("karafka.yml", text));
+        let root = root.expect("a tree");
+        let merged = root.entries().and_then(|entries| entries[2].value.entries()).expect("a mapping");
+        let words: Vec<_> = merged
+            .iter()
+            .map(|entry| (entry.key.value.text.as_str(), entry.value.word().unwrap_or_default()))
+            .collect();
+        assert_eq!(words, [("z", "5"), ("x", "1"), ("y", "2")]);
+        let refused = root.entries().and_then(|entries| entries[3].value.entries());
+        assert_eq!(refused.map(<[_]>::len), Some(0), "nothing of a list that is wrong");
+        assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), [codes::WRONG_KIND]);
+    }
+
+    /// If this fails, a key that stands twice in a long mapping counts twice, or one that stands once is called a second.
+    #[test]
+    fn each_key_of_a_long_mapping_stands_once() {
+        let key = |number: usize| format!("key{number}: 1\n");
+        for length in 1..3 * SHORT {
+            let once: String = (0..length).map(key).collect();
+            for again in (0..length).map(Some).chain([None]) {
+                let text = again.map_or_else(|| once.clone(), |again| format!("{once}{}", key(again)));
+                let (root, found) = parse(&Source::new("karafka.yml", text.as_str()));
+                let codes: Vec<_> = found.iter().map(|one| one.code).collect();
+                assert_eq!(codes, vec![codes::DUPLICATE_KEY; usize::from(again.is_some())], "{again:?} of {length}");
+                assert_eq!(root.and_then(|root| root.entries().map(<[_]>::len)), Some(length));
+                let first = found.iter().flat_map(|one| &one.related).all(|(span, _)| span.end <= once.len());
+                assert!(first, "the first one is shown");
+            }
+        }
+    }
+
+    /// If this fails, a message is broken up by a value that is no word.
+    #[test]
+    fn a_word_is_short_and_plain() {
+        let is_word = |text: &str| root(text).is_some_and(|root| root.word().is_some());
+        let [longest, longer] = [60, 61].map(|length| "a".repeat(length));
+        assert!(["a", "kafka-1:9092", "A_b.c", &longest].into_iter().all(is_word));
+        assert!(["\"\"", "~", "null", "a b", "a/b", "[a]", &longer].into_iter().all(|text| !is_word(text)));
     }
 }

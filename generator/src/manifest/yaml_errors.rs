@@ -2,13 +2,11 @@
 
 use granit_parser::{ErrorKind, ScanError};
 
+use super::bounds::DEPTH;
 use crate::{
     diagnostic::{Diagnostic, codes, quote},
     source::{Source, Span, floor_char_boundary},
 };
-
-/// How deep brackets and indentation may be nested.
-pub(super) const MAX_DEPTH: usize = 64;
 
 /// The first character that a manifest cannot hold: YAML's parser would take a NUL for the end of the text, and
 /// quietly leave out what follows.
@@ -56,7 +54,7 @@ pub(super) fn syntax(source: &Source, error: &ScanError) -> Diagnostic {
     let yaml = |message: &str| Diagnostic::error(codes::YAML_SYNTAX, span, message);
     match error.kind() {
         ErrorKind::RecursionLimitExceeded => {
-            Diagnostic::error(codes::TOO_DEEP, span, format!("nested more than {MAX_DEPTH} levels deep"))
+            Diagnostic::error(codes::TOO_DEEP, span, format!("nested more than {} levels deep", DEPTH.most))
                 .help("no part of a manifest is that deep: look for a bracket that is never closed")
         }
         ErrorKind::TabNotAllowed
@@ -243,4 +241,53 @@ fn shown(source: &Source, span: Span) -> String {
 
 fn double_quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::read;
+
+    /// If this fails, a person is told to quote something else than what needs it.
+    #[test]
+    fn a_variable_between_brackets_is_found_with_its_value() {
+        for (line, value) in [
+            ("a: { b: ${C} }", Some("${C}")),
+            ("a: [${C}]", Some("${C}")),
+            ("a: [${H}:9092, b]", Some("${H}:9092")),
+            ("a: [b, ${C}]", Some("${C}")),
+            ("a: { b: x${C}, d }", Some("x${C}")),
+            ("a: {  b:   ${C} }", Some("${C}")),
+            ("a: [b#${C}]", Some("b#${C}")),
+            ("a: { b: it's ${C} }", Some("it's ${C}")),
+            ("a: { b: '}${A}', c: ${D} }", Some("${D}")),
+            ("a: { b: \"'\", c: ${D} }", Some("${D}")),
+            ("a: { b: '${C}' }", None),
+            ("a: { b: \"${C}\" }", None),
+            ("a: { b: x # ${C} }", None),
+            ("#{ ${C} }", None),
+            ("# { ${C} }", None),
+            ("a: ${C}", None),
+            ("a: { b: 1 } ${C}", None),
+            ("a: } ${C}", None),
+            ("a: { b: $C }", None),
+            ("a: { b: ${C", None),
+        ] {
+            assert_eq!(bare_variable(line).map(|span| &line[span.start..span.end]), value, "{line}");
+        }
+    }
+
+    /// If this fails, an error points at the wrong place, or at nothing.
+    #[test]
+    fn an_error_points_at_what_is_wrong() {
+        for (text, code, place) in [
+            ("a\u{feff}: b\n", codes::BAD_CHARACTER, "\u{feff}"),
+            ("app: a\ntopics: { x: y \n\n", codes::YAML_SYNTAX, "{"),
+        ] {
+            let source = Source::new("karafka.yml", text);
+            let (_, found) = read(&source);
+            let shown = found.first().map(|first| (first.code, &source.text[first.span.start..first.span.end]));
+            assert_eq!(shown, Some((code, place)), "{text}");
+        }
+    }
 }

@@ -1,13 +1,12 @@
 //! Consumers: who handles what, with which parts, and what may be sent where.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     Consumer, Controller, Part, PartRef, Payload, Setting, Worker, batches,
-    collisions::{self, Named},
     controllers::{self, Handled},
     dead_letters::DeadLetters,
-    deliveries, emits, jobs,
+    jobs,
     messages::Messages,
     report::Report,
     topics::Declared,
@@ -22,8 +21,27 @@ use crate::{
 const PARSERS: &[&str] = &["json", "bytes", "text"];
 const INTERCHANGERS: &[&str] = &["json", "binary"];
 
+/// Constants by text, each with the place that names it first.
+pub(super) type Named = BTreeMap<String, (Constant, Span)>;
+
+/// The consumers as they are resolved, for the checks.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    /// In the order of the file.
+    pub(super) handled: Vec<Handled<'a>>,
+    pub(super) dead_letters: DeadLetters<'a>,
+    /// The constants of the manifest.
+    pub(super) named: BTreeMap<Role, Named>,
+    /// Whether a consumer could not be resolved, so that the lists are not whole.
+    pub(super) broken: bool,
+    /// What each topic carries, in the order of the file.
+    payloads: Vec<Payload>,
+    parsers: BTreeMap<Constant, BTreeSet<Payload>>,
+    interchangers: BTreeMap<Constant, BTreeSet<Payload>>,
+}
+
 /// Everything that consumers make of the model.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Consumers {
     pub(super) controllers: Vec<Controller>,
     pub(super) workers: Vec<Worker>,
@@ -32,8 +50,6 @@ pub(super) struct Consumers {
     pub(super) consumers: Vec<Consumer>,
     /// What each topic carries, in the order of the file.
     pub(super) payloads: Vec<Payload>,
-    /// Whether a consumer could not be resolved, so that the lists are not whole.
-    pub(super) broken: bool,
 }
 
 /// Resolves the consumers of all topics.
@@ -43,18 +59,21 @@ pub(super) fn resolve<'a>(
     declared: &'a Declared<'a>,
     messages: &Messages<'_>,
     report: &mut Report<'_>,
-) -> Consumers {
-    let mut resolver = Resolver {
-        app,
-        manifest,
-        defaults: &manifest.defaults,
-        dead_letters: DeadLetters::new(declared, &manifest.defaults),
-        parts: Parts::default(),
-        workers: HashMap::new(),
+) -> Found<'a> {
+    let found = Found {
         handled: Vec::new(),
-        found: Consumers::default(),
-        report,
+        dead_letters: DeadLetters::new(declared, &manifest.defaults),
+        named: BTreeMap::new(),
+        broken: false,
+        payloads: Vec::new(),
+        parsers: BTreeMap::new(),
+        interchangers: BTreeMap::new(),
     };
+    let defaults = &manifest.defaults;
+    let at_most_once =
+        |group: &&manifest::Group| group.setting("delivery").is_some_and(|delivery| delivery.value == "at_most_once");
+    let at_most_once = manifest.groups.iter().filter(at_most_once).map(|group| group.name.value.as_str()).collect();
+    let mut resolver = Resolver { app, manifest, defaults, workers: HashMap::new(), at_most_once, found, report };
     let default_parser = resolver.part(manifest.defaults.parser.as_ref(), Role::Parser);
     let default_interchanger = resolver.part(manifest.defaults.interchanger.as_ref(), Role::Interchanger);
     for (at, topic) in declared.topics.iter().enumerate() {
@@ -62,35 +81,18 @@ pub(super) fn resolve<'a>(
         resolver.found.payloads.push(payload);
         resolver.found.broken |= topic.written.is_partial;
     }
-    resolver.dead_letters.check_circles(resolver.report);
-    for (role, constants) in &resolver.parts.named {
-        collisions::check(*role, constants, messages, resolver.report);
-    }
-    deliveries::check(manifest, &resolver.handled, resolver.report);
-    jobs::check(manifest, &resolver.handled, !resolver.found.broken, resolver.report);
-    emits::check(declared, &resolver.handled, &manifest.defaults, resolver.report);
-    resolver.finish()
-}
-
-/// The constants of the manifest, and the types that parsers and interchangers are used with.
-#[derive(Debug, Default)]
-struct Parts {
-    named: BTreeMap<Role, Named>,
-    parsers: BTreeMap<Constant, BTreeSet<Payload>>,
-    interchangers: BTreeMap<Constant, BTreeSet<Payload>>,
+    resolver.found
 }
 
 struct Resolver<'r, 'a, 's> {
     app: &'r str,
     manifest: &'a Manifest,
     defaults: &'a ConsumerSettings,
-    dead_letters: DeadLetters<'a>,
-    parts: Parts,
     /// Names and paths of workers, with the controller of each and the place that names it.
     workers: HashMap<String, (Constant, Span)>,
-    /// Consumers in the order of the file.
-    handled: Vec<Handled<'a>>,
-    found: Consumers,
+    /// Groups that handle each record at most once.
+    at_most_once: HashSet<&'a str>,
+    found: Found<'a>,
     report: &'r mut Report<'s>,
 }
 
@@ -152,7 +154,7 @@ impl<'a> Resolver<'_, 'a, '_> {
 
             let payload = self.payload(topic, consumer, &parser, typed.as_ref());
             carried.insert(payload.clone());
-            for (part, parts) in [(&parser, &mut self.parts.parsers), (&interchanger, &mut self.parts.interchangers)] {
+            for (part, parts) in [(&parser, &mut self.found.parsers), (&interchanger, &mut self.found.interchangers)] {
                 if let PartRef::Own(constant) = part {
                     parts.entry(constant.clone()).or_default().insert(payload.clone());
                 }
@@ -168,7 +170,7 @@ impl<'a> Resolver<'_, 'a, '_> {
                 takes_batches: consumer.batch.is_some(),
                 settings: self.settings(at, consumer, messages),
             };
-            self.handled.push((resolved, consumer, payload));
+            self.found.handled.push((resolved, consumer, payload));
         }
         // Consumers that read one topic in two ways leave open what it carries; see `emits`.
         typed.unwrap_or_else(|| match (carried.len(), carried.pop_first()) {
@@ -180,7 +182,7 @@ impl<'a> Resolver<'_, 'a, '_> {
     fn constant(&mut self, text: &Text, role: Role) -> Option<Constant> {
         match Constant::parse(&text.value, role) {
             Ok(constant) => {
-                let named = self.parts.named.entry(role).or_default();
+                let named = self.found.named.entry(role).or_default();
                 named.entry(text.value.clone()).or_insert_with(|| (constant.clone(), text.span));
                 Some(constant)
             }
@@ -258,11 +260,12 @@ impl<'a> Resolver<'_, 'a, '_> {
     fn settings(&mut self, at: usize, consumer: &'a manifest::Consumer, messages: &Messages<'_>) -> Vec<Setting> {
         let own = &consumer.settings;
         let on_redis = jobs::on_redis(own, self.manifest);
-        let mut settings = self.dead_letters.settings(at, own, on_redis, messages, self.report);
+        let group = own.group.as_ref().or(self.defaults.group.as_ref()).map_or(self.app, |group| &group.value);
+        let ends = (on_redis, self.at_most_once.contains(group));
+        let mut settings = self.found.dead_letters.settings(at, own, ends, messages, self.report);
         settings.extend(jobs::settings(own, self.manifest));
         if let Some(batch) = &consumer.batch {
             settings.extend(batches::settings(batch));
-            batches::check_tombstones(batch, own, self.defaults, self.report);
         }
         let others = [
             ("lost_position", own.lost_position.as_ref().or(self.defaults.lost_position.as_ref())),
@@ -276,9 +279,12 @@ impl<'a> Resolver<'_, 'a, '_> {
         settings.sort_unstable();
         settings
     }
+}
 
-    fn finish(mut self) -> Consumers {
-        self.found.controllers = controllers::gather(&mut self.handled, self.report);
+impl Found<'_> {
+    /// What the model has of it.
+    pub(super) fn finish(mut self) -> Consumers {
+        let controllers = controllers::gather(&mut self.handled);
         let mut workers: BTreeMap<Constant, Worker> = BTreeMap::new();
         for (consumer, written, _) in &self.handled {
             let worker = workers.entry(consumer.worker.clone()).or_insert_with(|| Worker {
@@ -294,12 +300,16 @@ impl<'a> Resolver<'_, 'a, '_> {
                 |(constant, payloads): (_, BTreeSet<_>)| Part { constant, payloads: payloads.into_iter().collect() };
             parts.into_iter().map(part).collect()
         };
-        self.found.workers = workers.into_values().collect();
-        self.found.parsers = parts(self.parts.parsers);
-        self.found.interchangers = parts(self.parts.interchangers);
-        self.found.consumers = self.handled.into_iter().map(|(consumer, ..)| consumer).collect();
-        self.found.consumers.sort_by(|a, b| (&a.topic, &a.group).cmp(&(&b.topic, &b.group)));
-        self.found
+        let mut consumers: Vec<Consumer> = self.handled.into_iter().map(|(consumer, ..)| consumer).collect();
+        consumers.sort_by(|a, b| (&a.topic, &a.group).cmp(&(&b.topic, &b.group)));
+        Consumers {
+            controllers,
+            workers: workers.into_values().collect(),
+            parsers: parts(self.parsers),
+            interchangers: parts(self.interchangers),
+            consumers,
+            payloads: self.payloads,
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct DeadLetters<'a> {
     /// Topics of the manifest that hold dead letters of others: `defaults` gives them none.
     holders: HashSet<usize>,
     /// From a topic to the topic of the manifest that holds its dead letters, and where that is written.
-    ways: Vec<(usize, usize, &'a Text)>,
+    pub(super) ways: Vec<(usize, usize, &'a Text)>,
     /// Places that have been reported: what `defaults` says counts once.
     reported: HashSet<usize>,
 }
@@ -72,12 +72,13 @@ impl<'a> DeadLetters<'a> {
 
     /// `dead_letter` and `retry.attempts` of a consumer of the topic at `at`.
     ///
-    /// The last attempt of a job on Redis leads to Sidekiq's `dead` set, with or without a dead letter topic.
+    /// The last attempt of a job on Redis leads to Sidekiq's `dead` set, with or without a dead letter topic; where records are
+    /// handled at most once there is only one, and whoever says otherwise is told that (`checks::deliveries`).
     pub(super) fn settings(
         &mut self,
         at: usize,
         own: &'a ConsumerSettings,
-        on_redis: bool,
+        (on_redis, at_most_once): (bool, bool),
         messages: &Messages<'_>,
         report: &mut Report<'_>,
     ) -> Vec<Setting> {
@@ -95,7 +96,7 @@ impl<'a> DeadLetters<'a> {
             // Attempts that lead nowhere are taken out together with the default that they lead to.
             (None, Some(_)) if text.is_none() && self.defaults.dead_letter.is_some() && !on_redis => {}
             (Some(attempts), _) | (None, Some(attempts)) => {
-                if text.is_none() && !on_redis && self.is_new(attempts) {
+                if text.is_none() && !on_redis && !at_most_once && self.is_new(attempts) {
                     let of_defaults = own.attempts.is_none();
                     report.add(without_end(attempts, source, of_defaults, is_holder, report));
                 }
@@ -104,31 +105,6 @@ impl<'a> DeadLetters<'a> {
             (None, None) => {}
         }
         settings
-    }
-
-    /// Reports dead letters that go round in a circle.
-    pub(super) fn check_circles(&self, report: &mut Report<'_>) {
-        let mut next: HashMap<usize, Vec<usize>> = HashMap::new();
-        for &(source, target, text) in &self.ways {
-            let mut seen = HashSet::from([target]);
-            let mut open = vec![target];
-            while let Some(at) = open.pop() {
-                open.extend(next.get(&at).into_iter().flatten().copied().filter(|&to| seen.insert(to)));
-            }
-            if !seen.contains(&source) {
-                next.entry(source).or_default().push(target);
-                continue;
-            }
-            let key = |at: usize| &self.declared.topics[at].written.key;
-            let (source, target) = (key(source), key(target));
-            let words = format!(
-                "dead letters of `{0}` go to `{1}`, and those of `{1}` come back to `{0}`",
-                source.value, target.value
-            );
-            let help = "a record that always fails would go round for ever: let one of them end in a topic of its own";
-            let diagnostic = Diagnostic::error(codes::OWN_DEAD_LETTER, text.span, words);
-            report.add(diagnostic.related(target.span, "they come back from here").help(help));
-        }
     }
 
     /// The setting's text; nothing if it is refused, which is reported.

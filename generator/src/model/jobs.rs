@@ -1,11 +1,7 @@
-//! Where the jobs of consumers run, their queues, and what jobs on Redis cannot stand beside.
+//! Where the jobs of consumers run, and their queues.
 
-use super::{Setting, controllers::Handled, report::Report};
-use crate::{
-    diagnostic::{Diagnostic, codes},
-    manifest::{ConsumerSettings, Manifest, Text},
-    source::Span,
-};
+use super::Setting;
+use crate::manifest::{ConsumerSettings, Manifest, Text};
 
 /// What the manifest says of where the jobs of a consumer run: itself, or `defaults`, or `jobs` at the top.
 pub(super) fn backend<'a>(own: &'a ConsumerSettings, manifest: &'a Manifest) -> Option<&'a Text> {
@@ -17,7 +13,8 @@ pub(super) fn on_redis(own: &ConsumerSettings, manifest: &Manifest) -> bool {
     backend(own, manifest).is_some_and(is_redis)
 }
 
-fn is_redis(backend: &Text) -> bool {
+/// Whether `jobs` or `backend` says Redis.
+pub(super) fn is_redis(backend: &Text) -> bool {
     backend.value == "redis"
 }
 
@@ -29,97 +26,4 @@ pub(super) fn settings(own: &ConsumerSettings, manifest: &Manifest) -> Vec<Setti
     let queue = own.queue.as_ref().or(manifest.defaults.queue.as_ref());
     let queue = queue.map(|queue| ("queue".to_owned(), queue.value.clone()));
     [("jobs".to_owned(), "redis".to_owned())].into_iter().chain(queue).collect()
-}
-
-/// Reports queues, an address of Redis and interchangers where no jobs run on Redis, and batches where they do.
-/// `are_all`: no consumer is left out as it could not be resolved.
-pub(super) fn check(manifest: &Manifest, handled: &[Handled<'_>], are_all: bool, report: &mut Report<'_>) {
-    for (consumer, written, _) in handled {
-        let own = &written.settings;
-        let backend = backend(own, manifest);
-        // One that cannot be read is reported as such.
-        let in_process = backend.is_none_or(|backend| backend.value == "in_process");
-        if let Some(queue) = own.queue.as_ref().filter(|_| in_process) {
-            report.add(queue_in_process(queue, &consumer.topic, own, backend, report));
-        }
-        if let Some(interchanger) = own.interchanger.as_ref().filter(|_| in_process) {
-            report.add(unused_interchanger(interchanger, &consumer.topic));
-        }
-        if let (Some(batch), Some(backend)) = (&written.batch, backend.filter(|backend| is_redis(backend))) {
-            let words = "a job on Redis is a single message, and `batch` hands over several at once";
-            let help = match own.jobs {
-                Some(_) => "take `batch` out, or write `jobs: in_process`",
-                None => "add `jobs: in_process` beside it, or take it out",
-            };
-            let diagnostic = Diagnostic::error(codes::JOBS_IN_BATCHES, batch.span, words);
-            report.add(diagnostic.related(backend.span, "jobs run on Redis").help(help));
-        }
-    }
-    // What stands there for consumers to come says nothing wrong yet.
-    let somewhere_else = |(_, written, _): &Handled<'_>| {
-        backend(&written.settings, manifest).is_none_or(|backend| backend.value == "in_process")
-    };
-    if !are_all || handled.is_empty() || !handled.iter().all(somewhere_else) {
-        return;
-    }
-    let unused = |text: &Text, words: &str, help: String| {
-        Diagnostic::error(codes::JOBS_IN_PROCESS, text.span, words.to_owned()).help(help)
-    };
-    if let Some(queue) = &manifest.defaults.queue {
-        let words = "`queue` names a queue on Redis, and all jobs run in the server's process";
-        let help = match &manifest.defaults.jobs {
-            Some(_) => "write `jobs: redis` beside it, or take `queue` out",
-            None => "add `jobs: redis` beside it, or take `queue` out",
-        };
-        report.add(unused(queue, words, help.to_owned()));
-    }
-    if let Some(interchanger) = &manifest.defaults.interchanger {
-        report.add(unused_interchanger(interchanger, "any topic"));
-    }
-    if let Some(url) = &manifest.jobs.url {
-        let words = "`url` says where Redis is, and all jobs run in the server's process";
-        let help = match (&manifest.jobs.backend, &manifest.defaults.jobs) {
-            (_, Some(_)) => "write `jobs: redis` under `defaults`, or at the consumers whose jobs run there".to_owned(),
-            (backend, None) => {
-                let verb = if backend.is_some() { "write" } else { "add" };
-                format!("{verb} `backend: redis` beside it, or `jobs: redis` to the consumers whose jobs run there")
-            }
-        };
-        report.add(unused(url, words, format!("{help}, or take `url` out")));
-    }
-}
-
-/// An interchanger that no job needs, as none leaves the process; the routing tables of Ruby name one all the same.
-fn unused_interchanger(interchanger: &Text, topic: &str) -> Diagnostic {
-    let topic = if topic == "any topic" { topic.to_owned() } else { format!("`{topic}`") };
-    let words = format!("no job of {topic} leaves the process, so its interchanger is not used");
-    Diagnostic::note(codes::UNUSED_INTERCHANGER, interchanger.span, words).help("it is used with `jobs: redis`")
-}
-
-/// A consumer that names a queue, and whose jobs stand in none.
-fn queue_in_process(
-    queue: &Text,
-    topic: &str,
-    own: &ConsumerSettings,
-    backend: Option<&Text>,
-    report: &Report<'_>,
-) -> Diagnostic {
-    let words = format!("`queue` names a queue on Redis, and the jobs of `{topic}` run in the server's process");
-    let diagnostic = Diagnostic::error(codes::JOBS_IN_PROCESS, queue.span, words);
-    if let Some(own) = &own.jobs {
-        let help = "write `jobs: redis`, or take `queue` out";
-        return diagnostic.related(own.span, "they run here").help(help).suggest(own.span, "redis");
-    }
-    let diagnostic = match backend {
-        Some(backend) => diagnostic.related(backend.span, "they run here"),
-        None => diagnostic,
-    };
-    // The new line goes above `queue: …`, if that one has a line of its own.
-    let help = "add `jobs: redis` beside it, or take `queue` out";
-    let (before, start) = report.before(queue.span);
-    let indent = &before[..before.len() - before.trim_start_matches(' ').len()];
-    match before[indent.len()..].starts_with("queue:") {
-        true => diagnostic.help(format!("{help}:")).suggest(Span::new(start, start), format!("{indent}jobs: redis\n")),
-        false => diagnostic.help(help),
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Field, Message, Scalar, Shape, Type, circles, endless, report::Report};
+use super::{Field, Message, Scalar, Shape, Type, circles, report::Report};
 use crate::{
     diagnostic::{Diagnostic, codes},
     manifest::{self, MessageBody, Text},
@@ -20,15 +20,13 @@ pub(super) struct Messages<'a> {
     /// The same names in the order of the file.
     names: Vec<&'a str>,
     /// Where each type stands in `types`.
-    index: HashMap<String, usize>,
+    pub(super) index: HashMap<String, usize>,
     /// Where each type is written.
-    spans: Vec<Span>,
+    pub(super) spans: Vec<Span>,
     /// Where the fields of each type are written.
-    field_spans: Vec<Vec<Span>>,
+    pub(super) field_spans: Vec<Vec<Span>>,
     /// Types and those of their fields that are there and were refused.
     refused: HashMap<String, HashSet<String>>,
-    /// Messages of which nothing is known but their names.
-    unread: HashSet<&'a str>,
 }
 
 impl Messages<'_> {
@@ -39,7 +37,7 @@ impl Messages<'_> {
 
     /// Whether a type may have a field of this name that was refused, as its type may be wrong.
     pub(super) fn has_refused(&self, name: &str, field: &str) -> bool {
-        self.unread.contains(name) || self.refused.get(name).is_some_and(|fields| fields.contains(field))
+        self.refused.get(name).is_some_and(|fields| fields.contains(field))
     }
 }
 
@@ -53,28 +51,17 @@ pub(super) fn resolve<'a>(written: &'a [manifest::Message], report: &mut Report<
             resolver.report.refuse(codes::INVALID_MESSAGE_NAME, &message.name, &error);
         }
     }
-    let mut choices = Vec::new();
     for message in written {
         let name = &message.name.value;
         match &message.body {
             MessageBody::Fields(fields) => resolver.record(name, name, message.name.span, fields),
-            MessageBody::OneOf { variants, by } => {
-                resolver.one_of(&message.name, variants, by);
-                choices.push((name, variants, by));
-            }
-            MessageBody::Unread => {
-                resolver.messages.unread.insert(name);
-                resolver.add(name, name, message.name.span, Shape::Record(Vec::new()), Vec::new());
-            }
+            MessageBody::OneOf { variants, by } => resolver.one_of(&message.name, variants, by),
+            // Nothing is known but its name, so nothing is said of what it holds.
+            MessageBody::Unread => {}
         }
     }
-    let Resolver { mut messages, report } = resolver;
-    for (name, variants, by) in choices {
-        check_variants(&messages, name, variants, by, report);
-    }
-    let Messages { types, index, spans, field_spans, .. } = &mut messages;
-    endless::check(types, index, (spans, field_spans), report);
-    circles::close(types, index);
+    let mut messages = resolver.messages;
+    circles::close(&mut messages.types, &messages.index);
     messages
 }
 
@@ -119,11 +106,8 @@ impl Resolver<'_, '_, '_> {
                 }
             };
             if let Some(first) = seen.insert(rust_name.clone(), wire_name) {
-                let message = if first.value == wire_name.value {
-                    format!("`{name}` has the field `{}` twice", first.value)
-                } else {
-                    format!("the fields `{}` and `{}` are both `{rust_name}` in Rust", first.value, wire_name.value)
-                };
+                let message =
+                    format!("the fields `{}` and `{}` are both `{rust_name}` in Rust", first.value, wire_name.value);
                 let diagnostic = Diagnostic::error(codes::NAME_COLLISION, wire_name.span, message)
                     .related(first.span, "first here")
                     .help("keep one of them: fields that a message does not name are tolerated when it is read");
@@ -175,11 +159,6 @@ impl Resolver<'_, '_, '_> {
     }
 
     fn nested(&mut self, name: &str, path: &str, span: Span, shape: &manifest::Type) {
-        if let Err(error) = names::message_name(name) {
-            let message = format!("the type of `{path}` would be called `{name}`, which {}", error.why);
-            let help = "rename the message, or give the field a message of its own under `messages`";
-            self.report.add(Diagnostic::error(codes::INVALID_MESSAGE_NAME, span, message).help(help));
-        }
         match shape {
             manifest::Type::Record(fields) => self.record(name, path, span, fields),
             manifest::Type::Enum(values) => {
@@ -224,11 +203,8 @@ impl Resolver<'_, '_, '_> {
                 }
             };
             if let Some(first) = seen.insert(rust_name.clone(), wire_name) {
-                let message = if first.value == wire_name.value {
-                    format!("the {what} `{}` stands here twice", first.value)
-                } else {
-                    format!("the {what}s `{}` and `{}` are both `{rust_name}` in Rust", first.value, wire_name.value)
-                };
+                let message =
+                    format!("the {what}s `{}` and `{}` are both `{rust_name}` in Rust", first.value, wire_name.value);
                 let help = match what {
                     "value" => "rename one of them, or make the field a `string`",
                     _ => "rename one of them",
@@ -313,32 +289,6 @@ pub(super) fn unknown_message(messages: &Messages<'_>, name: &Text, who: &str, r
         diagnostic.help(format!("add it under `messages`: `{wanted}: {{ id: uuid, … }}`"))
     };
     report.add(diagnostic);
-}
-
-/// Checks that each variant is a record, and that none has a field where the tag goes.
-fn check_variants(messages: &Messages<'_>, name: &str, variants: &[(Text, Text)], by: &Text, report: &mut Report<'_>) {
-    for (tag, message) in variants {
-        let Some(&at) = messages.index.get(&message.value) else { continue };
-        match &messages.types[at].shape {
-            Shape::Record(fields) => {
-                let Some(clash) = fields.iter().position(|field| field.wire_name == by.value) else { continue };
-                let words = format!(
-                    "`by: {}` tells the types of `{name}` apart, but `{}` has a field of its own of that name",
-                    by.value, message.value
-                );
-                let diagnostic = Diagnostic::error(codes::INVALID_VARIANT, by.span, words)
-                    .related(messages.field_spans[at][clash], "this field")
-                    .help("choose another name for `by`, or take the field out: the tag says the same");
-                report.add(diagnostic);
-            }
-            Shape::OneOf { .. } | Shape::Enum(_) => {
-                let words =
-                    format!("`{}` is itself a `one_of`, so its tag and that of `{name}` would meet", message.value);
-                let help = format!("name its messages here, instead of `{}: {}`", tag.value, message.value);
-                report.add(Diagnostic::error(codes::INVALID_VARIANT, message.span, words).help(help));
-            }
-        }
-    }
 }
 
 fn meeting(name: &str, (path, span): (&str, Span), (first_path, first_span): (&str, Span)) -> Diagnostic {

@@ -4,17 +4,11 @@
 //! name that is unknown or two that meet (held by `tests::a_manifest_gives_a_model_or_says_why_not`).
 
 mod batches;
+mod checks;
 mod circles;
-mod client_options;
-mod collisions;
 mod consumers;
 mod controllers;
 mod dead_letters;
-mod deliveries;
-mod drains;
-mod emits;
-mod endless;
-mod group_ids;
 mod jobs;
 mod lookup;
 mod messages;
@@ -23,11 +17,9 @@ mod report;
 mod resolve;
 pub mod sample;
 mod scalar;
-mod sizes;
 mod topics;
 mod types;
 pub mod value;
-mod waits;
 
 pub use repeated::check_repeated;
 pub use resolve::resolve;

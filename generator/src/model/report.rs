@@ -94,7 +94,7 @@ impl<'a> Report<'a> {
             Refusal::Keyword { .. }
             | Refusal::Device { .. }
             | Refusal::ModuleInItself { .. }
-            | Refusal::Hides { .. }
+            | Refusal::KeywordItself
             | Refusal::Dots
             | Refusal::Crate { .. } => "choose another name".to_owned(),
             Refusal::TooLong { .. } | Refusal::LongFile { .. } => "choose a shorter name".to_owned(),
@@ -124,7 +124,14 @@ impl<'a> Report<'a> {
         I::IntoIter: ExactSizeIterator,
     {
         let candidates = candidates.into_iter();
-        self.comparisons_left = self.comparisons_left.checked_sub(candidates.len())?;
-        nearest(wanted, candidates)
+        self.compares(candidates.len()).then(|| nearest(wanted, candidates)).flatten()
+    }
+
+    /// Whether so many names may still be compared with one that is wrong: thousands of wrong ones beside thousands of right
+    /// ones would take long.
+    pub(super) fn compares(&mut self, count: usize) -> bool {
+        let Some(left) = self.comparisons_left.checked_sub(count) else { return false };
+        self.comparisons_left = left;
+        true
     }
 }

@@ -42,6 +42,14 @@ pub struct Model {
     pub consumers: Vec<Consumer>,
 }
 
+impl Model {
+    /// Whether a topic has a controller. An app without any only sends: it has no state, no routes and no process of its own.
+    #[must_use]
+    pub fn consumes(&self) -> bool {
+        !self.consumers.is_empty()
+    }
+}
+
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use super::{
     NameError, Refusal,
-    case::{camel, join_capitalized, snake},
+    case::{join_capitalized, snake},
     letters, reserved,
 };
 
@@ -243,12 +243,6 @@ impl Constant {
         if let Some(pair) = path.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Refusal::ModuleInItself { module: pair[0].to_owned() });
         }
-        if modules.first().is_some_and(|module| module == "karafka") {
-            return Err(Refusal::Hides { of: "the crate `karafka`".to_owned() });
-        }
-        if let Some(of) = reserved::hidden_by(type_name) {
-            return Err(Refusal::Hides { of: of.to_owned() });
-        }
         let parts = Parts { text: text.to_owned(), role, modules, type_name: type_name.to_owned(), file_module };
         let constant = Self(Arc::new(parts));
         let length = constant.longest_file();
@@ -323,14 +317,9 @@ fn repairs(text: &str, role: Role, why: &Refusal) -> Vec<String> {
         forms.push(whole(&once, last));
         forms.push(whole(&once, &format!("{last}{}", role.word())));
     }
-    match (role, namespaces.last()) {
-        // `Parsers::Json`: with its role behind it, as controllers and workers have it.
-        (Role::Parser | Role::Interchanger, _) => forms.push(whole(namespaces, &format!("{last}{}", role.word()))),
-        // `Payments::Controller`: with its namespace before it.
-        (Role::Controller | Role::Worker, Some(namespace)) => {
-            forms.push(whole(namespaces, &format!("{}{last}", camel(namespace))));
-        }
-        (Role::Controller | Role::Worker, None) => {}
+    if let Role::Parser | Role::Interchanger = role {
+        // `Parsers::Loop`: with its role behind it, as controllers and workers have it.
+        forms.push(whole(namespaces, &format!("{last}{}", role.word())));
     }
     forms
 }

@@ -16,7 +16,6 @@ mod tests;
 
 pub use app::{app_name, crate_name};
 pub use constant::{Constant, Role};
-pub(crate) use letters::look_alike;
 pub use refusal::{NameError, Refusal};
 pub use reserved::is_keyword;
 pub use rust::{field_name, message_name, topic_name, topic_type, variant_name};

@@ -99,12 +99,9 @@ pub enum Refusal {
         /// The module.
         module: String,
     },
-    /// A name that the app's own files already have in scope.
-    #[error("would hide {of}, which every file of the app uses")]
-    Hides {
-        /// What would be hidden.
-        of: String,
-    },
+    /// A type that Rust could not name.
+    #[error("is a keyword of Rust")]
+    KeywordItself,
     /// A crate name that Cargo refuses, or that would stand before a crate that the app needs.
     #[error("cannot name a crate: {because}")]
     Crate {

@@ -46,7 +46,7 @@ pub fn variant_name(wire_name: &str) -> Result<String, NameError> {
 }
 
 /// The Rust type of a topic, from its key: `send-message`, `sendMessage` and `send_message` are `SendMessage`.
-/// `Topic` goes before a digit and before a name that generated code needs for itself.
+/// `Topic` goes before a digit and before `Self`.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ pub fn topic_type(key: &str) -> Result<String, NameError> {
     topic_name(key)?;
     printable(key).map_err(|why| why.of(key))?;
     let name = camel(key);
-    let taken = reserved::is_used_by_topics(&name) || name.starts_with(|c: char| c.is_ascii_digit());
+    let taken = name == "Self" || name.starts_with(|c: char| c.is_ascii_digit());
     Ok(if taken { format!("Topic{name}") } else { name })
 }
 
@@ -95,7 +95,7 @@ fn strict_topic(name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks the name of a message: `[A-Z][A-Za-z0-9]*`, and free in generated code.
+/// Checks the name of a message: `[A-Z][A-Za-z0-9]*`, and no keyword of Rust.
 ///
 /// # Errors
 ///
@@ -112,10 +112,7 @@ pub fn message_name(name: &str) -> Result<(), NameError> {
         if !name.starts_with(|c: char| c.is_ascii_uppercase()) {
             return Err(Refusal::NotCapital { part: name.to_owned() });
         }
-        match reserved::hidden_by(name) {
-            Some(of) => Err(Refusal::Hides { of: of.to_owned() }),
-            None => Ok(()),
-        }
+        if reserved::is_keyword(name) { Err(Refusal::KeywordItself) } else { Ok(()) }
     };
     strict(name).map_err(|why| {
         let plain = letters::plain(name).map(|plain| join_capitalized(&plain));

@@ -102,6 +102,24 @@ fn what_is_offered_instead_works() {
     }
 }
 
+/// If this fails, a Ruby app cannot keep a name because Rust, its prelude or the runtime has it too.
+#[test]
+fn a_name_is_not_taken_by_what_others_call_so() {
+    let words = "Admission Batch BatchController Bytes Clone Context Controller Date Debug Decimal Default Drop Err Error \
+                 Failure FnOnce From FromState Interchanger Into Iterator Json Key Message None Ok Option Parser Record \
+                 Result Send Serialize Sized Some State String Sync Time Timestamp Uuid Vec Worker";
+    for word in words.split_ascii_whitespace() {
+        message_name(word).unwrap();
+        assert_eq!(topic_type(word).unwrap(), word);
+        for role in [Role::Controller, Role::Worker, Role::Parser, Role::Interchanger] {
+            for constant in [word.to_owned(), format!("Payments::{word}"), format!("Karafka::{word}")] {
+                assert_eq!(Constant::parse(&constant, role).unwrap().type_name(), word);
+            }
+        }
+    }
+    assert_eq!(message_name("Self").unwrap_err().why, Refusal::KeywordItself);
+}
+
 /// If this fails, a name that has nothing to offer instead sends the generator round in circles.
 #[test]
 fn names_without_anything_in_them_are_refused() {

@@ -23,10 +23,11 @@ use super::{
     Action, Plan, Step,
     disk::{Disk, RealDisk},
     folder::{Folder, is_link},
+    hold::{Held, Holder},
     journal::{Entry, Journal, Journals},
     lock,
     paths::{Reach, may_make_folder, reach},
-    recover::{Recovered, recover_in, take_back},
+    recover::{Recovered, forget, take_back},
 };
 
 /// Why a plan was not applied. The tree is as it was, unless the error says otherwise.
@@ -93,21 +94,23 @@ pub(super) fn saved(folder: &str, number: usize) -> String {
     format!("{folder}/{number}")
 }
 
-/// Writes every file of `plan` below `root`, or none.
-///
-/// `interrupted` is asked between any two changes. Without a place for a journal everything is as always, but a run that is
-/// killed is not taken back.
-///
-/// # Errors
-///
-/// [`ApplyError`]; the tree is then as it was.
-pub fn apply(root: &Path, plan: &Plan, journals: &Journals, interrupted: &dyn Fn() -> bool) -> Result<(), ApplyError> {
-    apply_on(&RealDisk, root, plan, journals, interrupted)
+impl Held {
+    /// Writes every file of `plan`, which was made from what the app holds now, or none.
+    ///
+    /// `interrupted` is asked between any two changes. Without a place for a journal everything is as always, but a run
+    /// that is killed is not taken back.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError`]; the tree is then as it was.
+    pub fn apply(&self, plan: &Plan, journals: &Journals, interrupted: &dyn Fn() -> bool) -> Result<(), ApplyError> {
+        apply_on(&RealDisk, self, plan, journals, interrupted)
+    }
 }
 
 pub(super) fn apply_on(
     disk: &dyn Disk,
-    root: &Path,
+    held: &Held,
     plan: &Plan,
     journals: &Journals,
     interrupted: &dyn Fn() -> bool,
@@ -116,16 +119,25 @@ pub(super) fn apply_on(
     if steps.is_empty() {
         return Ok(());
     }
+    let root = held.root();
+    let Some(holder) = held.writer() else {
+        return Err(failed(root, io::Error::new(io::ErrorKind::PermissionDenied, "it is held to be read")));
+    };
+    if let Some(app) = held.folder() {
+        held.recover(journals)?;
+        return write(disk, (app, root), &steps, (journals, holder), interrupted);
+    }
     let mut made = Vec::new();
     let outcome = make_root(disk, root, &mut made)
         .and_then(|()| Folder::open(root).map_err(|error| failed(root, error)))
         .and_then(|app| {
-            // Held until the end of this function.
+            // Held until the end of this function; whoever saw it in between has made nothing there.
             if !app.try_lock() {
                 return Err(ApplyError::Busy);
             }
-            recover_in(&app, root, journals)?;
-            write(disk, (&app, root), &steps, journals, interrupted)
+            // One of an app that was here once, and is gone.
+            forget(root, journals)?;
+            write(disk, (&app, root), &steps, (journals, holder), interrupted)
         });
     if outcome.is_err() {
         for folder in made.iter().rev() {
@@ -135,12 +147,17 @@ pub(super) fn apply_on(
     outcome
 }
 
-/// Makes the app's folder and those above it that are not there.
+/// Makes the app's folder, which is not there, and those above it that are not there either.
 fn make_root(disk: &dyn Disk, root: &Path, made: &mut Vec<PathBuf>) -> Result<(), ApplyError> {
-    let missing: Vec<&Path> = root.ancestors().take_while(|at| !at.as_os_str().is_empty() && !at.exists()).collect();
+    let above = root.ancestors().skip(1).take_while(|at| !at.as_os_str().is_empty() && !at.exists());
+    let missing: Vec<&Path> = std::iter::once(root).chain(above).collect();
     for at in missing.into_iter().rev() {
-        disk.make_root(at).map_err(|error| failed(at, error))?;
-        made.push(at.to_path_buf());
+        match disk.make_root(at) {
+            Ok(()) => made.push(at.to_path_buf()),
+            // Another app is made in it, and that command was quicker.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && at != root && at.is_dir() => {}
+            Err(error) => return Err(failed(at, error)),
+        }
     }
     Ok(())
 }
@@ -149,12 +166,13 @@ fn write(
     disk: &dyn Disk,
     (app, root): (&Folder, &Path),
     steps: &[&Step],
-    journals: &Journals,
+    (journals, holder): (&Journals, &Holder),
     interrupted: &dyn Fn() -> bool,
 ) -> Result<(), ApplyError> {
     let journal = Journal {
         root: root.display().to_string(),
         token: Uuid::new_v4().simple().to_string(),
+        holder: holder.clone(),
         entries: entries(app, root, steps)?,
     };
     let undo = undo_folder(&journal.token);
@@ -168,8 +186,7 @@ fn write(
     };
     let Recovered { left } = take_back(app, root, &journal.token, &work.done)?;
     if work.kept {
-        let unforgotten = |source| ApplyError::Journal { path: journals.path(root), source };
-        journals.forget(root).map_err(unforgotten)?;
+        forget(root, journals)?;
     }
     match left.into_iter().next() {
         None => Err(error),

@@ -47,16 +47,9 @@ impl Folder {
         !matches!(self.file.try_lock(), Err(TryLockError::WouldBlock))
     }
 
-    /// Whether no other process has taken the folder.
-    pub(super) fn is_free(&self) -> bool {
-        match self.file.try_lock_shared() {
-            Ok(()) => {
-                let _ = self.file.unlock();
-                true
-            }
-            Err(TryLockError::WouldBlock) => false,
-            Err(TryLockError::Error(_)) => true,
-        }
+    /// The same, but others may take it in this way too.
+    pub(super) fn try_lock_shared(&self) -> bool {
+        !matches!(self.file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
     /// What the system says of the folder itself.

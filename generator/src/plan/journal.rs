@@ -13,7 +13,7 @@ use std::{
 use karafka::foreign;
 use serde::{Deserialize, Serialize};
 
-use super::{folder::Folder, lock};
+use super::{folder::Folder, hold::Holder, lock};
 
 /// A run that has begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub(super) struct Journal {
     pub(super) root: String,
     /// Names what is saved.
     pub(super) token: String,
+    /// Who does it.
+    pub(super) holder: Holder,
     /// What is done, in its order.
     pub(super) entries: Vec<Entry>,
 }
@@ -153,6 +155,12 @@ impl Journals {
     pub(super) fn path(&self, root: &Path) -> PathBuf {
         let name = name(root).unwrap_or_default();
         self.folder.as_deref().unwrap_or(Path::new("")).join(name)
+    }
+
+    /// Who writes in the app right now, if that is known: for a person who waits, and for nothing else.
+    #[must_use]
+    pub fn holder(&self, root: &Path) -> Option<Holder> {
+        self.find(root).ok()?.map(|journal| journal.holder)
     }
 }
 

@@ -23,7 +23,9 @@ pub(super) fn reach(path: &str) -> Reach {
         return Reach::Nothing;
     }
     match parts.as_slice() {
-        ["karafka.yml" | LOCK | "Cargo.toml" | ".gitignore" | "rustfmt.toml" | "README.md"] => Reach::Changed,
+        ["karafka.yml" | LOCK | "Cargo.toml" | ".gitattributes" | ".gitignore" | "rustfmt.toml" | "README.md"] => {
+            Reach::Changed
+        }
         // So that a new app builds with what a checkout of karafka has built.
         ["Cargo.lock"] | [".cargo", "config.toml"] => Reach::Made,
         ["tests", file] | ["src", .., file] if file.ends_with(".rs") && !parts.iter().any(|part| is_hidden(part)) => {
@@ -36,6 +38,21 @@ pub(super) fn reach(path: &str) -> Reach {
 /// Whether a plan may make the folder at `path`, for a file in it.
 pub(super) fn may_make_folder(path: &str) -> bool {
     path == ".cargo" || reach(&format!("{path}/a.rs")) != Reach::Nothing
+}
+
+/// Whether a path is one of the app's tests.
+pub(super) fn is_test(path: &str) -> bool {
+    path.starts_with("tests/")
+}
+
+/// Whether a path is that of a part: a controller, a worker, a parser, an interchanger.
+pub(super) fn is_part(path: &str) -> bool {
+    ["src/controllers/", "src/workers/", "src/parsers/", "src/interchangers/"].iter().any(|role| path.starts_with(role))
+}
+
+/// Whether a path of the lock file is one that we could have generated: nothing else is ever removed.
+pub(super) fn is_source(path: &str) -> bool {
+    path.starts_with("src/") && reach(path) == Reach::Changed
 }
 
 fn is_special(part: &str) -> bool {
@@ -54,7 +71,9 @@ mod tests {
     /// that karafka makes cannot be taken back.
     #[test]
     fn a_plan_reaches_its_own_files_and_no_others() {
-        for path in ["karafka.yml", "karafka.lock", "Cargo.toml", "README.md", ".gitignore", "rustfmt.toml"] {
+        for path in
+            ["karafka.yml", "karafka.lock", "Cargo.toml", "README.md", ".gitattributes", ".gitignore", "rustfmt.toml"]
+        {
             assert_eq!(reach(path), Reach::Changed, "{path}");
         }
         for path in ["src/main.rs", "src/generated/mod.rs", "src/controllers/a/b/c.rs", "tests/a.rs"] {
@@ -82,6 +101,8 @@ mod tests {
             "build.rs",
             ".git/hooks/pre-commit",
             ".git/config",
+            ".git/info/attributes",
+            "src/.gitattributes",
             ".cargo/config",
             ".cargo/credentials.toml",
             ".karafka/journal",
@@ -95,6 +116,34 @@ mod tests {
         }
         for folder in ["", ".", "..", ".git", ".git/hooks", "src/..", "src/.git", "tests/a", "target"] {
             assert!(!may_make_folder(folder), "{folder}");
+        }
+    }
+
+    /// If this fails, a lock file that a checkout brings has a file removed that karafka has never generated; or a file is kept as
+    /// if it were a part, or forgotten though it is one.
+    #[test]
+    fn parts_and_tests_are_told_apart() {
+        for (path, kinds) in [
+            ("src/controllers/a.rs", "part source"),
+            ("src/workers/a/b.rs", "part source"),
+            ("src/parsers/mod.rs", "part source"),
+            ("src/interchangers/a.rs", "part source"),
+            ("src/generated/mod.rs", "source"),
+            ("src/controllers.rs", "source"),
+            ("src/controllers/a.txt", "part"),
+            ("src/controllers/../a.rs", "part"),
+            ("src/controllers/.a.rs", "part"),
+            ("tests/a.rs", "test"),
+            ("tests/a/b.txt", "test"),
+            ("karafka.yml", ""),
+            ("Cargo.lock", ""),
+            ("src", ""),
+            ("a/src/controllers/a.rs", ""),
+            ("../src/a.rs", ""),
+        ] {
+            let kinds_of = [(is_part(path), "part"), (is_source(path), "source"), (is_test(path), "test")];
+            let found: Vec<_> = kinds_of.into_iter().filter_map(|(is, what)| is.then_some(what)).collect();
+            assert_eq!(found.join(" "), kinds, "{path}");
         }
     }
 }

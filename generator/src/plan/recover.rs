@@ -13,6 +13,7 @@ use rustix::fs::FileType;
 use super::{
     apply::{ApplyError, COPY, ROOM, done_folder, saved, staged, undo_folder},
     folder::Folder,
+    hold::Held,
     journal::{Entry, Journal, Journals},
     lock,
     paths::{Reach, may_make_folder, reach},
@@ -22,7 +23,7 @@ use super::{
 #[derive(Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Leftovers {
-    /// The paths of a change of this user's that was killed; [`recover`] takes it back.
+    /// The paths of a change of this user's that was killed; [`Held::recover`] takes it back.
     pub interrupted: Option<Vec<String>>,
     /// What looks like one, and is not known to be this user's: it is never obeyed.
     pub unknown: Vec<Unknown>,
@@ -53,63 +54,51 @@ pub struct Left {
     pub saved: Option<String>,
 }
 
-/// Looks for what an earlier run left behind, and changes nothing.
-///
-/// # Errors
-///
-/// [`ApplyError::Busy`] while that run is at work, [`ApplyError::Journal`] when this user's journal cannot be read.
-pub fn look(root: &Path, journals: &Journals) -> Result<Leftovers, ApplyError> {
-    let Ok(app) = Folder::open(root) else { return Ok(Leftovers::default()) };
-    let journal = find(root, journals)?.filter(|journal| holds(&app, &undo_folder(&journal.token)));
-    let unknown = unknown(&app, journal.as_ref().map(|journal| journal.token.as_str()));
-    if (journal.is_some() || !unknown.is_empty()) && !app.is_free() {
-        return Err(ApplyError::Busy);
+impl Held {
+    /// Looks for what an earlier run left behind, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError::Journal`] when this user's journal cannot be read.
+    pub fn look(&self, journals: &Journals) -> Result<Leftovers, ApplyError> {
+        let Some(app) = self.folder() else { return Ok(Leftovers::default()) };
+        let journal = find(self.root(), journals)?.filter(|journal| holds(app, &undo_folder(&journal.token)));
+        let unknown = unknown(app, journal.as_ref().map(|journal| journal.token.as_str()));
+        let paths = |journal: Journal| journal.entries.iter().map(|entry| shown(entry.path())).collect();
+        Ok(Leftovers { interrupted: journal.map(paths), unknown })
     }
-    let paths = |journal: Journal| journal.entries.iter().map(|entry| shown(entry.path())).collect();
-    Ok(Leftovers { interrupted: journal.map(paths), unknown })
-}
 
-/// Takes back what a command of this user's that was killed has left half done; `None` if there was nothing.
-///
-/// # Errors
-///
-/// [`ApplyError::Busy`] while that command is at work, [`ApplyError::NotTakenBack`] when the disk refuses,
-/// [`ApplyError::Journal`] when the journal cannot be read.
-pub fn recover(root: &Path, journals: &Journals) -> Result<Option<Recovered>, ApplyError> {
-    let Ok(app) = Folder::open(root) else { return Ok(None) };
-    if find(root, journals)?.is_none() {
-        return Ok(None);
+    /// Takes back what a command of this user's that was killed has left half done; `None` if there was nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError::NotTakenBack`] when the disk refuses, [`ApplyError::Journal`] when the journal cannot be read.
+    pub fn recover(&self, journals: &Journals) -> Result<Option<Recovered>, ApplyError> {
+        let Some(app) = self.folder() else { return Ok(None) };
+        let root = self.root();
+        let Some(Journal { token, entries, .. }) = find(root, journals)? else {
+            // Nothing, or one that was not written to its end.
+            return forget(root, journals).map(|()| None);
+        };
+        let begun = holds(app, &undo_folder(&token));
+        let recovered = if begun {
+            Some(take_back(app, root, &token, &entries)?)
+        } else {
+            // It was done, or this is another checkout in the same place.
+            let _ = app.remove_files(&done_folder(&token));
+            let _ = app.remove_folder(ROOM);
+            None
+        };
+        forget(root, journals)?;
+        Ok(recovered)
     }
-    if !app.try_lock() {
-        return Err(ApplyError::Busy);
-    }
-    recover_in(&app, root, journals)
-}
-
-/// [`recover`], in an app that this process has taken.
-pub(super) fn recover_in(app: &Folder, root: &Path, journals: &Journals) -> Result<Option<Recovered>, ApplyError> {
-    let Some(Journal { token, entries, .. }) = find(root, journals)? else {
-        // Nothing, or one that was not written to its end.
-        return forget(root, journals).map(|()| None);
-    };
-    let begun = holds(app, &undo_folder(&token));
-    let recovered = if begun {
-        Some(take_back(app, root, &token, &entries)?)
-    } else {
-        // It was done, or this is another checkout in the same place.
-        let _ = app.remove_files(&done_folder(&token));
-        let _ = app.remove_folder(ROOM);
-        None
-    };
-    forget(root, journals)?;
-    Ok(recovered)
 }
 
 fn find(root: &Path, journals: &Journals) -> Result<Option<Journal>, ApplyError> {
     journals.find(root).map_err(|source| ApplyError::Journal { path: journals.path(root), source })
 }
 
-fn forget(root: &Path, journals: &Journals) -> Result<(), ApplyError> {
+pub(super) fn forget(root: &Path, journals: &Journals) -> Result<(), ApplyError> {
     journals.forget(root).map_err(|source| ApplyError::Journal { path: journals.path(root), source })
 }
 

@@ -1,6 +1,9 @@
 //! Files that were probably renamed: one of their kind is left over, and one is new.
 
-use super::{Action, Plan, is_part, is_test};
+use super::{
+    Action, Plan,
+    paths::{is_part, is_test},
+};
 
 impl Plan {
     /// Where the content of a file belongs that is no longer in the manifest: the only new one of its kind, if it is the

@@ -65,8 +65,8 @@ const FOLDERS: [(&str, bool); 9] = [
 impl Tree {
     /// Reads the app at `root`; one that is not there is empty.
     ///
-    /// One look into each folder, and only the files that a plan compares are opened: the generated ones, the lock
-    /// file and `Cargo.toml`. Those two may be links that a person has made; below `src` no link is followed.
+    /// One look into each folder, and only the files that a plan compares are opened: the generated ones, the
+    /// library, the lock file and `Cargo.toml`. The last two may be links that a person has made; below `src` no link is followed.
     ///
     /// # Errors
     ///
@@ -167,6 +167,7 @@ impl Tree {
 fn is_compared(path: &str) -> bool {
     path == LOCK
         || path == "Cargo.toml"
+        || path == "src/lib.rs"
         || path.starts_with("src/generated/") && path.ends_with(".rs")
         || path.starts_with("src/") && path.ends_with("/mod.rs")
 }

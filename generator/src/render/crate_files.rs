@@ -1,9 +1,14 @@
 //! The files that make a folder a crate.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{escape, templates::Templates};
-use crate::model::Model;
+use crate::{
+    model::{Consumer, Model},
+    workspace::Inherited,
+};
 
 /// Where an app finds the runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,28 +19,56 @@ pub enum Dependency {
     Git(String),
     /// A version of the registry.
     Version(String),
+    /// What the workspace says that the app is a member of.
+    Workspace,
 }
 
 impl Dependency {
-    /// The value of `karafka = …` in `Cargo.toml`.
+    /// The value of `karafka = …` in `Cargo.toml`, with the features that an app of this model is built with.
     #[must_use]
-    pub fn toml(&self) -> String {
-        match self {
-            Self::Path(path) => format!("{{ path = {} }}", escape::toml(path)),
-            Self::Git(url) => format!("{{ git = {} }}", escape::toml(url)),
-            Self::Version(version) => escape::toml(version),
+    pub fn toml(&self, model: &Model, inherited: Option<&Inherited>) -> String {
+        let source = self.source();
+        let wanted = if model.consumes() { needed_features(model) } else { &SENDING };
+        match (self, inherited) {
+            // Whether the default ones are in, its workspace says alone.
+            (Self::Workspace, Some(inherited)) => {
+                let has = inherited.runtime_features();
+                let missing: Vec<_> = wanted.iter().filter(|feature| !has.contains(**feature)).collect();
+                let features = if missing.is_empty() { String::new() } else { format!(", features = {missing:?}") };
+                format!("{{ {source}{features} }}")
+            }
+            (Self::Workspace, None) => format!("{{ {source} }}"),
+            _ if !model.consumes() => format!("{{ {source}, default-features = false, features = {wanted:?} }}"),
+            (Self::Version(version), _) => escape::toml(version),
+            _ => format!("{{ {source} }}"),
         }
     }
 
-    /// The same under `[dev-dependencies]`, with what an app's tests need.
+    /// The same under `[dev-dependencies]`, with what the tests of an app that consumes need.
     #[must_use]
     pub fn testing_toml(&self) -> String {
-        let source = match self {
+        format!("{{ {}, features = [\"testing\"] }}", self.source())
+    }
+
+    fn source(&self) -> String {
+        match self {
             Self::Path(path) => format!("path = {}", escape::toml(path)),
             Self::Git(url) => format!("git = {}", escape::toml(url)),
             Self::Version(version) => format!("version = {}", escape::toml(version)),
-        };
-        format!("{{ {source}, features = [\"testing\"] }}")
+            Self::Workspace => "workspace = true".to_owned(),
+        }
+    }
+}
+
+/// Features of the runtime that an app which only sends has: no engine, no Redis.
+const SENDING: [&str; 3] = ["producer", "ssl", "zstd"];
+
+/// The features of the runtime without which the app's generated code does not do what its manifest says.
+pub(crate) fn needed_features(model: &Model) -> &'static [&'static str] {
+    match (model.consumes(), model.consumers.iter().any(Consumer::is_on_redis)) {
+        (false, _) => &SENDING[..1],
+        (true, false) => &["consumer"],
+        (true, true) => &["consumer", "jobs"],
     }
 }
 
@@ -44,9 +77,11 @@ impl Dependency {
 pub(super) struct App<'m> {
     app: &'m str,
     crate_name: &'m str,
-    messages: bool,
     topic: &'m str,
+    /// Its type in Rust.
+    topic_type: &'m str,
     pad: String,
+    consumes: bool,
 }
 
 impl<'m> App<'m> {
@@ -57,26 +92,124 @@ impl<'m> App<'m> {
             .map(|consumer| consumer.topic.as_str())
             .or_else(|| model.topics.first().map(|topic| topic.key.as_str()))
             .unwrap_or("TOPIC");
+        let named = model.topics.iter().find(|one| one.key == topic);
         Self {
             app: &model.app,
             crate_name: &model.crate_name,
-            messages: !model.messages.is_empty(),
             topic,
+            topic_type: named.map_or("TOPIC", |topic| &topic.rust_name),
+            consumes: model.consumes(),
             // The comments of the README's commands stand in one column.
             pad: " ".repeat("cargo run                            ".len().saturating_sub(25 + topic.len())),
         }
     }
 }
 
-pub(super) fn cargo(templates: &Templates, model: &Model, dependency: &Dependency) -> String {
+/// What an app needs beside the runtime: under which table, which crate, and how it is written where no workspace says it.
+pub(crate) const OTHER_DEPENDENCIES: [OtherDependency; 2] = [
+    OtherDependency { table: "dependencies", name: "serde", version: "1", features: &["derive"] },
+    OtherDependency { table: "dev-dependencies", name: "tokio", version: "1", features: &["macros", "rt"] },
+];
+
+/// What a new app has of tokio, where its code finds it too: what blocks goes to `spawn_blocking`, what is told to stop waits
+/// in a `select!`. Of a crate that was there before, or that only sends, only its tests ask for it.
+const TOKIO: OtherDependency =
+    OtherDependency { table: "dependencies", name: "tokio", version: "1", features: &["macros", "rt", "time"] };
+
+/// A dependency of every app.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OtherDependency {
+    pub(crate) table: &'static str,
+    pub(crate) name: &'static str,
+    version: &'static str,
+    pub(crate) features: &'static [&'static str],
+}
+
+impl OtherDependency {
+    /// Its line in `Cargo.toml`.
+    pub(crate) fn line(&self, inherited: Option<&Inherited>) -> String {
+        let Self { name, version, features, .. } = self;
+        let source = match inherited {
+            Some(inherited) if inherited.dependencies.contains_key(*name) => "workspace = true".to_owned(),
+            _ => format!("version = \"{version}\""),
+        };
+        format!("{name} = {{ {source}, features = {features:?} }}")
+    }
+}
+
+/// `Cargo.toml`, of a workspace of its own or of a member that takes from its workspace what is `inherited`.
+pub(super) fn cargo(
+    templates: &Templates,
+    model: &Model,
+    dependency: &Dependency,
+    inherited: Option<&Inherited>,
+) -> String {
     #[derive(Serialize)]
     struct View<'m> {
         app: &'m str,
+        package: Vec<String>,
         runtime: String,
-        testing: String,
+        serde: String,
+        /// Nothing of it where there are no controllers to be tested.
+        testing: Option<String>,
+        tokio: String,
+        lints: bool,
+        alone: bool,
     }
-    let (runtime, testing) = (dependency.toml(), dependency.testing_toml());
-    templates.fill("Cargo.toml", &View { app: &model.app, runtime, testing })
+    let mut package = Vec::new();
+    let mut left: BTreeSet<&str> = inherited.iter().flat_map(|one| &one.package).map(String::as_str).collect();
+    let default_run = escape::toml(&model.app);
+    for (key, value) in
+        [("version", "\"0.1.0\""), ("edition", "\"2024\""), ("rust-version", "\"1.89\""), ("publish", "false")]
+            .into_iter()
+            // So that a second binary does not make `cargo run` ask which.
+            .chain(model.consumes().then_some(("default-run", default_run.as_str())))
+    {
+        package.push(if left.remove(key) { format!("{key}.workspace = true") } else { format!("{key} = {value}") });
+    }
+    package.extend(left.into_iter().map(|key| format!("{key}.workspace = true")));
+    let [serde, tokio] = OTHER_DEPENDENCIES.map(|one| one.line(inherited));
+    let view = View {
+        app: &model.app,
+        package,
+        runtime: dependency.toml(model, inherited),
+        serde,
+        testing: model.consumes().then(|| dependency.testing_toml()),
+        tokio: if model.consumes() { TOKIO.line(inherited) } else { tokio },
+        lints: inherited.is_some_and(|one| one.lints),
+        alone: inherited.is_none(),
+    };
+    templates.fill("Cargo.toml", &view)
+}
+
+/// The library: the app's modules, with those `folders` of parts that there are.
+pub(super) fn library(templates: &Templates, model: &Model, folders: &[&'static str]) -> String {
+    #[derive(Serialize)]
+    struct View<'m> {
+        app: &'m str,
+        consumes: bool,
+        modules: Vec<&'static str>,
+    }
+    let mut modules = [modules(model), folders].concat();
+    modules.sort_unstable();
+    templates.fill("src/lib.rs", &View { app: &model.app, consumes: model.consumes(), modules })
+}
+
+/// The modules of the library beside the folders of parts.
+pub(crate) fn modules(model: &Model) -> &'static [&'static str] {
+    if model.consumes() { &["generated", "state"] } else { &["generated"] }
+}
+
+/// What an author can have at hand, the messages by name: so they stand before the names of the runtime.
+pub(super) fn prelude(templates: &Templates, model: &Model) -> String {
+    #[derive(Serialize)]
+    struct View<'m> {
+        messages: Vec<&'m str>,
+        hides_state: bool,
+    }
+    let messages: Vec<&str> = model.messages.iter().map(|message| message.name.as_str()).collect();
+    let hides_state = messages.contains(&"State");
+    templates.fill("src/generated/prelude.rs", &View { messages, hides_state })
 }
 
 /// The manifest of an app that was given none: one topic that is consumed, one that is sent to.
@@ -89,12 +222,13 @@ pub fn starter_manifest(app: &str) -> String {
     Templates::new().fill("karafka.yml", &View { app })
 }
 
-/// `.cargo/config.toml` of an app beside a checkout, whose target folder it shares.
+/// `.cargo/config.toml` of an app beside a checkout, which shares what the checkout has built: in this folder, if cargo does
+/// not build everything into one anyway.
 #[must_use]
-pub fn cargo_config(target_dir: &str) -> String {
+pub fn cargo_config(build_dir: Option<&str>) -> String {
     #[derive(Serialize)]
     struct View<'m> {
-        target_dir: &'m str,
+        build_dir: Option<&'m str>,
     }
-    Templates::new().fill("cargo_config.toml", &View { target_dir })
+    Templates::new().fill("cargo_config.toml", &View { build_dir })
 }

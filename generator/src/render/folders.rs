@@ -19,6 +19,8 @@ pub struct Layout {
     /// Every `.rs` file under `src/controllers`, `src/workers`, `src/parsers`, `src/interchangers`, from the app's
     /// root, without those that the manifest once named and names no longer, and without generated `mod.rs`.
     pub files: BTreeSet<String>,
+    /// The modules that `src/lib.rs` declares: each of these folders needs its `mod.rs`, be there a part in it or not.
+    pub declared: BTreeSet<String>,
 }
 
 /// A folder, and what its module names.
@@ -59,8 +61,8 @@ const ROLES: [Role; 4] = [Role::Controller, Role::Worker, Role::Parser, Role::In
 
 /// Every folder that gets a generated `mod.rs`, by path.
 pub(super) fn folders(model: &Model, layout: &Layout) -> Vec<Folder> {
-    let mut folders = BTreeMap::new();
-    for role in ROLES {
+    let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
+    for role in ROLES.into_iter().filter(|role| layout.declared.contains(role.folder())) {
         folders.insert(format!("src/{}", role.folder()), Folder::default());
     }
     for constant in constants(model) {
@@ -80,6 +82,12 @@ pub(super) fn folders(model: &Model, layout: &Layout) -> Vec<Folder> {
         folder.path.clone_from(path);
     }
     folders.into_values().collect()
+}
+
+/// Those of them that `src/lib.rs` declares.
+pub(super) fn top(folders: &[Folder]) -> Vec<&'static str> {
+    let is_there = |role: &Role| folders.iter().any(|folder| folder.path == format!("src/{}", role.folder()));
+    ROLES.into_iter().filter(is_there).map(Role::folder).collect()
 }
 
 fn constants(model: &Model) -> impl Iterator<Item = &Constant> {
@@ -156,7 +164,7 @@ mod tests {
     use super::*;
 
     fn found(files: &[&str]) -> BTreeMap<String, (Vec<String>, Vec<String>)> {
-        let layout = Layout { files: files.iter().map(|&file| file.to_owned()).collect() };
+        let layout = Layout { files: files.iter().map(|&file| file.to_owned()).collect(), ..Layout::default() };
         let folders = folders(&Model::default(), &layout);
         let listed = |names: &BTreeSet<String>| names.iter().cloned().collect();
         folders.iter().map(|folder| (folder.path.clone(), (listed(&folder.folders), listed(&folder.others)))).collect()

@@ -30,14 +30,48 @@ struct MessageView<'m> {
     body: String,
 }
 
+/// How the types are written that the manifest does not name: by their paths where one of its messages has their name.
+struct Known<'m>(BTreeSet<&'m str>);
+
+impl<'m> Known<'m> {
+    fn beside(messages: &'m [Message]) -> Self {
+        let is_known = |name: &&str| path(name).is_some();
+        Self(messages.iter().map(|message| message.name.as_str()).filter(is_known).collect())
+    }
+
+    fn write(&self, name: &'static str) -> &'static str {
+        if self.0.contains(name) { path(name).unwrap_or(name) } else { name }
+    }
+}
+
+/// Where a type is that has its name in `messages.rs`, by Rust's prelude or by a `use`.
+fn path(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "String" => "::std::string::String",
+        "Option" => "::std::option::Option",
+        "Vec" => "::std::vec::Vec",
+        "Box" => "::std::boxed::Box",
+        "Decimal" => "::karafka::types::Decimal",
+        "Bytes" => "::karafka::types::Bytes",
+        "Uuid" => "::karafka::types::Uuid",
+        "Timestamp" => "::karafka::types::Timestamp",
+        "Date" => "::karafka::types::Date",
+        "Time" => "::karafka::types::Time",
+        "Json" => "::karafka::types::Json",
+        _ => return None,
+    })
+}
+
 pub(super) fn text(templates: &Templates, model: &Model) -> String {
     let inexact = with_floats(&model.messages);
-    let messages = model.messages.iter().map(|message| view(message, !inexact.contains(message.name.as_str())));
-    let view = View { types: imports(model), messages: messages.collect() };
+    let known = Known::beside(&model.messages);
+    let one = |message| view(message, &known, !inexact.contains(message.name.as_str()));
+    let messages = model.messages.iter().map(one).collect();
+    let view = View { types: imports(model, &known), messages };
     templates.fill("src/generated/messages.rs", &view)
 }
 
-fn view(message: &Message, eq: bool) -> MessageView<'_> {
+fn view<'m>(message: &'m Message, known: &Known<'_>, eq: bool) -> MessageView<'m> {
     let eq = if eq { ", Eq" } else { "" };
     let mut body = String::with_capacity(512);
     body.push('\n');
@@ -45,21 +79,20 @@ fn view(message: &Message, eq: bool) -> MessageView<'_> {
     let (derive, tag) = match &message.shape {
         Shape::Record(fields) => {
             for one in fields {
-                field(&mut body, one);
+                field(&mut body, one, known);
             }
             (format!("Debug, Clone, PartialEq{eq}"), None)
         }
         Shape::Enum(words) => {
             for (wire, rust) in words {
-                above(&mut body, &[&code(wire)], (wire != rust).then_some(wire));
+                rename(&mut body, (wire != rust).then_some(wire));
                 append(&mut body, &["    ", rust, ",\n"]);
             }
             ("Debug, Clone, Copy, PartialEq, Eq, Hash".to_owned(), None)
         }
         Shape::OneOf { by, variants } => {
             for (tag, rust, message) in variants {
-                let about = [&code(message), " with ", &code(by), " ", &code(tag)];
-                above(&mut body, &about, (tag != rust).then_some(tag));
+                rename(&mut body, (tag != rust).then_some(tag));
                 append(&mut body, &["    ", rust, "(", message, "),\n"]);
                 append(&mut tags, &["    ", &literal(tag), " => ", rust, ",\n"]);
             }
@@ -82,14 +115,14 @@ fn view(message: &Message, eq: bool) -> MessageView<'_> {
 }
 
 /// The lines of a record's field.
-fn field(out: &mut String, field: &Field) {
-    let optional = if field.optional { ", optional" } else { "" };
+fn field(out: &mut String, field: &Field, known: &Known<'_>) {
     // serde takes `r#type` for `type` by itself.
     let renamed = field.rust_name.trim_start_matches("r#") != field.wire_name;
-    above(out, &[&code(&field.wire_name), optional], renamed.then_some(&field.wire_name));
+    rename(out, renamed.then_some(&field.wire_name));
     let encoding = innermost(&field.kind).ok().and_then(encoding);
-    let with = encoding.map(|encoding| format!("with = \"karafka::types::As::<karafka::types::{encoding}>\""));
-    let optional = field.optional.then(|| "default, skip_serializing_if = \"Option::is_none\"".to_owned());
+    let with = encoding.map(|encoding| format!("with = \"::karafka::codegen::with::{encoding}\""));
+    let option = known.write("Option");
+    let optional = field.optional.then(|| format!("default, skip_serializing_if = \"{option}::is_none\""));
     match (optional, with) {
         (None, None) => {}
         (Some(one), None) | (None, Some(one)) => append(out, &["    #[serde(", &one, ")]\n"]),
@@ -100,19 +133,20 @@ fn field(out: &mut String, field: &Field) {
         }
     }
     append(out, &["    pub ", &field.rust_name, ": "]);
-    out.push_str(if field.optional { "Option<" } else { "" });
-    out.push_str(if field.boxed { "Box<" } else { "" });
-    rust_type(out, &field.kind);
+    if field.optional {
+        append(out, &[option, "<"]);
+    }
+    if field.boxed {
+        append(out, &[known.write("Box"), "<"]);
+    }
+    rust_type(out, &field.kind, known);
     out.push_str(if field.boxed { ">" } else { "" });
     out.push_str(if field.optional { ">,\n" } else { ",\n" });
 }
 
-/// What stands above a field, a word or a variant.
-fn above(out: &mut String, about: &[&str], rename: Option<&String>) {
-    out.push_str("    /// ");
-    append(out, about);
-    out.push_str(".\n");
-    if let Some(wire) = rename {
+/// What stands above a field, a word or a variant that is called otherwise on the wire.
+fn rename(out: &mut String, wire: Option<&String>) {
+    if let Some(wire) = wire {
         append(out, &["    #[serde(rename = ", &literal(wire), ")]\n"]);
     }
 }
@@ -123,20 +157,20 @@ fn append(out: &mut String, texts: &[&str]) {
     }
 }
 
-fn rust_type(out: &mut String, kind: &Type) {
+fn rust_type(out: &mut String, kind: &Type, known: &Known<'_>) {
     let inner = match kind {
-        Type::Scalar(scalar) => return out.push_str(scalar_type(*scalar)),
+        Type::Scalar(scalar) => return out.push_str(known.write(scalar_type(*scalar))),
         Type::Named(name) => return out.push_str(name),
         Type::List(inner) => {
-            out.push_str("Vec<");
+            append(out, &[known.write("Vec"), "<"]);
             inner
         }
         Type::Map(inner) => {
-            out.push_str("std::collections::BTreeMap<String, ");
+            append(out, &["::std::collections::BTreeMap<", known.write("String"), ", "]);
             inner
         }
     };
-    rust_type(out, inner);
+    rust_type(out, inner, known);
     out.push('>');
 }
 
@@ -164,7 +198,7 @@ fn scalar_type(scalar: Scalar) -> &'static str {
     }
 }
 
-/// The type in `karafka::types` that says how a scalar is written, where its own type does not.
+/// The type of the runtime that says how a scalar is written, where its own type does not.
 pub(super) fn encoding(scalar: Scalar) -> Option<&'static str> {
     Some(match scalar {
         Scalar::Decimal => "DecimalText",
@@ -176,11 +210,14 @@ pub(super) fn encoding(scalar: Scalar) -> Option<&'static str> {
 }
 
 /// What to import from `karafka::types`, as the end of a `use`.
-fn imports(model: &Model) -> Option<String> {
+fn imports(model: &Model, known: &Known<'_>) -> Option<String> {
     let mut names = BTreeSet::new();
     for field in model.messages.iter().flat_map(fields) {
         if let Some(scalar) = innermost(&field.kind).ok().filter(|scalar| *scalar >= Scalar::Decimal) {
-            names.insert(scalar_type(scalar));
+            let name = scalar_type(scalar);
+            if known.write(name) == name {
+                names.insert(name);
+            }
         }
     }
     let names: Vec<_> = names.into_iter().collect();

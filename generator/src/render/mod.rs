@@ -6,10 +6,12 @@
 mod crate_files;
 pub mod escape;
 mod folders;
+mod imports;
 mod layout;
 mod messages;
 mod routes;
 mod stubs;
+mod tables;
 mod templates;
 mod texts;
 mod topics;
@@ -17,9 +19,13 @@ mod workers;
 
 use std::collections::BTreeSet;
 
-use crate::model::{Controller, Model, Part, Payload, Worker};
+use crate::{
+    model::{Controller, Model, Part, Payload, Worker},
+    workspace::Inherited,
+};
 
 pub use crate_files::{Dependency, cargo_config, starter_manifest};
+pub(crate) use crate_files::{OTHER_DEPENDENCIES, modules, needed_features};
 pub use folders::Layout;
 pub use templates::BANNER;
 
@@ -33,7 +39,7 @@ pub enum FileKind {
     Generated,
     /// The user's: written once, and then never again. The crate does not compile without it.
     Owned,
-    /// The user's, and not needed by the crate: once it was written, it may be deleted too.
+    /// The user's, and not needed by the crate: only a new crate gets it, and then it may be deleted too.
     Optional,
 }
 
@@ -47,14 +53,26 @@ pub struct Wanted<'m> {
     piece: Piece<'m>,
 }
 
+impl Wanted<'_> {
+    /// The folders of parts that it declares, if it is the library.
+    #[must_use]
+    pub fn folders(&self) -> &[&'static str] {
+        match &self.piece {
+            Piece::Lib(folders) => folders,
+            _ => &[],
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Piece<'m> {
     Cargo,
+    Gitattributes,
     Gitignore,
     Rustfmt,
     Readme,
     Main,
-    Lib,
+    Lib(Vec<&'static str>),
     State,
     Controller(&'m Controller),
     Test(&'m Controller),
@@ -63,6 +81,7 @@ enum Piece<'m> {
     Interchanger(&'m Part),
     Folder(Folder),
     Generated,
+    Manifest,
     Prelude,
     Messages,
     Topics,
@@ -86,6 +105,7 @@ pub struct RenderedFile {
 pub struct Renderer<'m> {
     model: &'m Model,
     dependency: Dependency,
+    inherited: Option<Inherited>,
     starter: bool,
     templates: Templates,
 }
@@ -94,13 +114,26 @@ impl<'m> Renderer<'m> {
     /// A renderer for `model`, whose app depends on the runtime as `dependency` says.
     #[must_use]
     pub fn new(model: &'m Model, dependency: Dependency) -> Self {
-        Self { model, dependency, starter: false, templates: Templates::new() }
+        Self { model, dependency, inherited: None, starter: false, templates: Templates::new() }
     }
 
     /// Where the app finds the runtime.
     #[must_use]
     pub fn dependency(&self) -> &Dependency {
         &self.dependency
+    }
+
+    /// For an app that is a member of a workspace, and takes this from there.
+    #[must_use]
+    pub fn member(mut self, inherited: Inherited) -> Self {
+        self.inherited = Some(inherited);
+        self
+    }
+
+    /// What the app takes from its workspace, if it is a member of one.
+    #[must_use]
+    pub fn inherited(&self) -> Option<&Inherited> {
+        self.inherited.as_ref()
     }
 
     /// For the manifest of [`starter_manifest`]: with a controller and a test that do something already.
@@ -120,12 +153,23 @@ impl<'m> Renderer<'m> {
         let mut want = |path: String, kind, piece| wanted.push(Wanted { path, kind, piece });
 
         want("Cargo.toml".to_owned(), FileKind::Owned, Piece::Cargo);
+        want(".gitattributes".to_owned(), FileKind::Optional, Piece::Gitattributes);
         want(".gitignore".to_owned(), FileKind::Optional, Piece::Gitignore);
-        want("rustfmt.toml".to_owned(), FileKind::Optional, Piece::Rustfmt);
+        // A workspace has its own, for all its members.
+        if self.inherited.is_none() {
+            want("rustfmt.toml".to_owned(), FileKind::Optional, Piece::Rustfmt);
+        }
         want("README.md".to_owned(), FileKind::Optional, Piece::Readme);
-        want("src/main.rs".to_owned(), FileKind::Owned, Piece::Main);
-        want("src/lib.rs".to_owned(), FileKind::Owned, Piece::Lib);
-        want("src/state.rs".to_owned(), FileKind::Owned, Piece::State);
+        // What only sends is a library for programs that do other things.
+        let consumes = model.consumes();
+        if consumes {
+            want("src/main.rs".to_owned(), FileKind::Optional, Piece::Main);
+        }
+        let folders = folders::folders(model, layout);
+        want("src/lib.rs".to_owned(), FileKind::Owned, Piece::Lib(folders::top(&folders)));
+        if consumes {
+            want("src/state.rs".to_owned(), FileKind::Owned, Piece::State);
+        }
         for controller in &model.controllers {
             want(controller.constant.file(), FileKind::Owned, Piece::Controller(controller));
         }
@@ -138,15 +182,20 @@ impl<'m> Renderer<'m> {
         for worker in model.workers.iter().filter(|worker| worker.named) {
             want(worker.constant.file(), FileKind::Owned, Piece::Worker(worker));
         }
-        for folder in folders::folders(model, layout) {
+        for folder in folders {
             want(format!("{}/mod.rs", folder.path), FileKind::Generated, Piece::Folder(folder));
         }
         want("src/generated/mod.rs".to_owned(), FileKind::Generated, Piece::Generated);
-        want("src/generated/prelude.rs".to_owned(), FileKind::Generated, Piece::Prelude);
+        want("src/generated/manifest.rs".to_owned(), FileKind::Generated, Piece::Manifest);
+        if consumes {
+            want("src/generated/prelude.rs".to_owned(), FileKind::Generated, Piece::Prelude);
+        }
         want("src/generated/messages.rs".to_owned(), FileKind::Generated, Piece::Messages);
         want("src/generated/topics.rs".to_owned(), FileKind::Generated, Piece::Topics);
-        want("src/generated/workers.rs".to_owned(), FileKind::Generated, Piece::Workers);
-        want("src/generated/routes.rs".to_owned(), FileKind::Generated, Piece::Routes);
+        if consumes {
+            want("src/generated/workers.rs".to_owned(), FileKind::Generated, Piece::Workers);
+            want("src/generated/routes.rs".to_owned(), FileKind::Generated, Piece::Routes);
+        }
         let mut taken = BTreeSet::new();
         for controller in &model.controllers {
             let path = test_path(controller, &mut taken);
@@ -160,12 +209,13 @@ impl<'m> Renderer<'m> {
     pub fn text(&self, wanted: &Wanted<'_>) -> String {
         let Self { model, templates, .. } = self;
         match &wanted.piece {
-            Piece::Cargo => crate_files::cargo(templates, model, &self.dependency),
+            Piece::Cargo => crate_files::cargo(templates, model, &self.dependency, self.inherited()),
+            Piece::Gitattributes => templates.fill("gitattributes", &crate_files::App::new(model)),
             Piece::Gitignore => templates.fill("gitignore", &crate_files::App::new(model)),
             Piece::Rustfmt => templates.fill("rustfmt.toml", &crate_files::App::new(model)),
             Piece::Readme => templates.fill("README.md", &crate_files::App::new(model)),
             Piece::Main => templates.fill("src/main.rs", &crate_files::App::new(model)),
-            Piece::Lib => templates.fill("src/lib.rs", &crate_files::App::new(model)),
+            Piece::Lib(folders) => crate_files::library(templates, model, folders),
             Piece::State => templates.fill("src/state.rs", &crate_files::App::new(model)),
             Piece::Controller(_) if self.starter => {
                 templates.fill("src/controllers/orders_controller.rs", &crate_files::App::new(model))
@@ -180,7 +230,8 @@ impl<'m> Renderer<'m> {
             Piece::Interchanger(part) => stubs::interchanger(templates, model, part),
             Piece::Folder(folder) => folder.text(templates),
             Piece::Generated => templates.fill("src/generated/mod.rs", &crate_files::App::new(model)),
-            Piece::Prelude => templates.fill("src/generated/prelude.rs", &crate_files::App::new(model)),
+            Piece::Manifest => routes::manifest(templates, model),
+            Piece::Prelude => crate_files::prelude(templates, model),
             Piece::Messages => messages::text(templates, model),
             Piece::Topics => topics::text(templates, model),
             Piece::Workers => workers::text(templates, model),
@@ -215,22 +266,12 @@ fn test_path(controller: &Controller, taken: &mut BTreeSet<String>) -> String {
     path
 }
 
-/// A payload's type, where messages are at hand under their own names, and the prelude's too.
-fn type_in_prelude(payload: &Payload) -> String {
-    match payload {
-        Payload::Message(name) => name.clone(),
-        Payload::Json => "Json".to_owned(),
-        Payload::Bytes => "Bytes".to_owned(),
-        Payload::Text => "String".to_owned(),
-    }
-}
-
 /// A payload's type, in the files of `src/generated`.
 fn type_in_generated(payload: &Payload) -> String {
     match payload {
         Payload::Message(name) => format!("super::messages::{name}"),
-        Payload::Json => "karafka::types::Json".to_owned(),
-        Payload::Bytes => "karafka::types::Bytes".to_owned(),
-        Payload::Text => "String".to_owned(),
+        Payload::Json => "::karafka::codegen::Json".to_owned(),
+        Payload::Bytes => "::karafka::codegen::Bytes".to_owned(),
+        Payload::Text => "::std::string::String".to_owned(),
     }
 }

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::{
     escape::{codes, literal},
+    imports::Imports,
     layout,
     templates::Templates,
-    type_in_prelude,
 };
 use crate::{
     model::{Consumer, Controller, Model, Part, PartRef, Payload, Worker, sample},
@@ -20,52 +20,83 @@ pub(super) fn controller(templates: &Templates, model: &Model, controller: &Cont
     #[derive(Serialize)]
     struct View<'m> {
         topics: String,
-        type_name: &'m str,
+        stub: StubView<'m>,
+        controller: String,
         perform: String,
+        perform_tombstone: Option<String>,
+        ok: &'static str,
         emits: Option<String>,
         first_emit: Option<&'m str>,
-        delivers_tombstones: bool,
         takes_batches: bool,
         on_redis: bool,
     }
-    let message = type_in_prelude(&controller.payload);
-    let (name, message) = if controller.takes_batches {
-        ("async fn perform_batch", format!("batch: &Batch<{message}>"))
+    let type_name = controller.constant.type_name();
+    let mut imports = Imports::beside(type_name);
+    let payload = imports.payload(&controller.payload, true);
+    let (kind, name, argument) = if controller.takes_batches {
+        let argument = format!("batch: &{}<{payload}>", imports.name("karafka::Batch"));
+        (imports.name("karafka::BatchController"), "async fn perform_batch", argument)
     } else {
-        ("async fn perform", format!("message: &Message<{message}>"))
+        let argument = format!("message: &{}<{payload}>", imports.name("karafka::Message"));
+        (imports.name("karafka::Controller"), "async fn perform", argument)
     };
+    let context = format!("_ctx: &{}<Self>", imports.name("karafka::Context"));
+    let result = imports.name("karafka::Result");
+    let perform_tombstone = controller.delivers_tombstones.then(|| {
+        let record = format!("record: &{}", imports.name("karafka::Record"));
+        layout::method("async fn perform_tombstone", &["&self", &record, &context], &result)
+    });
     let first_emit = controller.emits.first();
     let view = View {
         topics: codes(controller.topics.iter().map(String::as_str)),
-        type_name: controller.constant.type_name(),
-        perform: layout::method(name, &["&self", &message, "_ctx: &Context<Self>"], "Result"),
+        controller: kind,
+        perform: layout::method(name, &["&self", &argument, &context], &result),
+        perform_tombstone,
+        ok: if type_name == "Ok" { "std::result::Result::Ok" } else { "Ok" },
         emits: first_emit.map(|_| codes(controller.emits.iter().map(String::as_str))),
-        first_emit: first_emit
-            .and_then(|key| model.topics.binary_search_by(|topic| topic.key.cmp(key)).ok())
-            .and_then(|at| model.topics.get(at))
-            .map(|topic| topic.rust_name.as_str()),
-        delivers_tombstones: controller.delivers_tombstones,
+        first_emit: first_emit.map(|key| topic_type(model, key)),
         takes_batches: controller.takes_batches,
         on_redis: controller
             .topics
             .iter()
             .flat_map(|topic| consumers_of(model, topic))
             .any(|consumer| consumer.controller == controller.constant && consumer.is_on_redis()),
+        stub: StubView::new(type_name, imports),
     };
     templates.fill("src/controllers/controller.rs", &view)
+}
+
+/// What all stubs have: a type, made from the app's state, and what is imported.
+#[derive(Serialize)]
+struct StubView<'m> {
+    imports: String,
+    type_name: &'m str,
+    from_state: String,
+    state: String,
+}
+
+impl<'m> StubView<'m> {
+    fn new(type_name: &'m str, mut imports: Imports) -> Self {
+        let from_state = imports.name("karafka::FromState");
+        let state = imports.name("crate::state::State");
+        Self { imports: imports.text(), type_name, from_state, state }
+    }
 }
 
 pub(super) fn worker(templates: &Templates, worker: &Worker) -> String {
     #[derive(Serialize)]
     struct View<'m> {
-        type_name: &'m str,
+        stub: StubView<'m>,
+        worker: String,
         name: &'m str,
         controller: &'m str,
         controller_path: String,
         takes_batches: bool,
     }
+    let mut imports = Imports::beside(worker.constant.type_name());
     let view = View {
-        type_name: worker.constant.type_name(),
+        worker: imports.name("karafka::Worker"),
+        stub: StubView::new(worker.constant.type_name(), imports),
         name: worker.constant.as_str(),
         controller: worker.controller.as_str(),
         controller_path: worker.controller.rust_path(),
@@ -74,10 +105,17 @@ pub(super) fn worker(templates: &Templates, worker: &Worker) -> String {
     templates.fill("src/workers/worker.rs", &view)
 }
 
+/// A parser or an interchanger.
 #[derive(Serialize)]
 struct PartView<'m> {
     topics: String,
-    type_name: &'m str,
+    stub: StubView<'m>,
+    /// The trait, and whether its methods can be called by their names.
+    r#trait: String,
+    has_trait: bool,
+    record: String,
+    result: String,
+    string: String,
     payloads: Vec<PayloadView>,
 }
 
@@ -89,14 +127,38 @@ struct PayloadView {
 }
 
 pub(super) fn parser(templates: &Templates, model: &Model, part: &Part) -> String {
-    templates.fill("src/parsers/parser.rs", &part_view(model, part, |consumer| &consumer.parser))
+    let mut imports = Imports::beside(part.constant.type_name());
+    let payloads = payloads(part, &mut imports);
+    let (record, string) = (imports.name("karafka::Record"), String::new());
+    let topics = topics_of(model, part, |consumer| &consumer.parser);
+    let view = part_view(part, topics, "karafka::Parser", imports, (record, string), payloads);
+    templates.fill("src/parsers/parser.rs", &view)
 }
 
 pub(super) fn interchanger(templates: &Templates, model: &Model, part: &Part) -> String {
-    templates.fill("src/interchangers/interchanger.rs", &part_view(model, part, |consumer| &consumer.interchanger))
+    let mut imports = Imports::beside(part.constant.type_name());
+    let payloads = payloads(part, &mut imports);
+    let (record, string) = (String::new(), imports.name("std::string::String"));
+    let topics = topics_of(model, part, |consumer| &consumer.interchanger);
+    let view = part_view(part, topics, "karafka::Interchanger", imports, (record, string), payloads);
+    templates.fill("src/interchangers/interchanger.rs", &view)
 }
 
-fn part_view<'m>(model: &Model, part: &'m Part, of: impl Fn(&Consumer) -> &PartRef) -> PartView<'m> {
+fn part_view<'m>(
+    part: &'m Part,
+    topics: String,
+    path: &str,
+    mut imports: Imports,
+    (record, string): (String, String),
+    payloads: Vec<PayloadView>,
+) -> PartView<'m> {
+    let (name, result) = (imports.name(path), imports.name("karafka::Result"));
+    let has_trait = imports.has(path);
+    let stub = StubView::new(part.constant.type_name(), imports);
+    PartView { topics, stub, r#trait: name, has_trait, record, result, string, payloads }
+}
+
+fn topics_of(model: &Model, part: &Part, of: impl Fn(&Consumer) -> &PartRef) -> String {
     let mut topics: Vec<_> = model
         .consumers
         .iter()
@@ -104,15 +166,20 @@ fn part_view<'m>(model: &Model, part: &'m Part, of: impl Fn(&Consumer) -> &PartR
         .map(|consumer| consumer.topic.as_str())
         .collect();
     topics.dedup();
+    codes(topics)
+}
+
+fn payloads(part: &Part, imports: &mut Imports) -> Vec<PayloadView> {
+    let alone = part.payloads.len() == 1;
     let payloads = part.payloads.iter().map(|payload| {
         let (parser, words) = match payload {
             Payload::Message(_) | Payload::Json => ("Json", "JSON"),
             Payload::Bytes => ("RawBytes", "them as they are"),
             Payload::Text => ("Text", "UTF-8 text"),
         };
-        PayloadView { r#type: type_in_prelude(payload), parser, words }
+        PayloadView { r#type: imports.payload(payload, alone), parser, words }
     });
-    PartView { topics: codes(topics), type_name: part.constant.type_name(), payloads: payloads.collect() }
+    payloads.collect()
 }
 
 pub(super) fn test(templates: &Templates, model: &Model, controller: &Controller) -> String {
@@ -149,11 +216,15 @@ pub(super) fn test(templates: &Templates, model: &Model, controller: &Controller
             number += 1;
         }
         let alone = consumers_of(model, &consumer.topic).len() == 1;
-        tests.push(TestView { name, consume: consume(&consumer.topic, (!alone).then_some(&consumer.group)) });
+        tests.push(TestView {
+            name,
+            consume: consume(topic_type(model, &consumer.topic), (!alone).then_some(&consumer.group)),
+        });
     }
     let simulation = |shows: fn(&Model, &Consumer) -> bool| {
         let consumer = consumers.iter().copied().find(|consumer| shows(model, consumer))?;
-        Some(SimulationView::new(consumer, consumers_of(model, &consumer.topic).len() == 1))
+        let alone = consumers_of(model, &consumer.topic).len() == 1;
+        Some(SimulationView::new(consumer, topic_type(model, &consumer.topic), alone))
     };
     let (retry, death) = (simulation(retries), simulation(dies));
     let view = View {
@@ -171,6 +242,7 @@ pub(super) fn test(templates: &Templates, model: &Model, controller: &Controller
 /// A test of what one consumer does when its messages fail.
 #[derive(Serialize)]
 struct SimulationView<'m> {
+    /// The topic's type.
     topic: &'m str,
     /// The statement that picks a group, where several consume the topic.
     group: String,
@@ -181,14 +253,14 @@ struct SimulationView<'m> {
 }
 
 impl<'m> SimulationView<'m> {
-    fn new(consumer: &'m Consumer, alone: bool) -> Self {
+    fn new(consumer: &'m Consumer, topic: &'m str, alone: bool) -> Self {
         // What is left of rustfmt's `fn_call_width` beside the rest of the longest call.
         const WIDTH: usize = 30;
-        let fits = literal(&consumer.topic).len() <= WIDTH && (alone || literal(&consumer.group).len() <= WIDTH);
+        let fits = "topics::".len() + topic.len() <= WIDTH && (alone || literal(&consumer.group).len() <= WIDTH);
         let group =
             if alone { String::new() } else { format!("    let group = run.group({});\n", literal(&consumer.group)) };
         let (on, skip) = (if alone { "run" } else { "group" }, if fits { "" } else { "#[rustfmt::skip]\n" });
-        Self { topic: &consumer.topic, group, on, skip }
+        Self { topic, group, on, skip }
     }
 }
 
@@ -217,6 +289,12 @@ fn is_at_most_once(model: &Model, consumer: &Consumer) -> bool {
     group.is_some_and(|group| group.settings.iter().any(|(key, value)| key == "delivery" && value == "at_most_once"))
 }
 
+/// The type of the topic `key`.
+fn topic_type<'m>(model: &'m Model, key: &str) -> &'m str {
+    let at = model.topics.binary_search_by(|topic| topic.key.as_str().cmp(key)).ok();
+    at.and_then(|at| model.topics.get(at)).map_or("", |topic| topic.rust_name.as_str())
+}
+
 /// The consumers of a topic: they stand together, in the order of their topics.
 fn consumers_of<'m>(model: &'m Model, topic: &str) -> &'m [Consumer] {
     let from = model.consumers.partition_point(|consumer| consumer.topic.as_str() < topic);
@@ -230,7 +308,7 @@ fn consumers_of<'m>(model: &'m Model, topic: &str) -> &'m [Consumer] {
 fn consume(topic: &str, group: Option<&String>) -> String {
     // rustfmt's `chain_width` and `fn_call_width`, by default.
     const WIDTH: usize = 60;
-    let topic = literal(topic);
+    let topic = format!("topics::{topic}");
     let (record, method, arguments) = match group {
         None => ("", "consume", vec![topic, "SAMPLE".to_owned()]),
         Some(group) => (RECORD, "consume_in", vec![literal(group), topic, "record".to_owned()]),

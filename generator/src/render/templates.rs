@@ -12,7 +12,7 @@ macro_rules! embedded {
     ($($path:literal),* $(,)?) => {
         /// Path under `templates/`, without `.tera`, and text.
         const TEMPLATES: &[(&str, &str)] =
-            &[$(($path, include_str!(concat!("../../../templates/", $path, ".tera")))),*];
+            &[$(($path, include_str!(concat!("../../templates/", $path, ".tera")))),*];
     };
 }
 
@@ -20,12 +20,14 @@ embedded![
     "Cargo.toml",
     "README.md",
     "cargo_config.toml",
+    "gitattributes",
     "gitignore",
     "karafka.yml",
     "rustfmt.toml",
     "src/controllers/controller.rs",
     "src/controllers/orders_controller.rs",
     "src/folder.rs",
+    "src/generated/manifest.rs",
     "src/generated/messages.rs",
     "src/generated/mod.rs",
     "src/generated/prelude.rs",

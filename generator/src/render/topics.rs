@@ -7,6 +7,7 @@ use crate::model::{Field, Model, Payload, Scalar, Shape, Topic, Type};
 
 #[derive(Serialize)]
 struct View<'m> {
+    consumes: bool,
     topics: Vec<TopicView<'m>>,
 }
 
@@ -22,7 +23,7 @@ struct TopicView<'m> {
 
 pub(super) fn text(templates: &Templates, model: &Model) -> String {
     let topics = model.topics.iter().map(|topic| view(model, topic)).collect();
-    templates.fill("src/generated/topics.rs", &View { topics })
+    templates.fill("src/generated/topics.rs", &View { consumes: model.consumes(), topics })
 }
 
 fn view<'m>(model: &Model, topic: &'m Topic) -> TopicView<'m> {
@@ -67,13 +68,13 @@ fn key_bytes(model: &Model, message: &str, wire_name: &str) -> Option<String> {
         Type::Scalar(scalar @ (Scalar::TimestampMillis | Scalar::TimestampSeconds)) => encoding(*scalar),
         _ => None,
     };
-    let encoded = encoding.map(|encoding| format!("karafka::types::Encoded::<karafka::types::{encoding}>"));
+    let encoded = encoding.map(|encoding| format!("::karafka::codegen::Encoded::<::karafka::codegen::{encoding}>"));
     let field = match encoded {
         None => format!("message.{rust_name}"),
         Some(encoded) if *optional => format!("message.{rust_name}.map({encoded})"),
         Some(encoded) => format!("{encoded}(message.{rust_name})"),
     };
-    Some(format!("karafka::topic::key_bytes(&{field})"))
+    Some(format!("::karafka::codegen::key_bytes(&{field})"))
 }
 
 fn shape<'m>(model: &'m Model, name: &str) -> Option<&'m Shape> {

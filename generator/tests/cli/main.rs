@@ -1,9 +1,12 @@
 //! The command as a person calls it: a whole app in a folder of its own, and the real binary.
 
+mod concurrent;
 #[cfg(unix)]
 mod interrupted;
 mod new;
 mod parts;
+mod surroundings;
+mod tools;
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +21,17 @@ fn karafka(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_karafka"));
     command.current_dir(folder).args(arguments).stdin(Stdio::null());
     command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
-    for name in ["NO_COLOR", "CLICOLOR_FORCE", "KARAFKA_ENV", "KARAFKA_BROKERS", "COLUMNS"] {
+    for name in [
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+        "CARGO_BUILD_BUILD_DIR",
+        "CI",
+        "NO_COLOR",
+        "CLICOLOR_FORCE",
+        "KARAFKA_ENV",
+        "KARAFKA_BROKERS",
+        "COLUMNS",
+    ] {
         command.env_remove(name);
     }
     command
@@ -97,6 +110,7 @@ fn help_teaches() {
     for command in [
         &["--help"][..],
         &["new", "--help"],
+        &["install", "--help"],
         &["generate", "--help"],
         &["generate", "controller", "--help"],
         &["generate", "message", "--help"],
@@ -135,7 +149,7 @@ fn check_shows_each_difference_in_every_format() {
     let (_folder, root) = shop();
     replace(&root.join("karafka.yml"), "note?: string", "note?: string\n    gift: bool");
     fs::remove_file(root.join("src/generated/topics.rs")).unwrap();
-    replace(&root.join("src/generated/workers.rs"), "pub struct", "pub  struct");
+    replace(&root.join("src/generated/workers.rs"), "pub struct", "pub(crate) struct");
     let before = everything(&root);
     let mut all = String::new();
     for format in ["full", "concise", "json", "github"] {
@@ -300,7 +314,12 @@ fn dead_letters_show_and_missing_features_are_warned_of() {
     call(&root, &["generate"]);
     let checked = calls(&root, &["check"], 0);
     assert!(!checked.contains("missing-feature"), "{checked}");
-    replace(&root.join("Cargo.toml"), with_feature, "karafka = { version = \"0.1.0\", default-features = false }");
+    let without = "karafka = { version = \"0.1.0\", default-features = false }";
+    replace(&root.join("Cargo.toml"), with_feature, without);
+    // Without what consumes it is out of step as well.
+    let checked = calls(&root, &["check"], 1);
+    assert!(checked.contains("default-features = false, features = [\"consumer\"] }"), "{checked}");
+    call(&root, &["generate"]);
     let checked = calls(&root, &["check"], 0);
     assert!(checked.contains("needs the feature `ssl`") && checked.contains("default-features = false"), "{checked}");
 }

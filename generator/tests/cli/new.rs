@@ -39,6 +39,33 @@ fn new_takes_paths_and_refuses_what_cannot_be_an_app() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "a refused name left something behind");
 }
 
+/// If this fails, whoever only sends is told to run what does not run, or not told how to send; or a crate gets the state and
+/// the advice that only consumers need.
+#[test]
+fn what_only_sends_is_told_how_to_send() {
+    let folder = folder();
+    fs::write(folder.path().join("mine.yml"), include_str!("../manifests/producer.yml")).unwrap();
+    let made = ["new", "orders-api", "--manifest", "mine.yml", "--karafka-version", "0.1.0"];
+    let mut said = call(folder.path(), &made);
+    let root = folder.path().join("orders-api");
+    for words in [["check"].as_slice(), &["flow"], &["routes"], &["server"], &["worker"]] {
+        said.push_str(&format!("======== karafka {}\n{}", words.join(" "), call(&root, words)));
+    }
+    snapshot("new_producer", &said);
+    let run = calls(folder.path(), &["new", "other", "--manifest", "mine.yml", "--run"], 2);
+    assert!(run.contains("no topic has a `controller:`") && !folder.path().join("other").exists(), "{run}");
+
+    let host = folder.path().join("host");
+    fs::create_dir_all(host.join("src")).unwrap();
+    fs::write(host.join("Cargo.toml"), "[package]\nname = \"orders-api\"\n").unwrap();
+    fs::write(host.join("src/state.rs"), "").unwrap();
+    fs::write(host.join("src/main.rs"), "mod state;\nfn main() {}\n").unwrap();
+    let said = calls(&host, &["install", "--manifest", "../mine.yml", "--karafka-version", "0.1.0"], 0);
+    assert!(said.contains("orders_api::generated::producer(&Settings::from_env"), "{said}");
+    assert!(!said.contains("state"), "{said}");
+    assert_eq!(fs::read_to_string(host.join("src/lib.rs")).unwrap().matches("pub mod").count(), 1);
+}
+
 /// If this fails, an app cannot be made from a manifest that another program writes.
 #[test]
 fn new_reads_the_manifest_from_standard_input() {

@@ -36,7 +36,7 @@ pub struct Beacon {
 /// Why what a `.karafka/broker.json` says is not believed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Distrust {
+pub enum UntrustedBeacon {
     /// It is a link, a pipe or the like, or is reached through one.
     #[error("`.karafka/broker.json` is not believed: it, or `.karafka`, is a link or no file")]
     NoFile,
@@ -82,10 +82,10 @@ impl Beacon {
     ///
     /// When the file cannot be written, or `.karafka` is a link.
     pub fn leave(&self, root: &Path) -> io::Result<()> {
-        match fs::create_dir(root.join(FOLDER)) {
+        let is_new = match fs::create_dir(root.join(FOLDER)) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+            made => made.is_ok(),
+        };
         let folder = open_folder(root).map_err(|error| match error.kind() {
             ErrorKind::NotADirectory => io::Error::new(error.kind(), format!("`{FOLDER}` is a link, or no folder")),
             _ => error,
@@ -94,6 +94,11 @@ impl Beacon {
         // nothing that lies there.
         let draft = format!("{FILE}.{}", Uuid::new_v4().simple());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if is_new {
+            // The crate's own list of what git leaves out may not have it.
+            let mut ignore = File::from(rustix::fs::openat(&folder, ".gitignore", flags, Mode::from_raw_mode(0o666))?);
+            ignore.write_all(b"*\n")?;
+        }
         let mut file = File::from(rustix::fs::openat(&folder, &draft, flags, Mode::from_raw_mode(0o666))?);
         file.write_all(&serde_json::to_vec(self)?)?;
         Ok(rustix::fs::renameat(&folder, &draft, &folder, FILE)?)
@@ -103,12 +108,12 @@ impl Beacon {
     ///
     /// # Errors
     ///
-    /// [`Distrust`] when the file says what no broker on this machine would.
-    pub fn find(root: &Path) -> Result<Option<Self>, Distrust> {
+    /// [`UntrustedBeacon`] when the file says what no broker on this machine would.
+    pub fn find(root: &Path) -> Result<Option<Self>, UntrustedBeacon> {
         let Some(beacon) = Self::read(root)? else { return Ok(None) };
         let address = match beacon.address.parse::<SocketAddrV4>() {
             Ok(address) if *address.ip() == Ipv4Addr::LOCALHOST && address.port() != 0 => address,
-            _ => return Err(Distrust::Elsewhere(beacon.address.chars().take(100).collect())),
+            _ => return Err(UntrustedBeacon::Elsewhere(beacon.address.chars().take(100).collect())),
         };
         let answers = TcpStream::connect_timeout(&address.into(), Duration::from_millis(300)).is_ok();
         if !answers {
@@ -117,7 +122,7 @@ impl Beacon {
         // Somebody answers. If it is not the process that is named, it may be anything: a tunnel to a real broker.
         let pid = i32::try_from(beacon.pid).ok().and_then(Pid::from_raw);
         if pid.is_none_or(|pid| test_kill_process(pid).is_err()) {
-            return Err(Distrust::Process(beacon.pid));
+            return Err(UntrustedBeacon::Process(beacon.pid));
         }
         Ok(Some(beacon))
     }
@@ -132,24 +137,24 @@ impl Beacon {
         }
     }
 
-    fn read(root: &Path) -> Result<Option<Self>, Distrust> {
+    fn read(root: &Path) -> Result<Option<Self>, UntrustedBeacon> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let opened = open_folder(root).and_then(|folder| Ok(rustix::fs::openat(folder, FILE, flags, Mode::empty())?));
         let file = match opened {
             Ok(file) => File::from(file),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             // With what no link does, as a folder without the right to look into it.
-            Err(_) => return Err(Distrust::NoFile),
+            Err(_) => return Err(UntrustedBeacon::NoFile),
         };
         if !file.metadata().is_ok_and(|found| found.is_file()) {
-            return Err(Distrust::NoFile);
+            return Err(UntrustedBeacon::NoFile);
         }
         let mut bytes = Vec::new();
-        file.take(MOST + 1).read_to_end(&mut bytes).map_err(|_| Distrust::Unreadable)?;
+        file.take(MOST + 1).read_to_end(&mut bytes).map_err(|_| UntrustedBeacon::Unreadable)?;
         if bytes.len() as u64 > MOST {
-            return Err(Distrust::Unreadable);
+            return Err(UntrustedBeacon::Unreadable);
         }
-        serde_json::from_slice(&bytes).map(Some).map_err(|_| Distrust::Unreadable)
+        serde_json::from_slice(&bytes).map(Some).map_err(|_| UntrustedBeacon::Unreadable)
     }
 }
 
@@ -179,7 +184,9 @@ mod tests {
         beacon.leave(root.path()).expect("written");
         assert_eq!(find(root.path()), Some(beacon));
         let names: Vec<_> = fs::read_dir(root.path().join(FOLDER)).expect("a folder").flatten().collect();
-        assert_eq!(names.len(), 1, "a draft is left behind: {names:?}");
+        assert_eq!(names.len(), 2, "a draft is left behind: {names:?}");
+        let ignored = fs::read_to_string(root.path().join(FOLDER).join(".gitignore")).expect("a file");
+        assert_eq!(ignored, "*\n", "a crate of somebody's own gets a file that git asks about");
         Beacon::remove(root.path());
         assert_eq!(find(root.path()), None);
 

@@ -36,7 +36,7 @@ pub(crate) struct Connection {
     /// `security.protocol`
     protocol: String,
     /// By `host:port`.
-    troubles: BTreeMap<String, Trouble>,
+    troubles: BTreeMap<String, UnreachedBroker>,
     /// Nothing has been answered since it was said that all brokers are down.
     is_away: bool,
     /// Something has been answered: the protocol is right.
@@ -55,7 +55,7 @@ struct Failure<'a> {
 
 /// A broker that is not reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Trouble {
+struct UnreachedBroker {
     fault: Fault,
     /// librdkafka's, without the broker's name and what changes each time.
     words: String,
@@ -147,7 +147,7 @@ impl Connection {
             }
             None => {
                 let words = words.to_owned();
-                self.troubles.insert(broker.to_owned(), Trouble { fault, words, since: now, last: now });
+                self.troubles.insert(broker.to_owned(), UnreachedBroker { fault, words, since: now, last: now });
             }
         }
     }
@@ -168,7 +168,7 @@ impl Connection {
         if is_away {
             return vec![self.away(now)];
         }
-        let of = |(broker, trouble): (&String, &Trouble)| {
+        let of = |(broker, trouble): (&String, &UnreachedBroker)| {
             let severity = if has_nothing { trouble.severity(now) } else { Severity::Degrades };
             let words = format!("does not reach the broker {broker}: {}", trouble.words);
             Obstacle {
@@ -181,7 +181,7 @@ impl Connection {
 
     /// No broker is reached: why, as far as the first of them has said it that names a cause.
     fn away(&self, now: Instant) -> Obstacle {
-        let named = |(_, trouble): &(&String, &Trouble)| (trouble.fault == Fault::Unknown, trouble.since);
+        let named = |(_, trouble): &(&String, &UnreachedBroker)| (trouble.fault == Fault::Unknown, trouble.since);
         let Some((broker, trouble)) = self.troubles.iter().min_by_key(named) else {
             let words = format!("reaches no broker of {}", self.given.join(", "));
             return Obstacle::new(ObstacleKind::Disconnected, Severity::Passes, words, SILENT);
@@ -275,7 +275,7 @@ impl Connection {
 const SILENT: &str = "is the broker running, and may this machine reach it (`brokers` in karafka.yml or KARAFKA_BROKERS, \
                       network, firewall)";
 
-impl Trouble {
+impl UnreachedBroker {
     /// A broker that starts behind somebody who takes connections for it closes them, too.
     fn severity(&self, now: Instant) -> Severity {
         let is_a_guess = matches!(self.fault, Fault::WantsTls | Fault::WantsSasl);

@@ -1,15 +1,12 @@
 //! Why Kafka, or the client, gives no records of a partition.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::{
-    TopicPartition,
-    commands::{self, SOMEWHERE},
-};
+use super::TopicPartition;
 use crate::{
-    engine::clock,
+    commands::{self, SOMEWHERE},
     obstacle::{Obstacle, ObstacleKind, Severity},
 };
 
@@ -24,13 +21,11 @@ pub(crate) struct FetchFault {
     offset: Option<i64>,
     /// librdkafka's.
     words: String,
-    at: Instant,
 }
 
 impl FetchFault {
-    /// Of this moment.
     pub(crate) fn new(code: Code, offset: Option<i64>, words: String) -> Self {
-        Self { code, offset, words, at: clock::now() }
+        Self { code, offset, words }
     }
 
     /// Whether it is about rights: then Kafka is to be asked about the topic, as librdkafka says it once.
@@ -38,17 +33,13 @@ impl FetchFault {
         self.code == Code::TopicAuthorizationFailed
     }
 
-    /// When it came.
-    pub(crate) fn at(&self) -> Instant {
-        self.at
-    }
-
-    /// Whether it is still so, as far as can be known: `is_forbidden` is what Kafka has said of the topic since.
-    pub(crate) fn holds(&self, is_forbidden: Option<bool>, now: Instant) -> bool {
+    /// Whether it is still so this long after it came, as far as can be known: `is_forbidden` is what Kafka has said of the
+    /// topic since.
+    pub(crate) fn holds(&self, is_forbidden: Option<bool>, age: Duration) -> bool {
         match self.code {
             // This one is said once.
             Code::TopicAuthorizationFailed => is_forbidden != Some(false),
-            _ => now.saturating_duration_since(self.at) < REPEATED,
+            _ => age < REPEATED,
         }
     }
 
@@ -168,7 +159,7 @@ mod tests {
     /// because librdkafka says it once.
     #[test]
     fn it_holds_until_it_is_known_to_be_over() {
-        let (now, later) = (Instant::now(), Instant::now() + 2 * REPEATED);
+        let (now, later) = (Duration::ZERO, 2 * REPEATED);
         let unreadable = fault(Code::BadMessage, "");
         assert!(unreadable.holds(None, now) && !unreadable.holds(None, later));
         let forbidden = fault(Code::TopicAuthorizationFailed, "");

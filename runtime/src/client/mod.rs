@@ -1,14 +1,12 @@
 //! What the engine needs of Kafka: one thin trait, with librdkafka behind it, and a source in the process for tests.
 
-pub(crate) mod commands;
 pub(crate) mod connection;
 pub(crate) mod fetch_fault;
 mod kafka;
 mod leave;
-pub(crate) mod native;
-pub(crate) mod outgoing;
 pub(crate) mod positions;
 mod prefetch;
+mod queue;
 mod topic_watch;
 pub(crate) mod topics;
 
@@ -20,20 +18,16 @@ use std::{
 
 pub(crate) use fetch_fault::FetchFault;
 pub(crate) use kafka::KafkaClient;
-pub(crate) use native::Wake;
-pub(crate) use positions::Others;
+pub(crate) use positions::OtherCommits;
 pub(crate) use prefetch::Budget;
-use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 
 use crate::{
     Record,
     obstacle::Obstacle,
-    settings::{LostPosition, Start, shown},
+    settings::{LostPosition, Start},
 };
 
-/// Which part of a group's memory is for what is fetched ahead: half of it. The rest is for what waits in lanes.
-pub(crate) const PREFETCHED: u64 = 2;
-
+pub(crate) use crate::native::{PositionLost, Wake, Watermarks};
 /// A partition of a topic, by the topic's name in Kafka.
 pub(crate) use crate::partition::Partition as TopicPartition;
 
@@ -47,19 +41,6 @@ pub(crate) enum Delivery {
     Error(FetchFault),
 }
 
-/// An offset to read from that is not there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PositionLost {
-    /// That offset, or 0 if the client does not say it and has read nothing before.
-    pub(crate) offset: i64,
-    /// Records came before from the same assignment: the offset is one of the log that was read.
-    pub(crate) has_read: bool,
-    /// The client has compared the log with what it has read, and the log is another or shorter one.
-    pub(crate) is_truncated: bool,
-    /// The client's words.
-    pub(crate) reason: String,
-}
-
 /// The queue of one assigned partition; owned by its lane.
 pub(crate) trait RecordQueue: Send {
     /// Moves what is there into `into`, at most `room` deliveries, and never waits. Offsets of records only grow.
@@ -68,15 +49,6 @@ pub(crate) trait RecordQueue: Send {
     /// Where reading has come to: behind the last record that was drained, and behind whatever stands there that is
     /// not a record, such as a transaction's marker. `None` if that is not known.
     fn position(&self) -> Option<i64>;
-}
-
-/// Where a partition begins and ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Watermarks {
-    /// The offset of its first record, if that is known.
-    pub(crate) low: Option<i64>,
-    /// The offset behind its last record.
-    pub(crate) high: i64,
 }
 
 /// Where a topic is read from when the group's offset does not say it.
@@ -100,7 +72,7 @@ pub(crate) struct Assigned {
     /// What the partition holds, if that was asked for and came: it is when the group's offset does not say where to start.
     pub(crate) log: Option<Range<i64>>,
     /// What the group has committed elsewhere, if it has nothing here, and that came.
-    pub(crate) others: Option<Others>,
+    pub(crate) others: Option<OtherCommits>,
     pub(crate) queue: Box<dyn RecordQueue>,
 }
 
@@ -228,7 +200,7 @@ pub(crate) trait Client: Send {
     /// [`ClientEvent::Looked`], and may never come.
     fn look_at(&mut self, _topic: &str) {}
 
-    /// Lets partitions go. Their queues are dropped before.
+    /// Unassigns partitions. Their queues are dropped before.
     fn unassign(&mut self, partitions: &[TopicPartition]);
 
     /// The commits of a group that begins where one without an offset does, for partitions of a topic that was recreated.
@@ -268,28 +240,4 @@ pub(crate) trait Client: Send {
 
     /// Leaves the group. Returns whether the client has closed, and was not left behind.
     fn close(self: Box<Self>, how: Close) -> bool;
-}
-
-/// An error that repeats no secret: one about a property has its value.
-pub(crate) fn without_secret(error: KafkaError) -> KafkaError {
-    match error {
-        KafkaError::ClientConfig(result, words, key, value) => {
-            let value = shown(&key, &value).into_owned();
-            KafkaError::ClientConfig(result, words, key, value)
-        }
-        error => error,
-    }
-}
-
-/// Lets librdkafka write into its log what [`connection::Connection`] wants to hear, whoever wants to see it.
-pub(crate) fn hear_causes(config: &mut ClientConfig) {
-    if (config.log_level as i32) < RDKafkaLogLevel::Info as i32 {
-        config.set_log_level(RDKafkaLogLevel::Info);
-    }
-}
-
-/// librdkafka's own log. What a person must know comes as an event, in our words and not with every attempt; this is for
-/// those who look into the client: `KARAFKA_LOG=librdkafka=debug`.
-pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    tracing::debug!(target: "librdkafka", ?level, facility, "{message}");
 }

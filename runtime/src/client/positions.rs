@@ -41,7 +41,7 @@ pub(crate) fn begin(
 
 /// What a group has committed elsewhere than in one partition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Others {
+pub(crate) struct OtherCommits {
     /// In how many other partitions of the topic.
     pub(crate) in_topic: usize,
     /// The highest of these.
@@ -50,7 +50,7 @@ pub(crate) struct Others {
     pub(crate) elsewhere: usize,
 }
 
-impl Others {
+impl OtherCommits {
     /// Counts what is beside `partition` among all partitions that the group has an offset in.
     pub(crate) fn of<'a>(partition: &TopicPartition, committed: impl Iterator<Item = &'a TopicPartition>) -> Self {
         let mut others = Self::default();
@@ -105,9 +105,9 @@ mod tests {
     fn what_a_group_has_elsewhere_is_counted() {
         let of = |topic: &str, partition| TopicPartition { topic: topic.into(), partition };
         let all = [of("orders", 0), of("orders", 1), of("orders", 4), of("videos", 0)];
-        let others = Others::of(&of("orders", 1), all.iter());
-        assert_eq!(others, Others { in_topic: 2, highest: Some(4), elsewhere: 1 });
+        let others = OtherCommits::of(&of("orders", 1), all.iter());
+        assert_eq!(others, OtherCommits { in_topic: 2, highest: Some(4), elsewhere: 1 });
         assert!(!others.is_none());
-        assert!(Others::of(&of("orders", 1), all[1..2].iter()).is_none(), "it is no other");
+        assert!(OtherCommits::of(&of("orders", 1), all[1..2].iter()).is_none(), "it is no other");
     }
 }

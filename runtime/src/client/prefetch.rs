@@ -13,8 +13,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
 };
 
-use super::PREFETCHED;
-use crate::settings::sizes::AtWork;
+use crate::settings::sizes::{AtWork, PREFETCHED};
 
 /// How long the brokers may take to say how many partitions there are.
 const PATIENCE: Duration = Duration::from_secs(2);

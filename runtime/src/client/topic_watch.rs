@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::topics::{LOOK_AGAIN, LOOK_SOON, TopicId};
+use super::topics::{LOOK_AGAIN, LOOK_SOON};
+use crate::native::TopicId;
 
 /// How often a topic is looked at that somebody suspects, before it counts as the one that it was: the broker that answers
 /// may be the last to hear that it was recreated.

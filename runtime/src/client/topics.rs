@@ -7,8 +7,9 @@ use std::{
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::{TopicPartition, commands, native::Described};
+use super::TopicPartition;
 use crate::obstacle::{Obstacle, ObstacleKind, Severity};
+use crate::{commands, native::Described};
 
 /// How often Kafka is asked about topics: what librdkafka does not say of them, as a partition without a leader, is to be known
 /// soon.
@@ -17,30 +18,9 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(8);
 /// The same while something stands in the way.
 pub(crate) const LOOK_SOON: Duration = Duration::from_secs(5);
 
-/// What Kafka tells a topic from others of its name by.
-pub(crate) type TopicId = (i64, i64);
-
-/// What Kafka says of a topic that it knows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct TopicFacts {
-    /// `None` from brokers that have no ids.
-    pub(crate) id: Option<TopicId>,
-    /// Partitions that nobody leads, in their order.
-    pub(crate) leaderless: Vec<i32>,
-    /// What this client may do with it; `None` from brokers that do not say it.
-    pub(crate) may: Option<Operations>,
-}
-
-/// What a client may do with a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Operations {
-    pub(crate) read: bool,
-    pub(crate) write: bool,
-}
-
 /// What topics are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Use {
+pub(crate) enum TopicUse {
     /// A group consumes them.
     Read,
     /// The app emits to them, or gives records up there.
@@ -64,12 +44,12 @@ pub(crate) struct TopicStates {
 
 impl TopicStates {
     /// From what Kafka says.
-    pub(crate) fn of(described: &Described, used: Use) -> Self {
+    pub(crate) fn of(described: &Described, used: TopicUse) -> Self {
         let mut states = Self { count: described.len(), ..Self::default() };
         for (topic, answer) in described {
             match answer {
                 Ok(facts) => {
-                    let may = facts.may.is_none_or(|may| if used == Use::Read { may.read } else { may.write });
+                    let may = facts.may.is_none_or(|may| if used == TopicUse::Read { may.read } else { may.write });
                     if !may {
                         states.forbidden.insert(topic.clone());
                     } else if facts.may.is_some() {
@@ -112,16 +92,16 @@ impl TopicStates {
     }
 
     /// What stands in the way. `brokers` as `bootstrap.servers` has them.
-    pub(crate) fn obstacles(&self, used: Use, brokers: &str) -> Vec<Obstacle> {
+    pub(crate) fn obstacles(&self, used: TopicUse, brokers: &str) -> Vec<Obstacle> {
         // Where there is nothing else to read, nothing goes on.
         let bad = self.missing.len() + self.forbidden.len() + self.invalid.len();
-        let severity = if used == Use::Read && bad == self.count { Severity::Person } else { Severity::Degrades };
+        let severity = if used == TopicUse::Read && bad == self.count { Severity::Person } else { Severity::Degrades };
         let mut obstacles = Vec::new();
         let mut say = |kind, words, help| obstacles.push(Obstacle::new(kind, severity, words, help));
         if let Some(named) = Named::of(&self.missing) {
             let waits = match used {
-                Use::Read => "nothing of it is consumed until it is there",
-                Use::Write => "what is sent there waits, with the offsets of its records",
+                TopicUse::Read => "nothing of it is consumed until it is there",
+                TopicUse::Write => "what is sent there waits, with the offsets of its records",
             };
             let help = format!("{}, or correct the name in karafka.yml", commands::create_topic(brokers, named.first));
             say(ObstacleKind::TopicMissing, format!("Kafka does not know the {}; {waits}", named.words), help);
@@ -132,8 +112,8 @@ impl TopicStates {
         }
         if let Some(named) = Named::of(&self.forbidden) {
             let (operation, may_not) = match used {
-                Use::Read => ("Read", "may not read"),
-                Use::Write => ("Write", "may not write to"),
+                TopicUse::Read => ("Read", "may not read"),
+                TopicUse::Write => ("Write", "may not write to"),
             };
             let help = commands::grant(brokers, &[operation, "Describe"], &format!("--topic {}", named.first));
             say(ObstacleKind::TopicForbidden, format!("this app's user {may_not} the {}", named.words), help);
@@ -148,8 +128,8 @@ impl TopicStates {
             .collect();
         if !partitions.is_empty() {
             let words = match used {
-                Use::Read => "no broker leads it, and nothing of it can be read",
-                Use::Write => "no broker leads it, and what is sent there waits",
+                TopicUse::Read => "no broker leads it, and nothing of it can be read",
+                TopicUse::Write => "no broker leads it, and what is sent there waits",
             };
             let help = "start the brokers that hold its replicas again; kafka-topics --describe --unavailable-partitions \
                         names them";
@@ -182,6 +162,7 @@ impl<'a> Named<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::native::topics::{Operations, TopicFacts};
 
     fn facts(leaderless: &[i32], read: bool, write: bool) -> TopicFacts {
         TopicFacts { id: None, leaderless: leaderless.to_vec(), may: Some(Operations { read, write }) }
@@ -208,23 +189,23 @@ mod tests {
             let of = |obstacle: &Obstacle| format!("{:?} {} | {}", obstacle.severity, obstacle, obstacle.help);
             obstacles.iter().map(of).collect::<Vec<_>>().join("\n")
         };
-        insta::assert_snapshot!(shown(Use::Read), @r"
+        insta::assert_snapshot!(shown(TopicUse::Read), @r"
         Degrades Kafka does not know the topic `gone`; nothing of it is consumed until it is there | kafka-topics --bootstrap-server b:9092 --create --topic gone --partitions … --replication-factor …, or correct the name in karafka.yml
         Degrades Kafka takes no such name: topic `white space` | a name has letters, digits, `.`, `_` and `-`, and at most 249 of them
         Degrades this app's user may not read the topics `hidden`, `receipts` | kafka-acls --bootstrap-server b:9092 --add --allow-principal User:… --operation Read --operation Describe --topic hidden
         Passes receipts/0, receipts/2: no broker leads it, and nothing of it can be read | start the brokers that hold its replicas again; kafka-topics --describe --unavailable-partitions names them
         ");
-        insta::assert_snapshot!(shown(Use::Write), @r"
+        insta::assert_snapshot!(shown(TopicUse::Write), @r"
         Degrades Kafka does not know the topic `gone`; what is sent there waits, with the offsets of its records | kafka-topics --bootstrap-server b:9092 --create --topic gone --partitions … --replication-factor …, or correct the name in karafka.yml
         Degrades Kafka takes no such name: topic `white space` | a name has letters, digits, `.`, `_` and `-`, and at most 249 of them
         Degrades this app's user may not write to the topics `hidden`, `orders` | kafka-acls --bootstrap-server b:9092 --add --allow-principal User:… --operation Write --operation Describe --topic hidden
         Passes receipts/0, receipts/2: no broker leads it, and what is sent there waits | start the brokers that hold its replicas again; kafka-topics --describe --unavailable-partitions names them
         ");
-        let missing = TopicStates::of(&described(&[("gone", Err(Code::UnknownTopic))]), Use::Read);
-        assert_eq!(missing.obstacles(Use::Read, "b:9092")[0].severity, Severity::Person);
+        let missing = TopicStates::of(&described(&[("gone", Err(Code::UnknownTopic))]), TopicUse::Read);
+        assert_eq!(missing.obstacles(TopicUse::Read, "b:9092")[0].severity, Severity::Person);
         assert!(
             !missing.is_well()
-                && TopicStates::of(&described(&[("orders", Ok(facts(&[], true, false)))]), Use::Read).is_well()
+                && TopicStates::of(&described(&[("orders", Ok(facts(&[], true, false)))]), TopicUse::Read).is_well()
         );
     }
 
@@ -232,6 +213,8 @@ mod tests {
     #[test]
     fn what_is_not_said_is_allowed() {
         let answer = described(&[("orders", Ok(TopicFacts::default()))]);
-        assert!(TopicStates::of(&answer, Use::Read).is_well() && TopicStates::of(&answer, Use::Write).is_well());
+        assert!(
+            TopicStates::of(&answer, TopicUse::Read).is_well() && TopicStates::of(&answer, TopicUse::Write).is_well()
+        );
     }
 }

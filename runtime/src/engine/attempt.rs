@@ -1,24 +1,24 @@
 //! One attempt at one message: admitted, performed, with panics caught and a bound on its time.
 
 use std::{
-    borrow::Cow,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::pin,
     sync::{Arc, atomic::Ordering},
-    task::{Context as TaskContext, Poll},
     time::Duration,
 };
 
-use super::{app_shared::EmitScope, job_emits::JobEmits, lane_shared::WaitsForRoom};
 use crate::{
     Admission, Context, Controller, Error, Failure, Interchanger, Message, Parser, Record, Result, Worker,
-    client::outgoing::{DeliveryReport, Sender, Sent, Ticket},
-    events::Place,
+    context::{EmitScope, WaitsForRoom},
+    events::TopicPartitionOffset,
     foreign,
-    jobs::{enqueue::JobRoute, job::new_jid},
+    guard::{Bounds, CatchPanic, FailureKind, guarded},
+    jobs::enqueue::JobRoute,
+    outgoing::{DeliveryReport, Sent, Ticket},
     panics::{HandlerPanic, PanicSite},
-    worker::{FailureKind, MessageOf},
+    unperformed::Unperformed,
+    worker::MessageOf,
 };
 
 /// The parts of a consumer: worker, controller, parser and interchanger, built from the app's state.
@@ -63,43 +63,6 @@ impl<T> Work<T> {
 /// How an attempt ended: performed, or why not.
 pub(crate) type Attempt = Result<(), Unperformed>;
 
-/// Why a message was not performed.
-#[derive(Debug)]
-pub(crate) enum Unperformed {
-    Skipped(Cow<'static, str>),
-    Deferred(Duration),
-    Failed(FailureKind, Error),
-    /// It failed when it had been told that the record is somebody else's: that is no failed attempt, and no hook hears of it.
-    Taken(Error),
-}
-
-/// How an attempt at a job ended.
-pub(crate) type JobEnd = Result<(), JobFailure>;
-
-/// Why a job was not performed.
-#[derive(Debug)]
-pub(crate) enum JobFailure {
-    Failed(FailureKind, Error),
-    /// As [`Unperformed::Taken`]: the job goes back as it came.
-    Taken,
-}
-
-/// What bounds an attempt.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Bounds {
-    /// How long it may take.
-    pub(crate) timeout: Option<Duration>,
-    /// How many attempts there are, if there is an end to them.
-    pub(crate) attempts: Option<u32>,
-}
-
-impl Bounds {
-    /// Whether an attempt of this number that ended with `error` is the last one.
-    pub(crate) fn is_last(self, attempt: u32, error: &Error) -> bool {
-        self.attempts.is_some_and(|attempts| attempt >= attempts || error.is_permanent())
-    }
-}
-
 impl<W, P, I> Parts<W, P, I>
 where
     W: Worker,
@@ -137,7 +100,7 @@ where
         if let Err(panic) = (CatchPanic { future: pin!(hooks) }).await {
             let location = panic.site().map(|site| &*site.location);
             let backtrace = panic.site().and_then(PanicSite::backtrace);
-            let Place { topic, partition, offset } = record.into();
+            let TopicPartitionOffset { topic, partition, offset } = record.into();
             tracing::error!(
                 target: "karafka",
                 topic,
@@ -167,17 +130,41 @@ where
         ctx: &Context<W::Controller>,
         bounds: Bounds,
     ) -> Attempt {
-        let attempt = match (work, &ctx.jobs) {
-            (Work::Message(message), None) => guard(pin!(self.admit_and_perform(message, ctx)), bounds.timeout).await,
-            (Work::Tombstone(record), None) => guard(pin!(self.perform_tombstone(record, ctx)), bounds.timeout).await,
-            // In a place of its own, so that an attempt that performs is small.
-            (work, Some(route)) => Box::pin(self.attempt_to_enqueue(work, ctx, route, bounds)).await,
+        let attempt = match work {
+            Work::Message(message) if ctx.performs_unwrapped() => {
+                guard(pin!(self.admit_and_perform(message, ctx)), bounds.timeout).await
+            }
+            // In a place of its own, so that an attempt at a message that is performed, and in no layers, is small.
+            _ => Box::pin(self.attempt_in_layers(work, ctx, bounds)).await,
         };
         if matches!(attempt, Err(Unperformed::Failed(..))) {
             // In a place of its own, so that an attempt that goes well is small.
             return Box::pin(self.not_performed(attempt, work, ctx, bounds)).await;
         }
         attempt
+    }
+
+    /// An attempt at anything, with the layers of the app around it, if there are any.
+    async fn attempt_in_layers(
+        &self,
+        work: &Work<MessageOf<W>>,
+        ctx: &Context<W::Controller>,
+        bounds: Bounds,
+    ) -> Attempt {
+        let wrapped = ctx.wrapped(vec![work.record()]);
+        let mut ended = Ok(());
+        let inside = async {
+            ended = match (work, &ctx.jobs) {
+                (Work::Message(message), None) => self.admit_and_perform(message, ctx).await?,
+                (Work::Tombstone(record), None) => self.perform_tombstone(record, ctx).await?,
+                (work, Some(route)) => self.admit_and_enqueue(work, ctx, route).await?,
+            };
+            Ok(())
+        };
+        match guarded(ctx.app.layers.attempt(&wrapped, inside), bounds.timeout).await {
+            Ok(()) => ended,
+            Err((kind, error)) => Err(Unperformed::Failed(kind, error)),
+        }
     }
 
     /// What a failure comes to: none where the record is somebody else's by now, else one that hooks hear of.
@@ -198,34 +185,8 @@ where
         }
     }
 
-    /// Makes one attempt at a job, whose message was admitted before it was pushed. Calls the worker's hooks if it fails.
-    ///
-    /// What it emits has to be acknowledged before it has gone well.
-    pub(crate) async fn perform_job(
-        &self,
-        work: &Work<MessageOf<W>>,
-        ctx: &Context<W::Controller>,
-        emits: &JobEmits,
-        bounds: Bounds,
-    ) -> JobEnd {
-        let performed = async {
-            match work {
-                Work::Message(message) => self.worker.perform(&self.controller, message, ctx).await?,
-                Work::Tombstone(record) => self.controller.perform_tombstone(record, ctx).await?,
-            }
-            emits.all_acknowledged(ctx.emitted.load(Ordering::Relaxed)).await
-        };
-        match guarded(performed, bounds.timeout).await {
-            Ok(()) => Ok(()),
-            Err(_) if ctx.scope.is_taken() => Err(JobFailure::Taken),
-            Err((kind, error)) => {
-                self.tell_failure(kind, &error, work, ctx, bounds).await;
-                Err(JobFailure::Failed(kind, error))
-            }
-        }
-    }
-
-    async fn tell_failure(
+    /// Calls the worker's hooks for an attempt that failed.
+    pub(super) async fn tell_failure(
         &self,
         kind: FailureKind,
         error: &Error,
@@ -238,16 +199,6 @@ where
         self.call_hooks(&failure, work.record(), work.message(), ctx).await;
     }
 
-    async fn attempt_to_enqueue(
-        &self,
-        work: &Work<MessageOf<W>>,
-        ctx: &Context<W::Controller>,
-        route: &JobRoute,
-        bounds: Bounds,
-    ) -> Attempt {
-        guard(pin!(self.admit_and_enqueue(work, ctx, route)), bounds.timeout).await
-    }
-
     async fn admit_and_perform(
         &self,
         message: &Message<MessageOf<W>>,
@@ -256,7 +207,7 @@ where
         Ok(match self.controller.before_enqueue(message, ctx).await? {
             Admission::Accept => {
                 #[cfg(any(test, feature = "testing"))]
-                crate::testing::stage::act(ctx).await?;
+                crate::context::simulated::act(ctx).await?;
                 self.worker.perform(&self.controller, message, ctx).await?;
                 Ok(())
             }
@@ -267,7 +218,7 @@ where
 
     async fn perform_tombstone(&self, record: &Record, ctx: &Context<W::Controller>) -> Result<Attempt> {
         #[cfg(any(test, feature = "testing"))]
-        crate::testing::stage::act(ctx).await?;
+        crate::context::simulated::act(ctx).await?;
         self.controller.perform_tombstone(record, ctx).await?;
         Ok(Ok(()))
     }
@@ -300,67 +251,33 @@ fn enqueue<'a, C: crate::Routed>(
     route: &'a JobRoute,
     text: Option<String>,
     record: &Record,
-    ctx: &Context<C>,
+    ctx: &'a Context<C>,
 ) -> Result<Option<WaitsForRoom<'a>>> {
     let EmitScope::Lane { lane, sequence } = &ctx.scope else { return Ok(None) };
-    let jid = new_jid();
-    let job = route.job(&jid, text, record)?;
-    if route.enqueuer.is_told {
+    let (jid, job) = route.job(text, record)?;
+    if route.is_told() {
         lane.note_job(*sequence, jid);
     }
     let ticket = Ticket::new(*sequence, Sent::Job);
-    let report = DeliveryReport { sender: Arc::clone(lane) as Arc<dyn Sender>, ticket };
-    ctx.emitted.fetch_add(1, Ordering::Relaxed);
-    Ok(match route.enqueuer.try_push(job, report) {
-        Ok(()) => None,
+    let report = DeliveryReport { sender: Arc::clone(lane) as _, ticket };
+    Ok(match route.try_push(job, report) {
+        Ok(()) => {
+            ctx.emitted.fetch_add(1, Ordering::Relaxed);
+            None
+        }
         Err((job, report)) => {
+            let emitted = &ctx.emitted;
             let room: WaitsForRoom<'a> = Box::pin(async move {
-                route.enqueuer.push(job, report).await;
+                route.push(job, report).await;
+                // Counted when it is on its way, and not if the wait is given up.
+                emitted.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             });
-            Some(lane.wait_for_room(*sequence, room))
+            Some(Arc::clone(lane).wait_for_room(*sequence, room))
         }
     })
 }
 
 async fn guard(attempt: impl Future<Output = Result<Attempt>>, timeout: Option<Duration>) -> Attempt {
     guarded(attempt, timeout).await.unwrap_or_else(|(kind, error)| Err(Unperformed::Failed(kind, error)))
-}
-
-/// One attempt at anything: a panic is an error, and so is taking longer than `timeout`.
-pub(crate) async fn guarded<T>(
-    attempt: impl Future<Output = Result<T>>,
-    timeout: Option<Duration>,
-) -> Result<T, (FailureKind, Error)> {
-    let attempt = CatchPanic { future: pin!(attempt) };
-    let ended = match timeout {
-        None => attempt.await,
-        Some(limit) => match tokio::time::timeout(limit, attempt).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                return Err((FailureKind::TimedOut, Error::new(format_args!("not done within {limit:?}"))));
-            }
-        },
-    };
-    match ended {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err((FailureKind::Error, error)),
-        Err(panic) => Err((FailureKind::Panicked, panic.into())),
-    }
-}
-
-/// A future whose panics come out as errors. After one it is not polled again, so what it left half done is dropped.
-struct CatchPanic<'a, F> {
-    future: Pin<&'a mut F>,
-}
-
-impl<F: Future> Future for CatchPanic<'_, F> {
-    type Output = Result<F::Output, HandlerPanic>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        match catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(HandlerPanic::caught("", &*panic))),
-        }
-    }
 }

@@ -1,17 +1,13 @@
 //! What librdkafka is told: the settings, and what belongs to the engine.
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::ClientConfig;
 
 use super::group::Wait;
 use crate::{
+    librdkafka::unique_client_id,
     settings::{DRAIN, Group, Protocol, Settings, drain, one_spelling},
-    trace,
 };
 
 /// Which brokers an app consumes from.
@@ -74,11 +70,11 @@ pub(crate) fn consumer(settings: &Settings, group: &Group, brokers: &Brokers) ->
         set("group.instance.id", instance_id);
     }
     // Cooperative assignors go round in circles when two members share a client id.
-    set("client.id", &unique(&settings.client_id));
+    set("client.id", &unique_client_id(&settings.client_id));
     set("enable.auto.commit", "false");
     // With it, dropping a consumer commits everything that was prefetched.
     set("enable.auto.offset.store", "false");
-    // The end of a partition would come as an error, which moves librdkafka's position; see `client::native`.
+    // The end of a partition would come as an error, which moves librdkafka's position; see `native`.
     set("enable.partition.eof", "false");
     // A position that is gone is an error, never a silent jump.
     set("auto.offset.reset", "error");
@@ -140,15 +136,8 @@ pub(crate) fn misfits(settings: &Settings, group: &Group, consumer: &ClientConfi
 pub(crate) fn producer(settings: &Settings, brokers: &Brokers) -> BTreeMap<String, String> {
     let mut properties = settings.producer_properties();
     properties.insert("bootstrap.servers".to_owned(), brokers.address.clone());
-    properties.insert("client.id".to_owned(), unique(&settings.client_id));
+    properties.insert("client.id".to_owned(), unique_client_id(&settings.client_id));
     properties
-}
-
-fn unique(prefix: &str) -> String {
-    static CLIENTS: AtomicU32 = AtomicU32::new(0);
-    // The number of a process comes again on other machines.
-    let random = trace::new_id() & 0xff_ffff;
-    format!("{prefix}-{}-{random:x}-{}", std::process::id(), CLIENTS.fetch_add(1, Ordering::Relaxed))
 }
 
 fn config_of(properties: &BTreeMap<String, String>) -> ClientConfig {

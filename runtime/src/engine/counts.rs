@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{producer::Refusal, worker::FailureKind};
+use crate::{guard::FailureKind, outgoing::Refusal};
 
 /// Counters of one lane. Its own task is the only one that adds; anybody may read.
 ///

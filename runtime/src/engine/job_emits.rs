@@ -4,8 +4,7 @@ use tokio::sync::Notify;
 
 use crate::{
     Result,
-    client::outgoing::{Sender, Ticket},
-    producer::{Delivered, Outgoing, SendError},
+    outgoing::{Delivered, Outgoing, SendError, Sender, Ticket},
     sync::Mutex,
 };
 
@@ -64,7 +63,7 @@ impl Sender for JobEmits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{client::outgoing::Sent, producer::SizeBound};
+    use crate::{outgoing::Sent, producer::SizeBound};
 
     const TICKET: Ticket = Ticket::new(0, Sent::Emit("receipts"));
 
@@ -73,7 +72,7 @@ mod tests {
     async fn as_many_answers_are_waited_for_as_were_handed_over() {
         let emits = JobEmits::default();
         assert!(emits.all_acknowledged(0).await.is_ok());
-        emits.delivered(TICKET, Delivered { partition: 0, offset: 7 });
+        emits.delivered(TICKET, Delivered { partition: 0, offset: Some(7) });
         assert!(emits.all_acknowledged(1).await.is_ok());
         let (waited, ()) = tokio::join!(emits.all_acknowledged(2), async {
             tokio::task::yield_now().await;

@@ -1,27 +1,28 @@
 //! Performs jobs with the consumers of an app.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
 use super::{
-    Brokers, StartError,
-    app_shared::{AppShared, Loose, Outlet},
-    attempt::{Bounds, JobEnd, JobFailure},
-    build, config,
-    consumer::{Consumer, JobAttempt, Route},
+    Brokers, StartError, build, config,
+    consumer::{Consumer, Route},
+    job_attempt::{JobAttempt, JobEnd, JobFailure},
     kafka_names,
     watch::JobsWatch,
 };
 use crate::{
-    Error, FailureKind,
+    Error,
+    context::{AppShared, Outlet},
     events::JobName,
+    guard::{Bounds, FailureKind},
     jobs::{
         job::{Arguments, Job, JobError},
         worker::{Failure, NotPerformed, Perform, Performed, Queues},
     },
+    layer::Layers,
     manifest::{ConsumerEntry, Manifest},
-    producer::{Producer, sending::Sending},
+    producer::{client::ProducerClient, sending::Sending},
     settings::{Backoff, Settings},
 };
 
@@ -71,6 +72,23 @@ enum NotGiven {
     Emits { class: String, queue: String },
 }
 
+impl NotGiven {
+    /// The error of the job: its name is what Sidekiq's page shows as the class of the error.
+    fn into_error(self) -> Error {
+        let name = match self {
+            Self::NoClass => "karafka::NoWorker",
+            Self::UnknownClass { .. } => "karafka::UnknownWorker",
+            Self::InProcess { .. } => "karafka::WorkerInProcess",
+            Self::Arguments(_) => "karafka::InvalidArguments",
+            Self::OtherTopic { .. } => "karafka::OtherTopic",
+            Self::Emits { .. } => "karafka::NoKafka",
+        };
+        // No version of any app has a worker without a name.
+        let error = if matches!(self, Self::NoClass) { Error::permanent(self) } else { self.into() };
+        error.called(name)
+    }
+}
+
 impl<S: Send + Sync + 'static> Jobs<S> {
     /// Builds the consumers; with a producer if they send something and there are `brokers` for it.
     ///
@@ -80,12 +98,13 @@ impl<S: Send + Sync + 'static> Jobs<S> {
     pub(crate) fn new(
         manifest: &'static Manifest,
         routes: Vec<Route<S>>,
+        layers: Layers<S>,
         settings: &Settings,
         brokers: Option<&Brokers>,
         state: S,
     ) -> Result<Self, StartError> {
         let outlet = match brokers {
-            Some(brokers) => Outlet::Kafka(Producer::new(&config::producer(settings, brokers))?),
+            Some(brokers) => Outlet::Kafka(ProducerClient::new(&config::producer(settings, brokers), Arc::default())?),
             None => Outlet::Nowhere,
         };
         let mut consumers = Vec::new();
@@ -95,21 +114,14 @@ impl<S: Send + Sync + 'static> Jobs<S> {
             let (timeout, backoff) = (found.timeout, found.job_backoff);
             consumers.push(JobConsumer { entry, consumer, queue, timeout, backoff });
         }
-        let app = Arc::new(AppShared {
-            state,
-            outlet,
-            queues: BTreeMap::new(),
-            names: kafka_names(manifest, settings),
-            seed: u64::from(std::process::id()) << 32,
-            loose: Loose::default(),
-            #[cfg(any(test, feature = "testing"))]
-            stage: None,
-        });
+        let seed = u64::from(std::process::id()) << 32;
+        let shared = AppShared::new(state, kafka_names(manifest, settings), layers);
+        let app = Arc::new(AppShared { outlet, seed, ..shared });
         Ok(Self { manifest, app, consumers, watch: Arc::new(JobsWatch::new(settings.concurrency)) })
     }
 
-    /// What jobs send with. Once it has [failed](Producer::failure), no job that emits can be done by this process.
-    pub(crate) fn producer(&self) -> Option<&Producer> {
+    /// What jobs send with. Once it has [failed](ProducerClient::failure), no job that emits can be done by this process.
+    pub(crate) fn producer(&self) -> Option<&ProducerClient> {
         if let Outlet::Kafka(producer) = &self.app.outlet { Some(producer) } else { None }
     }
 
@@ -173,11 +185,7 @@ impl<S: Send + Sync + 'static> Perform for Jobs<S> {
                     let performed = self.watch.during(name, attempt, consumer.timeout, work, Result::is_ok).await;
                     (consumer.backoff, performed)
                 }
-                // No version of any app has a worker without a name.
-                Err(NotGiven::NoClass) => {
-                    (None, Err(JobFailure::Failed(FailureKind::Error, Error::permanent(NotGiven::NoClass))))
-                }
-                Err(not_given) => (None, Err(JobFailure::Failed(FailureKind::Error, not_given.into()))),
+                Err(not_given) => (None, Err(JobFailure::Failed(FailureKind::Error, not_given.into_error()))),
             };
             match performed {
                 Ok(()) => Ok(()),

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    pin::Pin,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
@@ -18,16 +17,12 @@ use super::{
     core::{progress::Progress, tracker::Sequence},
     counts::Counts,
     lane_status::LaneStatus,
-    revoked::Revoked,
     signals::{LaneSignal, Signal},
 };
 use crate::{
-    Result,
-    client::{
-        PositionLost,
-        outgoing::{Sender, Sent, Ticket},
-    },
-    producer::{Delivered, Outgoing, SendError},
+    client::PositionLost,
+    context::{LaneScope, Revoked, WaitsForRoom},
+    outgoing::{Delivered, Outgoing, SendError, Sender, Sent, Ticket},
     sync::Mutex,
 };
 
@@ -254,15 +249,6 @@ impl LaneShared {
         !is_patient && self.has_acknowledgements.load(Ordering::SeqCst)
     }
 
-    /// Lets an attempt wait for room, and lets it be seen that it does.
-    pub(crate) fn wait_for_room<'a>(self: &Arc<Self>, sequence: Sequence, room: WaitsForRoom<'a>) -> WaitsForRoom<'a> {
-        let lane = Arc::clone(self);
-        Box::pin(async move {
-            let _waits = lane.status.waits_for_room(sequence);
-            room.await
-        })
-    }
-
     fn acknowledge(&self, acknowledgement: Acknowledgement) {
         let can_wait = matches!(
             acknowledgement,
@@ -274,11 +260,6 @@ impl LaneShared {
         if !can_wait || (is_first && !self.is_patient.load(Ordering::SeqCst)) {
             self.wake.notify_one();
         }
-    }
-
-    /// Notes which job a record has become, for the log.
-    pub(crate) fn note_job(&self, sequence: Sequence, jid: String) {
-        self.jobs.lock().insert(sequence, jid);
     }
 
     /// The id of the job that a record has become, once.
@@ -313,5 +294,23 @@ impl Sender for LaneShared {
     }
 }
 
-/// A record on its way into a producer's queue that is full.
-pub(crate) type WaitsForRoom<'a> = Pin<Box<dyn Future<Output = Result> + Send + 'a>>;
+impl LaneScope for LaneShared {
+    fn revoked(&self) -> &Revoked {
+        &self.revoked
+    }
+
+    fn is_committed(&self) -> bool {
+        self.commit_request.has_granted()
+    }
+
+    fn wait_for_room<'a>(self: Arc<Self>, sequence: Sequence, room: WaitsForRoom<'a>) -> WaitsForRoom<'a> {
+        Box::pin(async move {
+            let _waits = self.status.waits_for_room(sequence);
+            room.await
+        })
+    }
+
+    fn note_job(&self, sequence: Sequence, jid: String) {
+        self.jobs.lock().insert(sequence, jid);
+    }
+}

@@ -16,6 +16,13 @@ use super::{atomic_offset::AtomicOffset, clock, core::tracker::Sequence, polls::
 use crate::client::{FetchFault, Watermarks};
 use crate::sync::Mutex;
 
+/// What came instead of records, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotedFault {
+    pub(crate) fault: FetchFault,
+    pub(crate) at: Instant,
+}
+
 /// The signs of life of one lane.
 #[derive(Debug)]
 pub(crate) struct LaneStatus {
@@ -49,7 +56,7 @@ pub(crate) struct LaneStatus {
     /// What was sent, and Kafka refuses as it is.
     pub(crate) refused: RefusedCopies,
     /// What came instead of records, if none has come since.
-    fetch_fault: Mutex<Option<FetchFault>>,
+    fetch_fault: Mutex<Option<NotedFault>>,
     has_fetch_fault: AtomicBool,
 }
 
@@ -238,14 +245,14 @@ impl LaneStatus {
 
     /// Something came instead of records, or records did.
     #[cold]
-    pub(crate) fn set_fetch_fault(&self, fault: Option<FetchFault>) {
+    pub(crate) fn set_fetch_fault(&self, fault: Option<NotedFault>) {
         let mut known = self.fetch_fault.lock();
         self.has_fetch_fault.store(fault.is_some(), Ordering::Relaxed);
         *known = fault;
     }
 
     /// It is known to be over; what has come since stays.
-    pub(crate) fn clear_fetch_fault(&self, fault: &FetchFault) {
+    pub(crate) fn clear_fetch_fault(&self, fault: &NotedFault) {
         let mut known = self.fetch_fault.lock();
         if known.take_if(|known| known == fault).is_some() {
             self.has_fetch_fault.store(false, Ordering::Relaxed);
@@ -261,7 +268,7 @@ impl LaneStatus {
     }
 
     /// What came instead of records, if none has come since.
-    pub(crate) fn fetch_fault(&self) -> Option<FetchFault> {
+    pub(crate) fn fetch_fault(&self) -> Option<NotedFault> {
         if !self.has_fetch_fault.load(Ordering::Relaxed) {
             return None;
         }

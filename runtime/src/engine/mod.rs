@@ -1,8 +1,8 @@
 //! Consumes: a thread a group, a lane a partition, and nothing committed that is not done.
 
-pub(crate) mod app_shared;
 mod atomic_offset;
 pub(crate) mod attempt;
+pub(crate) mod attempt_once;
 pub(crate) mod clock;
 mod commit_first;
 mod commit_request;
@@ -11,10 +11,13 @@ pub(crate) mod consumer;
 pub(crate) mod core;
 pub(crate) mod counts;
 mod driver;
-pub(crate) mod give_way;
 pub(crate) mod group;
-pub(crate) mod histogram;
+mod groups;
+#[cfg(feature = "jobs")]
+mod job_attempt;
+#[cfg(feature = "jobs")]
 mod job_emits;
+#[cfg(feature = "jobs")]
 pub(crate) mod jobs;
 mod jobs_watch;
 pub(crate) mod lane_shared;
@@ -26,11 +29,11 @@ mod pool;
 mod prepare;
 pub(crate) mod refused;
 pub(crate) mod report;
-pub(crate) mod revoked;
-mod running;
 mod session;
 pub(crate) mod signals;
 mod start;
+mod start_error;
+mod typed;
 pub(crate) mod watch;
 pub(crate) mod watchdog;
 
@@ -41,11 +44,13 @@ mod tests;
 
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::prepare::{Prepared, prepare};
+#[cfg(any(feature = "jobs", feature = "testing"))]
+pub(crate) use self::prepare::{build, kafka_names};
 #[cfg(test)]
 use self::start::{Connect, start_on};
+pub use self::start_error::StartError;
 pub(crate) use self::{
     config::Brokers,
-    prepare::{build, kafka_names},
-    running::{End, Running},
-    start::{StartError, start},
+    groups::{Groups, GroupsEnd},
+    start::{Launch, start},
 };

@@ -20,11 +20,11 @@ const NEWS: Duration = Duration::from_secs(10);
 /// `tests::what_is_said_agrees_with_what_is`).
 #[derive(Debug, Default)]
 pub(crate) struct Obstacles {
-    known: Vec<Known>,
+    known: Vec<KnownObstacle>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownObstacle {
     obstacle: Obstacle,
     since: Instant,
     /// It stands there now; else it is remembered so that what comes and goes is not said each time.
@@ -62,7 +62,7 @@ impl Obstacles {
         for obstacle in current {
             match self.known.iter_mut().find(|known| known.obstacle.is_same(&obstacle)) {
                 Some(known) => known.goes_on(obstacle, now),
-                None => self.known.push(Known::new(obstacle, now)),
+                None => self.known.push(KnownObstacle::new(obstacle, now)),
             }
         }
         told.extend(self.known.iter_mut().filter_map(|known| known.is_due(now)));
@@ -82,7 +82,7 @@ impl Obstacles {
     }
 }
 
-impl Known {
+impl KnownObstacle {
     fn new(obstacle: Obstacle, now: Instant) -> Self {
         Self { obstacle, since: now, is_there: true, is_said: false, next: now, wait: AGAIN }
     }

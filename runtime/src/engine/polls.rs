@@ -5,6 +5,9 @@ use std::{
     time::Duration,
 };
 
+/// For how long an attempt may wait where no `timeout` says it: handlers that take longer are rare, and say so.
+pub(crate) const LONG: Duration = Duration::from_secs(5 * 60);
+
 /// The polls of one task that runs an app's code.
 ///
 /// Only that task counts them, so that a poll costs two plain stores; for how long one has been under way is what a

@@ -6,8 +6,6 @@ use rdkafka::ClientConfig;
 use tokio::{runtime::Handle, sync::Semaphore};
 
 use super::{
-    app_shared::AppShared,
-    attempt::Bounds,
     clock,
     config::{self, Brokers},
     consumer::{Consumer, Route},
@@ -20,13 +18,12 @@ use super::{
     watch::{ConsumerWatch, GroupWatch},
 };
 use crate::{
-    client::{Client, PREFETCHED, Positions},
-    jobs::{
-        enqueue::{Enqueuer, JobRoute},
-        job::Retry,
-    },
+    client::{Client, Positions},
+    context::AppShared,
+    guard::Bounds,
+    jobs::enqueue::JobRoute,
     manifest::{ConsumerEntry, Manifest},
-    settings::{self, Delivery, Settings},
+    settings::{self, Delivery, Settings, sizes::PREFETCHED},
 };
 
 /// A consumer of the manifest, built for an app's state.
@@ -111,7 +108,7 @@ pub(crate) fn prepare<S: Send + Sync + 'static>(
     reporter: &Arc<Reporter>,
     runtime: &Handle,
 ) -> Prepared {
-    let routes = routes_of(group, settings, consumers, &app.queues);
+    let routes = routes_of(group, settings, consumers, app);
     let report = GroupReporter { reporter: Arc::clone(reporter), group: Arc::from(group.id.as_str()), entry: None };
     let config = config::consumer(settings, group, brokers);
     let topics = routes.iter().map(|(topic, (consumer, _))| (topic.clone(), consumer.positions)).collect();
@@ -147,21 +144,14 @@ pub(crate) fn prepare<S: Send + Sync + 'static>(
 /// The consumers of a group, by their topics' names in Kafka.
 type Routes<S> = BTreeMap<String, (Arc<ConsumerSettings>, Arc<dyn Consumer<S>>)>;
 
-fn routes_of<S>(
-    group: &settings::Group,
-    settings: &Settings,
-    consumers: &[Built<S>],
-    queues: &BTreeMap<String, Arc<Enqueuer>>,
-) -> Routes<S> {
+fn routes_of<S>(group: &settings::Group, settings: &Settings, consumers: &[Built<S>], app: &AppShared<S>) -> Routes<S> {
     let mut routes = BTreeMap::new();
     for (entry, consumer) in consumers {
         let Some(found) = settings.consumer(entry) else { continue };
         if entry.group == group.name && found.selected {
             let at_most_once = group.delivery == Delivery::AtMostOnce;
-            let jobs = found.queue.as_ref().and_then(|queue| queues.get(queue)).map(|enqueuer| {
-                let (class, topic, retry) = (entry.worker, entry.topic, Retry::of(found.job_attempts));
-                Arc::new(JobRoute { class, topic, retry, enqueuer: Arc::clone(enqueuer) })
-            });
+            let enqueuer = found.queue.as_ref().and_then(|queue| app.queues.get(queue));
+            let jobs = enqueuer.map(|enqueuer| JobRoute::new(entry.worker, entry.topic, found.job_attempts, enqueuer));
             let bounds = match &jobs {
                 // An attempt is to admit and to push: that Redis is away is no failure, and the job has attempts of its own.
                 Some(_) => Bounds { timeout: None, attempts: found.attempts },
@@ -181,7 +171,7 @@ fn routes_of<S>(
                 jobs,
                 batch: found.batch,
                 positions: Positions { start: found.start, lost: found.lost_position },
-                durations: settings.health.map(|_| Arc::default()),
+                durations: app.measures.then(Arc::default),
             });
             routes.insert(kafka_name(settings, entry.topic), (consumer_settings, Arc::clone(consumer)));
         }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    client::outgoing::{Sent, Ticket},
-    producer::Refusal,
+    outgoing::Refusal,
+    outgoing::{Sent, Ticket},
     sync::Mutex,
 };
 

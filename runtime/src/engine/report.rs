@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use super::atomic_offset::NO_OFFSET;
 use crate::{
     Error, Record,
     client::TopicPartition,
-    events::{Event, JobName, Listener, Place},
+    events::{Event, JobName, Listener, TopicPartitionOffset},
+    guard::FailureKind,
     manifest::{ConsumerEntry, Manifest},
-    producer::{Delivered, Outgoing},
+    outgoing::{Delivered, Outgoing},
     settings::{Ordering, WINDOW},
-    worker::FailureKind,
 };
 
 /// What the whole app's reports share.
@@ -87,15 +88,15 @@ impl GroupReporter {
         if !self.wants_done() {
             return;
         }
-        let emitted: Vec<Place<'_>> = emits
+        let emitted: Vec<TopicPartitionOffset<'_>> = emits
             .iter()
-            .map(|(key, delivered)| Place {
+            .map(|(key, delivered)| TopicPartitionOffset {
                 topic: self.reporter.kafka_name(key),
                 partition: delivered.partition,
-                offset: delivered.offset,
+                offset: delivered.offset.unwrap_or(NO_OFFSET),
             })
             .collect();
-        let place = Place { topic: &partition.topic, partition: partition.partition, offset };
+        let place = TopicPartitionOffset { topic: &partition.topic, partition: partition.partition, offset };
         self.tell(&Event::Done { place, controller: self.controller(), duration, emitted: &emitted, job, batch });
     }
 
@@ -154,7 +155,7 @@ impl GroupReporter {
 
     /// Kafka has not taken what a record has sent, or its dead letter, for a reason that passes.
     pub(crate) fn send_failed(&self, partition: &TopicPartition, offset: i64, topic: &str, reason: &str) {
-        let place = Place { topic: &partition.topic, partition: partition.partition, offset };
+        let place = TopicPartitionOffset { topic: &partition.topic, partition: partition.partition, offset };
         self.tell(&Event::SendFailed { place, controller: self.controller(), topic, reason });
     }
 
@@ -168,7 +169,7 @@ impl GroupReporter {
         reason: &str,
         failures: u32,
     ) {
-        let place = Place { topic: &partition.topic, partition: partition.partition, offset };
+        let place = TopicPartitionOffset { topic: &partition.topic, partition: partition.partition, offset };
         let (controller, topic, size) = (self.controller(), outgoing.topic.as_str(), outgoing.size());
         self.tell(&Event::Refused { place, controller, topic, size, is_dead_letter, reason, failures });
     }

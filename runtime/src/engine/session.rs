@@ -181,7 +181,7 @@ impl Session {
         self.quiet.load(Ordering::Relaxed)
     }
 
-    /// Lets nothing new start, or lets it again.
+    /// Quiets the lanes, so that nothing new starts; or resumes them.
     pub(crate) fn set_quiet(&self, quiet: bool) {
         self.quiet.store(quiet, Ordering::Relaxed);
     }

@@ -1,6 +1,12 @@
 //! What a lane and a group's thread are told to do. Nothing of it is ever taken back.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
 
 /// What the group's thread wants of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,27 +43,37 @@ impl LaneSignal {
 
 /// What a group's thread is told.
 #[derive(Debug, Default)]
-pub(crate) struct GroupSignal(AtomicU8);
+pub(crate) struct GroupSignal {
+    level: AtomicU8,
+    /// How long the stop may take.
+    budget: OnceLock<Duration>,
+}
 
 impl GroupSignal {
     const STOP: u8 = 1;
     const FORCE: u8 = 2;
 
-    /// Drain, commit, leave.
-    pub(crate) fn stop(&self) {
-        self.0.fetch_max(Self::STOP, Ordering::AcqRel);
+    /// Drain, commit, leave: within this time, as whoever says so first wants it.
+    pub(crate) fn stop(&self, budget: Duration) {
+        let _ = self.budget.set(budget);
+        self.level.fetch_max(Self::STOP, Ordering::AcqRel);
+    }
+
+    /// How long the stop may take, once there is to be one.
+    pub(crate) fn budget(&self) -> Option<Duration> {
+        self.budget.get().copied()
     }
 
     /// Leave now.
     pub(crate) fn force(&self) {
-        self.0.fetch_max(Self::FORCE, Ordering::AcqRel);
+        self.level.fetch_max(Self::FORCE, Ordering::AcqRel);
     }
 
     pub(crate) fn stops(&self) -> bool {
-        self.0.load(Ordering::Acquire) >= Self::STOP
+        self.level.load(Ordering::Acquire) >= Self::STOP
     }
 
     pub(crate) fn forces(&self) -> bool {
-        self.0.load(Ordering::Acquire) >= Self::FORCE
+        self.level.load(Ordering::Acquire) >= Self::FORCE
     }
 }

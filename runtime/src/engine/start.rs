@@ -10,52 +10,49 @@ use rdkafka::ClientConfig;
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
-    app_shared::{AppShared, Loose, Outlet},
     config::{self, Brokers},
     consumer::Route,
     group::GroupEnd,
+    groups::{Groups, RunningGroup},
     prepare::{Built, Prepared, build, kafka_name, kafka_names, prepare},
     report::Reporter,
-    running::{Running, RunningGroup},
+    start_error::StartError,
     watch::Watch,
     watchdog,
 };
 use crate::{
     client::{Budget, Client, KafkaClient, Positions},
+    context::{AppShared, Outlet},
     events::{Event, Listener},
-    jobs::enqueue::{Enqueuer, Pushing},
+    jobs::enqueue::Enqueuer,
+    layer::Layers,
     manifest::{ConsumerEntry, Manifest},
-    producer::{Producer, SendError, sending::Sending},
+    producer::{client::ProducerClient, sending::Sending},
     settings::{self, Settings},
 };
-
-/// Why an app did not start.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    #[error("group `{group}` cannot start: {reason}")]
-    Group { group: String, reason: String },
-    #[error(transparent)]
-    Producer(#[from] SendError),
-    #[error("Redis cannot be reached as `{url}` says: {reason}")]
-    Redis { url: String, reason: String },
-    #[error("a thread cannot start: {0}")]
-    Thread(#[from] std::io::Error),
-}
 
 /// Makes the client of a group from its properties and its topics' positions, on the thread that polls it.
 pub(super) type Connect =
     Arc<dyn Fn(&ClientConfig, BTreeMap<String, Positions>) -> Result<Box<dyn Client>, String> + Send + Sync>;
 
+/// What a run is made of.
+pub(crate) struct Launch<'a, S> {
+    pub(crate) manifest: &'static Manifest,
+    pub(crate) routes: Vec<Route<S>>,
+    pub(crate) layers: Layers<S>,
+    pub(crate) settings: &'a Settings,
+    pub(crate) brokers: &'a Brokers,
+    pub(crate) state: S,
+    pub(crate) listener: Arc<dyn Listener>,
+    /// Where the app's code runs.
+    pub(crate) runtime: &'a Handle,
+    /// Whether it is measured how long attempts take.
+    pub(crate) measures: bool,
+}
+
 /// Starts every selected consumer of an app.
-pub(crate) fn start<S: Send + Sync + 'static>(
-    manifest: &'static Manifest,
-    routes: Vec<Route<S>>,
-    settings: &Settings,
-    brokers: &Brokers,
-    state: S,
-    listener: Arc<dyn Listener>,
-    runtime: &Handle,
-) -> Result<Running, StartError> {
+pub(crate) fn start<S: Send + Sync + 'static>(launch: Launch<'_, S>) -> Result<Groups, StartError> {
+    let Launch { routes, settings, brokers, .. } = &launch;
     let groups = settings.groups.iter();
     let budget = |group: &settings::Group| Budget {
         memory: group.memory,
@@ -69,45 +66,35 @@ pub(crate) fn start<S: Send + Sync + 'static>(
     });
     let sends = routes.iter().any(|route| !route.entry.emits.is_empty())
         || settings.consumers.iter().any(|consumer| consumer.selected && consumer.dead_letter.is_some());
-    let producer = if sends { Some(Producer::new(&config::producer(settings, brokers))?) } else { None };
-    start_on(&connect, producer, manifest, routes, settings, brokers, state, listener, runtime)
+    let producer =
+        if sends { Some(ProducerClient::new(&config::producer(settings, brokers), Arc::default())?) } else { None };
+    start_on(&connect, producer, launch)
 }
 
 /// As [`start`], on any client.
-#[expect(clippy::too_many_arguments, reason = "everything that a run is made of, once")]
 pub(super) fn start_on<S: Send + Sync + 'static>(
     connect: &Connect,
-    producer: Option<Producer>,
-    manifest: &'static Manifest,
-    routes: Vec<Route<S>>,
-    settings: &Settings,
-    brokers: &Brokers,
-    state: S,
-    listener: Arc<dyn Listener>,
-    runtime: &Handle,
-) -> Result<Running, StartError> {
+    producer: Option<ProducerClient>,
+    launch: Launch<'_, S>,
+) -> Result<Groups, StartError> {
+    let Launch { manifest, routes, layers, settings, brokers, state, listener, runtime, measures } = launch;
     let names = kafka_names(manifest, settings);
     let reporter = Arc::new(Reporter::new(listener, manifest, names.clone()));
     let consumers = build(routes, &state);
     let outlet = producer.clone().map_or(Outlet::Nowhere, Outlet::Kafka);
     let (queues, _pushing) = enqueuers(settings, &reporter)?;
-    let shared = Arc::new(AppShared {
-        state,
-        outlet,
-        queues,
-        names,
-        seed: u64::from(std::process::id()) << 32,
-        loose: Loose::default(),
-        #[cfg(any(test, feature = "testing"))]
-        stage: None,
-    });
+    let seed = u64::from(std::process::id()) << 32;
+    let shared = Arc::new(AppShared { outlet, queues, seed, measures, ..AppShared::new(state, names, layers) });
 
     let watch = Arc::new(Watch::default());
+    if let Some(producer) = &producer {
+        watch.sends(producer);
+    }
     let sending =
         producer.clone().and_then(|producer| Sending::new(producer, destinations(&consumers, settings), false));
     let _watchdog = watchdog::start(Arc::clone(&watch), Arc::clone(reporter.listener()), runtime, sending)?;
     let (sender, ended) = mpsc::channel();
-    let mut groups = Vec::new();
+    let (mut groups, shutdown_timeout) = (Vec::new(), settings.shutdown_timeout);
     for group in settings.groups.iter().filter(|group| group.selected) {
         let prepared = prepare(group, settings, brokers, &consumers, &shared, &reporter, runtime);
         watch.add(Arc::clone(&prepared.watch));
@@ -117,12 +104,12 @@ pub(super) fn start_on<S: Send + Sync + 'static>(
             Ok(running) => groups.push(running),
             Err(error) => {
                 // What has started must not go on half an app.
-                Running { groups, producer, ended, watch, _watchdog, _pushing }.join();
+                Groups { groups, producer, ended, watch, shutdown_timeout, _watchdog, _pushing }.join();
                 return Err(error);
             }
         }
     }
-    Ok(Running { groups, producer, ended, watch, _watchdog, _pushing })
+    Ok(Groups { groups, producer, ended, watch, shutdown_timeout, _watchdog, _pushing })
 }
 
 /// Where an app may send to, by the topics' names in Kafka.
@@ -141,12 +128,13 @@ fn destinations<S>(consumers: &[Built<S>], settings: &Settings) -> BTreeSet<Stri
 /// What jobs are handed over to, by the queue's name, and what keeps them going.
 type Enqueuers = (BTreeMap<String, Arc<Enqueuer>>, Option<oneshot::Sender<()>>);
 
+#[cfg(feature = "jobs")]
 fn enqueuers(settings: &Settings, reporter: &Reporter) -> Result<Enqueuers, StartError> {
     let Some(url) = &settings.redis else { return Ok((BTreeMap::new(), None)) };
     let selected = settings.consumers.iter().filter(|consumer| consumer.selected);
     let queues: BTreeSet<&String> = selected.filter_map(|consumer| consumer.queue.as_ref()).collect();
     let mut enqueuers = BTreeMap::new();
-    let mut all = Pushing::new()?;
+    let mut all = crate::jobs::enqueue::Pushing::new()?;
     for queue in queues {
         let (enqueuer, pushing) = Enqueuer::new(url, queue, reporter.listener())
             .map_err(|error| StartError::Redis { url: settings::redacted_url(url), reason: error.to_string() })?;
@@ -154,6 +142,15 @@ fn enqueuers(settings: &Settings, reporter: &Reporter) -> Result<Enqueuers, Star
         enqueuers.insert(queue.clone(), Arc::new(enqueuer));
     }
     Ok((enqueuers, Some(all.spawn()?)))
+}
+
+/// Settings that were read say so too; these may have been changed since.
+#[cfg(not(feature = "jobs"))]
+fn enqueuers(settings: &Settings, _: &Reporter) -> Result<Enqueuers, StartError> {
+    match settings.consumers.iter().any(|consumer| consumer.selected && consumer.queue.is_some()) {
+        true => Err(StartError::JobsNotCompiledIn),
+        false => Ok(Enqueuers::default()),
+    }
 }
 
 /// Starts a group's thread.

@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -13,21 +13,24 @@ use std::{
 
 pub(crate) use super::jobs_watch::{JobAtWork, JobView, JobsPhase, JobsView, JobsWatch};
 use super::{
-    End,
     counts::Counted,
-    histogram::Histogram,
     lane_shared::LaneShared,
     lane_status::{AtWork, LaneStatus, Unfinished},
     memory_budget::MemoryBudget,
     obstacles::ObstacleView,
+    polls::LONG,
     refused::RefusedCopy,
     signals::Signal,
-    watchdog::LONG,
 };
 use crate::{
     client::TopicPartition,
-    events::{Blocked, Short, ToRepeat},
+    events::{Blocked, ShortDuration},
     foreign,
+    histogram::Histogram,
+    producer::{
+        client::ProducerClient,
+        watch::{ProducerWatch, SendsView},
+    },
     sync::Mutex,
 };
 
@@ -40,6 +43,8 @@ pub(crate) struct Watch {
     pub(crate) threads: ThreadsWatch,
     /// What stands in the way of what is sent, as was seen last.
     obstacles: Mutex<Vec<ObstacleView>>,
+    /// What is sent, if anything is.
+    sends: OnceLock<Arc<ProducerWatch>>,
 }
 
 /// The threads that an app's code runs on.
@@ -59,6 +64,8 @@ pub(crate) struct View {
     pub(crate) threads: ThreadsView,
     /// What stands in the way of what is sent.
     pub(crate) obstacles: Vec<ObstacleView>,
+    /// What was sent.
+    pub(crate) sends: Option<SendsView>,
 }
 
 /// The threads that an app's code runs on, at one moment.
@@ -232,11 +239,11 @@ impl View {
     pub(crate) fn blocked(&self) -> Vec<String> {
         let lanes = self.groups.iter().flat_map(|group| &group.lanes).filter_map(|lane| {
             let (offset, running) = lane.blocked?;
-            Some(format!("{} on {}@{offset} for {}", lane.controller, lane.partition, Short(running)))
+            Some(format!("{} on {}@{offset} for {}", lane.controller, lane.partition, ShortDuration(running)))
         });
         let jobs = self.jobs.iter().flat_map(|jobs| &jobs.at_work).filter_map(|job| {
             let JobView { class, queue, jid, blocked, .. } = job;
-            Some(format!("{class} on {queue}/{jid} for {}", Short((*blocked)?)))
+            Some(format!("{class} on {queue}/{jid} for {}", ShortDuration((*blocked)?)))
         });
         lanes.chain(jobs).map(|words| foreign::line(&words).into_owned()).collect()
     }
@@ -251,6 +258,7 @@ impl LaneView {
 
 impl Watch {
     /// Of a worker.
+    #[cfg(feature = "jobs")]
     pub(crate) fn of(jobs: Arc<JobsWatch>) -> Self {
         Self { jobs: Some(jobs), ..Self::default() }
     }
@@ -258,6 +266,12 @@ impl Watch {
     /// What stands in the way of what is sent now.
     pub(crate) fn set_obstacles(&self, obstacles: Vec<ObstacleView>) {
         *self.obstacles.lock() = obstacles;
+    }
+
+    /// What the app's producer sends is seen here, too.
+    pub(crate) fn sends(&self, producer: &ProducerClient) {
+        // An app has one producer.
+        let _ = self.sends.set(producer.watched());
     }
 
     pub(crate) fn add(&self, group: Arc<GroupWatch>) {
@@ -268,46 +282,13 @@ impl Watch {
         self.groups.lock().clone()
     }
 
-    /// How a run ends whose groups do not say it in time, as far as can be seen from outside: every attempt under way, and
-    /// what is beyond the last commit that was acknowledged.
-    pub(crate) fn unheard_end(&self, now: Instant) -> End {
-        let mut end = End::default();
-        for group in self.groups() {
-            for consumer in group.view(now).consumers.into_values() {
-                end.handled += consumer.counted.handled();
-                end.failed += consumer.counted.failures();
-                end.dead += consumer.counted.dead;
-            }
-            for (partition, controller, lane) in group.lanes() {
-                if lane.has_ended() {
-                    continue;
-                }
-                let polled = lane.status.polling().map(|polling| {
-                    let running = lane.status.blocked().map_or(Duration::ZERO, |(_, running)| running);
-                    (polling.offset, now.checked_sub(running).unwrap_or(now))
-                });
-                let at_work = lane.status.at_work(polled);
-                let committed = lane.status.committed().unwrap_or(0);
-                let finished = lane.committable().map_or(0, |next| u64::try_from(next - committed).unwrap_or(0));
-                let records = finished.min(lane.passed()) + at_work.iter().map(|at_work| at_work.records).sum::<u64>();
-                if records > 0 && lane.signal() != Signal::Lose {
-                    end.to_repeat.push(ToRepeat {
-                        group: group.group.to_string(),
-                        partition: partition.clone(),
-                        records,
-                    });
-                }
-                end.blocked.extend(at_work.into_iter().map(|at_work| blocked(controller, &partition, at_work, now)));
-            }
-        }
-        end
-    }
-
     /// Everything, as it is at `now`.
     pub(crate) fn view(&self, now: Instant) -> View {
         let groups = self.groups().iter().map(|group| group.view(now)).collect();
         let obstacles = self.obstacles.lock().clone();
-        View { groups, jobs: self.jobs.as_ref().map(|jobs| jobs.view(now)), threads: self.threads.view(), obstacles }
+        let jobs = self.jobs.as_ref().map(|jobs| jobs.view(now));
+        let sends = self.sends.get().map(|sends| sends.view());
+        View { groups, jobs, threads: self.threads.view(), obstacles, sends }
     }
 }
 
@@ -425,7 +406,7 @@ impl GroupWatch {
         self.lanes.lock()
     }
 
-    fn view(&self, now: Instant) -> GroupView {
+    pub(super) fn view(&self, now: Instant) -> GroupView {
         let lanes = self.lock();
         let mut consumers: BTreeMap<String, ConsumerView> = self
             .consumers

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Event, Listener, NAMED, Obstacle, PanicSite, Place, Severity, Short, Totals, excerpt,
+    Event, Listener, NAMED, Obstacle, PanicSite, Severity, ShortDuration, TopicPartitionOffset, Totals, excerpt,
     position::{Lost, Positioned, Waits},
     repeated,
     words::{consequence, help, places, taken_words},
@@ -98,11 +98,16 @@ impl Development {
             Event::Done { place, controller, duration, job: Some(job), .. } => {
                 let enqueued = paint.green("enqueued");
                 let job = job.to_string();
-                format!("{}{enqueued} in {}  → {}", page.head(place, controller), Short(duration), foreign::line(&job))
+                format!(
+                    "{}{enqueued} in {}  → {}",
+                    page.head(place, controller),
+                    ShortDuration(duration),
+                    foreign::line(&job)
+                )
             }
             Event::Done { place, controller, duration, emitted, job: None, batch } => {
                 let head = page.head(place, controller);
-                let mut words = format!("{head}{} in {}", paint.green("done"), Short(duration));
+                let mut words = format!("{head}{} in {}", paint.green("done"), ShortDuration(duration));
                 if batch > 1 {
                     let _ = write!(words, " in a batch of {batch}");
                 }
@@ -118,18 +123,18 @@ impl Development {
                 format!("{}skipped: no value (`tombstones: skip`)", page.head(place, controller))
             }
             Event::Deferred { place, controller, wait } => {
-                format!("{}deferred, asked again in {}", page.head(place, controller), Short(wait))
+                format!("{}deferred, asked again in {}", page.head(place, controller), ShortDuration(wait))
             }
             Event::Failed { place, controller, attempt, error, next } => {
                 let head = page.head(place, controller);
                 let failed = paint.red(&format!("failed (attempt {attempt})"));
-                format!("{head}{failed}: {}\nagain in {}", foreign::paragraph(&error.chain()), Short(next))
+                format!("{head}{failed}: {}\nagain in {}", foreign::paragraph(&error.to_string()), ShortDuration(next))
             }
             Event::Panicked { place, controller, attempt, message, site, next } => {
                 let head = page.head(place, controller);
                 let panicked = paint.red(&format!("panicked (attempt {attempt})"));
                 let message = foreign::paragraph(message);
-                format!("{head}{panicked}{}: {message}{}\nagain in {}", at(site), calls(site), Short(next))
+                format!("{head}{panicked}{}: {message}{}\nagain in {}", at(site), calls(site), ShortDuration(next))
             }
             Event::Unparseable { record, controller, message, error, .. } => {
                 let words = paint.red(&format!("cannot be parsed as {}", foreign::line(message)));
@@ -159,7 +164,7 @@ impl Development {
                 poison(record, controller, &paint.red("has no value (a tombstone)"))
             }
             Event::Blocking { place, controller, running } => {
-                let words = paint.yellow(&format!("has kept its thread for {}", Short(running)));
+                let words = paint.yellow(&format!("has kept its thread for {}", ShortDuration(running)));
                 format!("{}{words}", page.head(place, controller))
             }
             Event::Unfinished { place, controller, attempt, running, others, .. } => {
@@ -167,7 +172,8 @@ impl Development {
                 format!("{}{words}", page.head(place, controller))
             }
             Event::RuntimeStalled { stalled, threads, blocked } => {
-                let words = format!("nothing runs: no thread of {threads} has been free for {}", Short(stalled));
+                let words =
+                    format!("nothing runs: no thread of {threads} has been free for {}", ShortDuration(stalled));
                 let mut words = paint.red(&words);
                 for named in blocked.iter().take(NAMED) {
                     let _ = write!(words, "\n{}", foreign::line(named));
@@ -178,11 +184,11 @@ impl Development {
                 words
             }
             Event::RuntimeRecovered { stalled } => {
-                format!("a thread is free again, after {}", Short(stalled))
+                format!("a thread is free again, after {}", ShortDuration(stalled))
             }
             Event::RunsOn { place, records, controller, running, why, .. } => {
                 let more = if records > 1 { format!(" with {records} records of a batch") } else { String::new() };
-                let words = format!("runs on{more}, for {} by now, and {}", Short(running), taken_words(why).0);
+                let words = format!("runs on{more}, for {} by now, and {}", ShortDuration(running), taken_words(why).0);
                 format!("{}{}", page.head(place, controller), paint.yellow(&words))
             }
             Event::Left { place, controller, error } => {
@@ -190,7 +196,7 @@ impl Development {
                 format!("{}left to whoever has its partition next: {error}", page.head(place, controller))
             }
             Event::PollStalled { group, stalled } => {
-                paint.red(&format!("group {group} has not polled Kafka for {}", Short(stalled)))
+                paint.red(&format!("group {group} has not polled Kafka for {}", ShortDuration(stalled)))
             }
             Event::CommitFailed { group, reason } => {
                 paint.yellow(&format!("group {group} could not commit: {}", foreign::line(reason)))
@@ -200,12 +206,13 @@ impl Development {
                 format!("group {group} rebalances: a commit is made again ({})", foreign::line(reason))
             }
             Event::Obstructed { group, obstacle, lasting } => {
-                let since = if lasting.is_zero() { String::new() } else { format!(" (for {})", Short(lasting)) };
+                let since =
+                    if lasting.is_zero() { String::new() } else { format!(" (for {})", ShortDuration(lasting)) };
                 let words = format!("{}{since}", obstacle_words(group, obstacle));
                 if obstacle.severity == Severity::Person { paint.red(&words) } else { paint.yellow(&words) }
             }
             Event::Cleared { group, obstacle, lasted } => {
-                format!("over after {}: {}", Short(lasted), obstacle_words(group, obstacle))
+                format!("over after {}: {}", ShortDuration(lasted), obstacle_words(group, obstacle))
             }
             Event::Positioned { group, partition, from, to, passed, log, cause } => {
                 let words = Positioned { group, partition, from, to, passed, log, cause }.to_string();
@@ -237,12 +244,12 @@ impl Development {
             }
             Event::RedisBack => "Redis answers again".to_owned(),
             Event::JobDone { job, duration } => {
-                format!("{}{} in {}", page.head(job, job.class), paint.green("done"), Short(duration))
+                format!("{}{} in {}", page.head(job, job.class), paint.green("done"), ShortDuration(duration))
             }
             Event::JobFailed { job, attempt, error, site, next } => {
                 let failed = paint.red(&format!("failed (attempt {attempt}){}", at(site)));
                 let (head, error) = (page.head(job, job.class), foreign::paragraph(error));
-                format!("{head}{failed}: {error}{}\nagain in {}", calls(site), Short(next))
+                format!("{head}{failed}: {error}{}\nagain in {}", calls(site), ShortDuration(next))
             }
             Event::JobGaveUp { job, attempts, error, site, .. } => {
                 let gave_up = paint.red(&format!("gave up after {}{}", attempt_words(attempts), at(site)));
@@ -250,7 +257,7 @@ impl Development {
                 format!("{head}{gave_up}: {error}{}", calls(site))
             }
             Event::JobBlocking { job, running } => {
-                let words = paint.yellow(&format!("has kept its thread for {}", Short(running)));
+                let words = paint.yellow(&format!("has kept its thread for {}", ShortDuration(running)));
                 format!("{}{words}", page.head(job, job.class))
             }
             Event::JobUnfinished { job, attempt, running } => {
@@ -335,7 +342,7 @@ impl Listener for Development {
 }
 
 impl Page {
-    /// Place and controller in columns that grow with what they hold.
+    /// TopicPartitionOffset and controller in columns that grow with what they hold.
     fn head(&mut self, place: impl fmt::Display, controller: &str) -> String {
         let place = place.to_string();
         // A job's names come from Redis.
@@ -396,7 +403,7 @@ fn calls(site: Option<&PanicSite>) -> String {
 
 /// Why, and where it panicked, if it did.
 fn with_site(error: &Error) -> String {
-    let words = error.chain();
+    let words = error.to_string();
     let words = foreign::paragraph(&words);
     match error.panic_site() {
         None => words.into_owned(),
@@ -425,7 +432,7 @@ fn unfinished_words(attempt: u32, running: Duration, others: usize) -> String {
         1 => ", nor has 1 other here".to_owned(),
         others => format!(", nor have {others} others here"),
     };
-    format!("has not ended for {} (attempt {attempt}){others}", Short(running))
+    format!("has not ended for {} (attempt {attempt}){others}", ShortDuration(running))
 }
 
 fn repeat_words(to_repeat: u64) -> String {
@@ -434,7 +441,7 @@ fn repeat_words(to_repeat: u64) -> String {
 
 /// A record that nobody can handle: where it is and what it holds.
 fn poison(record: &Record, controller: &str, words: &str) -> String {
-    let place = Place::from(record);
+    let place = TopicPartitionOffset::from(record);
     let key = excerpt::key(record.key());
     let value = match record.value() {
         None => "no value".to_owned(),

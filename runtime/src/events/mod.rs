@@ -5,6 +5,7 @@
 
 mod development;
 mod excerpt;
+mod listeners;
 pub(crate) mod position;
 mod production;
 mod rate_limited;
@@ -16,13 +17,14 @@ use std::{fmt, time::Duration};
 
 pub use development::Development;
 pub(crate) use development::status;
+pub(crate) use listeners::Listeners;
 pub use position::{Cause, Log};
 pub use production::{LogFormat, Production, log_to};
 pub use rate_limited::RateLimited;
 pub use summary::{Summary, Summed};
 pub use totals::{Blocked, LeftWaiting, ToRepeat, Totals};
 pub(crate) use totals::{NAMED, repeated};
-pub use words::Short;
+pub use words::ShortDuration;
 pub(crate) use words::{BLOCKING_HELP, UNADMITTED_HELP, UNFINISHED_HELP};
 
 use crate::{Error, Record, settings::Ordering};
@@ -53,7 +55,8 @@ impl Listener for () {
 
 /// A record's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place<'a> {
+#[non_exhaustive]
+pub struct TopicPartitionOffset<'a> {
     /// The topic's name in Kafka.
     pub topic: &'a str,
     /// The partition.
@@ -67,11 +70,13 @@ pub struct Place<'a> {
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A group's consumer was made and asks for partitions.
+    #[non_exhaustive]
     Started {
         /// The group's id.
         group: &'a str,
     },
     /// A group was given partitions, beside those that it has.
+    #[non_exhaustive]
     Assigned {
         /// The group's id.
         group: &'a str,
@@ -79,6 +84,7 @@ pub enum Event<'a> {
         partitions: &'a [Partition],
     },
     /// A group gave partitions back, after it had drained and committed them.
+    #[non_exhaustive]
     Revoked {
         /// The group's id.
         group: &'a str,
@@ -89,6 +95,7 @@ pub enum Event<'a> {
         to_repeat: u64,
     },
     /// A group lost partitions: its session expired, or it was fenced. Nothing of them can be committed.
+    #[non_exhaustive]
     Lost {
         /// The group's id.
         group: &'a str,
@@ -99,15 +106,16 @@ pub enum Event<'a> {
         to_repeat: u64,
     },
     /// A record was handled. Made only for listeners that [want it](Listener::wants_done).
+    #[non_exhaustive]
     Done {
         /// The record.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// From the first attempt's start to its end, for the attempt that went well.
         duration: Duration,
         /// What it emitted, as Kafka acknowledged it.
-        emitted: &'a [Place<'a>],
+        emitted: &'a [TopicPartitionOffset<'a>],
         /// The job on Redis that it became; `None`: it was performed here.
         job: Option<JobName<'a>>,
         /// How many records the attempt was at: one, or the size of the batch. What a batch has emitted is told with the
@@ -115,34 +123,38 @@ pub enum Event<'a> {
         batch: usize,
     },
     /// `before_enqueue` skipped a record; it counts as done.
+    #[non_exhaustive]
     Skipped {
         /// The record.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// Why.
         reason: &'a str,
     },
     /// A record without a value was skipped, as `tombstones: skip` says; it counts as done.
+    #[non_exhaustive]
     TombstoneSkipped {
         /// The record.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
     },
     /// `before_enqueue` put a record off; its partition waits.
+    #[non_exhaustive]
     Deferred {
         /// The record.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// For how long.
         wait: Duration,
     },
     /// An attempt failed; there will be another.
+    #[non_exhaustive]
     Failed {
         /// The record.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// Which attempt, from 1.
@@ -153,9 +165,10 @@ pub enum Event<'a> {
         next: Duration,
     },
     /// An attempt panicked; there will be another.
+    #[non_exhaustive]
     Panicked {
         /// The record.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// Which attempt, from 1.
@@ -168,6 +181,7 @@ pub enum Event<'a> {
         next: Duration,
     },
     /// A record cannot be parsed; its partition waits until the process starts again.
+    #[non_exhaustive]
     Unparseable {
         /// The record, with its bytes.
         record: &'a Record,
@@ -185,9 +199,10 @@ pub enum Event<'a> {
         dead_letter: Option<&'a str>,
     },
     /// The last attempt failed: the record goes to the dead letter topic, and counts as done when Kafka has it there.
+    #[non_exhaustive]
     DeadLettered {
         /// The record.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// How many attempts there were.
@@ -199,9 +214,10 @@ pub enum Event<'a> {
     },
     /// Kafka, or the client, refuses what a record has sent, or its dead letter, and will again until a person has changed
     /// something, as the size that a topic takes. It is sent again after a backoff, and the record's offset stays.
+    #[non_exhaustive]
     Refused {
         /// The record; of a batch, one of its records.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// Where it was sent, by the topic's name in Kafka.
@@ -217,9 +233,10 @@ pub enum Event<'a> {
     },
     /// Kafka has not taken what a record has sent, or its dead letter, and it is sent again after a backoff. What keeps a
     /// topic from taking anything comes as [`Event::Obstructed`].
+    #[non_exhaustive]
     SendFailed {
         /// The record; of a batch, one of its records.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// Where it was sent, by the topic's name in Kafka.
@@ -228,9 +245,10 @@ pub enum Event<'a> {
         reason: &'a str,
     },
     /// A record was not handled, and will not be: `delivery: at_most_once` has committed it before.
+    #[non_exhaustive]
     NotRepeated {
         /// The record.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// What happened: `failed`, `panicked`, `timed out`, `cannot be parsed`, `is a tombstone`.
@@ -240,6 +258,7 @@ pub enum Event<'a> {
     },
     /// A record has no value, and the manifest does not say what that means; its partition waits as for
     /// [`Event::Unparseable`].
+    #[non_exhaustive]
     TombstoneRefused {
         /// The record.
         record: &'a Record,
@@ -254,9 +273,10 @@ pub enum Event<'a> {
     },
     /// A handler keeps the thread that it runs on: it blocks, or counts for long, where it should wait. The other records
     /// of its partition stand still meanwhile. Told at first, and now and then while it is so.
+    #[non_exhaustive]
     Blocking {
         /// The record.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// For how long.
@@ -264,9 +284,10 @@ pub enum Event<'a> {
     },
     /// An attempt runs on though its partition was taken from this process while it ran. What it comes to is not
     /// committed, and [`Context::revoked`](crate::Context::revoked) has told it. Said once of each.
+    #[non_exhaustive]
     RunsOn {
         /// The record; of a batch, its first one.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// How many records it is at: one, or the size of the batch.
         records: u64,
         /// The controller's constant.
@@ -274,16 +295,17 @@ pub enum Event<'a> {
         /// How long it has been running.
         running: Duration,
         /// Why the partition is gone.
-        why: Taken,
+        why: RevocationCause,
         /// Whether the records are done again: they are, unless they were committed before, as under `delivery:
         /// at_most_once`, or their topic is gone.
         again: bool,
     },
     /// An attempt ended with an error when [`Context::revoked`](crate::Context::revoked) had told it that its partition is
     /// gone. That is no failed attempt: whoever has the partition next begins the record as if it had not been made.
+    #[non_exhaustive]
     Left {
         /// The record.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// With what it ended.
@@ -291,9 +313,10 @@ pub enum Event<'a> {
     },
     /// An attempt has waited for minutes, and no `timeout` says that it may. Told at first, and now and then while it is
     /// so.
+    #[non_exhaustive]
     Unfinished {
         /// The record.
-        place: Place<'a>,
+        place: TopicPartitionOffset<'a>,
         /// The controller's constant.
         controller: &'a str,
         /// Which attempt, from 1.
@@ -306,6 +329,7 @@ pub enum Event<'a> {
         is_enqueue: bool,
     },
     /// No thread of the runtime that the app's code runs on is free: nothing else runs, no timer and no time-out either.
+    #[non_exhaustive]
     RuntimeStalled {
         /// For how long.
         stalled: Duration,
@@ -315,11 +339,13 @@ pub enum Event<'a> {
         blocked: &'a [String],
     },
     /// After [`Event::RuntimeStalled`] a thread is free again.
+    #[non_exhaustive]
     RuntimeRecovered {
         /// For how long none was.
         stalled: Duration,
     },
     /// The thread that polls Kafka for a group stands still.
+    #[non_exhaustive]
     PollStalled {
         /// The group's id.
         group: &'a str,
@@ -327,6 +353,7 @@ pub enum Event<'a> {
         stalled: Duration,
     },
     /// A commit failed; it is tried again with the next one.
+    #[non_exhaustive]
     CommitFailed {
         /// The group's id.
         group: &'a str,
@@ -334,6 +361,7 @@ pub enum Event<'a> {
         reason: &'a str,
     },
     /// A commit was refused because the group rebalances; it is made again as soon as that lets it through.
+    #[non_exhaustive]
     CommitRefused {
         /// The group's id.
         group: &'a str,
@@ -342,6 +370,7 @@ pub enum Event<'a> {
     },
     /// Something keeps a partition, a send or a whole group from going on. Told when it begins, when it becomes another
     /// thing, and now and then while it is so.
+    #[non_exhaustive]
     Obstructed {
         /// The group's id; `None`: it keeps what is sent.
         group: Option<&'a str>,
@@ -351,6 +380,7 @@ pub enum Event<'a> {
         lasting: Duration,
     },
     /// What was told as [`Event::Obstructed`] is over.
+    #[non_exhaustive]
     Cleared {
         /// The group's id; `None`: it kept what is sent.
         group: Option<&'a str>,
@@ -362,6 +392,7 @@ pub enum Event<'a> {
     /// A partition is read from elsewhere than the group's offset: the group has none, or what stood there is gone. The
     /// new position becomes the group's offset, at once or with the first record that is done. Where nothing has been
     /// written yet a group that begins at the beginning says nothing.
+    #[non_exhaustive]
     Positioned {
         /// The group's id.
         group: &'a str,
@@ -380,6 +411,7 @@ pub enum Event<'a> {
         cause: Cause,
     },
     /// The offset to read from is not there, and `lost_position` does not say where to go on: the partition waits.
+    #[non_exhaustive]
     PositionLost {
         /// The group's id.
         group: &'a str,
@@ -397,6 +429,7 @@ pub enum Event<'a> {
         reason: &'a str,
     },
     /// Something that a person should know and that has no variant of its own.
+    #[non_exhaustive]
     Warning {
         /// The group's id.
         group: &'a str,
@@ -404,6 +437,7 @@ pub enum Event<'a> {
         message: &'a str,
     },
     /// The embedded broker threw records away, because a partition of it holds only 5 MiB or 100,000 batches.
+    #[non_exhaustive]
     BrokerDropped {
         /// The partition.
         partition: &'a Partition,
@@ -411,6 +445,7 @@ pub enum Event<'a> {
         count: u64,
     },
     /// A client cannot go on; the process ends.
+    #[non_exhaustive]
     Fatal {
         /// The group's id.
         group: &'a str,
@@ -418,11 +453,13 @@ pub enum Event<'a> {
         reason: &'a str,
     },
     /// The producer of emits and dead letters cannot go on; the process ends.
+    #[non_exhaustive]
     ProducerFatal {
         /// librdkafka's words.
         reason: &'a str,
     },
     /// Redis does not take jobs, or give any; it is asked again.
+    #[non_exhaustive]
     RedisAway {
         /// Its words, or why it cannot be reached.
         reason: &'a str,
@@ -432,6 +469,7 @@ pub enum Event<'a> {
     /// What [waited for Redis](Event::RedisAway) waits no longer, and was not answered: a stop comes first, for one.
     RedisUnanswered,
     /// A job was performed. Made only for listeners that [want it](Listener::wants_done).
+    #[non_exhaustive]
     JobDone {
         /// The job.
         job: JobName<'a>,
@@ -439,6 +477,7 @@ pub enum Event<'a> {
         duration: Duration,
     },
     /// An attempt at a job failed; there will be another.
+    #[non_exhaustive]
     JobFailed {
         /// The job.
         job: JobName<'a>,
@@ -452,6 +491,7 @@ pub enum Event<'a> {
         next: Duration,
     },
     /// There will be no other attempt at a job.
+    #[non_exhaustive]
     JobGaveUp {
         /// The job.
         job: JobName<'a>,
@@ -465,6 +505,7 @@ pub enum Event<'a> {
         is_kept: bool,
     },
     /// As [`Event::Blocking`], of a job: its handler keeps its thread.
+    #[non_exhaustive]
     JobBlocking {
         /// The job.
         job: JobName<'a>,
@@ -472,6 +513,7 @@ pub enum Event<'a> {
         running: Duration,
     },
     /// As [`Event::Unfinished`], of a job: an attempt has waited for minutes, and no `timeout` says that it may.
+    #[non_exhaustive]
     JobUnfinished {
         /// The job.
         job: JobName<'a>,
@@ -481,6 +523,7 @@ pub enum Event<'a> {
         running: Duration,
     },
     /// Jobs that a dead process had in progress were put back.
+    #[non_exhaustive]
     JobsRecovered {
         /// The process: host, number, and a word of its own.
         process: &'a str,
@@ -490,6 +533,7 @@ pub enum Event<'a> {
         dead: usize,
     },
     /// Redis refuses jobs at one key, as where it is another app's: they stay where they are, and others go on.
+    #[non_exhaustive]
     JobsStay {
         /// The key of Redis that refuses them.
         key: &'a str,
@@ -503,6 +547,7 @@ pub enum Event<'a> {
     /// Records are begun again.
     Resumed,
     /// A stop began: nothing more is fetched.
+    #[non_exhaustive]
     Stopping {
         /// How long what was begun has to end.
         budget: Duration,
@@ -514,7 +559,7 @@ pub enum Event<'a> {
 /// Why a partition is gone while an attempt runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Taken {
+pub enum RevocationCause {
     /// The group has taken it back, and the group's `drain` is used up.
     Revoked,
     /// The session is over, or the member is fenced: somebody else may have had it for some time.
@@ -525,6 +570,7 @@ pub enum Taken {
 
 /// A job on Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JobName<'a> {
     /// Its queue.
     pub queue: &'a str,
@@ -540,13 +586,13 @@ impl fmt::Display for JobName<'_> {
     }
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for TopicPartitionOffset<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}@{}", self.topic, self.partition, self.offset)
     }
 }
 
-impl<'a> From<&'a Record> for Place<'a> {
+impl<'a> From<&'a Record> for TopicPartitionOffset<'a> {
     fn from(record: &'a Record) -> Self {
         Self { topic: record.topic(), partition: record.partition(), offset: record.offset() }
     }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::client::Others;
+use crate::client::OtherCommits;
 
 /// What a partition's log holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +80,8 @@ impl Cause {
 
     /// What is known of a group without an offset in a partition: whether this process has seen one, and what it has
     /// elsewhere.
-    pub(crate) fn of_missing(partition: i32, had: bool, others: Others) -> Self {
-        let Others { in_topic, elsewhere, .. } = others;
+    pub(crate) fn of_missing(partition: i32, had: bool, others: OtherCommits) -> Self {
+        let OtherCommits { in_topic, elsewhere, .. } = others;
         match others.highest {
             _ if had => Self::OffsetGone,
             _ if others.is_none() => Self::NewGroup,
@@ -353,10 +353,10 @@ mod tests {
     /// other numbers than those that are.
     #[test]
     fn a_group_without_an_offset_is_told_from_a_new_one() {
-        let others = |in_topic, highest, elsewhere| Others { in_topic, highest, elsewhere };
+        let others = |in_topic, highest, elsewhere| OtherCommits { in_topic, highest, elsewhere };
         let no_offset = |in_topic, elsewhere| Cause::NoOffset { in_topic, elsewhere };
         // The partition, whether this process has known an offset, what others there are; and what is told.
-        let cases: &[(i32, bool, Others, Cause, &[&str])] = &[
+        let cases: &[(i32, bool, OtherCommits, Cause, &[&str])] = &[
             (
                 1,
                 false,

@@ -6,7 +6,8 @@ use tracing::{debug, error, info, warn};
 use tracing_subscriber::{EnvFilter, fmt, util::TryInitError};
 
 use super::{
-    Event, JobName, Listener, NAMED, Obstacle, PanicSite, Place, Severity, Summary, Summed, Taken, Totals,
+    Event, JobName, Listener, NAMED, Obstacle, PanicSite, RevocationCause, Severity, Summary, Summed,
+    TopicPartitionOffset, Totals,
     position::{Lost, Positioned, Waits},
     repeated,
     words::{self, places},
@@ -28,6 +29,7 @@ pub struct Production;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogFormat {
     /// One JSON object a line, on standard output.
     Json,
@@ -67,7 +69,7 @@ pub fn log_to(format: LogFormat, variables: &BTreeMap<String, String>) -> Result
 /// Writes one event about one record, with its place in fields of their own.
 macro_rules! about {
     ($level:ident, $place:expr, $controller:expr, $($rest:tt)*) => {{
-        let Place { topic, partition, offset } = $place;
+        let TopicPartitionOffset { topic, partition, offset } = $place;
         $level!(target: TARGET, topic, partition, offset, controller = $controller, $($rest)*);
     }};
 }
@@ -135,7 +137,7 @@ impl Listener for Production {
                 let (location, backtrace) = location(error.panic_site());
                 about!(
                     error,
-                    Place::from(record),
+                    TopicPartitionOffset::from(record),
                     controller,
                     topic_key,
                     message_type = message,
@@ -198,7 +200,7 @@ impl Listener for Production {
                 );
             }
             Event::TombstoneRefused { record, topic: topic_key, controller, dead_letter, .. } => {
-                let place = Place::from(record);
+                let place = TopicPartitionOffset::from(record);
                 about!(
                     error,
                     place,
@@ -409,15 +411,15 @@ fn location(site: Option<&PanicSite>) -> (Option<&str>, Option<&str>) {
 
 /// An error as a line of a log has it; [`LogWriter`] writes out what no terminal may get.
 fn words(error: &Error) -> String {
-    foreign::cut(&error.chain()).into_owned()
+    foreign::cut(&error.to_string()).into_owned()
 }
 
 /// A word for why a partition is gone.
-fn taken(why: Taken) -> &'static str {
+fn taken(why: RevocationCause) -> &'static str {
     match why {
-        Taken::Revoked => "revoked",
-        Taken::Lost => "lost",
-        Taken::Recreated => "recreated",
+        RevocationCause::Revoked => "revoked",
+        RevocationCause::Lost => "lost",
+        RevocationCause::Recreated => "recreated",
     }
 }
 

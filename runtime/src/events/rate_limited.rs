@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -38,6 +39,13 @@ impl<L: Listener> RateLimited<L> {
     #[must_use]
     pub fn new(inner: L) -> Self {
         Self { inner, summaries: Mutex::default(), said: Mutex::default() }
+    }
+
+    /// In front of `inner`, shared; and what tells what is due.
+    pub(crate) fn shared(inner: L) -> (Arc<dyn Listener>, Box<dyn Fn() + Send>) {
+        let limited = Arc::new(Self::new(inner));
+        let told = Arc::clone(&limited);
+        (limited, Box::new(move || told.tell_due()))
     }
 
     /// Tells what was summed up and is due. To be called now and then, as nothing else may happen for long.
@@ -110,7 +118,7 @@ impl<L: Listener> Listener for RateLimited<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Place, Totals};
+    use crate::events::{TopicPartitionOffset, Totals};
 
     /// If this fails, an outage of Kafka fills the logs with one sentence, or a new sentence is not heard.
     #[test]
@@ -134,7 +142,7 @@ mod tests {
         let limited = RateLimited::new(());
         let start = Instant::now();
         let passes = |partition, offset, topic, after| {
-            let place = Place { topic: "orders", partition, offset };
+            let place = TopicPartitionOffset { topic: "orders", partition, offset };
             let (controller, reason) = ("OrdersController", "too large");
             let refused =
                 Event::Refused { place, controller, topic, size: 7, is_dead_letter: false, reason, failures: 1 };
@@ -162,7 +170,7 @@ mod tests {
         }
         let limited = RateLimited::new(Heard(Mutex::default()));
         for offset in 0..100 {
-            let place = Place { topic: "orders", partition: 0, offset };
+            let place = TopicPartitionOffset { topic: "orders", partition: 0, offset };
             limited.on(&Event::Skipped { place, controller: "C", reason: "a test" });
         }
         limited.on(&Event::Resumed);

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Event, Place, Short};
+use super::{Event, ShortDuration, TopicPartitionOffset};
 use crate::foreign::{self, Grouped};
 
 /// How much is summed up together.
@@ -59,6 +59,7 @@ impl Summed {
 
 /// Events of one kind, of one controller, that were not told one by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// What they were.
     pub summed: Summed,
@@ -100,7 +101,7 @@ impl fmt::Display for Summary {
             (Summed::Deferred, 1) => "was put off",
             (Summed::Deferred, _) => "were put off",
         })?;
-        write!(f, " in the last {}", Short(self.period))?;
+        write!(f, " in the last {}", ShortDuration(self.period))?;
         let (one, many) = match self.summed {
             Summed::JobFailed => ("in 1 queue", "queues"),
             _ => ("on 1 partition", "partitions"),
@@ -119,7 +120,7 @@ impl fmt::Display for Summary {
             write!(f, ", attempt {attempt}")?;
         }
         if let Some(next) = self.next {
-            write!(f, ", again in {}", Short(next))?;
+            write!(f, ", again in {}", ShortDuration(next))?;
         }
         Ok(())
     }
@@ -253,7 +254,7 @@ fn heard<'a>(event: &Event<'a>) -> Option<Heard<'a>> {
         }
         _ => return None,
     };
-    let Place { topic, partition, .. } = place;
+    let TopicPartitionOffset { topic, partition, .. } = place;
     Some(Heard { summed, controller, partition: (topic, partition), attempt, next })
 }
 
@@ -261,7 +262,7 @@ fn heard<'a>(event: &Event<'a>) -> Option<Heard<'a>> {
 fn place_and_reason(event: &Event<'_>) -> (String, String) {
     let cut = |words: &str| foreign::cut(words).into_owned();
     match *event {
-        Event::Failed { place, error, .. } => (place.to_string(), cut(&error.chain())),
+        Event::Failed { place, error, .. } => (place.to_string(), cut(&error.to_string())),
         Event::Panicked { place, message, .. } => (place.to_string(), cut(message)),
         Event::Skipped { place, reason, .. } => (place.to_string(), cut(reason)),
         Event::TombstoneSkipped { place, .. } | Event::Deferred { place, .. } => (place.to_string(), String::new()),
@@ -279,7 +280,7 @@ mod tests {
 
     fn failed(hear: &mut dyn FnMut(&Event<'_>) -> bool, partition: i32, offset: i64, attempt: u32) -> bool {
         let error = &Error::new("no connection");
-        let place = Place { topic: "orders", partition, offset };
+        let place = TopicPartitionOffset { topic: "orders", partition, offset };
         let next = Duration::from_secs(8);
         hear(&Event::Failed { place, controller: "OrdersController", attempt, error, next })
     }
@@ -322,7 +323,7 @@ mod tests {
         let (error, controller) = (&Error::new("no connection"), "C");
         let job = JobName { queue: "q", class: "W", jid: "1" };
         for offset in 0..10_000 {
-            let place = Place { topic: "orders", partition: 0, offset };
+            let place = TopicPartitionOffset { topic: "orders", partition: 0, offset };
             for event in [
                 Event::DeadLettered { place, controller, attempts: 5, error, topic: "orders.dead" },
                 Event::NotRepeated { place, controller, what: "failed", error },
@@ -370,7 +371,7 @@ mod tests {
                 now += Duration::from_millis(wait);
                 let controller = ["A", "B", "C"][usize::from(who)];
                 for offset in 0..times {
-                    let place = Place { topic: controller, partition: 0, offset: i64::try_from(offset).unwrap() };
+                    let place = TopicPartitionOffset { topic: controller, partition: 0, offset: i64::try_from(offset).unwrap() };
                     let next = Duration::ZERO;
                     let event = match kind {
                         0 => Event::Failed { place, controller, attempt, error, next },

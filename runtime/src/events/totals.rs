@@ -2,11 +2,12 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Partition, Short};
+use super::{Partition, ShortDuration};
 use crate::foreign;
 
 /// What a whole run came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Totals<'a> {
     /// Records that were handled, skipped ones too.
     pub handled: u64,
@@ -46,6 +47,7 @@ impl Totals<'_> {
 
 /// Records of one partition that will be done again.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ToRepeat {
     /// The group's id.
     pub group: String,
@@ -57,6 +59,7 @@ pub struct ToRepeat {
 
 /// A handler that did not end within the stop's budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Blocked {
     /// The controller's constant.
     pub controller: String,
@@ -72,6 +75,7 @@ pub struct Blocked {
 
 /// A partition where something waits for a person, whichever process has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LeftWaiting {
     /// The partition.
     pub partition: Partition,
@@ -90,7 +94,7 @@ impl fmt::Display for Blocked {
         if *records > 1 {
             write!(f, " and {} more of a batch", records - 1)?;
         }
-        write!(f, ", running for {}", Short(*running))
+        write!(f, ", running for {}", ShortDuration(*running))
     }
 }
 

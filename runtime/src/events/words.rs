@@ -6,7 +6,7 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use super::{
-    Event, Place, Taken,
+    Event, RevocationCause, TopicPartitionOffset,
     position::{Lost, Waits},
 };
 use crate::{foreign, settings::Ordering};
@@ -33,14 +33,14 @@ pub(super) fn consequence(event: &Event<'_>) -> Option<Cow<'static, str>> {
         Event::DeadLettered { topic, .. } => format!("goes to {}", foreign::line(topic)).into(),
         Event::Refused { .. } => "sent again by itself; the offset waits".into(),
         Event::NotRepeated { .. } => "not repeated: delivery is at_most_once".into(),
-        Event::Blocking { place: Place { topic, partition, .. }, .. } => {
+        Event::Blocking { place: TopicPartitionOffset { topic, partition, .. }, .. } => {
             format!("other records of {}/{partition} wait for it", foreign::line(topic)).into()
         }
         Event::RuntimeStalled { blocked: [], .. } => {
             "no handler keeps one: what the app has spawned itself does".into()
         }
         Event::RunsOn { records, why, again, .. } => match (why, again) {
-            (Taken::Recreated, _) => "it changes nothing in the new one",
+            (RevocationCause::Recreated, _) => "it changes nothing in the new one",
             (_, true) if records > 1 => "another member may begin them too",
             (_, true) => "another member may begin it too",
             (_, false) => "it was committed before, and is not begun again",
@@ -57,7 +57,9 @@ pub(super) fn consequence(event: &Event<'_>) -> Option<Cow<'static, str>> {
         .into(),
         Event::JobsStay { .. } => "they stay where they are, and others go on".into(),
         Event::Quieted => "partitions are kept; SIGCONT (`fg`) goes on, SIGTERM stops".into(),
-        Event::Stopping { budget } => format!("no new records; what was begun has {} to end", Short(budget)).into(),
+        Event::Stopping { budget } => {
+            format!("no new records; what was begun has {} to end", ShortDuration(budget)).into()
+        }
         _ => return None,
     };
     Some(words)
@@ -67,7 +69,7 @@ pub(super) fn consequence(event: &Event<'_>) -> Option<Cow<'static, str>> {
 pub(super) fn help(event: &Event<'_>) -> Option<Cow<'static, str>> {
     let words: Cow<'static, str> = match *event {
         Event::Unparseable { topic, message, error, dead_letter, .. } => {
-            let help = unparseable_help(&error.chain(), message);
+            let help = unparseable_help(&error.to_string(), message);
             match dead_letter {
                 Some(_) => format!("in karafka.yml, {help}").into(),
                 None => {
@@ -98,7 +100,7 @@ pub(super) fn help(event: &Event<'_>) -> Option<Cow<'static, str>> {
 }
 
 /// What stands still behind a record that nobody can handle, and why.
-fn waits_for_a_person(place: Place<'_>, key_in_manifest: &str, ordering: Ordering) -> String {
+fn waits_for_a_person(place: TopicPartitionOffset<'_>, key_in_manifest: &str, ordering: Ordering) -> String {
     let (topic, partition) = (foreign::line(place.topic), place.partition);
     let what = match ordering {
         Ordering::Partition => format!("partition {topic}/{partition} waits here for a person,"),
@@ -132,14 +134,14 @@ pub(super) fn unparseable_help(error: &str, message: &str) -> String {
 }
 
 /// Why a partition is gone while an attempt runs on, and what to do.
-pub(super) fn taken_words(why: Taken) -> (&'static str, &'static str) {
+pub(super) fn taken_words(why: RevocationCause) -> (&'static str, &'static str) {
     match why {
-        Taken::Revoked => (
+        RevocationCause::Revoked => (
             "its partition is given back",
             "end it when `ctx.revoked()` is ready, or give it more time: `drain` of its group in karafka.yml",
         ),
-        Taken::Lost => ("its partition is lost", "end it when `ctx.revoked()` is ready"),
-        Taken::Recreated => ("its topic was deleted and recreated", "end it when `ctx.revoked()` is ready"),
+        RevocationCause::Lost => ("its partition is lost", "end it when `ctx.revoked()` is ready"),
+        RevocationCause::Recreated => ("its topic was deleted and recreated", "end it when `ctx.revoked()` is ready"),
     }
 }
 
@@ -147,7 +149,7 @@ pub(super) fn taken_words(why: Taken) -> (&'static str, &'static str) {
 const PLACES: usize = 20;
 
 /// `order_confirmed/1@0, audit/0@7`, and how many more.
-pub(super) fn places(emitted: &[Place<'_>]) -> String {
+pub(super) fn places(emitted: &[TopicPartitionOffset<'_>]) -> String {
     let mut named: Vec<_> = emitted.iter().take(PLACES).map(ToString::to_string).collect();
     if emitted.len() > PLACES {
         named.push(format!("and {} more", emitted.len() - PLACES));
@@ -157,9 +159,9 @@ pub(super) fn places(emitted: &[Place<'_>]) -> String {
 
 /// A time as a person says it: `0.2 ms`, `1.5 s`, `2 min`.
 #[derive(Debug, Clone, Copy)]
-pub struct Short(pub Duration);
+pub struct ShortDuration(pub Duration);
 
-impl fmt::Display for Short {
+impl fmt::Display for ShortDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs_f64();
         if seconds < 0.1 {

@@ -32,7 +32,7 @@ impl<T> Callers<T> {
         Self { room: room.max(1), memory, next: 0, silent, answered, bytes: 0 }
     }
 
-    /// Lets somebody in, who has not asked anything yet. Returns its number, and who has to go for it.
+    /// Admits a caller that has not asked anything yet. Returns its number, and who has to go for it.
     #[must_use]
     pub(super) fn admit(&mut self, connection: T) -> (u64, Option<T>) {
         let goes = if self.len() < self.room { None } else { self.release() };

@@ -109,7 +109,7 @@ impl Server {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
-                    () = Door::new(answers, limits).keep(listener) => {}
+                    () = Acceptor::new(answers, limits).keep(listener) => {}
                 }
             });
         })?;
@@ -122,9 +122,9 @@ impl Server {
     }
 }
 
-/// Lets callers in, and answers them.
+/// Accepts callers, and answers them.
 #[derive(Clone)]
-struct Door {
+struct Acceptor {
     answers: Answers,
     limits: Limits,
     /// Those inside; who is dropped from here is gone at its next turn.
@@ -135,7 +135,7 @@ struct Door {
     long: Arc<Semaphore>,
 }
 
-impl Door {
+impl Acceptor {
     fn new(answers: Answers, limits: Limits) -> Self {
         let callers = Arc::new(Mutex::new(Callers::new(limits.room, limits.memory)));
         Self { answers, limits, callers, crowded: Arc::default(), long: Arc::new(Semaphore::new(1)) }
@@ -145,7 +145,7 @@ impl Door {
         self.callers.lock()
     }
 
-    /// Lets everybody in, for ever.
+    /// Accepts callers for ever.
     async fn keep(self, listener: TcpListener) {
         loop {
             let came = listener.accept().now_or_never();

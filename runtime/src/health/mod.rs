@@ -15,99 +15,82 @@
 mod callers;
 mod http;
 pub(crate) mod verdict;
+mod vitals;
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-    time::Instant,
-};
+use std::{io, net::SocketAddr, sync::Arc};
 
-use self::{
-    http::{Answer, Limits, Server},
-    verdict::{Question, judge},
-};
-use crate::{
-    engine::watch::Watch,
-    events::Listener,
-    foreign,
-    manifest::Manifest,
-    metrics::{self, Tally},
-};
+use self::http::{Answer, Limits, Server};
+pub use self::verdict::{Reason, Status, Verdict};
+pub(crate) use self::{verdict::Question, vitals::Vitals};
+use crate::metrics;
 
-/// An app's health, served until it is dropped.
-pub(crate) struct Health {
-    server: Server,
-    tally: Arc<Tally>,
-    watch: Arc<OnceLock<Arc<Watch>>>,
-}
+/// How an app is, for whoever has it inside of another program: to be cloned into a web server's handlers.
+#[derive(Clone)]
+pub struct Health(Arc<Vitals>);
 
 impl Health {
-    /// Serves health at `address`, before anything else has started. `listener` hears what [`Health::listener`] hears.
+    pub(crate) fn of(vitals: &Arc<Vitals>) -> Self {
+        Self(Arc::clone(vitals))
+    }
+
+    /// Whether the app gets on: what `/live` says. Where it does not, a new process mends it.
+    #[must_use]
+    pub fn live(&self) -> Verdict {
+        self.0.judge(Question::Live)
+    }
+
+    /// Whether the app has its partitions and all of them move: what `/ready` says.
+    #[must_use]
+    pub fn ready(&self) -> Verdict {
+        self.0.judge(Question::Ready)
+    }
+
+    /// All that is counted, in Prometheus' text format: what `/metrics` says.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.0.metrics()
+    }
+}
+
+/// Health over HTTP, served until it is dropped.
+pub(crate) struct Served(Server);
+
+impl Served {
+    /// Serves health at `address`, which may be before anything else has started.
     ///
     /// # Errors
     ///
     /// If the address cannot be had.
-    pub(crate) fn serve(
-        address: SocketAddr,
-        manifest: &'static Manifest,
-        listener: Arc<dyn Listener>,
-    ) -> io::Result<Self> {
-        Self::serve_within(Limits::of_process(), address, manifest, listener)
+    pub(crate) fn serve(address: SocketAddr, vitals: &Arc<Vitals>) -> io::Result<Self> {
+        Self::serve_within(Limits::of_process(), address, vitals)
     }
 
-    fn serve_within(
-        limits: Limits,
-        address: SocketAddr,
-        manifest: &'static Manifest,
-        listener: Arc<dyn Listener>,
-    ) -> io::Result<Self> {
-        let tally = Arc::new(Tally::new(listener));
-        let watch: Arc<OnceLock<Arc<Watch>>> = Arc::default();
-        let (heard, seen) = (Arc::clone(&tally), Arc::clone(&watch));
-        let answers = move |path: &str| answer(path, manifest, &heard, seen.get().map(|watch| &**watch));
-        let server = Server::start(address, Arc::new(answers), limits)?;
-        Ok(Self { server, tally, watch })
+    fn serve_within(limits: Limits, address: SocketAddr, vitals: &Arc<Vitals>) -> io::Result<Self> {
+        let vitals = Arc::clone(vitals);
+        Ok(Self(Server::start(address, Arc::new(move |path: &str| answer(path, &vitals)), limits)?))
     }
 
     /// Where it is served.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.server.address()
-    }
-
-    /// What the engine tells its events to.
-    pub(crate) fn listener(&self) -> Arc<dyn Listener> {
-        Arc::clone(&self.tally) as _
-    }
-
-    /// The app has started.
-    pub(crate) fn watch(&self, watch: Arc<Watch>) {
-        // It starts once.
-        let _ = self.watch.set(watch);
+        self.0.address()
     }
 }
 
-fn answer(path: &str, manifest: &Manifest, tally: &Tally, watch: Option<&Watch>) -> Answer {
-    let now = Instant::now();
-    let view = watch.map(|watch| watch.view(now));
-    let told = tally.told(now);
+fn answer(path: &str, vitals: &Vitals) -> Answer {
     let question = match path {
         "/live" => Question::Live,
         "/ready" => Question::Ready,
         "/metrics" => {
-            let body = metrics::text(manifest, &view.unwrap_or_default(), &told);
-            return Answer { status: 200, content_type: metrics::CONTENT_TYPE, body };
+            return Answer { status: 200, content_type: metrics::CONTENT_TYPE, body: vitals.metrics() };
         }
         _ => {
             let body = "there is /live, /ready and /metrics\n".to_owned();
             return Answer { status: 404, content_type: "text/plain; charset=utf-8", body };
         }
     };
-    let verdict = judge(question, view.as_ref(), &told, now);
-    let status = if question.passes(verdict.status) { 200 } else { 503 };
-    // Only maps with keys that are not text, or numbers that are not finite, cannot be written; there are none.
-    let body = foreign::json(&serde_json::to_string(&verdict).unwrap_or_default()).into_owned() + "\n";
-    Answer { status, content_type: "application/json", body }
+    let verdict = vitals.judge(question);
+    let status = if verdict.passes() { 200 } else { 503 };
+    Answer { status, content_type: "application/json", body: verdict.to_json() + "\n" }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Says from what is known of a running app whether it is well.
+//! Judges from what is known of a running app whether it is well.
 //!
 //! A pure function of what was seen, so that tests can show it any state.
 
@@ -16,9 +16,10 @@ use crate::{
         watchdog::{STALL, STILL},
     },
     events::{BLOCKING_HELP, ObstacleKind, Severity, UNADMITTED_HELP, UNFINISHED_HELP},
+    foreign,
     metrics::{GroupTold, Told},
+    outgoing::Refusal,
     partition::ranges,
-    producer::Refusal,
 };
 
 /// How long past its `timeout` an attempt may be: its hooks run then, and a busy machine is late.
@@ -27,7 +28,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How an app is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Status {
+#[non_exhaustive]
+pub enum Status {
     /// Everything goes on, or waits on purpose.
     Healthy,
     /// Something is wrong and wants a person, and the rest goes on: both probes pass.
@@ -40,7 +42,7 @@ pub(crate) enum Status {
 
 /// What stands behind a status.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Reason {
+pub struct Reason {
     /// A word for machines.
     pub(crate) kind: &'static str,
     /// A sentence for people.
@@ -91,9 +93,11 @@ enum Weight {
     Process,
 }
 
-/// The answer to one question.
+/// The answer to one question: whether the app gets on, or whether it is ready.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Verdict {
+pub struct Verdict {
+    #[serde(skip)]
+    pub(super) question: Question,
     pub(crate) status: Status,
     pub(crate) reasons: Vec<Reason>,
     groups: Vec<GroupState>,
@@ -183,7 +187,54 @@ pub(crate) fn judge(question: Question, view: Option<&View>, told: &Told, now: I
     let status = reasons.iter().map(|reason| question.status_for(reason.weight)).max().unwrap_or(Status::Healthy);
     let groups = view.iter().flat_map(|view| &view.groups).map(GroupState::of).collect();
     let jobs = view.and_then(|view| view.jobs.as_ref()).map(JobsState::of);
-    Verdict { status, reasons, groups, jobs }
+    Verdict { question, status, reasons, groups, jobs }
+}
+
+impl Verdict {
+    /// Whether a probe that asks this should pass.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.question.passes(self.status)
+    }
+
+    /// How the app is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// What stands behind that, in no order; what is only worth a line is among them.
+    #[must_use]
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+
+    /// The body of `/live` and `/ready`: an object of JSON on one line, with each group's partitions and lag.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Only maps with keys that are not text, or numbers that are not finite, cannot be written; there are none.
+        foreign::json(&serde_json::to_string(self).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Reason {
+    /// A word for machines, such as `joining`; docs/src/health.md has them all.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.kind
+    }
+
+    /// A sentence for people.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What mends it, where that is known.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
 }
 
 impl Question {

@@ -10,15 +10,15 @@ use tokio::{
 };
 
 use super::{
-    job::{Coordinates, NewJob, Retry},
+    job::{Coordinates, NewJob, Retry, new_jid},
     link::Link,
     now_ms, queues,
     verdict::seconds,
 };
 use crate::{
     Record,
-    client::outgoing::{Delivered, DeliveryReport},
     events::Listener,
+    outgoing::{Delivered, DeliveryReport},
 };
 
 /// Bytes of jobs of a queue that may wait for Redis: beyond that, records wait in their partitions. As many are pushed
@@ -39,7 +39,7 @@ pub(crate) struct Enqueuer {
     pushes: mpsc::UnboundedSender<Push>,
     room: Arc<Semaphore>,
     /// Whether anybody wants to hear which job a record has become.
-    pub(crate) is_told: bool,
+    is_told: bool,
 }
 
 /// A job on its way, and who is told when Redis has it.
@@ -52,11 +52,11 @@ struct Push {
 /// The jobs of one consumer.
 pub(crate) struct JobRoute {
     /// The worker's constant.
-    pub(crate) class: &'static str,
+    class: &'static str,
     /// The topic's key in the manifest.
-    pub(crate) topic: &'static str,
-    pub(crate) retry: Retry,
-    pub(crate) enqueuer: Arc<Enqueuer>,
+    topic: &'static str,
+    retry: Retry,
+    enqueuer: Arc<Enqueuer>,
 }
 
 impl fmt::Debug for JobRoute {
@@ -66,27 +66,59 @@ impl fmt::Debug for JobRoute {
 }
 
 impl JobRoute {
+    /// Of a worker's jobs from a topic, each of which is attempted so often.
+    pub(crate) fn new(
+        class: &'static str,
+        topic: &'static str,
+        attempts: Option<u32>,
+        enqueuer: &Arc<Enqueuer>,
+    ) -> Arc<Self> {
+        Arc::new(Self { class, topic, retry: Retry::of(attempts), enqueuer: Arc::clone(enqueuer) })
+    }
+
+    /// The worker's constant.
+    pub(crate) fn class(&self) -> &'static str {
+        self.class
+    }
+
+    /// Whether anybody wants to hear which job a record has become.
+    pub(crate) fn is_told(&self) -> bool {
+        self.enqueuer.is_told
+    }
+
     /// The queue's name.
     pub(crate) fn queue(&self) -> &str {
         &self.enqueuer.queue
     }
 
-    /// The job of a record with an id of its own, whose message its interchanger wrote as `text`; `None` for a tombstone.
+    /// The id, which is its own, and the text of the job of a record whose message its interchanger wrote as `text`; `None`
+    /// for a tombstone.
     ///
     /// # Errors
     ///
     /// None that a record can cause: its texts and numbers can be written.
-    pub(crate) fn job(&self, jid: &str, text: Option<String>, record: &Record) -> serde_json::Result<String> {
-        let now = seconds(now_ms());
-        serde_json::to_string(&NewJob {
+    pub(crate) fn job(&self, text: Option<String>, record: &Record) -> serde_json::Result<(String, String)> {
+        let (now, jid) = (seconds(now_ms()), new_jid());
+        let job = serde_json::to_string(&NewJob {
             class: self.class,
             args: (self.topic, text, Coordinates::of(record)),
             queue: self.queue(),
-            jid: jid.to_owned(),
+            jid: jid.clone(),
             retry: self.retry,
             created_at: now,
             enqueued_at: now,
-        })
+        })?;
+        Ok((jid, job))
+    }
+
+    /// As [`Enqueuer::try_push`].
+    pub(crate) fn try_push(&self, job: String, report: DeliveryReport) -> Result<(), (String, DeliveryReport)> {
+        self.enqueuer.try_push(job, report)
+    }
+
+    /// As [`Enqueuer::push`].
+    pub(crate) async fn push(&self, job: String, report: DeliveryReport) {
+        self.enqueuer.push(job, report).await;
     }
 }
 
@@ -188,7 +220,7 @@ async fn run(link: Link, queue: String, mut waiting: mpsc::UnboundedReceiver<Pus
         link.until_done(|mut connection| Box::pin(async move { queues::push(&mut connection, queue, jobs).await }))
             .await;
         for Push { report, .. } in pushes.drain(..) {
-            report.sender.delivered(report.ticket, Delivered { partition: -1, offset: -1 });
+            report.sender.delivered(report.ticket, Delivered { partition: -1, offset: None });
         }
     }
 }

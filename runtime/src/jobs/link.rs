@@ -7,10 +7,10 @@ use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, a
 use tokio::sync::{Mutex, Notify};
 
 use crate::{
-    engine::core::backoff::{Jitter, after},
+    backoff::{Jitter, after},
     events::{Event, Listener},
+    random,
     settings::Backoff,
-    trace,
 };
 
 /// How long a connection may take.
@@ -51,8 +51,8 @@ impl Link {
     }
 
     /// What goes wrong from now on with one task.
-    pub(crate) fn trouble(&self) -> Trouble<'_> {
-        Trouble { link: self, failures: 0, jitter: Jitter::new(trace::new_id()) }
+    pub(crate) fn trouble(&self) -> FailureStreak<'_> {
+        FailureStreak { link: self, failures: 0, jitter: Jitter::new(random::new_id()) }
     }
 
     /// Waits for that long, or until another has been answered again after a failure.
@@ -114,14 +114,14 @@ fn asks_for_another(error: &RedisError) -> bool {
 }
 
 /// Failures of one task in a row, told once and again when they are over, or nobody waits for their end.
-pub(crate) struct Trouble<'a> {
+pub(crate) struct FailureStreak<'a> {
     link: &'a Link,
     failures: u32,
     jitter: Jitter,
 }
 
-impl Trouble<'_> {
-    /// Says it if it is the first one, and how long to wait before the next try.
+impl FailureStreak<'_> {
+    /// Reports it if it is the first one, and returns how long to wait before the next try.
     pub(crate) fn met(&mut self, error: &RedisError) -> Duration {
         if self.failures == 0 {
             self.link.listener.on(&Event::RedisAway { reason: &error.to_string() });
@@ -143,7 +143,7 @@ impl Trouble<'_> {
     }
 }
 
-impl Drop for Trouble<'_> {
+impl Drop for FailureStreak<'_> {
     fn drop(&mut self) {
         if self.failures > 0 {
             self.link.listener.on(&Event::RedisUnanswered);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::job::{Job, Retry};
-use crate::{engine::core::backoff, settings::Backoff};
+use crate::{backoff, settings::Backoff};
 
 /// How often a job may be found in the hands of a dead process: one that kills its worker each time goes to `dead`.
 pub(crate) const RECOVERIES: u32 = 3;

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     events::{
-        Event, Listener, Partition, Place,
+        Event, Listener, Partition, TopicPartitionOffset,
         position::{Lost, Positioned, Waits},
     },
     foreign,
@@ -98,7 +98,7 @@ impl Tally {
             let mut told = self.told.lock();
             change(told.groups.entry(name.to_owned()).or_default());
         };
-        let waits = |place: Place<'_>, controller: &str, error: String, again| {
+        let waits = |place: TopicPartitionOffset<'_>, controller: &str, error: String, again| {
             let mut told = self.told.lock();
             let key = (Partition { topic: place.topic.into(), partition: place.partition }, controller.to_owned());
             let error = foreign::cut(&error).into_owned();
@@ -148,13 +148,13 @@ impl Tally {
                 told.lost.insert((name.to_owned(), partition.clone()), words);
             }
             Event::Failed { place, controller, attempt, error, next } => {
-                waits(place, controller, error.chain(), Some((attempt, now + next)));
+                waits(place, controller, error.to_string(), Some((attempt, now + next)));
             }
             Event::Panicked { place, controller, attempt, message, next, .. } => {
                 waits(place, controller, format!("panicked: {message}"), Some((attempt, now + next)));
             }
             Event::Unparseable { record, controller, error, dead_letter: None, .. } => {
-                waits(record.into(), controller, format!("cannot be parsed: {}", error.chain()), None);
+                waits(record.into(), controller, format!("cannot be parsed: {error}"), None);
             }
             Event::TombstoneRefused { record, controller, dead_letter: None, .. } => {
                 waits(record.into(), controller, "has no value (a tombstone)".to_owned(), None);
@@ -198,7 +198,7 @@ mod tests {
         let tally = Tally::new(Arc::new(()));
         let now = Instant::now();
         let error = Error::new("the shop is closed");
-        let place = |partition| Place { topic: "orders", partition, offset: 5 };
+        let place = |partition| TopicPartitionOffset { topic: "orders", partition, offset: 5 };
         let failed = |partition, attempt| Event::Failed {
             place: place(partition),
             controller: "OrdersController",

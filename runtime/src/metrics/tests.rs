@@ -8,7 +8,6 @@ use super::*;
 use crate::{
     engine::{
         counts::Counted,
-        histogram::Histogram,
         obstacles::ObstacleView,
         watch::{
             ConsumerView, ConsumerWatch, GroupView, JobView, JobsPhase, JobsView, LaneView, Phase, ThreadsView, View,
@@ -16,7 +15,9 @@ use crate::{
     },
     events::{Obstacle, ObstacleKind, Partition, Severity},
     foreign::tests::{HOSTILE, hostile},
+    histogram::Histogram,
     manifest::Manifest,
+    producer::{flights::Sent, watch::SendsView},
 };
 
 static SHOP: Manifest = Manifest {
@@ -166,7 +167,11 @@ fn page(groups: &[GroupView]) -> String {
     let told = GroupTold { assigned: 2, lost: 1, ..GroupTold::default() };
     let groups_told = groups.iter().map(|group| (group.group.to_string(), told.clone())).collect();
     let threads = ThreadsView { count: 10, stalled: None };
-    let view = View { groups: groups.to_vec(), threads, ..View::default() };
+    let took = Histogram::default();
+    took.observe(Duration::from_millis(3));
+    let sent = Sent { sent: 9, acknowledged: 6, returned: 1 };
+    let sends = Some(SendsView { topics: vec![("receipts".to_owned(), sent)], took: took.read() });
+    let view = View { groups: groups.to_vec(), threads, sends, ..View::default() };
     text(&SHOP, &view, &Told { groups: groups_told, ..Told::default() })
 }
 
@@ -197,6 +202,9 @@ fn a_scraper_can_read_it() {
     assert_eq!(value("karafka_oldest_in_flight_seconds", &[("partition", "0")]), Some(1.5));
     assert_eq!(value("karafka_rebalances_total", &[("kind", "lost")]), Some(1.0));
     assert_eq!(value("karafka_perform_duration_seconds_bucket", &[("le", "0.001")]), Some(1.0));
+    assert_eq!(value("karafka_sends_total", &[("topic", "receipts"), ("result", "acknowledged")]), Some(6.0));
+    assert_eq!(value("karafka_sends_in_flight", &[("topic", "receipts")]), Some(2.0));
+    assert_eq!(value("karafka_send_duration_seconds_bucket", &[("le", "0.005")]), Some(1.0));
     let count = value("karafka_perform_duration_seconds_count", &[]);
     assert_eq!((count, count), (Some(2.0), value("karafka_perform_duration_seconds_bucket", &[("le", "+Inf")])));
 }

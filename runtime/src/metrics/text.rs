@@ -11,11 +11,12 @@ use super::Told;
 use crate::{
     engine::{
         counts::Counted,
-        histogram::BOUNDS,
         watch::{ConsumerView, GroupView, JobsPhase, JobsView, LaneView, View},
     },
     foreign,
+    histogram::{BOUNDS, Buckets},
     manifest::Manifest,
+    producer::watch::SendsView,
 };
 
 /// What the format calls itself.
@@ -37,6 +38,9 @@ pub(crate) fn text(manifest: &Manifest, view: &View, told: &Told) -> String {
     page.family("karafka_stalled_seconds", "gauge", help);
     page.sample("karafka_stalled_seconds", &[], view.threads.stalled.map_or(0.0, |stalled| stalled.as_secs_f64()));
     of_obstacles(&mut page, view);
+    if let Some(sends) = &view.sends {
+        of_sends(&mut page, sends);
+    }
     match &view.jobs {
         Some(jobs) => of_jobs(&mut page, jobs),
         None => {
@@ -168,16 +172,29 @@ fn of_consumers(page: &mut Page, groups: &[GroupView]) {
     page.family(name, "histogram", "How long attempts took: a sample of those that did not wait, all others.");
     for (group, topic, ConsumerView { watch, .. }) in &consumers {
         let Some(durations) = &watch.durations else { continue };
-        let read = durations.read();
-        let base = [("group", *group), ("topic", *topic), ("controller", watch.controller)];
-        let bounds = BOUNDS.iter().map(|(_, bound)| *bound).chain(["+Inf"]);
-        for (bound, count) in bounds.zip(read.up_to) {
-            let labels = [base[0], base[1], base[2], ("le", bound)];
-            page.sample("karafka_perform_duration_seconds_bucket", &labels, count);
-        }
-        page.sample("karafka_perform_duration_seconds_sum", &base, read.sum.as_secs_f64());
-        page.sample("karafka_perform_duration_seconds_count", &base, read.up_to[BOUNDS.len()]);
+        page.histogram(
+            name,
+            &[("group", *group), ("topic", *topic), ("controller", watch.controller)],
+            &durations.read(),
+        );
     }
+}
+
+/// What the app's producer has sent: what controllers emit, and dead letters.
+fn of_sends(page: &mut Page, sends: &SendsView) {
+    page.family("karafka_sends_total", "counter", "Records that were sent, by what became of them at Kafka.");
+    for (topic, sent) in &sends.topics {
+        for (result, count) in [("acknowledged", sent.acknowledged), ("failed", sent.returned)] {
+            page.sample("karafka_sends_total", &[("topic", topic), ("result", result)], count);
+        }
+    }
+    page.family("karafka_sends_in_flight", "gauge", "Records that were sent and are not acknowledged.");
+    for (topic, sent) in &sends.topics {
+        page.sample("karafka_sends_in_flight", &[("topic", topic)], sent.in_flight());
+    }
+    let name = "karafka_send_duration_seconds";
+    page.family(name, "histogram", "From when a record was sent to when Kafka had acknowledged it.");
+    page.histogram(name, &[], &sends.took);
 }
 
 fn results(counted: &Counted) -> [(&'static str, u64); 7] {
@@ -244,6 +261,15 @@ impl Page {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         let help = help.replace('\\', r"\\").replace('\n', r"\n");
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn histogram(&mut self, name: &str, base: &[(&str, &str)], read: &Buckets) {
+        let bounds = BOUNDS.iter().map(|(_, bound)| *bound).chain(["+Inf"]);
+        for (bound, count) in bounds.zip(read.up_to) {
+            self.sample(&format!("{name}_bucket"), &[base, &[("le", bound)]].concat(), count);
+        }
+        self.sample(&format!("{name}_sum"), base, read.sum.as_secs_f64());
+        self.sample(&format!("{name}_count"), base, read.up_to[BOUNDS.len()]);
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {

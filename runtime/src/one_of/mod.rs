@@ -42,7 +42,7 @@ pub trait OneOf: Sized {
     fn of_tag<'de, D: Deserializer<'de>>(tag: &str, fields: D) -> Result<Self, D::Error>;
 }
 
-/// Lets serde read an enum by the field that tells its variants apart, numbers of [`Json`](crate::types::Json) in it to
+/// Makes serde read an enum by the field that tells its variants apart, numbers of [`Json`](crate::types::Json) in it to
 /// the digit.
 ///
 /// It stands in the place of `#[derive(serde::Deserialize)]`; for writing, `#[serde(tag = "…")]` is the right thing.
@@ -274,5 +274,6 @@ impl<'de, E: Error> Deserializer<'de> for Lent<'de, E> {
     }
 }
 
-#[cfg(test)]
+// They read through a parser.
+#[cfg(all(test, feature = "consumer"))]
 mod tests;

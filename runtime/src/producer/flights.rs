@@ -27,6 +27,21 @@ pub(crate) struct Flight {
     fault: Mutex<Option<(String, Instant)>>,
 }
 
+/// What was sent to one topic, at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) sent: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) returned: u64,
+}
+
+impl Sent {
+    /// What is neither acknowledged nor has come back.
+    pub(crate) fn in_flight(self) -> u64 {
+        self.sent.saturating_sub(self.acknowledged + self.returned)
+    }
+}
+
 /// A topic of which nothing is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unacknowledged {
@@ -60,6 +75,11 @@ impl Flights {
         flights.values().map(|flight| flight.acknowledged.load(Ordering::Relaxed)).sum()
     }
 
+    /// What was sent to each topic, in their order.
+    pub(crate) fn sent(&self) -> Vec<(String, Sent)> {
+        self.all().into_iter().map(|(topic, flight)| (topic, flight.read())).collect()
+    }
+
     fn all(&self) -> Vec<(String, Arc<Flight>)> {
         let flights = self.0.read();
         flights.iter().map(|(topic, flight)| (topic.clone(), Arc::clone(flight))).collect()
@@ -77,6 +97,13 @@ impl Flight {
         if self.returned.load(Ordering::Relaxed) > 0 {
             *self.fault.lock() = None;
         }
+    }
+
+    fn read(&self) -> Sent {
+        // In this order what is on its way is never less than it was.
+        let returned = self.returned.load(Ordering::Relaxed);
+        let acknowledged = self.acknowledged.load(Ordering::Relaxed);
+        Sent { sent: self.sent.load(Ordering::Relaxed), acknowledged, returned }
     }
 
     /// One has come back; `reason`: why, if it is not the record's own fault.
@@ -108,10 +135,8 @@ impl FlightLooks {
     }
 
     fn look_at(&mut self, topic: String, flight: &Flight, now: Instant) -> Option<Unacknowledged> {
-        // In this order what is on its way is never more than it was.
-        let returned = flight.returned.load(Ordering::Relaxed);
-        let acknowledged = flight.acknowledged.load(Ordering::Relaxed);
-        let on_its_way = flight.sent.load(Ordering::Relaxed).saturating_sub(acknowledged + returned);
+        let read = flight.read();
+        let (acknowledged, on_its_way) = (read.acknowledged, read.in_flight());
         let fault = flight.fault.lock().clone();
         let comes_back = fault.as_ref().is_some_and(|(_, at)| now.saturating_duration_since(*at) < SENT_AGAIN);
         if on_its_way == 0 && !comes_back {

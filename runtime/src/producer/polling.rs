@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,8 +13,8 @@ use std::{
 
 use rdkafka::producer::{BaseProducer, Producer as _};
 
-use super::Acknowledgements;
-use crate::client::native::{ClientHandle, MainQueue};
+use super::client::Acknowledgements;
+use crate::native::{ClientHandle, MainQueue};
 
 /// How long the thread sleeps when nothing wakes it.
 const IDLE: Duration = Duration::from_secs(1);
@@ -28,12 +29,17 @@ pub(super) struct Polling {
 }
 
 impl Polling {
-    /// Starts the thread.
+    /// Starts the thread. `served` is called when something was handed out, and librdkafka has it back; `at_times` when the
+    /// thread has slept.
     ///
     /// # Errors
     ///
     /// The system's, when it gives no thread.
-    pub(super) fn start(client: Arc<BaseProducer<Acknowledgements>>) -> io::Result<Self> {
+    pub(super) fn start(
+        client: Arc<BaseProducer<Acknowledgements>>,
+        served: impl Fn() + Send + 'static,
+        at_times: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
         let ends = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&ends);
         let thread = thread::Builder::new().name("karafka sends".to_owned()).spawn(move || {
@@ -43,14 +49,34 @@ impl Polling {
             while !told.load(Ordering::Acquire) {
                 match &queue {
                     // One event a call: its reports, an error, or a line of the log.
-                    Some(queue) if !queue.is_empty() => client.poll(Duration::ZERO),
-                    Some(_) => thread::park_timeout(IDLE),
-                    None => client.poll(IDLE / 10),
+                    Some(queue) if !queue.is_empty() => {
+                        poll(&client, Duration::ZERO);
+                        served();
+                    }
+                    Some(_) => {
+                        thread::park_timeout(IDLE);
+                        at_times();
+                    }
+                    None => {
+                        poll(&client, IDLE / 10);
+                        served();
+                        at_times();
+                    }
                 }
             }
         })?;
         Ok(Self { ends, thread: Some(thread) })
     }
+
+    /// Whether this is the thread.
+    pub(super) fn is_here(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
+    }
+}
+
+/// Hands out what there is. What panics in here, as who reads the log may, must not end the thread.
+fn poll(client: &BaseProducer<Acknowledgements>, at_most: Duration) {
+    let _ = catch_unwind(AssertUnwindSafe(|| client.poll(at_most)));
 }
 
 impl Drop for Polling {

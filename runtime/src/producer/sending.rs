@@ -5,19 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::producer::Producer as _;
-
 use super::{
-    Producer,
+    client::ProducerClient,
     flights::{FlightLooks, Unacknowledged},
 };
 use crate::{
-    client::{
-        commands,
-        native::{ClientHandle, TopicLookup},
-        topics::{LOOK_AGAIN, LOOK_SOON, TopicStates, Use},
-    },
-    events::{Obstacle, ObstacleKind, Severity},
+    client::topics::{LOOK_AGAIN, LOOK_SOON, TopicStates, TopicUse},
+    commands,
+    native::TopicLookup,
+    obstacle::{Obstacle, ObstacleKind, Severity},
 };
 
 /// For how long what is sent may stay unacknowledged before that is worth a word: a broker that is started again takes
@@ -28,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 pub(crate) struct Sending {
     /// Dropped before the producer.
     lookup: TopicLookup,
-    producer: Producer,
+    producer: ProducerClient,
     /// Where the app may send to.
     topics: BTreeSet<String>,
     states: TopicStates,
@@ -44,8 +40,8 @@ pub(crate) struct Sending {
 impl Sending {
     /// Of an app that sends to these topics. `is_alone`: it consumes nothing, and so nothing else says that brokers are
     /// away. `None` if librdkafka gives no queue for answers.
-    pub(crate) fn new(producer: Producer, topics: BTreeSet<String>, is_alone: bool) -> Option<Self> {
-        let lookup = TopicLookup::new(ClientHandle::from_wrapper(producer.inner.client.client().native_ptr())?)?;
+    pub(crate) fn new(producer: ProducerClient, topics: BTreeSet<String>, is_alone: bool) -> Option<Self> {
+        let lookup = TopicLookup::new(producer.handle()?)?;
         Some(Self {
             lookup,
             producer,
@@ -62,7 +58,7 @@ impl Sending {
     /// What stands in the way now; never waits.
     pub(crate) fn look(&mut self, now: Instant) -> Vec<Obstacle> {
         self.look_at_topics(now);
-        let watch = &self.producer.inner.watch;
+        let watch = self.producer.watch();
         let brokers = &*watch.brokers;
         let unacknowledged: Vec<_> =
             self.looks.look(&watch.flights, now).into_iter().filter(|topic| topic.lasting >= PATIENCE).collect();
@@ -76,7 +72,7 @@ impl Sending {
         if !away.is_empty() {
             self.next_look = self.next_look.min(now + LOOK_SOON);
         }
-        let mut obstacles = self.states.obstacles(Use::Write, brokers);
+        let mut obstacles = self.states.obstacles(TopicUse::Write, brokers);
         obstacles.extend(unacknowledged.iter().map(|topic| self.unacknowledged(topic, &away, brokers)));
         if self.is_alone {
             obstacles.extend(away);
@@ -92,8 +88,8 @@ impl Sending {
             let asks_again = answer.is_err() && self.lookup.asks_again();
             self.next_look = if asks_again { now } else { now + LOOK_SOON };
             if let Ok(described) = answer {
-                self.producer.inner.watch.connection.lock().reached();
-                self.states = TopicStates::of(&described, Use::Write);
+                self.producer.watch().connection.lock().reached();
+                self.states = TopicStates::of(&described, TopicUse::Write);
                 if self.states.is_well() {
                     self.next_look = now + LOOK_AGAIN;
                 }

@@ -12,23 +12,23 @@ use std::{
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::{CLEAN, FAILED, Status, WRONG_CALL, complaints::Complaints, panics, serve::TICK, signals::Signals};
+use super::{CLEAN, FAILED, Status, WRONG_CALL, complaints::Complaints, panics, signals::Signals};
 use crate::{
     Result,
     events::{Development, Listener, LogFormat, Production, RateLimited, log_to},
     foreign,
-    health::Health,
+    health::{Served, Vitals},
     manifest::Manifest,
     settings::{Clients, SettingError, Settings, questions},
 };
 
 /// What `server` and `worker` have once their settings are read.
-pub(super) struct Opened {
+pub(super) struct Bootstrapped {
     pub(super) settings: Settings,
     /// Who hears what happens.
     pub(super) listener: Arc<dyn Listener>,
     /// Tells what was summed up; to be called now and then.
-    pub(super) tell_due: Box<dyn Fn()>,
+    pub(super) tell_due: Box<dyn Fn() + Send>,
     pub(super) complaints: Complaints,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn begin(
     variables: &BTreeMap<String, String>,
     (settings, errors): (Settings, Vec<SettingError>),
     clients: Clients,
-) -> Result<Opened, Status> {
+) -> Result<Bootstrapped, Status> {
     let (settings, errors) = checked(settings, errors, clients);
     panics::tell(settings.is_development());
     let (listener, tell_due) = listener(&settings, variables);
@@ -47,7 +47,7 @@ pub(super) fn begin(
     let questions = questions.filter(|question| clients != Clients::None || !question.is_of_brokers()).collect();
     let complaints = Complaints::new(manifest.app, &settings, questions);
     if errors.is_empty() {
-        return Ok(Opened { settings, listener, tell_due, complaints });
+        return Ok(Bootstrapped { settings, listener, tell_due, complaints });
     }
     errors.iter().for_each(|error| complaints.complain(&error.to_string()));
     complaints.ask();
@@ -78,23 +78,17 @@ pub(super) fn status_of(errors: &[SettingError]) -> Status {
 }
 
 /// Who hears what happens, what tells it what was summed up, and the log beside it.
-fn listener(settings: &Settings, variables: &BTreeMap<String, String>) -> (Arc<dyn Listener>, Box<dyn Fn()>) {
+fn listener(settings: &Settings, variables: &BTreeMap<String, String>) -> (Arc<dyn Listener>, Box<dyn Fn() + Send>) {
     let color = |is_terminal: bool| is_terminal && variables.get("NO_COLOR").is_none_or(String::is_empty);
     let (format, told) = if settings.is_development() {
         let text = LogFormat::Text { color: color(io::stderr().is_terminal()) };
-        (text, rate_limited(Development::new(Box::new(io::stdout()), color(io::stdout().is_terminal()))))
+        (text, RateLimited::shared(Development::new(Box::new(io::stdout()), color(io::stdout().is_terminal()))))
     } else {
-        (LogFormat::Json, rate_limited(Production))
+        (LogFormat::Json, RateLimited::shared(Production))
     };
     // An app that has set a subscriber of its own keeps it.
     let _ = log_to(format, variables);
     told
-}
-
-fn rate_limited(listener: impl Listener) -> (Arc<dyn Listener>, Box<dyn Fn()>) {
-    let limited = Arc::new(RateLimited::new(listener));
-    let told = Arc::clone(&limited);
-    (limited, Box::new(move || told.tell_due()))
 }
 
 /// What says how many threads an app's code has, in tokio's own words.
@@ -112,18 +106,15 @@ fn threads(variable: Option<&String>, cores: usize) -> Result<usize, String> {
     threads.ok_or_else(|| format!("{THREADS} is `{text}`, and must be a whole number from 1 to 4096"))
 }
 
-/// Serves health where the settings say, and gives who hears what happens for it too; or an exit status.
+/// Serves health where the settings say; or an exit status.
 pub(super) fn health(
-    manifest: &'static Manifest,
     settings: &Settings,
-    listener: Arc<dyn Listener>,
+    vitals: &Arc<Vitals>,
     complaints: &Complaints,
-) -> Result<(Arc<dyn Listener>, Option<Health>), Status> {
-    let Some(address) = settings.health else { return Ok((listener, None)) };
-    match Health::serve(address, manifest, listener) {
-        Ok(served) => Ok((served.listener(), Some(served))),
-        Err(error) => Err(complaints.fail(&format!("health cannot be served at {address}: {error}"))),
-    }
+) -> Result<Option<Served>, Status> {
+    let Some(address) = settings.health else { return Ok(None) };
+    let served = Served::serve(address, vitals);
+    served.map(Some).map_err(|error| complaints.fail(&format!("health cannot be served at {address}: {error}")))
 }
 
 /// The runtime that an app's code runs on, and the app's state; or an exit status, when that is the end.
@@ -145,13 +136,16 @@ where
     match runtime.block_on(until_signal(build_state(), signals)) {
         Some(Ok(state)) => Ok((runtime, state)),
         Some(Err(error)) => {
-            let reason = format!("the app's state cannot be built: {}", foreign::paragraph(&error.chain()));
+            let reason = format!("the app's state cannot be built: {}", foreign::paragraph(&error.to_string()));
             Err(complaints.fail(&reason))
         }
         // Nothing was begun, so nothing is left to end.
         None => Err(CLEAN),
     }
 }
+
+/// How often the main thread looks up from waiting for the state.
+const TICK: Duration = Duration::from_millis(50);
 
 /// Waits for a future, or for a signal, whichever is first.
 async fn until_signal<T>(future: impl Future<Output = T>, signals: &Signals) -> Option<T> {

@@ -11,7 +11,7 @@ use crate::{
     settings::{Question, Settings},
 };
 
-/// Says what is wrong, where whoever has to know it looks.
+/// Reports what is wrong, where whoever has to know it looks.
 ///
 /// In development that is standard error. Everywhere else it is the log, an object of JSON as every other line, and
 /// standard error beside it where that is a terminal, or where the log's filter leaves errors out.
@@ -29,7 +29,7 @@ impl Complaints {
         Self { logged, questions: Cell::new(questions) }
     }
 
-    /// Says what no event tells.
+    /// Reports what no event tells.
     pub(super) fn complain(&self, reason: &str) {
         if let Some((app, environment)) = &self.logged {
             let (message, help) = split(reason);
@@ -38,7 +38,7 @@ impl Complaints {
         self.repeat(reason);
     }
 
-    /// Says at a terminal what the log has by an event.
+    /// Prints at a terminal what the log has by an event.
     pub(super) fn repeat(&self, reason: &str) {
         let is_logged = self.logged.is_some() && tracing::enabled!(target: "karafka", tracing::Level::ERROR);
         if !is_logged || io::stderr().is_terminal() {
@@ -46,7 +46,7 @@ impl Complaints {
         }
     }
 
-    /// Says why the app ends.
+    /// Reports why the app ends.
     pub(super) fn fail(&self, reason: &str) -> Status {
         self.complain(reason);
         // One of these may be why.
@@ -54,7 +54,7 @@ impl Complaints {
         FAILED
     }
 
-    /// Says what is probably not meant as it is, once.
+    /// Reports what is probably not meant as it is, once.
     pub(super) fn ask(&self) {
         for question in self.questions.take() {
             tracing::warn!(target: "karafka", "{question}");

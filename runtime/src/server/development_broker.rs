@@ -10,8 +10,10 @@ use std::{
     time::Duration,
 };
 
+use super::startup::BrokerOrigin;
 use crate::{
     broker::{Beacon, BrokerError, EmbeddedBroker},
+    engine::Brokers,
     events::{Event, Listener, Partition},
     manifest::Manifest,
     settings::Settings,
@@ -36,8 +38,25 @@ pub(super) struct Watch {
 }
 
 impl DevelopmentBroker {
+    /// Where Kafka is: as the settings say, else in development. The broker ends when it is dropped.
+    pub(super) fn or_configured(
+        manifest: &Manifest,
+        settings: &Settings,
+        listener: &Arc<dyn Listener>,
+    ) -> Result<(BrokerOrigin, Brokers, Option<Self>), BrokerError> {
+        if let Some(address) = settings.brokers.clone() {
+            return Ok((BrokerOrigin::Configured, Brokers { address, embedded: false }, None));
+        }
+        let broker = Self::find_or_start(manifest, settings, listener)?;
+        let (place, address) = match &broker {
+            Self::Beside { address } => (BrokerOrigin::Beside, address.clone()),
+            Self::Inside { address, .. } => (BrokerOrigin::Embedded, address.clone()),
+        };
+        Ok((place, Brokers { address, embedded: true }, Some(broker)))
+    }
+
     /// Finds the app's running broker, or starts one with the app's topics.
-    pub(super) fn find_or_start(
+    fn find_or_start(
         manifest: &Manifest,
         settings: &Settings,
         listener: &Arc<dyn Listener>,
@@ -59,12 +78,6 @@ impl DevelopmentBroker {
         let watch =
             Watch::over(broker, root, Arc::clone(listener)).map_err(|error| BrokerError::Start(error.to_string()))?;
         Ok(Self::Inside { address, _watch: watch })
-    }
-
-    pub(super) fn address(&self) -> &str {
-        match self {
-            Self::Beside { address } | Self::Inside { address, .. } => address,
-        }
     }
 }
 

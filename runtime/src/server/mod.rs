@@ -8,10 +8,11 @@ mod panics;
 mod serve;
 mod signals;
 mod startup;
+mod stop;
+#[cfg_attr(not(feature = "jobs"), path = "no_work.rs")]
 mod work;
 
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     future::Future,
     io::{self, Write as _},
@@ -25,7 +26,7 @@ pub use signals::hang_up_is_ignored;
 use crate::{
     App, Result, foreign, info,
     manifest::Manifest,
-    settings::{Flags, Settings, questions},
+    settings::{Flags, Settings, process_variables, questions},
     topology::Topology,
 };
 
@@ -87,7 +88,7 @@ where
         Some(Command::Flow { format }) => flow(app.manifest, format),
         Some(Command::Routes { format }) => routes(app.manifest, format),
         Some(Command::Info) => {
-            let variables = variables();
+            let variables = process_variables();
             let (settings, mut errors) = Settings::examine(app.manifest, &variables, &Flags::default());
             errors.extend(settings.check_options().err().unwrap_or_default());
             info::text(app.manifest, &settings, &questions(app.manifest, &variables), &errors, &[])
@@ -118,13 +119,6 @@ fn routes(manifest: &Manifest, format: RoutesFormat) -> String {
     }
 }
 
-/// The process's environment; what is not UTF-8 is left out.
-fn variables() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
-}
-
 /// Prints a result. A reader that has gone away, as `head` does, is no error.
 fn show(text: &str) -> Status {
     match io::stdout().lock().write_all(foreign::page(text, false).as_bytes()) {
@@ -133,7 +127,7 @@ fn show(text: &str) -> Status {
     }
 }
 
-/// Says on standard error why the app ends.
+/// Prints on standard error why the app ends.
 fn fail(reason: &str) -> Status {
     complaints::print(reason);
     FAILED

@@ -12,7 +12,7 @@ const WRITTEN: [&str; 2] = ["ssl.ca.location", "ssl.ca.pem"];
 ///
 /// An OpenSSL that was built from source looks for authorities where nobody has put any, and would refuse every
 /// broker; librdkafka knows the places of the systems, and looks there when it is told to.
-pub(super) fn trust(properties: &mut BTreeMap<String, String>) {
+pub(crate) fn trust(properties: &mut BTreeMap<String, String>) {
     trust_beside(properties, VARIABLES.iter().any(|name| env::var_os(name).is_some()));
 }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use super::{
     Group, OPTIONS, OptionError, Ordering, Origin, Protocol, SettingError, Settings, Value, authorities, check_option,
     compiled_in,
-    conflicts::{Use, Written, conflicts, overlay},
+    conflicts::{ClientUse, Written, conflicts, overlay},
     one_spelling, sizes,
     written_options::OF_GROUP,
 };
 
 /// Which clients of Kafka a process makes. What is said of others is nothing to it, nor is what is wrong with that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Clients {
     /// One for each group, and the producer: `server`.
     All,
@@ -46,6 +47,7 @@ impl SettingError {
             | Self::Refused { key, origin, .. }
             | Self::Option { key, origin, .. } => clients.read(key) || matches!(origin, Origin::Flag(_)),
             Self::NoRedis { .. }
+            | Self::JobsNotCompiledIn { .. }
             | Self::UnknownKey { .. }
             | Self::SameName { .. }
             | Self::OwnDeadLetter { .. }
@@ -59,7 +61,9 @@ impl Settings {
     /// As a process needs them that makes these clients and no others: without what is said of the others.
     #[must_use]
     pub fn for_clients(mut self, clients: Clients) -> Self {
-        self.values.retain(|value| clients.read(&value.key));
+        for values in [&mut self.values, &mut self.unread] {
+            values.retain(|value| clients.read(&value.key));
+        }
         if clients != Clients::All {
             self.groups.iter_mut().for_each(|group| group.selected = false);
             self.consumer_options.clear();
@@ -94,7 +98,7 @@ impl Settings {
 
     /// Sizes that do not go together and start all the same; what cannot start, [`Settings::check_options`] refuses.
     #[must_use]
-    pub fn clashes(&self) -> Vec<sizes::Clash> {
+    pub fn clashes(&self) -> Vec<sizes::SizeConflict> {
         let groups = self.groups.iter().filter(|group| group.selected);
         let groups: Vec<_> = groups
             .map(|group| sizes::GroupSize {
@@ -163,7 +167,7 @@ impl Settings {
         let says = |name: &str| {
             let is_it =
                 |value: &&Value| self.property_of(&value.key).is_some_and(|property| one_spelling(property) == name);
-            self.values.iter().find(is_it)
+            self.values.iter().chain(&self.unread).find(is_it)
         };
         let protocol = says("security.protocol")?;
         let is_sasl = protocol.text.trim().to_ascii_lowercase().starts_with("sasl_");
@@ -191,9 +195,10 @@ impl Settings {
         let written = |prefixes: [&str; 3]| {
             let under = |prefix: &str| {
                 let prefix = prefix.to_owned();
-                self.values.iter().filter_map(move |value| {
+                let known = self.values.iter().map(|value| (value, Some(&value.text)));
+                known.chain(self.unread.iter().map(|value| (value, None))).filter_map(move |(value, text)| {
                     let name = value.key.strip_prefix(&prefix)?.to_owned();
-                    Some(Written { name, value: Some(value.text.clone()), is_certain: true, place: value })
+                    Some(Written { name, value: text.cloned(), is_certain: true, place: value })
                 })
             };
             overlay(prefixes.into_iter().flat_map(under).collect::<Vec<_>>())
@@ -201,9 +206,9 @@ impl Settings {
         let groups = self.groups.iter().filter(|group| group.selected);
         let clients = groups.map(|group| {
             let own = group_prefix(&group.name);
-            (Some(group), Use::Group(group.protocol), written([OPTIONS[0], OPTIONS[1], &own]))
+            (Some(group), ClientUse::Group(group.protocol), written([OPTIONS[0], OPTIONS[1], &own]))
         });
-        let producer = (None, Use::Producer, written([OPTIONS[0], OPTIONS[2], OPTIONS[2]]));
+        let producer = (None, ClientUse::Producer, written([OPTIONS[0], OPTIONS[2], OPTIONS[2]]));
         let mut errors: Vec<SettingError> = Vec::new();
         for (group, of, client) in clients.chain([producer]) {
             for conflict in conflicts(of, &client) {
@@ -226,9 +231,8 @@ impl Settings {
         let is_security =
             |name: &str| name == "security.protocol" || name.starts_with("ssl.") || name.starts_with("sasl.");
         let is_left_out = |value: &Value| self.property_of(&value.key).is_some_and(is_security);
-        let left_out: Vec<bool> = self.values.iter().map(is_left_out).collect();
-        let mut left_out = left_out.into_iter();
-        self.values.retain(|_| !left_out.next().unwrap_or_default());
+        let kept = |values: &[Value]| values.iter().filter(|value| !is_left_out(value)).cloned().collect();
+        (self.values, self.unread) = (kept(&self.values), kept(&self.unread));
         let of_groups = self.groups.iter_mut().map(|group| &mut group.options.0);
         let of_all = [&mut self.options, &mut self.consumer_options, &mut self.producer_options];
         for options in of_groups.chain(of_all) {

@@ -15,7 +15,7 @@ pub const REBALANCE_TIMEOUT_PROPERTY: &str = "max.poll.interval.ms";
 
 /// A drain that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfit {
+pub struct DrainConflict {
     /// What does not fit what.
     pub message: String,
     /// What comes of it, and what to write instead.
@@ -24,7 +24,7 @@ pub struct Misfit {
 
 /// A drain that may take longer than a group waits for a member in a rebalance.
 #[must_use]
-pub fn drain_in_rebalance(drain: Duration, timeout: Duration) -> Option<Misfit> {
+pub fn drain_in_rebalance(drain: Duration, timeout: Duration) -> Option<DrainConflict> {
     let fits = drain.saturating_add(LAST_COMMIT) <= timeout;
     let message = || {
         format!(
@@ -47,13 +47,13 @@ pub fn drain_in_rebalance(drain: Duration, timeout: Duration) -> Option<Misfit> 
              last commit is done again: {shorter}raise `{REBALANCE_TIMEOUT_PROPERTY}` where it is written, or under `kafka` of the group"
         )
     };
-    (!fits).then(|| Misfit { message: message(), help: help() })
+    (!fits).then(|| DrainConflict { message: message(), help: help() })
 }
 
 /// A drain that may take longer than a stop.
 #[must_use]
-pub fn drain_in_stop(drain: Duration, stop: Duration) -> Option<Misfit> {
-    (drain > stop).then(|| Misfit {
+pub fn drain_in_stop(drain: Duration, stop: Duration) -> Option<DrainConflict> {
+    (drain > stop).then(|| DrainConflict {
         message: format!("a rebalance waits up to {} for what runs, and a stop waits {}", written(drain), written(stop)),
         help: format!(
             "what takes longer than that is dropped by a stop and done again after the start: write `drain: {}` or less, or \
@@ -65,8 +65,8 @@ pub fn drain_in_stop(drain: Duration, stop: Duration) -> Option<Misfit> {
 
 /// A drain that is shorter than an attempt may take.
 #[must_use]
-pub fn drain_of_attempt(drain: Duration, timeout: Duration) -> Option<Misfit> {
-    (drain < timeout).then(|| Misfit {
+pub fn drain_of_attempt(drain: Duration, timeout: Duration) -> Option<DrainConflict> {
+    (drain < timeout).then(|| DrainConflict {
         message: format!(
             "an attempt may take {}, and a rebalance waits {} for what runs",
             written(timeout),
@@ -122,7 +122,7 @@ mod tests {
         }
         let hopeless = drain_in_rebalance(seconds(10), seconds(4)).expect("it does not fit");
         assert!(!hopeless.help.contains("`drain:"), "{hopeless:?}");
-        for text in ["250ms", "90s", "2m", "1h"] {
+        for text in ["0ms", "250ms", "90s", "2m", "1h"] {
             assert_eq!(parse::duration(text).map(written), Ok(text.to_owned()));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{DEFAULT_QUEUE, Layers, Properties, SettingError, parse, parse::Backoff, written_options::OF_GROUP};
+use super::{Backoff, DEFAULT_QUEUE, Layers, Properties, SettingError, parse, written_options::OF_GROUP};
 use crate::manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry};
 use crate::types::Timestamp;
 
@@ -141,6 +141,7 @@ impl Default for Batch {
 
 /// What happens to a record without a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Tombstones {
     /// `perform_tombstone` handles it.
     Deliver,
@@ -153,6 +154,7 @@ pub enum Tombstones {
 
 /// Where a group without an offset begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
 pub enum Start {
     /// With the oldest record that there is.
     #[default]
@@ -167,6 +169,7 @@ pub enum Start {
 
 /// What happens when the records at the group's offset are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum LostPosition {
     /// The partition waits, and says so, until a person moves the offset.
     #[default]
@@ -179,6 +182,7 @@ pub enum LostPosition {
 
 /// Which records of a partition wait for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Ordering {
     /// All: one at a time, in offset order.
     #[default]
@@ -191,6 +195,7 @@ pub enum Ordering {
 
 /// What a group promises of each record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Delivery {
     /// It is handled, again if it has to be: the offset is committed behind it.
     #[default]
@@ -201,6 +206,7 @@ pub enum Delivery {
 
 /// The consumer group protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Protocol {
     /// The one that every broker has.
     #[default]
@@ -211,6 +217,7 @@ pub enum Protocol {
 
 /// How the classic protocol shares partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Assignor {
     /// Moves as little as it can, while the rest goes on.
     #[default]

@@ -1,7 +1,32 @@
 //! What keeps an app from starting, before it has talked to anything.
 
+use std::fmt;
+
 use super::{ExpandError, Group, OptionError, Origin, Value, conflicts::Conflict};
 use crate::foreign;
+
+/// Everything that is wrong with the settings, at least one thing; a line or several for each.
+///
+/// `Debug` says what `Display` does: it is what a `main` that returns the error prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SettingErrors(pub Vec<SettingError>);
+
+impl std::error::Error for SettingErrors {}
+
+impl fmt::Debug for SettingErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for SettingErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            write!(f, "{}{error}", if index == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
 
 /// One thing that is wrong with the settings. Its text names the key, where the value came from, and what to write;
 /// lines after the first are indented by two.
@@ -27,6 +52,12 @@ pub enum SettingError {
     NoRedis {
         /// The environment.
         environment: String,
+    },
+    /// Jobs of the app run on Redis, and the cargo feature `jobs` of `karafka` is not compiled in.
+    #[error("`jobs: redis` of {} needs the feature `jobs` of karafka, which is not compiled in\n  {}", topics.join(", "), super::feature_help("jobs"))]
+    JobsNotCompiledIn {
+        /// The topics of these consumers.
+        topics: Vec<String>,
     },
     /// A `${…}` of the manifest cannot be read.
     #[error("`{key}` in {origin}: {error}{}", expand_help(key, error))]
@@ -156,6 +187,17 @@ pub enum SettingError {
 }
 
 impl SettingError {
+    /// The value that it is about, if one stands there, without its text.
+    pub(super) fn unread(&self) -> Option<Value> {
+        match self {
+            Self::Expand { key, origin, .. } | Self::Wrong { key, origin, .. } | Self::Refused { key, origin, .. } => {
+                let (key, origin) = (key.clone(), origin.clone());
+                Some(Value { key, text: String::new(), origin, through: Vec::new() })
+            }
+            _ => None,
+        }
+    }
+
     /// A conflict in the client of a group, or in the producer.
     pub(super) fn conflict(conflict: &Conflict<&Value>, group: Option<&Group>, help: String) -> Self {
         let Value { key, origin, through, .. } = conflict.property.place;
@@ -184,6 +226,7 @@ impl SettingError {
     }
 
     /// Whether the command line alone is to blame.
+    #[cfg(feature = "consumer")]
     pub(crate) fn is_of_call(&self) -> bool {
         match self {
             Self::UnknownName { .. } | Self::NothingSelected => true,
@@ -194,6 +237,7 @@ impl SettingError {
             | Self::Option { origin, .. } => matches!(origin, Origin::Flag(_)),
             Self::NoBrokers { .. }
             | Self::NoRedis { .. }
+            | Self::JobsNotCompiledIn { .. }
             | Self::UnknownKey { .. }
             | Self::SameName { .. }
             | Self::OwnDeadLetter { .. } => false,

@@ -28,6 +28,7 @@ impl fmt::Debug for Expanded {
 
 /// Why a text cannot be expanded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExpandError {
     /// A `${NAME}` whose variable is not set.
     #[error("the variable `{variable}` is not set")]
@@ -47,13 +48,13 @@ pub enum ExpandError {
 }
 
 /// A piece of a text.
-enum Piece<'a> {
+enum Segment<'a> {
     Text(&'a str),
-    Variable { name: &'a str, otherwise: Otherwise<'a> },
+    Variable { name: &'a str, otherwise: Fallback<'a> },
 }
 
 /// What an absent variable means.
-enum Otherwise<'a> {
+enum Fallback<'a> {
     Fail,
     Default(&'a str),
     LeaveOut,
@@ -70,18 +71,18 @@ pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> Result<Expand
     let mut left_out = false;
     for piece in pieces(text)? {
         let (name, otherwise) = match piece {
-            Piece::Text(text) => {
+            Segment::Text(text) => {
                 result.push_str(text);
                 continue;
             }
-            Piece::Variable { name, otherwise } => (name, otherwise),
+            Segment::Variable { name, otherwise } => (name, otherwise),
         };
         expanded.variables.push(name.to_owned());
         let value = variables.get(name).map(String::as_str);
         match (value, otherwise) {
-            (Some(""), Otherwise::Default(default)) | (None, Otherwise::Default(default)) => result.push_str(default),
-            (Some(""), Otherwise::LeaveOut) | (None, Otherwise::LeaveOut) => left_out = true,
-            (None, Otherwise::Fail) => return Err(ExpandError::Unset { variable: name.to_owned() }),
+            (Some(""), Fallback::Default(default)) | (None, Fallback::Default(default)) => result.push_str(default),
+            (Some(""), Fallback::LeaveOut) | (None, Fallback::LeaveOut) => left_out = true,
+            (None, Fallback::Fail) => return Err(ExpandError::Unset { variable: name.to_owned() }),
             (Some(value), _) => result.push_str(value),
         }
     }
@@ -94,8 +95,8 @@ pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> Result<Expand
 pub fn names(text: &str) -> Vec<&str> {
     let pieces = pieces(text).unwrap_or_default();
     let name = |piece| match piece {
-        Piece::Variable { name, .. } => Some(name),
-        Piece::Text(_) => None,
+        Segment::Variable { name, .. } => Some(name),
+        Segment::Text(_) => None,
     };
     pieces.into_iter().filter_map(name).collect()
 }
@@ -109,40 +110,40 @@ pub fn check_syntax(text: &str) -> Result<(), ExpandError> {
     pieces(text).map(|_| ())
 }
 
-fn pieces(text: &str) -> Result<Vec<Piece<'_>>, ExpandError> {
+fn pieces(text: &str) -> Result<Vec<Segment<'_>>, ExpandError> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         if rest[..at].ends_with('$') {
             // `$${`: the first `$` goes, the rest is text.
-            pieces.push(Piece::Text(&rest[..at - 1]));
-            pieces.push(Piece::Text("${"));
+            pieces.push(Segment::Text(&rest[..at - 1]));
+            pieces.push(Segment::Text("${"));
             rest = &rest[at + 2..];
             continue;
         }
-        pieces.push(Piece::Text(&rest[..at]));
+        pieces.push(Segment::Text(&rest[..at]));
         let inside_on = &rest[at + 2..];
         let end = inside_on.find('}').ok_or(ExpandError::Unclosed)?;
         pieces.push(variable(&inside_on[..end])?);
         rest = &inside_on[end + 1..];
     }
-    pieces.push(Piece::Text(rest));
+    pieces.push(Segment::Text(rest));
     Ok(pieces)
 }
 
-fn variable(inside: &str) -> Result<Piece<'_>, ExpandError> {
+fn variable(inside: &str) -> Result<Segment<'_>, ExpandError> {
     let (name, otherwise) = if let Some((name, default)) = inside.split_once(":-") {
-        (name, Otherwise::Default(default))
+        (name, Fallback::Default(default))
     } else if let Some(name) = inside.strip_suffix('?') {
-        (name, Otherwise::LeaveOut)
+        (name, Fallback::LeaveOut)
     } else {
-        (inside, Otherwise::Fail)
+        (inside, Fallback::Fail)
     };
-    let nested = matches!(otherwise, Otherwise::Default(default) if default.contains("${"));
+    let nested = matches!(otherwise, Fallback::Default(default) if default.contains("${"));
     if nested || !is_variable_name(name) {
         return Err(ExpandError::Malformed { inside: inside.to_owned() });
     }
-    Ok(Piece::Variable { name, otherwise })
+    Ok(Segment::Variable { name, otherwise })
 }
 
 fn is_variable_name(name: &str) -> bool {
@@ -174,6 +175,7 @@ mod tests {
     fn fills_in_each_form() {
         for (written, wanted) in [
             ("plain", Some("plain")),
+            ("a$${HOST}", Some("a${HOST}")),
             ("", Some("")),
             ("${HOST}:9092", Some("kafka:9092")),
             ("${HOST}${HOST}", Some("kafkakafka")),

@@ -7,6 +7,7 @@ use crate::manifest::{Manifest, Setting};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origin {
     /// The manifest.
     Manifest,

@@ -3,7 +3,7 @@
 //! Reading is pure: variables are passed in. Everything comes out typed and within bounds, and everything that is wrong
 //! comes out at once.
 
-mod authorities;
+pub(crate) mod authorities;
 mod clients;
 pub mod conflicts;
 pub mod drain;
@@ -32,7 +32,7 @@ pub use entries::{
     Assignor, Batch, CONCURRENCY, Consumer, DRAIN, Delivery, Group, LostPosition, MEMORY, Ordering, Protocol, Start,
     Tombstones, Topic, WINDOW,
 };
-pub use error::SettingError;
+pub use error::{SettingError, SettingErrors};
 pub use expand::ExpandError;
 use layers::Layers;
 pub use layers::{Origin, Value};
@@ -40,7 +40,6 @@ pub use options::{
     DEFAULT_FEATURES, OptionError, check_option, compiled_in, feature_help, knows_option, needed_feature, option_names,
     refused, refused_option, refused_options,
 };
-pub use parse::Backoff;
 pub use properties::{Properties, Side, one_spelling, side};
 pub use questions::{Question, questions};
 pub use redis_url::{redacted_url, redis_url};
@@ -48,6 +47,7 @@ pub(crate) use secret::shown_all;
 pub use secret::{REDACTED, is_secret, shown};
 
 use self::written_options::FromVariables;
+pub use crate::backoff::Backoff;
 use crate::manifest::{ConsumerEntry, Manifest};
 
 /// The environment in which a missing broker is started, and a person watches.
@@ -131,6 +131,8 @@ pub struct Settings {
     pub consumers: Vec<Consumer>,
     /// Every value with its origin, sorted by key, for `info`.
     pub values: Vec<Value>,
+    /// What stands in a layer and is an error, without its text: it is there, so nothing else is wrong for want of it.
+    unread: Vec<Value>,
 }
 
 impl fmt::Debug for Flags {
@@ -176,6 +178,7 @@ impl fmt::Debug for Settings {
             topics,
             consumers,
             values,
+            unread,
         } = self;
         let texts = |options| -> BTreeMap<_, _> {
             let options: &BTreeMap<String, String> = options;
@@ -197,8 +200,15 @@ impl fmt::Debug for Settings {
             .field("topics", topics)
             .field("consumers", consumers)
             .field("values", values)
+            .field("unread", unread)
             .finish()
     }
+}
+
+/// The environment of this process; what is not UTF-8 is left out.
+pub(crate) fn process_variables() -> BTreeMap<String, String> {
+    let variables = std::env::vars_os();
+    variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
 }
 
 impl Settings {
@@ -214,6 +224,40 @@ impl Settings {
     ) -> Result<Self, Vec<SettingError>> {
         let (settings, errors) = Self::examine(manifest, variables, flags);
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
+    }
+
+    /// What the manifest says, and nothing from the environment: for an app inside of another program.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong. Where Kafka and Redis are, can still be said in `brokers` and `redis`.
+    pub fn from_manifest(manifest: &Manifest) -> Result<Self, SettingErrors> {
+        Self::for_a_host(manifest, &BTreeMap::new())
+    }
+
+    /// What the manifest and the environment of this process say, in the variables of `App::run` (`KARAFKA_BROKERS`,
+    /// `REDIS_URL` and so on): for an app inside of another program.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::from_manifest`].
+    pub fn from_env(manifest: &Manifest) -> Result<Self, SettingErrors> {
+        Self::for_a_host(manifest, &process_variables())
+    }
+
+    fn for_a_host(manifest: &Manifest, variables: &BTreeMap<String, String>) -> Result<Self, SettingErrors> {
+        let (settings, mut errors) = Self::examine(manifest, variables, &Flags::default());
+        errors.retain(|error| !matches!(error, SettingError::NoBrokers { .. } | SettingError::NoRedis { .. }));
+        if errors.is_empty() { Ok(settings) } else { Err(SettingErrors(errors)) }
+    }
+
+    /// As a process has them that makes these clients, and whose properties librdkafka takes.
+    pub(crate) fn checked_for(self, clients: Clients) -> Result<Self, SettingErrors> {
+        let settings = self.for_clients(clients);
+        match settings.check_options() {
+            Ok(()) => Ok(settings),
+            Err(errors) => Err(SettingErrors(errors)),
+        }
     }
 
     /// As [`Settings::read`], for `info`: defaults stand where something is wrong.
@@ -289,14 +333,21 @@ impl Settings {
             topics,
             consumers,
             values: Vec::new(),
+            unread: Vec::new(),
         };
         let misnamed = settings.select(flags);
-        if settings.consumers.iter().any(|consumer| consumer.selected && consumer.queue.is_some()) {
-            settings.redis = redis(&mut layers, &environment);
+        let hand_over = settings.consumers.iter().filter(|consumer| consumer.selected && consumer.queue.is_some());
+        let topics: Vec<_> = hand_over.map(|consumer| consumer.topic.clone()).collect();
+        if !topics.is_empty() {
+            match cfg!(feature = "jobs") {
+                true => settings.redis = redis(&mut layers, &environment),
+                false => layers.errors.push(SettingError::JobsNotCompiledIn { topics }),
+            }
         }
         let Layers { values, mut errors, .. } = layers;
         settings.values = values;
         settings.values.sort_by(|a, b| a.key.cmp(&b.key));
+        settings.unread = errors.iter().filter_map(SettingError::unread).collect();
         errors.extend(settings.names_that_meet());
         errors.extend(settings.own_dead_letters());
         errors.extend(misnamed);
@@ -340,9 +391,17 @@ impl Settings {
         self.consumers.iter().find(|consumer| consumer.topic == entry.topic && consumer.group == entry.group)
     }
 
+    /// Whether a key stands somewhere, and its value is an error already.
+    fn is_unread(&self, key: &str) -> bool {
+        self.unread.iter().any(|value| value.key == key)
+    }
+
     /// A record that cannot be handled would come back for ever.
     fn own_dead_letters(&self) -> Vec<SettingError> {
         let own = |consumer: &&Consumer| {
+            if self.is_unread(&format!("topics.{}.name", consumer.topic)) {
+                return false;
+            }
             let name = self.topic(&consumer.topic).map(|topic| topic.name.as_str());
             consumer.dead_letter.is_some() && consumer.dead_letter.as_deref() == name
         };
@@ -372,6 +431,9 @@ impl Settings {
         for (written, name) in names {
             by_name.entry(name).or_default().push(written);
         }
+        by_name.values_mut().for_each(|written| {
+            written.retain(|written| !self.is_unread(&format!("{what}.{written}.{setting}")));
+        });
         let meeting = by_name.into_iter().filter(|(_, written)| written.len() > 1);
         let error = |(name, written): (&str, Vec<&str>)| {
             let keys: Vec<String> = written.iter().map(|written| format!("{what}.{written}.{setting}")).collect();

@@ -68,6 +68,7 @@ pub fn refused_options() -> impl Iterator<Item = &'static str> {
 
 /// What librdkafka has against a property.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OptionError {
     /// It does not know it.
     #[error("`{name}` is not a property of librdkafka")]
@@ -165,7 +166,7 @@ const UNLISTED: [&str; 13] = [
 /// The properties of librdkafka in alphabetical order, for "did you mean"; [`knows_option`] knows some more names.
 #[must_use]
 pub fn option_names() -> Vec<String> {
-    let mut names = crate::client::native::property_names();
+    let mut names = crate::native::property_names();
     names.extend(UNLISTED.map(str::to_owned));
     names.sort_unstable();
     names.dedup();
@@ -173,7 +174,7 @@ pub fn option_names() -> Vec<String> {
 }
 
 /// The cargo features of `karafka` that are on unless an app says `default-features = false`.
-pub const DEFAULT_FEATURES: [&str; 2] = ["ssl", "zstd"];
+pub const DEFAULT_FEATURES: [&str; 5] = ["consumer", "producer", "jobs", "ssl", "zstd"];
 
 /// The cargo feature of `karafka` that a property with this value needs, whatever this binary was compiled with.
 #[must_use]
@@ -250,6 +251,16 @@ pub fn compiled_in() -> Vec<String> {
 mod tests {
     use super::*;
 
+    /// If this fails, an error repeats a password, or hides what is wrong.
+    #[test]
+    fn librdkafkas_words_repeat_no_secret() {
+        let words = |name, value| without("no such value: x1".to_owned(), name, value);
+        assert_eq!(words("sasl.password", "x1"), "no such value: (redacted)");
+        for (name, value) in [("client.id", "x1"), ("sasl.password", "")] {
+            assert_eq!(words(name, value), "no such value: x1");
+        }
+    }
+
     /// If this fails, a manifest can switch off the bookkeeping that keeps records from being lost.
     #[test]
     fn refuses_what_belongs_to_the_engine() {
@@ -259,6 +270,9 @@ mod tests {
         assert_eq!(refused("enable.auto.offset.store", "false"), None);
         assert!(refused("enable.auto.offset.store", "true").is_some());
         assert_eq!(refused("fetch.min.bytes", "1"), None);
+        // What is harmless of one property is not of another.
+        assert!(refused("enable.auto.commit", "all").is_some() && refused("acks", "false").is_some());
+        assert!(refused("group.id", "all").is_some() && refused("group.id", "false").is_some());
         for acks in ["0", "1"] {
             assert!(refused("acks", acks).is_some() && refused("request.required.acks", acks).is_some());
         }
@@ -296,6 +310,7 @@ mod tests {
         for name in ["fetch.min.bytes", "ssl.ca.location", "auto.offset.reset", "compression.type"] {
             assert!(names.iter().any(|known| known == name), "{name}");
         }
+        assert!(names.is_sorted_by(|one, next| one < next), "for a person to read");
         assert!(names.len() > 100 && names.iter().all(|name| knows_option(name)));
         assert_eq!(check_option("fetch.min.byte", "1"), Err(OptionError::Unknown { name: "fetch.min.byte".into() }));
         assert!(matches!(check_option("fetch.min.bytes", "x"), Err(OptionError::Invalid { .. })));

@@ -9,24 +9,10 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::Start;
+use crate::backoff::Backoff;
 
 /// What a value must be, in words that fit after "it must be".
 pub type Expected = &'static str;
-
-/// The bounds of the time between two attempts: it doubles from `min`, with jitter, and never passes `max`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
-    /// After the first failure.
-    pub min: Duration,
-    /// The cap.
-    pub max: Duration,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { min: Duration::from_secs(1), max: Duration::from_secs(30) }
-    }
-}
 
 /// How many performs run at once: 1 to 65,536.
 ///
@@ -344,6 +330,33 @@ mod tests {
         assert!(health("0.0.0.0:9394").is_ok_and(|address| address.is_some()));
         let several = "[::1]:9092,[::1],SSL://kafka:9093";
         assert_eq!(brokers(several), Ok(several.to_owned()));
+    }
+
+    /// If this fails, the bound that is documented is refused, or what is beyond it is taken.
+    #[test]
+    fn bounds_belong_to_what_they_bound() {
+        fn bounds<T>(parse: fn(&str) -> Result<T, Expected>, taken: [&str; 2], refused: [&str; 2]) {
+            assert!(taken.into_iter().all(|text| parse(text).is_ok()), "{taken:?}");
+            assert!(refused.into_iter().all(|text| parse(text).is_err()), "{refused:?}");
+        }
+        bounds(concurrency, ["1", "65536"], ["0", "65537"]);
+        bounds(attempts, ["1", "1000000"], ["0", "1000001"]);
+        bounds(batch_size, ["1", "100000"], ["0", "100001"]);
+        bounds(window, ["1", "10_000_000"], ["0", "10_000_001"]);
+        bounds(partitions, ["1", "100000"], ["0", "100001"]);
+        bounds(memory, ["1MiB", "1024GiB"], ["1048575B", "1099511627777B"]);
+        bounds(duration, ["0ms", "24h"], ["86400001ms", "1441m"]);
+        bounds(timeout, ["1ms", "24h"], ["0ms", "25h"]);
+        bounds(commit_interval, ["10ms", "1m"], ["9ms", "60001ms"]);
+        bounds(shutdown_timeout, ["0s", "1h"], ["3600001ms", "3601s"]);
+        bounds(drain, ["100ms", "1h"], ["99ms", "3600001ms"]);
+        bounds(drain, ["100ms", "1h"], ["0s", "3601s"]);
+        bounds(backoff, ["1ms..24h", "1ms"], ["0ms..1s", "2s..1s"]);
+        bounds(start, ["0s ago", "3650d ago"], ["315360001s ago", "3651d ago"]);
+        bounds(queue, ["a", &"a".repeat(100)], ["", &"a".repeat(101)]);
+        bounds(topic_name, ["a", &"a".repeat(249)], ["", &"a".repeat(250)]);
+        bounds(group_id, ["a", &"a".repeat(255)], ["", &"a".repeat(256)]);
+        bounds(brokers, ["a:1", "a:65535"], ["a:0", "a:65536"]);
     }
 
     /// If this fails, a value without sense starts an app that stands still, eats the machine, or spins.

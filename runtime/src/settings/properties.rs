@@ -8,10 +8,11 @@ use std::{
 };
 
 use super::shown_all;
-use crate::client::native::property_table;
+use crate::native::property_table;
 
 /// Whose property it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Side {
     /// Consumers': a producer ignores it.
     Consumer,

@@ -20,6 +20,7 @@ const NEAR_ENOUGH: f64 = 0.8;
 
 /// Something that is probably not meant as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Question {
     /// A variable that nothing reads.
     Variable {
@@ -141,6 +142,24 @@ mod tests {
             let words = format!("the variable {name} is set, and nothing reads it: did you mean {meant}?");
             assert_eq!(asked(&[(name, "x")]), [words]);
         }
+    }
+
+    /// If this fails, a process that makes no client is asked about brokers, or one that makes some is not.
+    #[test]
+    fn some_questions_are_about_kafka() {
+        let is_of_brokers = |name: &str| {
+            let found = questions(&MANIFEST, &BTreeMap::from([(name.to_owned(), "x".to_owned())]));
+            found.iter().map(Question::is_of_brokers).collect::<Vec<_>>()
+        };
+        assert_eq!(is_of_brokers("KARAFKA_BROKRS"), [true]);
+        assert_eq!(is_of_brokers("KARAFKA_HEALHT"), [false]);
+    }
+
+    /// If this fails, a word is questioned that has little to do with ours, or one that has is not.
+    #[test]
+    fn four_fifths_are_near_enough() {
+        assert_eq!(nearest("abcdx", ["abcde"].into_iter()), Some("abcde"));
+        assert_eq!(nearest("abcxy", ["abcde"].into_iter()), None);
     }
 
     /// If this fails, an app is asked about variables that are others', or that its manifest reads.

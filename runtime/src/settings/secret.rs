@@ -1,8 +1,9 @@
 //! What must not be shown, and settings as they may be: in errors, in `info`, in logs, and by `Debug`.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use super::{BROKERS, REDIS, redacted_url};
+use crate::manifest::{GroupEntry, Manifest};
 
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "(redacted)";
@@ -53,6 +54,35 @@ pub(crate) fn shown_all<'a>(settings: impl IntoIterator<Item = (&'a str, &'a str
     settings.into_iter().map(|(key, text)| (key, shown(key, text))).collect()
 }
 
+// Here, as the manifest itself is plain data and knows of no secrets.
+impl fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { app, version, root, settings, environments, groups, topics, consumers } = self;
+        let environments: BTreeMap<_, _> =
+            environments.iter().map(|(name, settings)| (name, shown_all(settings.iter().copied()))).collect();
+        f.debug_struct("Manifest")
+            .field("app", app)
+            .field("version", version)
+            .field("root", root)
+            .field("settings", &shown_all(settings.iter().copied()))
+            .field("environments", &environments)
+            .field("groups", groups)
+            .field("topics", topics)
+            .field("consumers", consumers)
+            .finish()
+    }
+}
+
+impl fmt::Debug for GroupEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, settings } = self;
+        f.debug_struct("GroupEntry")
+            .field("name", name)
+            .field("settings", &shown_all(settings.iter().copied()))
+            .finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +110,8 @@ mod tests {
             "groups.audit.kafka.kafka.sasl.pasword",
             "groups.sasl.password",
             "groups.ssl.key.pem",
+            "sasl.paswrd",
+            "sasl.tokn",
         ] {
             assert!(is_secret(key), "{key}");
         }
@@ -88,6 +120,16 @@ mod tests {
             "kafka.options.ssl.key.location",
             "kafka.options.sasl.username",
             "concurrency",
+            "ssl.keystore.password.location",
+            "sasl.oauthbearer.token.ms",
+            "ssl.certificate.pem",
+            "kafka.options.ssl.ca.pem",
+            // Three slips are another word, as two are in a short one.
+            "x.passwxyz",
+            "x.passphrxyz",
+            "x.credentxyz",
+            "x.secrxy",
+            "x.tokxy",
             "groups.tokens.id",
             "groups.token.issuers.kafka.fetch.min.bytes",
             "topics.password.resets.retry.backoff",

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::one_spelling;
-use crate::client::PREFETCHED;
+
+/// Which part of a group's memory is for what is fetched ahead: half of it. The rest is for what waits in lanes.
+pub(crate) const PREFETCHED: u64 = 2;
 
 /// What is written of sizes: properties by their names, as texts, and groups.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +86,7 @@ impl AtWork {
 
 /// Two sizes that do not go together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clash {
+pub struct SizeConflict {
     /// The dotted keys of both; the second may be one that nobody has written.
     pub keys: [String; 2],
     /// What is wrong, in one sentence with both.
@@ -95,8 +97,8 @@ pub struct Clash {
 
 /// Finds all of them.
 #[must_use]
-pub fn clashes(written: &Written<'_>) -> Vec<Clash> {
-    let mut found: Vec<Clash> = Vec::new();
+pub fn clashes(written: &Written<'_>) -> Vec<SizeConflict> {
+    let mut found: Vec<SizeConflict> = Vec::new();
     for group in written.groups {
         for clash in of_consumer(written, group) {
             // What several groups share is said once.
@@ -109,7 +111,7 @@ pub fn clashes(written: &Written<'_>) -> Vec<Clash> {
     found
 }
 
-fn of_consumer(written: &Written<'_>, group: &GroupSize<'_>) -> Vec<Clash> {
+fn of_consumer(written: &Written<'_>, group: &GroupSize<'_>) -> Vec<SizeConflict> {
     let mut found = Vec::new();
     let own = format!("groups.{}.kafka", group.name);
     let consumer = |name| {
@@ -121,7 +123,7 @@ fn of_consumer(written: &Written<'_>, group: &GroupSize<'_>) -> Vec<Clash> {
     if let (Some(message), Some(fetch)) = (&message, &fetch)
         && message.is > fetch.is
     {
-        found.push(Clash {
+        found.push(SizeConflict {
             keys: [message.key.clone(), fetch.key.clone()],
             words: format!(
                 "records may have {} bytes (`message.max.bytes`), and a consumer asks for {} at once (`fetch.max.bytes`)",
@@ -135,7 +137,7 @@ fn of_consumer(written: &Written<'_>, group: &GroupSize<'_>) -> Vec<Clash> {
     if let Some((partitions, key)) = &group.partitions
         && let Some((words, help)) = group.at_work.above(*partitions, largest, group.memory)
     {
-        found.push(Clash {
+        found.push(SizeConflict {
             keys: [key.clone(), format!("groups.{}.memory", group.name)],
             words: format!("the group `{}`: {words}", group.name),
             help,
@@ -149,7 +151,7 @@ fn of_consumer(written: &Written<'_>, group: &GroupSize<'_>) -> Vec<Clash> {
         } else {
             ("a consumer asks at once for", "fetch.max.bytes")
         };
-        found.push(Clash {
+        found.push(SizeConflict {
             keys: [size.key.clone(), format!("groups.{}.memory", group.name)],
             words: format!(
                 "{what} {} bytes (`{name}`), and the group `{}` has room for {room} that are fetched ahead, half of its \
@@ -165,10 +167,10 @@ fn of_consumer(written: &Written<'_>, group: &GroupSize<'_>) -> Vec<Clash> {
     found
 }
 
-fn of_producer(written: &Written<'_>) -> Option<Clash> {
+fn of_producer(written: &Written<'_>) -> Option<SizeConflict> {
     let producer = |name| number(name, &[("kafka.producer", written.producer), ("kafka.options", written.options)]);
     let (message, queue) = (producer("message.max.bytes")?, producer("queue.buffering.max.kbytes")?);
-    (message.is > queue.is.saturating_mul(1024)).then(|| Clash {
+    (message.is > queue.is.saturating_mul(1024)).then(|| SizeConflict {
         words: format!(
             "records of {} bytes may be sent (`message.max.bytes`), and the producer's queue holds {} KiB \
              (`queue.buffering.max.kbytes`)",
@@ -244,6 +246,17 @@ mod tests {
                 64,
                 &[("kafka.options.message.max.bytes", "kafka.consumer.fetch.max.bytes")],
             ),
+            // What just fits.
+            (&[("message.max.bytes", "10000000")], &[("fetch.max.bytes", "10000000")], &[], 64, &[]),
+            (&[], &[("fetch.max.bytes", "33554432")], &[], 64, &[]),
+            (&[], &[], &[("message.max.bytes", "1048576"), ("queue.buffering.max.kbytes", "1024")], 64, &[]),
+            (
+                &[],
+                &[],
+                &[("message.max.bytes", "1048577"), ("queue.buffering.max.kbytes", "1024")],
+                64,
+                &[("kafka.producer.message.max.bytes", "kafka.producer.queue.buffering.max.kbytes")],
+            ),
             (&[("fetch.max.bytes", "5000000")], &[("receive.message.max.bytes", "5000512")], &[], 64, &[]),
             (
                 &[],
@@ -283,6 +296,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// If this fails, nobody is told that a topic with many partitions needs more memory than its group may take.
+    #[test]
+    fn the_floor_is_a_clash_where_partitions_are_known() {
+        let none = BTreeMap::new();
+        let at_work = AtWork { concurrency: 32, is_by_partition: true, records: 1 };
+        let clash = |partitions| {
+            let partitions = Some((partitions, "topics.clicks.partitions".to_owned()));
+            let groups = [GroupSize { name: "shop", options: &none, memory: 64 << 20, partitions, at_work }];
+            let written = Written { options: &none, consumer: &none, producer: &none, groups: &groups };
+            clashes(&written).into_iter().map(|clash| clash.keys).collect::<Vec<_>>()
+        };
+        assert_eq!(clash(4), [[""; 2]; 0]);
+        assert_eq!(clash(100), [["topics.clicks.partitions", "groups.shop.memory"]]);
     }
 
     /// If this fails, what a group's own client is told counts for nothing, or for the others.

@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use super::{
-    simulation::Simulation,
-    stage::{Act, Call},
-};
+use super::{TopicKey, simulation::Simulation, stage::Call};
 use crate::{
     client::{ClientEvent, TopicPartition},
+    context::simulated::Act,
     settings,
 };
 
@@ -60,7 +58,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     ///
     /// When no group of the app consumes the topic, or several do: then see [`Simulation::group`].
     #[track_caller]
-    pub fn fail(&self, topic: &str, times: u32, why: impl fmt::Display) {
+    pub fn fail(&self, topic: impl TopicKey, times: u32, why: impl fmt::Display) {
+        let topic = topic.key();
         self.only(topic).fail(topic, times, why);
     }
 
@@ -70,7 +69,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     ///
     /// As [`Simulation::fail`].
     #[track_caller]
-    pub fn fail_always(&self, topic: &str, why: impl fmt::Display) {
+    pub fn fail_always(&self, topic: impl TopicKey, why: impl fmt::Display) {
+        let topic = topic.key();
         self.only(topic).fail(topic, u32::MAX, why);
     }
 
@@ -81,7 +81,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     ///
     /// As [`Simulation::fail`].
     #[track_caller]
-    pub fn script(&self, topic: &str, script: impl FnMut(&Call) -> Act + Send + 'static) {
+    pub fn script(&self, topic: impl TopicKey, script: impl FnMut(&Call) -> Act + Send + 'static) {
+        let topic = topic.key();
         self.only(topic).script(topic, script);
     }
 
@@ -91,7 +92,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// # Panics
     ///
     /// As [`Simulation::fail`], and when the group does not have the partition.
-    pub async fn revoke(&self, topic: &str, partition: i32) {
+    pub async fn revoke(&self, topic: impl TopicKey, partition: i32) {
+        let topic = topic.key();
         self.only(topic).revoke(topic, partition).await;
     }
 
@@ -101,7 +103,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// # Panics
     ///
     /// As [`Simulation::revoke`].
-    pub async fn lose(&self, topic: &str, partition: i32) {
+    pub async fn lose(&self, topic: impl TopicKey, partition: i32) {
+        let topic = topic.key();
         self.only(topic).lose(topic, partition).await;
     }
 
@@ -110,7 +113,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// # Panics
     ///
     /// As [`Simulation::fail`], and when the group has the partition.
-    pub async fn give_back(&self, topic: &str, partition: i32) {
+    pub async fn give_back(&self, topic: impl TopicKey, partition: i32) {
+        let topic = topic.key();
         self.only(topic).give_back(topic, partition).await;
     }
 
@@ -129,7 +133,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     ///
     /// When the group does not consume the topic.
     #[track_caller]
-    pub fn fail(&self, topic: &str, times: u32, why: impl fmt::Display) {
+    pub fn fail(&self, topic: impl TopicKey, times: u32, why: impl fmt::Display) {
+        let topic = topic.key();
         let why = why.to_string();
         self.script(topic, move |call| if call.attempt <= times { Act::fail(&why) } else { Act::Perform });
     }
@@ -140,7 +145,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     ///
     /// When the group does not consume the topic.
     #[track_caller]
-    pub fn fail_always(&self, topic: &str, why: impl fmt::Display) {
+    pub fn fail_always(&self, topic: impl TopicKey, why: impl fmt::Display) {
+        let topic = topic.key();
         self.fail(topic, u32::MAX, why);
     }
 
@@ -150,7 +156,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     ///
     /// When the group does not consume the topic.
     #[track_caller]
-    pub fn script(&self, topic: &str, script: impl FnMut(&Call) -> Act + Send + 'static) {
+    pub fn script(&self, topic: impl TopicKey, script: impl FnMut(&Call) -> Act + Send + 'static) {
+        let topic = topic.key();
         let name = self.consumed(topic);
         self.run.stage.script(&self.group.id, name, Some(Box::new(script)));
     }
@@ -160,7 +167,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     /// # Panics
     ///
     /// When the group does not have the partition.
-    pub async fn revoke(&self, topic: &str, partition: i32) {
+    pub async fn revoke(&self, topic: impl TopicKey, partition: i32) {
+        let topic = topic.key();
         self.take(vec![self.partition(topic, partition)], false).await;
     }
 
@@ -169,7 +177,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     /// # Panics
     ///
     /// When the group does not have the partition.
-    pub async fn lose(&self, topic: &str, partition: i32) {
+    pub async fn lose(&self, topic: impl TopicKey, partition: i32) {
+        let topic = topic.key();
         self.take(vec![self.partition(topic, partition)], true).await;
     }
 
@@ -178,7 +187,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     /// # Panics
     ///
     /// When the group has the partition already.
-    pub async fn give_back(&self, topic: &str, partition: i32) {
+    pub async fn give_back(&self, topic: impl TopicKey, partition: i32) {
+        let topic = topic.key();
         self.give(vec![self.partition(topic, partition)]).await;
     }
 

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-pub use crate::engine::consumer::Verdict;
+use serde::de::DeserializeOwned;
+
+use super::{TopicKey, emitted};
+pub use crate::engine::attempt_once::Verdict;
 use crate::{
-    App, OwnedRecord,
-    engine::{
-        app_shared::{AppShared, EmitScope, Loose, Outlet},
-        consumer::Consumer,
-    },
+    App, Message, OwnedRecord, Topic,
+    context::{AppShared, EmitScope},
+    engine::consumer::Consumer,
     manifest::{ConsumerEntry, Manifest},
     settings::{Flags, Settings, Tombstones},
 };
@@ -36,7 +37,7 @@ impl<S: Send + Sync + 'static> Harness<S> {
     #[must_use]
     pub fn new(app: App<S>, state: S) -> Self {
         let flags = Flags { default_environment: Some(crate::settings::DEVELOPMENT), ..Flags::default() };
-        let App { manifest, routes } = app;
+        let App { manifest, routes, layers, .. } = app;
         let (settings, _) = Settings::examine(manifest, &BTreeMap::new(), &flags);
         let consumers = routes.into_iter().map(|route| {
             let tombstones = settings.consumer(route.entry).map(|consumer| consumer.tombstones).unwrap_or_default();
@@ -44,17 +45,7 @@ impl<S: Send + Sync + 'static> Harness<S> {
         });
         let consumers = consumers.collect();
         let names = manifest.topics.iter().map(|topic| (topic.key, topic.key.to_owned())).collect();
-        let app = AppShared {
-            state,
-            outlet: Outlet::Nowhere,
-            queues: BTreeMap::new(),
-            names,
-            seed: 0,
-            loose: Loose::default(),
-            #[cfg(any(test, feature = "testing"))]
-            stage: None,
-        };
-        Self { manifest, consumers, app: Arc::new(app) }
+        Self { manifest, consumers, app: Arc::new(AppShared::new(state, names, layers)) }
     }
 
     /// The app's state.
@@ -84,7 +75,8 @@ impl<S: Send + Sync + 'static> Harness<S> {
     /// # Panics
     ///
     /// When nobody consumes `topic`, or when several groups do: say which with [`Harness::consume_in`].
-    pub async fn consume(&self, topic: &str, value: impl AsRef<[u8]>) -> Outcome {
+    pub async fn consume(&self, topic: impl TopicKey, value: impl AsRef<[u8]>) -> Outcome {
+        let topic = topic.key();
         let value = Some(value.as_ref().to_vec());
         self.consume_record(topic, OwnedRecord { topic: topic.into(), value, ..OwnedRecord::default() }).await
     }
@@ -94,7 +86,8 @@ impl<S: Send + Sync + 'static> Harness<S> {
     /// # Panics
     ///
     /// As [`Harness::consume`].
-    pub async fn consume_record(&self, topic: &str, record: OwnedRecord) -> Outcome {
+    pub async fn consume_record(&self, topic: impl TopicKey, record: OwnedRecord) -> Outcome {
+        let topic = topic.key();
         let mut groups =
             self.consumers.iter().filter(|(entry, ..)| entry.topic == topic).map(|(entry, ..)| entry.group);
         let group = groups.next();
@@ -107,7 +100,8 @@ impl<S: Send + Sync + 'static> Harness<S> {
     /// # Panics
     ///
     /// When that group does not consume `topic`.
-    pub async fn consume_in(&self, group: &str, topic: &str, record: OwnedRecord) -> Outcome {
+    pub async fn consume_in(&self, group: &str, topic: impl TopicKey, record: OwnedRecord) -> Outcome {
+        let topic = topic.key();
         let consumer = self.consumers.iter().find(|(entry, ..)| entry.topic == topic && entry.group == group);
         let Some((_, tombstones, consumer)) = consumer else {
             let keys: Vec<_> = self.manifest.consumers.iter().map(|entry| entry.topic).collect();
@@ -123,10 +117,11 @@ impl<S: Send + Sync + 'static> Harness<S> {
     ///
     /// When nobody consumes `topic` in batches, or when several groups do: say which with
     /// [`Harness::consume_batch_in`].
-    pub async fn consume_batch<V>(&self, topic: &str, values: impl IntoIterator<Item = V>) -> BatchOutcome
+    pub async fn consume_batch<V>(&self, topic: impl TopicKey, values: impl IntoIterator<Item = V>) -> BatchOutcome
     where
         V: AsRef<[u8]>,
     {
+        let topic = topic.key();
         let of_topic = self.consumers.iter().filter(|(entry, ..)| entry.topic == topic);
         let mut groups = of_topic.filter(|(entry, ..)| takes_batches(entry)).map(|(entry, ..)| entry.group);
         let group = groups.next();
@@ -144,7 +139,8 @@ impl<S: Send + Sync + 'static> Harness<S> {
     /// # Panics
     ///
     /// When that group does not consume `topic` in batches.
-    pub async fn consume_batch_in(&self, group: &str, topic: &str, records: Vec<OwnedRecord>) -> BatchOutcome {
+    pub async fn consume_batch_in(&self, group: &str, topic: impl TopicKey, records: Vec<OwnedRecord>) -> BatchOutcome {
+        let topic = topic.key();
         let consumer = self.consumers.iter().find(|(entry, ..)| entry.topic == topic && entry.group == group);
         let records = (0..).zip(records).map(|(offset, record)| OwnedRecord { offset, ..record }.into()).collect();
         let batch = consumer
@@ -180,8 +176,24 @@ impl Outcome {
 
     /// What was sent to `topic`, a key of the manifest, in order.
     #[must_use]
-    pub fn emitted(&self, topic: &str) -> Vec<&OwnedRecord> {
+    pub fn emitted(&self, topic: impl TopicKey) -> Vec<&OwnedRecord> {
+        let topic = topic.key();
         self.emitted.iter().filter(|(key, _)| *key == topic).map(|(_, record)| record).collect()
+    }
+
+    /// What was sent to a topic, in order, read back into the topic's type, with key and headers.
+    ///
+    /// # Panics
+    ///
+    /// When what was sent is a tombstone, which is no message: see [`Outcome::emitted`].
+    #[must_use]
+    #[track_caller]
+    pub fn emitted_messages<T: Topic>(&self, topic: T) -> Vec<Message<T::Message>>
+    where
+        T::Message: DeserializeOwned,
+    {
+        let records = self.emitted(topic).into_iter();
+        records.map(|record| emitted::message::<T>(record.clone().into())).collect()
     }
 }
 
@@ -221,8 +233,24 @@ impl BatchOutcome {
 
     /// What was sent to `topic`, a key of the manifest, in order.
     #[must_use]
-    pub fn emitted(&self, topic: &str) -> Vec<&OwnedRecord> {
+    pub fn emitted(&self, topic: impl TopicKey) -> Vec<&OwnedRecord> {
+        let topic = topic.key();
         self.emitted.iter().filter(|(key, _)| *key == topic).map(|(_, record)| record).collect()
+    }
+
+    /// What was sent to a topic, in order, read back into the topic's type, with key and headers.
+    ///
+    /// # Panics
+    ///
+    /// When what was sent is a tombstone, which is no message: see [`BatchOutcome::emitted`].
+    #[must_use]
+    #[track_caller]
+    pub fn emitted_messages<T: Topic>(&self, topic: T) -> Vec<Message<T::Message>>
+    where
+        T::Message: DeserializeOwned,
+    {
+        let records = self.emitted(topic).into_iter();
+        records.map(|record| emitted::message::<T>(record.clone().into())).collect()
     }
 }
 
@@ -238,7 +266,9 @@ impl fmt::Display for BatchOutcome {
 fn captured(scope: EmitScope) -> Vec<(&'static str, OwnedRecord)> {
     match scope {
         EmitScope::Captured { captured, .. } => captured.into_inner(),
-        EmitScope::Lane { .. } | EmitScope::Job { .. } => Vec::new(),
+        EmitScope::Lane { .. } => Vec::new(),
+        #[cfg(feature = "jobs")]
+        EmitScope::Job { .. } => Vec::new(),
     }
 }
 

@@ -29,6 +29,9 @@
 //! `start` is the beginning, because nothing was there before the app. What the client and a broker do to each other is
 //! tested in karafka itself, against Apache Kafka.
 
+mod emitted;
+#[cfg(any(test, feature = "testing"))]
+mod endless;
 #[cfg(any(test, feature = "testing"))]
 mod group;
 mod harness;
@@ -46,12 +49,18 @@ pub(crate) mod stage;
 mod tests;
 #[cfg(any(test, feature = "testing"))]
 mod time;
+mod topic_key;
 
 #[cfg(any(test, feature = "testing"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub use self::{
     group::InGroup,
     seen::Sent,
     simulation::{Ended, Simulation},
-    stage::{Act, Call},
+    stage::Call,
 };
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub use crate::context::simulated::Act;
 pub use harness::{Harness, Outcome, Verdict};
+pub use topic_key::TopicKey;

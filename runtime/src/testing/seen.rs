@@ -2,13 +2,22 @@
 
 use std::{collections::BTreeSet, fmt, fmt::Write as _, pin::pin, time::Duration};
 
+use serde::de::DeserializeOwned;
+
 use super::{
+    TopicKey, emitted,
+    endless::{self, Endless},
     group::InGroup,
     simulation::Simulation,
     source::Origin,
     stage::{At, Status, source_of, text_of},
 };
-use crate::{Record, client::TopicPartition, dead_letter::header, settings::Ordering};
+use crate::{
+    Message, Record, Topic,
+    client::TopicPartition,
+    dead_letter::header,
+    settings::{Consumer, Delivery, Ordering},
+};
 
 /// For how long nothing may happen until a simulation counts as settled: commits and their metadata come within.
 const QUIET: Duration = Duration::from_millis(450);
@@ -43,24 +52,38 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     ///
     /// # Panics
     ///
-    /// When the app does not run, or is not done within 24 hours of virtual time, such as with a record that always fails
-    /// and has no dead letter topic: [`Simulation::advance`] and [`Simulation::until`] are for those.
+    /// When the app does not run; when nothing happens any more but attempts at records that have no dead letter topic, 100
+    /// of them at one record during this wait; or when the app is not done within 24 hours of virtual time. For records that
+    /// always fail there are [`Simulation::advance`] and [`Simulation::until`].
     pub async fn settle(&self) {
-        self.settle_when(|| self.groups().all(|group| group.is_settled())).await;
+        self.settle_groups(&self.groups().collect::<Vec<_>>()).await;
     }
 
-    async fn settle_when(&self, is_settled: impl Fn() -> bool) {
+    async fn settle_groups(&self, groups: &[InGroup<'_, S>]) {
         assert!(self.is_running(), "the app does not run: `start` it first");
         let begun = self.source.age();
+        let (mut endless, mut look) = (Endless::default(), begun);
         loop {
             self.expect_well().await;
+            // Where time is real, whatever makes them fail may pass while it does.
+            if !self.is_real && self.source.age() >= look {
+                look = self.source.age() + endless::LOOK;
+                let attempts = endless::ATTEMPTS;
+                assert!(
+                    !endless.is_all_that_happens(groups),
+                    "nothing is left but attempts that fail, {attempts} of them at one record by now, and no dead letter topic \
+                     ends them: `advance` and `until` wait for what comes before that.{}",
+                    self.summary()
+                );
+            }
             let quiet = self.source.quiet_for();
             if quiet < QUIET {
+                self.expect_patience("everything is done", begun);
                 tokio::time::sleep(QUIET - quiet).await;
                 continue;
             }
             let mut activity = pin!(self.source.activity());
-            if is_settled() {
+            if groups.iter().all(InGroup::is_settled) {
                 return;
             }
             self.wait("everything is done", begun, activity.as_mut()).await;
@@ -90,13 +113,26 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     }
 
     async fn wait(&self, what: &str, begun: Duration, activity: impl Future<Output = ()>) {
+        let left = self.expect_patience(what, begun);
+        if tokio::time::timeout(left, activity).await.is_err() {
+            self.give_up(what);
+        }
+    }
+
+    /// How long what has begun then may still be waited for; fails the test if that is over.
+    fn expect_patience(&self, what: &str, begun: Duration) -> Duration {
         let [virtual_time, real_time] = PATIENCE;
         let patience = if self.is_real { real_time } else { virtual_time };
         let left = (begun + patience).saturating_sub(self.source.age());
-        if tokio::time::timeout(left, activity).await.is_err() || left.is_zero() {
-            let (kind, hours) = if self.is_real { ("", "60 s") } else { (" of virtual time", "24 h") };
-            panic!("{what}: that did not come within {hours}{kind}.{}", self.summary());
+        if left.is_zero() {
+            self.give_up(what);
         }
+        left
+    }
+
+    fn give_up(&self, what: &str) -> ! {
+        let (kind, hours) = if self.is_real { ("", "60 s") } else { (" of virtual time", "24 h") };
+        panic!("{what}: that did not come within {hours}{kind}.{}", self.summary());
     }
 
     /// What is not done, in words.
@@ -126,9 +162,25 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// When the manifest has no such topic.
     #[must_use]
     #[track_caller]
-    pub fn emitted(&self, topic: &str) -> Vec<Record> {
+    pub fn emitted(&self, topic: impl TopicKey) -> Vec<Record> {
+        let topic = topic.key();
         let records = self.source.records(self.kafka_name(topic)).into_iter();
         records.filter(|kept| kept.origin == Origin::Emit).map(|kept| kept.record.into()).collect()
+    }
+
+    /// What controllers have sent to a topic, partition by partition, in order, read back into the topic's type, with key and
+    /// headers: `run.emitted_messages(topics::Receipts)[0].payload.total`.
+    ///
+    /// # Panics
+    ///
+    /// When the manifest has no such topic, or what was sent is a tombstone, which is no message: see [`Simulation::emitted`].
+    #[must_use]
+    #[track_caller]
+    pub fn emitted_messages<T: Topic>(&self, topic: T) -> Vec<Message<T::Message>>
+    where
+        T::Message: DeserializeOwned,
+    {
+        self.emitted(topic).into_iter().map(emitted::message::<T>).collect()
     }
 
     /// The dead letters of a topic's records, in the order of their deaths: key, value and headers as they were, beside
@@ -139,7 +191,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// When the manifest has no such topic.
     #[must_use]
     #[track_caller]
-    pub fn dead_letters(&self, topic: &str) -> Vec<Record> {
+    pub fn dead_letters(&self, topic: impl TopicKey) -> Vec<Record> {
+        let topic = topic.key();
         let name = self.kafka_name(topic);
         let letters = self.source.dead_letters().into_iter();
         letters.filter(|letter| source_of(letter).is_some_and(|(source, ..)| source == name)).collect()
@@ -185,7 +238,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// As [`Simulation::attempts`], and when the topic has no such partition.
     #[must_use]
     #[track_caller]
-    pub fn committed(&self, topic: &str, partition: i32) -> Option<i64> {
+    pub fn committed(&self, topic: impl TopicKey, partition: i32) -> Option<i64> {
+        let topic = topic.key();
         self.only(topic).committed(topic, partition)
     }
 
@@ -196,7 +250,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// As [`Simulation::attempts`].
     #[must_use]
     #[track_caller]
-    pub fn lag(&self, topic: &str) -> u64 {
+    pub fn lag(&self, topic: impl TopicKey) -> u64 {
+        let topic = topic.key();
         self.only(topic).lag(topic)
     }
 
@@ -207,7 +262,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// As [`Simulation::attempts`].
     #[must_use]
     #[track_caller]
-    pub fn pending(&self, topic: &str) -> Vec<Sent> {
+    pub fn pending(&self, topic: impl TopicKey) -> Vec<Sent> {
+        let topic = topic.key();
         self.only(topic).pending(topic)
     }
 
@@ -218,7 +274,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// As [`Simulation::attempts`].
     #[must_use]
     #[track_caller]
-    pub fn at_work(&self, topic: &str) -> Vec<Sent> {
+    pub fn at_work(&self, topic: impl TopicKey) -> Vec<Sent> {
+        let topic = topic.key();
         self.only(topic).at_work(topic)
     }
 
@@ -236,7 +293,7 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     ///
     /// As [`Simulation::settle`].
     pub async fn settle(&self) {
-        self.run.settle_when(|| self.is_settled()).await;
+        self.run.settle_groups(std::slice::from_ref(self)).await;
     }
 
     /// As [`Simulation::dead_letters`], of this group alone.
@@ -246,7 +303,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     /// When the group does not consume the topic.
     #[must_use]
     #[track_caller]
-    pub fn dead_letters(&self, topic: &str) -> Vec<Record> {
+    pub fn dead_letters(&self, topic: impl TopicKey) -> Vec<Record> {
+        let topic = topic.key();
         self.consumed(topic);
         let mut letters = self.run.dead_letters(topic);
         letters.retain(|letter| text_of(letter, header::GROUP) == Some(&self.group.id));
@@ -261,7 +319,7 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     #[must_use]
     #[track_caller]
     pub fn attempts(&self, sent: &Sent) -> u32 {
-        self.run.stage.history(&self.group.id, &self.at(sent)).attempts
+        self.run.stage.attempts(&self.group.id, &self.at(sent))
     }
 
     /// As [`Simulation::is_done`].
@@ -308,7 +366,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     /// When the group does not consume the topic, or it has no such partition.
     #[must_use]
     #[track_caller]
-    pub fn committed(&self, topic: &str, partition: i32) -> Option<i64> {
+    pub fn committed(&self, topic: impl TopicKey, partition: i32) -> Option<i64> {
+        let topic = topic.key();
         let partition = self.partition(topic, partition);
         self.run.source.commit(&self.group.id, &partition).map(|(offset, _)| offset)
     }
@@ -320,7 +379,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     /// When the group does not consume the topic.
     #[must_use]
     #[track_caller]
-    pub fn lag(&self, topic: &str) -> u64 {
+    pub fn lag(&self, topic: impl TopicKey) -> u64 {
+        let topic = topic.key();
         let partitions = self.partitions(topic);
         partitions.iter().map(|partition| self.uncommitted(partition).count() as u64).sum()
     }
@@ -332,7 +392,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     /// When the group does not consume the topic.
     #[must_use]
     #[track_caller]
-    pub fn pending(&self, topic: &str) -> Vec<Sent> {
+    pub fn pending(&self, topic: impl TopicKey) -> Vec<Sent> {
+        let topic = topic.key();
         let mut pending = self.all(topic);
         pending.retain(|sent| !self.is_done(sent));
         pending
@@ -345,7 +406,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     /// When the group does not consume the topic.
     #[must_use]
     #[track_caller]
-    pub fn at_work(&self, topic: &str) -> Vec<Sent> {
+    pub fn at_work(&self, topic: impl TopicKey) -> Vec<Sent> {
+        let topic = topic.key();
         let mut at_work = self.all(topic);
         at_work.retain(|sent| self.run.stage.status(&self.group.id, &self.at(sent)) == Status::AtWork);
         at_work
@@ -366,8 +428,19 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
         consumers.filter(move |entry| entry.group == group).map(|entry| entry.topic)
     }
 
+    /// Those of its topics whose records are tried again for as long as they fail.
+    pub(super) fn topics_without_end(&self) -> impl Iterator<Item = &'static str> {
+        let is_once = self.group.delivery == Delivery::AtMostOnce;
+        let ends = move |topic: &str| {
+            let consumers = self.run.settings.consumers.iter();
+            let own = |one: &&Consumer| one.group == self.group.name && one.topic == topic;
+            is_once || consumers.filter(own).any(|one| one.dead_letter.is_some())
+        };
+        self.topics().filter(move |topic| !ends(topic))
+    }
+
     #[track_caller]
-    fn at(&self, sent: &Sent) -> At {
+    pub(super) fn at(&self, sent: &Sent) -> At {
         (self.consumed(&sent.topic).to_owned(), sent.partition, sent.offset)
     }
 
@@ -385,17 +458,27 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
 
     /// Whether nothing more will happen in the group: all that it has is done, or stands behind what waits for a person.
     fn is_settled(&self) -> bool {
+        self.is_settled_but_for(&|_| false)
+    }
+
+    /// As [`InGroup::is_settled`], where some records count as waiting for a person.
+    pub(super) fn is_settled_but_for(&self, is_stuck: &dyn Fn(&At) -> bool) -> bool {
         let source = &self.run.source;
         if source.is_moving(&self.group.id) {
             return false;
         }
         source.assigned(&self.group.id).iter().all(|partition| {
             let uncommitted = self.uncommitted(partition);
-            uncommitted.is_empty() || self.is_stuck(partition, uncommitted)
+            uncommitted.is_empty() || self.is_stuck(partition, uncommitted, is_stuck)
         })
     }
 
-    fn is_stuck(&self, partition: &TopicPartition, uncommitted: std::ops::Range<i64>) -> bool {
+    fn is_stuck(
+        &self,
+        partition: &TopicPartition,
+        uncommitted: std::ops::Range<i64>,
+        too: &dyn Fn(&At) -> bool,
+    ) -> bool {
         let records = self.run.source.records(&partition.topic);
         let mut records: Vec<_> = records.into_iter().map(|kept| kept.record).collect();
         records.retain(|record| record.partition == partition.partition && uncommitted.contains(&record.offset));
@@ -410,11 +493,11 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
             };
             match self.run.stage.status(&self.group.id, &at) {
                 Status::Finished | Status::Dying => {}
-                Status::Stuck => {
+                status if status == Status::Stuck || too(&at) => {
                     lines.insert(line);
                 }
                 Status::Waiting if line.is_some() && lines.contains(&line) => {}
-                Status::Waiting | Status::AtWork | Status::Resting | Status::PutOff => return false,
+                Status::Waiting | Status::AtWork | Status::Resting | Status::PutOff | Status::Stuck => return false,
             }
         }
         // With all done but the commit, that is still to come.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{
-    member,
+    TopicKey, member,
     seen::Sent,
     source::{Origin, Source},
     stage::{Ear, Stage},
@@ -14,17 +14,11 @@ use super::{
 use crate::{
     App, OwnedRecord,
     client::TopicPartition,
-    engine::{
-        self, Brokers,
-        app_shared::{AppShared, Loose, Outlet},
-        consumer::Route,
-        group::GroupEnd,
-        report::Reporter,
-        signals::GroupSignal,
-    },
-    events::Blocked,
+    context::{AppShared, Outlet, simulated::Attempts},
+    engine::{self, Brokers, consumer::Route, group::GroupEnd, report::Reporter, signals::GroupSignal},
+    events::{Blocked, Listener, Listeners},
     manifest::Manifest,
-    producer::Outgoing,
+    outgoing::Outgoing,
     settings::{self, Flags, Settings},
     sync::{Mutex, MutexGuard},
 };
@@ -34,7 +28,7 @@ use crate::{
 /// In a `#[tokio::test]`, with the `app` that `karafka generate` wrote and the state of `src/state.rs`:
 ///
 /// ```
-/// # use karafka::{App, Context, Controller, Message, Result, Routed, Worker, interchanger, manifest::*, parser};
+/// # use karafka::{App, Context, Controller, Message, Result, Routed, Worker, codegen, interchanger, manifest::*, parser};
 /// # use std::time::Duration;
 /// # static MANIFEST: Manifest = Manifest {
 /// #     app: "shop", version: "0.1.0", root: "", settings: &[], environments: &[],
@@ -56,7 +50,8 @@ use crate::{
 /// # #[derive(Default)] struct PaymentsWorker;
 /// # impl Worker for PaymentsWorker { type Controller = PaymentsController; const NAME: &'static str = "PaymentsWorker"; }
 /// # fn app() -> App<()> {
-/// #     App::new(&MANIFEST).consumer::<PaymentsWorker, parser::Json, interchanger::Json>(&MANIFEST.consumers[0])
+/// #     let consumer = &MANIFEST.consumers[0];
+/// #     codegen::app(&MANIFEST, &[codegen::route::<_, PaymentsWorker, parser::Json, interchanger::Json>(consumer)])
 /// # }
 /// # let state = ();
 /// # let test = async {
@@ -88,6 +83,7 @@ pub struct Simulation<S: Send + Sync + 'static> {
     pub(super) manifest: &'static Manifest,
     pub(super) settings: Settings,
     routes: Vec<Route<S>>,
+    listeners: Vec<Arc<dyn Listener>>,
     app: Arc<AppShared<S>>,
     pub(super) source: Source,
     pub(super) stage: Arc<Stage>,
@@ -146,7 +142,7 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     }
 
     fn on(app: App<S>, state: S, is_real: bool) -> Self {
-        let App { manifest, routes } = app;
+        let App { manifest, routes, layers, listeners } = app;
         let flags = Flags { default_environment: Some(settings::DEVELOPMENT), ..Flags::default() };
         let (settings, _) = Settings::examine(manifest, &BTreeMap::new(), &flags);
         let source = Source::new();
@@ -155,17 +151,11 @@ impl<S: Send + Sync + 'static> Simulation<S> {
         }
         let stage = Arc::new(Stage::new(source.clone()));
         let names = engine::kafka_names(manifest, &settings);
-        let (outlet, stage_of) = (Outlet::Source(source.clone()), Some(Arc::clone(&stage)));
-        let app = Arc::new(AppShared {
-            state,
-            outlet,
-            queues: BTreeMap::new(),
-            names,
-            seed: 0,
-            loose: Loose::default(),
-            stage: stage_of,
-        });
-        let run = Self { manifest, settings, routes, app, source, stage, members: Mutex::default(), is_real };
+        let (outlet, stage_of) =
+            (Outlet::InProcess(Box::new(source.clone())), Some(Arc::clone(&stage) as Arc<dyn Attempts>));
+        let app = Arc::new(AppShared { outlet, stage: stage_of, ..AppShared::new(state, names, layers) });
+        let run =
+            Self { manifest, settings, routes, listeners, app, source, stage, members: Mutex::default(), is_real };
         run.start();
         run
     }
@@ -183,7 +173,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// When the manifest has no such topic, when it has more partitions already, or when it is being read: right after
     /// [`Simulation::new`] is early enough.
     #[track_caller]
-    pub fn partitions(&self, topic: &str, count: usize) {
+    pub fn partitions(&self, topic: impl TopicKey, count: usize) {
+        let topic = topic.key();
         let name = self.kafka_name(topic);
         let now = self.source.partitions(name);
         assert!(count >= now, "`{topic}` has {now} partitions already, and Kafka takes none away");
@@ -200,7 +191,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     ///
     /// When nobody in the app consumes the topic.
     #[track_caller]
-    pub fn send(&self, topic: &str, value: impl AsRef<[u8]>) -> Sent {
+    pub fn send(&self, topic: impl TopicKey, value: impl AsRef<[u8]>) -> Sent {
+        let topic = topic.key();
         let value = Some(value.as_ref().to_vec());
         self.send_record(topic, OwnedRecord { value, ..OwnedRecord::default() })
     }
@@ -211,7 +203,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     ///
     /// As [`Simulation::send`].
     #[track_caller]
-    pub fn send_keyed(&self, topic: &str, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Sent {
+    pub fn send_keyed(&self, topic: impl TopicKey, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Sent {
+        let topic = topic.key();
         let (key, value) = (Some(key.as_ref().to_vec()), Some(value.as_ref().to_vec()));
         self.send_record(topic, OwnedRecord { key, value, ..OwnedRecord::default() })
     }
@@ -222,7 +215,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     ///
     /// As [`Simulation::send`].
     #[track_caller]
-    pub fn send_record(&self, topic: &str, record: OwnedRecord) -> Sent {
+    pub fn send_record(&self, topic: impl TopicKey, record: OwnedRecord) -> Sent {
+        let topic = topic.key();
         self.append(topic, None, record)
     }
 
@@ -232,7 +226,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     ///
     /// As [`Simulation::send`], and when the topic has no such partition.
     #[track_caller]
-    pub fn send_to(&self, topic: &str, partition: i32, record: OwnedRecord) -> Sent {
+    pub fn send_to(&self, topic: impl TopicKey, partition: i32, record: OwnedRecord) -> Sent {
+        let topic = topic.key();
         let place = self.partition(topic, partition);
         self.append(topic, usize::try_from(place.partition).ok(), record)
     }
@@ -245,12 +240,12 @@ impl<S: Send + Sync + 'static> Simulation<S> {
             panic!("nobody consumes `{topic}`; karafka.yml has consumers for {}", known.join(", "));
         }
         let OwnedRecord { key, value, headers, .. } = record;
-        let outgoing = Outgoing { topic: name, key, value, headers };
+        let outgoing = Outgoing { topic: name, key, value, headers, ..Outgoing::default() };
         let delivered = self.source.append(outgoing, partition, Origin::Test);
-        Sent { topic: topic.to_owned(), partition: delivered.partition, offset: delivered.offset }
+        Sent { topic: topic.to_owned(), partition: delivered.partition, offset: delivered.offset.unwrap_or_default() }
     }
 
-    /// Lets virtual time pass, with all that happens in it.
+    /// Advances virtual time, with all that happens in it.
     pub async fn advance(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
@@ -269,7 +264,8 @@ impl<S: Send + Sync + 'static> Simulation<S> {
         let consumers = engine::build(self.routes.clone(), &self.app.state);
         let brokers = Brokers { address: String::new(), embedded: false };
         for group in &self.settings.groups {
-            let listener = Arc::new(Ear { stage: Arc::clone(&self.stage), group: group.id.clone() });
+            let ear = Arc::new(Ear { stage: Arc::clone(&self.stage), group: group.id.clone() });
+            let listener = Listeners::beside(ear, self.listeners.clone());
             let reporter = Arc::new(Reporter::new(listener, self.manifest, self.app.names.clone()));
             let runtime = Handle::current();
             let prepared = engine::prepare(group, &self.settings, &brokers, &consumers, &self.app, &reporter, &runtime);
@@ -287,16 +283,10 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     #[track_caller]
     pub fn start_with(&mut self, state: S) {
         let names = self.app.names.clone();
-        let (outlet, stage) = (Outlet::Source(self.source.clone()), Some(Arc::clone(&self.stage)));
-        self.app = Arc::new(AppShared {
-            state,
-            outlet,
-            queues: BTreeMap::new(),
-            names,
-            seed: 0,
-            loose: Loose::default(),
-            stage,
-        });
+        let (outlet, stage) =
+            (Outlet::InProcess(Box::new(self.source.clone())), Some(Arc::clone(&self.stage) as Arc<dyn Attempts>));
+        let layers = self.app.layers.clone();
+        self.app = Arc::new(AppShared { outlet, stage, ..AppShared::new(state, names, layers) });
         self.start();
     }
 
@@ -316,7 +306,7 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     pub async fn stop(&self) -> Ended {
         let members = std::mem::take(&mut *self.members());
         for member in &members {
-            member.signal.stop();
+            member.signal.stop(self.settings.shutdown_timeout);
         }
         self.source.touch();
         let mut ended = Ended::default();

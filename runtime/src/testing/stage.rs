@@ -3,7 +3,6 @@
 use std::{
     any::Any,
     collections::{BTreeMap, BTreeSet},
-    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -11,34 +10,12 @@ use std::{
 
 use super::source::Source;
 use crate::{
-    Context, Error, Record, Result, Routed,
+    Record,
+    context::{simulated::Act, simulated::Attempts},
     dead_letter::header,
-    events::{Event, Listener, Place, Short},
+    events::{Event, Listener, ShortDuration, TopicPartitionOffset},
     sync::{Mutex, MutexGuard},
 };
-
-/// What happens when an attempt comes to `perform`.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Act {
-    /// The controller performs.
-    Perform,
-    /// The controller performs after this time.
-    Delay(Duration),
-    /// The attempt fails, and the controller is not asked.
-    Fail(Error),
-    /// The attempt panics with these words.
-    Panic(String),
-    /// The attempt never ends by itself: only the manifest's `timeout` ends it.
-    Hang,
-}
-
-impl Act {
-    /// The attempt fails for this reason; `Act::Fail(Error::permanent(…))` is one that is not tried again.
-    pub fn fail(why: impl fmt::Display) -> Self {
-        Self::Fail(Error::new(why))
-    }
-}
 
 /// An attempt that a script decides on.
 #[derive(Debug, Clone)]
@@ -111,7 +88,7 @@ impl Stage {
         Self { source, inner: Mutex::default() }
     }
 
-    /// Lets `script` decide on the attempts of a group at records of a topic; `None` ends that.
+    /// Has `script` decide on the attempts of a group at records of a topic; `None` ends that.
     pub(crate) fn script(&self, group: &str, topic: &str, script: Option<Script>) {
         let key = (group.to_owned(), topic.to_owned());
         let mut inner = self.lock();
@@ -124,6 +101,12 @@ impl Stage {
     /// What a group has done with a record.
     pub(crate) fn history(&self, group: &str, at: &At) -> History {
         self.lock().histories.get(group).and_then(|histories| histories.get(at)).cloned().unwrap_or_default()
+    }
+
+    /// How many attempts a group has made at a record.
+    pub(crate) fn attempts(&self, group: &str, at: &At) -> u32 {
+        let inner = self.lock();
+        inner.histories.get(group).and_then(|histories| histories.get(at)).map_or(0, |history| history.attempts)
     }
 
     /// How far a group is with a record.
@@ -154,25 +137,6 @@ impl Stage {
         }
     }
 
-    fn begin(&self, group: &str, at: &At, call: &Call) -> Act {
-        let mut inner = self.lock();
-        let act = match inner.scripts.get_mut(&(group.to_owned(), at.0.clone())) {
-            Some(script) => catch_unwind(AssertUnwindSafe(|| script(call))),
-            None => Ok(Act::Perform),
-        };
-        let act = act.unwrap_or_else(|panic| {
-            inner.panic.get_or_insert(panic);
-            Act::Hang
-        });
-        let history = inner.history(group, at);
-        history.status = Status::AtWork;
-        history.attempts += 1;
-        drop(inner);
-        self.source.touch();
-        // A process that was killed does nothing more.
-        if self.source.is_down() { Act::Hang } else { act }
-    }
-
     fn note(&self, group: &str, at: &At, status: Status, words: String) {
         let age = self.source.age();
         let mut inner = self.lock();
@@ -188,6 +152,35 @@ impl Stage {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock()
+    }
+}
+
+impl Attempts for Stage {
+    fn begin(&self, group: &str, record: &Record, attempt: u32) -> Act {
+        let call = Call {
+            attempt,
+            partition: record.partition(),
+            offset: record.offset(),
+            key: record.key().map(<[u8]>::to_vec),
+            value: record.value().map(<[u8]>::to_vec),
+        };
+        let at = (record.topic().to_owned(), call.partition, call.offset);
+        let mut inner = self.lock();
+        let act = match inner.scripts.get_mut(&(group.to_owned(), at.0.clone())) {
+            Some(script) => catch_unwind(AssertUnwindSafe(|| script(&call))),
+            None => Ok(Act::Perform),
+        };
+        let act = act.unwrap_or_else(|panic| {
+            inner.panic.get_or_insert(panic);
+            Act::Hang
+        });
+        let history = inner.history(group, &at);
+        history.status = Status::AtWork;
+        history.attempts += 1;
+        drop(inner);
+        self.source.touch();
+        // A process that was killed does nothing more.
+        if self.source.is_down() { Act::Hang } else { act }
     }
 }
 
@@ -223,7 +216,7 @@ impl Listener for Ear {
     }
 
     fn on(&self, event: &Event<'_>) {
-        let note = |place: &Place<'_>, status, words| {
+        let note = |place: &TopicPartitionOffset<'_>, status, words| {
             let at = (place.topic.to_owned(), place.partition, place.offset);
             self.stage.note(&self.group, &at, status, words);
         };
@@ -236,14 +229,14 @@ impl Listener for Ear {
             Event::Skipped { place, reason, .. } => note(place, Status::Finished, format!("skipped: {reason}")),
             Event::TombstoneSkipped { place, .. } => note(place, Status::Finished, "a tombstone, skipped".to_owned()),
             Event::Deferred { place, wait, .. } => {
-                note(place, Status::PutOff, format!("put off for {}", Short(*wait)));
+                note(place, Status::PutOff, format!("put off for {}", ShortDuration(*wait)));
             }
             Event::Failed { place, attempt, error, next, .. } => {
-                let words = format!("attempt {attempt} failed: {error}; the next in {}", Short(*next));
+                let words = format!("attempt {attempt} failed: {error}; the next in {}", ShortDuration(*next));
                 note(place, Status::Resting, words);
             }
             Event::Panicked { place, attempt, message, next, .. } => {
-                let words = format!("attempt {attempt} panicked: {message}; the next in {}", Short(*next));
+                let words = format!("attempt {attempt} panicked: {message}; the next in {}", ShortDuration(*next));
                 note(place, Status::Resting, words);
             }
             Event::DeadLettered { place, attempts, error, topic, .. } => {
@@ -255,7 +248,7 @@ impl Listener for Ear {
             }
             Event::RunsOn { place, records, running, .. } => {
                 let batch = if *records > 1 { format!(" with {records} records") } else { String::new() };
-                let words = format!("it runs on after {}{batch}, and its partition is gone", Short(*running));
+                let words = format!("it runs on after {}{batch}, and its partition is gone", ShortDuration(*running));
                 note(place, Status::AtWork, words);
             }
             Event::Left { place, error, .. } => {
@@ -270,58 +263,4 @@ impl Listener for Ear {
             _ => {}
         }
     }
-}
-
-/// Tells the stage of an attempt that begins, and leaves in its context what is to happen.
-pub(crate) fn call<C: Routed>(ctx: &mut Context<C>, group: &str, record: &Record) {
-    if let Some(stage) = &ctx.app.stage {
-        let call = Call {
-            attempt: ctx.attempt,
-            partition: record.partition(),
-            offset: record.offset(),
-            key: record.key().map(<[u8]>::to_vec),
-            value: record.value().map(<[u8]>::to_vec),
-        };
-        let act = stage.begin(group, &(record.topic().to_owned(), call.partition, call.offset), &call);
-        ctx.act = Mutex::new(Some(act));
-    }
-}
-
-/// As [`call`], for a record of a batch: gives why it fails, where the script says so; what else the script says happens
-/// to the whole batch.
-pub(crate) fn call_in_batch<C: Routed>(
-    ctx: &mut Context<C>,
-    group: &str,
-    record: &Record,
-    attempt: u32,
-) -> Option<Error> {
-    let of_batch = ctx.act.get_mut().take();
-    let attempt = std::mem::replace(&mut ctx.attempt, attempt);
-    call(ctx, group, record);
-    ctx.attempt = attempt;
-    let act = ctx.act.get_mut();
-    let own = act.take();
-    *act = of_batch;
-    match own {
-        None | Some(Act::Perform) => None,
-        Some(Act::Fail(error)) => Some(error),
-        other => {
-            *act = act.take().or(other);
-            None
-        }
-    }
-}
-
-/// Does what the script says, before the controller performs.
-pub(crate) async fn act<C: Routed>(ctx: &Context<C>) -> Result {
-    let act = ctx.act.lock().take();
-    match act {
-        None | Some(Act::Perform) => {}
-        Some(Act::Delay(time)) => tokio::time::sleep(time).await,
-        Some(Act::Fail(error)) => return Err(error),
-        // Without the panic hook: what was asked for is no news.
-        Some(Act::Panic(words)) => std::panic::resume_unwind(Box::new(words)),
-        Some(Act::Hang) => std::future::pending().await,
-    }
-    Ok(())
 }

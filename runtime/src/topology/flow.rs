@@ -12,13 +12,14 @@ impl Topology {
     pub fn flow_text(&self) -> String {
         let mut rows = Vec::new();
         let mut elsewhere = Vec::new();
+        let only_sends = self.consumers.is_empty();
         for topic in &self.topics {
             let consumers: Vec<_> = self.consumers_of(&topic.key).collect();
             if consumers.is_empty() {
-                let unused = self.senders_to(&topic.key).is_empty();
+                let unused = !only_sends && self.senders_to(&topic.key).is_empty();
                 let dead = self.dead_letters_in(&topic.key);
                 let words = match (dead.as_slice(), unused) {
-                    ([], true) => "(nobody here, and nothing here sends to it)".to_owned(),
+                    ([], true) => "(nobody here, and no controller here sends to it)".to_owned(),
                     ([], false) => "(nobody here)".to_owned(),
                     ([first, second, third, _, ..], _) => {
                         format!("(nobody here; dead letters of {first}, {second}, {third} and {} more)", dead.len() - 3)
@@ -48,6 +49,9 @@ impl Topology {
             row[0] = format!("{:widest$}", row[0]);
         }
         let mut legend = String::new();
+        if only_sends {
+            legend.push_str("  nothing is consumed here: programs send to these topics by `generated::producer`\n");
+        }
         if self.consumers.iter().any(|consumer| consumer.queue.is_some()) {
             legend.push_str("  queue: jobs wait there, on Redis, for `karafka worker`\n");
         }

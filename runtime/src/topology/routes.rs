@@ -14,7 +14,8 @@ impl Topology {
     #[must_use]
     pub fn routes_text(&self) -> String {
         if self.consumers.is_empty() {
-            return "no routes yet: `karafka generate controller NAME` adds the first\n".to_owned();
+            let state = if self.topics.is_empty() { "no routes yet" } else { "no routes, as this app only sends" };
+            return format!("{state}: `karafka generate controller NAME` adds the first\n");
         }
         let mut rows = vec![COLUMNS.map(str::to_uppercase).to_vec()];
         rows.extend(self.route_cells().map(|cells| cells.map(str::to_owned).to_vec()));

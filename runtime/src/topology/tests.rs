@@ -75,6 +75,11 @@ fn queued() -> Topology {
     shop
 }
 
+/// What consumes nothing.
+fn only_sends() -> Topology {
+    Topology::new("orders-api".to_owned(), vec![topic("audit", "bytes"), topic("orders", "Order")], Vec::new())
+}
+
 fn snapshot(name: &str, text: &str) {
     insta::with_settings!({snapshot_path => "../../../tests/snapshots", prepend_module_to_snapshot => false}, {
         insta::assert_snapshot!(name, text);
@@ -88,6 +93,7 @@ fn flow_reads_well() {
     snapshot("flow_shop", &shop().flow_text());
     let empty = Topology::new("myapp".to_owned(), Vec::new(), Vec::new());
     snapshot("flow_empty", &empty.flow_text());
+    snapshot("flow_only_sends", &only_sends().flow_text());
 }
 
 /// If this fails, diagrams in a team's documents break.
@@ -176,6 +182,7 @@ fn routes_read_well() {
     snapshot("routes_slide_json", &slide().routes_json());
     snapshot("routes_shop", &shop().routes_text());
     snapshot("routes_empty", &Topology::new("myapp".to_owned(), Vec::new(), Vec::new()).routes_text());
+    snapshot("routes_only_sends", &only_sends().routes_text());
 }
 
 /// If this fails, the app's own `flow` differs from the one of `karafka`.

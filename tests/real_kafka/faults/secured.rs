@@ -107,7 +107,11 @@ pub(super) fn row_24_each_way_to_be_kept_out_is_named(bench: &Bench) -> Result<(
     say(bench, &Way { name: "a topic that may not be read", ..ways[8] })?;
     kafka.grant("Read", ["--topic", topic])?;
     let granted = Way { name: "granted", parts: &["\"status\":\"healthy\""], ..ways[8] };
-    say(bench, &granted)
+    say(bench, &granted)?;
+    // As the book's page on deployment has it for a managed cluster.
+    let authority = kafka.authority.to_string_lossy();
+    let managed = [&[("SECURITY_PROTOCOL", "sasl_ssl"), ("SSL_CA_LOCATION", &*authority)], &right[1..]].concat();
+    say(bench, &Way { name: "TLS and SASL", brokers: &kafka.sasl_tls, options: &managed, ..granted })
 }
 
 /// What health says first, and what mends it.

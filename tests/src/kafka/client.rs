@@ -23,6 +23,41 @@ use rdkafka::{
 /// One answer of Kafka.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How long a broker that has just come back may say that it is not ready yet.
+const READY: Duration = Duration::from_secs(60);
+
+/// Asks until Kafka has an answer: a broker that was away, or frozen, answers for a while that it does not coordinate
+/// this group or lead that partition any more, or yet. What is asked changes nothing, so it can be asked again.
+fn answered<T>(ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+    let deadline = Instant::now() + READY;
+    loop {
+        match ask() {
+            Err(error) if Instant::now() < deadline && passes(&error) => std::thread::sleep(Duration::from_millis(50)),
+            answer => return answer,
+        }
+    }
+}
+
+/// Whether this is what brokers and clients say while a cluster finds itself again.
+fn passes(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::NotCoordinator
+                | Code::CoordinatorNotAvailable
+                | Code::CoordinatorLoadInProgress
+                | Code::LeaderNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::WaitingForCoordinator
+        )
+    )
+}
+
 /// Whether so many brokers are there, with every record on each that is to have it.
 pub(super) fn all_answer(address: &str, brokers: usize) -> bool {
     let consumer: Result<BaseConsumer, _> = quiet(address).create();
@@ -54,7 +89,7 @@ fn create_topic_with(address: &str, name: &str, partitions: i32, replicas: i32, 
     }
     let deadline = Instant::now() + ANSWER;
     while Instant::now() < deadline {
-        let metadata = admin.inner().fetch_metadata(Some(name), ANSWER)?;
+        let metadata = answered(|| admin.inner().fetch_metadata(Some(name), ANSWER))?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == name);
         let led =
             topic.map_or(0, |topic| topic.partitions().iter().filter(|partition| partition.leader() >= 0).count());
@@ -86,10 +121,10 @@ pub fn delete_topic(address: &str, name: &str) -> Result<()> {
 /// When Kafka does not say within `limit`.
 pub fn count(address: &str, topic: &str, limit: Duration) -> Result<u64> {
     let consumer: BaseConsumer = quiet(address).create()?;
-    let metadata = consumer.fetch_metadata(Some(topic), limit)?;
+    let metadata = answered(|| consumer.fetch_metadata(Some(topic), limit))?;
     let mut count = 0;
     for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), limit)?;
+        let (low, high) = answered(|| consumer.fetch_watermarks(topic, partition.id(), limit))?;
         count += u64::try_from(high - low)?;
     }
     Ok(count)
@@ -305,12 +340,12 @@ impl super::Kafka {
     /// When Kafka does not say.
     pub fn committed(&self, group: &str, topic: &str) -> Result<Offsets> {
         let consumer: BaseConsumer = quiet(self.address()).set("group.id", group).create()?;
-        let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
+        let metadata = answered(|| consumer.fetch_metadata(Some(topic), ANSWER))?;
         let mut asked = TopicPartitionList::new();
         for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
             asked.add_partition(topic, partition.id());
         }
-        let committed = consumer.committed_offsets(asked, ANSWER)?;
+        let committed = answered(|| consumer.committed_offsets(asked.clone(), ANSWER))?;
         let offsets = committed.elements().into_iter().filter_map(|element| match element.offset() {
             Offset::Offset(offset) => Some((element.partition(), offset)),
             _ => None,
@@ -325,9 +360,9 @@ impl super::Kafka {
     /// When Kafka does not say.
     pub fn ends(&self, topic: &str) -> Result<Offsets> {
         let consumer: BaseConsumer = quiet(self.address()).create()?;
-        let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
+        let metadata = answered(|| consumer.fetch_metadata(Some(topic), ANSWER))?;
         let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
-        let end = |id| Ok((id, consumer.fetch_watermarks(topic, id, ANSWER)?.1));
+        let end = |id| Ok((id, answered(|| consumer.fetch_watermarks(topic, id, ANSWER))?.1));
         partitions.map(|partition| end(partition.id())).collect()
     }
 
@@ -352,7 +387,7 @@ impl super::Kafka {
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .create()?;
-        let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
+        let metadata = answered(|| consumer.fetch_metadata(Some(topic), ANSWER))?;
         let mut all = Vec::new();
         for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
             let mut one = TopicPartitionList::new();
@@ -383,7 +418,7 @@ impl super::Kafka {
     /// When Kafka does not say, or nobody does.
     pub fn coordinator(&self, group: &str) -> Result<usize> {
         let consumer: BaseConsumer = quiet(self.address()).create()?;
-        let metadata = consumer.fetch_metadata(Some("__consumer_offsets"), ANSWER)?;
+        let metadata = answered(|| consumer.fetch_metadata(Some("__consumer_offsets"), ANSWER))?;
         let number = i32::try_from(super::broker::offsets_partition(group))?;
         let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
         let leader = partitions.find(|partition| partition.id() == number).map(|partition| partition.leader());

@@ -1,7 +1,12 @@
-//! A Kafka that does not let everybody in: listeners with TLS, with SASL, one that advertises a name that nobody knows, and
+//! A Kafka that does not let everybody in: listeners with TLS, with SASL, with both, one that advertises a name that nobody knows, and
 //! access control.
 
-use std::{fs, path::Path, process::Command, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -33,6 +38,10 @@ pub struct SecuredKafka {
     pub sasl: String,
     /// Speaks TLS, with a certificate that nobody has signed.
     pub tls: String,
+    /// Takes [`USER`] alone, over TLS: as managed clusters do.
+    pub sasl_tls: String,
+    /// The authority that has signed the certificate: itself, as PEM.
+    pub authority: PathBuf,
     /// Says that the broker is at [`UNKNOWN_NAME`].
     pub advertised: String,
     _data: TempDir,
@@ -47,22 +56,23 @@ impl SecuredKafka {
     pub fn start() -> Result<Self> {
         let (jars, data) = (jars::folder()?, tempfile::tempdir()?);
         let store = data.path().join("keys.p12");
-        make_key(&store)?;
-        let [plain, sasl, tls, advertised, controller] =
-            [ports::free()?, ports::free()?, ports::free()?, ports::free()?, ports::free()?];
+        let authority = make_key(&store)?;
+        let [plain, sasl, tls, sasl_tls] = [ports::free()?, ports::free()?, ports::free()?, ports::free()?];
+        let [advertised, controller] = [ports::free()?, ports::free()?];
         let properties = data.path().join("server.properties");
         let log = data.path().join("log");
         let text = format!(
             "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=INT://127.0.0.1:{plain},SASL_PLAINTEXT://127.0.0.1:{sasl},SSL://127.0.0.1:{tls},ADV://127.0.0.1:{advertised},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=INT://127.0.0.1:{plain},SASL_PLAINTEXT://127.0.0.1:{sasl},SSL://127.0.0.1:{tls},ADV://{UNKNOWN_NAME}:9092
+listeners=INT://127.0.0.1:{plain},SASL_PLAINTEXT://127.0.0.1:{sasl},SSL://127.0.0.1:{tls},SASL_SSL://127.0.0.1:{sasl_tls},ADV://127.0.0.1:{advertised},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=INT://127.0.0.1:{plain},SASL_PLAINTEXT://127.0.0.1:{sasl},SSL://127.0.0.1:{tls},SASL_SSL://127.0.0.1:{sasl_tls},ADV://{UNKNOWN_NAME}:9092
 inter.broker.listener.name=INT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,INT:PLAINTEXT,ADV:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,INT:PLAINTEXT,ADV:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL
 sasl.enabled.mechanisms=PLAIN
 listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}=\"{password}\";
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}=\"{password}\";
 ssl.keystore.location={store}
 ssl.keystore.password={PASSWORD}
 ssl.keystore.type=PKCS12
@@ -89,7 +99,8 @@ auto.create.topics.enable=false
         let process = Process::start(java(&jars, &["kafka.Kafka"]).arg(&properties))?;
         let of = |port: u16| format!("127.0.0.1:{port}");
         let (plain, sasl, tls, advertised) = (of(plain), of(sasl), of(tls), of(advertised));
-        let mut kafka = Self { process, plain, sasl, tls, advertised, _data: data };
+        let sasl_tls = of(sasl_tls);
+        let mut kafka = Self { process, plain, sasl, tls, sasl_tls, authority, advertised, _data: data };
         kafka.wait_until_ready()?;
         Ok(kafka)
     }
@@ -141,11 +152,15 @@ auto.create.topics.enable=false
 /// Of the key store; it guards nothing.
 const PASSWORD: &str = "changeit";
 
-/// A key and a certificate that is signed by itself.
-fn make_key(store: &Path) -> Result<()> {
+/// Makes a key and a certificate that is signed by itself; gives the certificate's file.
+fn make_key(store: &Path) -> Result<PathBuf> {
     let mut keytool = Command::new("keytool");
     keytool.args(["-genkeypair", "-alias", "k", "-keyalg", "RSA", "-ext", "SAN=ip:127.0.0.1", "-storetype", "PKCS12"]);
     keytool.args(["-storepass", PASSWORD, "-keypass", PASSWORD, "-dname", "CN=localhost", "-keystore"]).arg(store);
     process::run(&mut keytool, PATIENCE)?.expect_code(0).context("keytool comes with Java")?;
-    Ok(())
+    let authority = store.with_extension("pem");
+    let mut keytool = Command::new("keytool");
+    keytool.args(["-exportcert", "-rfc", "-alias", "k", "-storepass", PASSWORD, "-keystore"]).arg(store);
+    process::run(keytool.arg("-file").arg(&authority), PATIENCE)?.expect_code(0).context("the certificate")?;
+    Ok(authority)
 }

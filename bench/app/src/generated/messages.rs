@@ -2,42 +2,30 @@
 
 //! The messages of karafka.yml.
 
-use karafka::types::Uuid;
+use ::karafka::types::Uuid;
 
 /// The message `Event`.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
 pub struct Event {
-    /// `id`.
     pub id: Uuid,
-    /// `customer`.
     pub customer: String,
-    /// `region`.
     pub region: String,
-    /// `description`.
     pub description: String,
-    /// `quantity`.
     pub quantity: u32,
-    /// `total`.
     pub total: f64,
-    /// `coupon`, optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coupon: Option<String>,
-    /// `status`.
     pub status: EventStatus,
-    /// `created_ms`.
     pub created_ms: u64,
 }
 
 /// What `Event.status` holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ::serde::Serialize, ::serde::Deserialize)]
 pub enum EventStatus {
-    /// `pending`.
     #[serde(rename = "pending")]
     Pending,
-    /// `paid`.
     #[serde(rename = "paid")]
     Paid,
-    /// `shipped`.
     #[serde(rename = "shipped")]
     Shipped,
 }

@@ -2,42 +2,42 @@
 
 //! Who consumes what.
 
-use karafka::App;
-use karafka::manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry};
+use ::karafka::codegen;
 
+use super::manifest::MANIFEST;
 use crate::state::State;
 
-impl karafka::Routed for crate::controllers::EventsController {
+impl codegen::Routed for crate::controllers::EventsController {
     type State = State;
     type Message = super::messages::Event;
     const NAME: &'static str = "EventsController";
 }
 
-impl karafka::Routed for crate::controllers::KeyedController {
+impl codegen::Routed for crate::controllers::KeyedController {
     type State = State;
-    type Message = karafka::types::Bytes;
+    type Message = ::karafka::codegen::Bytes;
     const NAME: &'static str = "KeyedController";
 }
 
-impl karafka::Routed for crate::controllers::KilledController {
+impl codegen::Routed for crate::controllers::KilledController {
     type State = State;
     type Message = super::messages::Event;
     const NAME: &'static str = "KilledController";
 }
 
-impl karafka::Routed for crate::controllers::LagController {
+impl codegen::Routed for crate::controllers::LagController {
     type State = State;
-    type Message = karafka::types::Bytes;
+    type Message = ::karafka::codegen::Bytes;
     const NAME: &'static str = "LagController";
 }
 
-impl karafka::Routed for crate::controllers::RawController {
+impl codegen::Routed for crate::controllers::RawController {
     type State = State;
-    type Message = karafka::types::Bytes;
+    type Message = ::karafka::codegen::Bytes;
     const NAME: &'static str = "RawController";
 }
 
-impl karafka::Routed for crate::controllers::RelayController {
+impl codegen::Routed for crate::controllers::RelayController {
     type State = State;
     type Message = super::messages::Event;
     const NAME: &'static str = "RelayController";
@@ -45,149 +45,28 @@ impl karafka::Routed for crate::controllers::RelayController {
 
 impl super::topics::EmitsRelayed for crate::controllers::RelayController {}
 
-impl karafka::Routed for crate::controllers::TicksController {
+impl codegen::Routed for crate::controllers::TicksController {
     type State = State;
-    type Message = karafka::types::Bytes;
+    type Message = ::karafka::codegen::Bytes;
     const NAME: &'static str = "TicksController";
 }
 
-/// What karafka.yml says, for `routes`, `flow`, `info` and the settings.
+/// The types of each consumer.
 #[rustfmt::skip]
-pub static MANIFEST: Manifest = Manifest {
-    app: "benched",
-    version: env!("CARGO_PKG_VERSION"),
-    root: env!("CARGO_MANIFEST_DIR"),
-    settings: &[],
-    environments: &[],
-    groups: &[
-        GroupEntry { name: "${BENCH_GROUP:-benched}", settings: &[] },
-        GroupEntry { name: "${BENCH_GROUP:-benched}-killed", settings: &[] },
-        GroupEntry { name: "${BENCH_GROUP:-benched}-queued", settings: &[] },
-        GroupEntry { name: "${BENCH_GROUP:-benched}-raw", settings: &[] },
-        GroupEntry { name: "${BENCH_GROUP:-benched}-relay", settings: &[] },
-        GroupEntry { name: "${BENCH_GROUP:-benched}-ticks", settings: &[] },
-        GroupEntry { name: "keyed", settings: &[("ordering", "key")] },
-        GroupEntry { name: "lag", settings: &[("memory", "${BENCH_MEMORY:-64MiB}")] },
-        GroupEntry { name: "named", settings: &[("instance_id", "bench")] },
-    ],
-    topics: &[
-        TopicEntry { key: "events", message: "Event", settings: &[("name", "${BENCH_EVENTS:-events}")] },
-        TopicEntry { key: "keyed", message: "bytes", settings: &[("name", "${BENCH_KEYED:-keyed}")] },
-        TopicEntry { key: "killed", message: "Event", settings: &[("name", "${BENCH_KILLED:-killed}")] },
-        TopicEntry { key: "lag", message: "bytes", settings: &[("name", "${BENCH_LAG:-lag}")] },
-        TopicEntry { key: "named", message: "Event", settings: &[("name", "${BENCH_NAMED:-named}")] },
-        TopicEntry { key: "queued", message: "Event", settings: &[("name", "${BENCH_QUEUED:-queued}")] },
-        TopicEntry { key: "raw", message: "bytes", settings: &[("name", "${BENCH_RAW:-raw}")] },
-        TopicEntry { key: "relay", message: "Event", settings: &[("name", "${BENCH_RELAY:-relay}")] },
-        TopicEntry { key: "relayed", message: "Event", settings: &[("name", "${BENCH_RELAYED:-relayed}")] },
-        TopicEntry { key: "ticks", message: "bytes", settings: &[("name", "${BENCH_TICKS:-ticks}")] },
-    ],
-    consumers: &[
-        ConsumerEntry {
-            topic: "events",
-            group: "${BENCH_GROUP:-benched}",
-            controller: "EventsController",
-            worker: "EventsWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &[],
-            settings: &[],
-        },
-        ConsumerEntry {
-            topic: "keyed",
-            group: "keyed",
-            controller: "KeyedController",
-            worker: "KeyedWorker",
-            parser: "bytes",
-            interchanger: "json",
-            emits: &[],
-            settings: &[],
-        },
-        ConsumerEntry {
-            topic: "killed",
-            group: "${BENCH_GROUP:-benched}-killed",
-            controller: "KilledController",
-            worker: "KilledWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &[],
-            settings: &[],
-        },
-        ConsumerEntry {
-            topic: "lag",
-            group: "lag",
-            controller: "LagController",
-            worker: "LagWorker",
-            parser: "bytes",
-            interchanger: "json",
-            emits: &[],
-            settings: &[],
-        },
-        ConsumerEntry {
-            topic: "named",
-            group: "named",
-            controller: "KilledController",
-            worker: "KilledWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &[],
-            settings: &[],
-        },
-        ConsumerEntry {
-            topic: "queued",
-            group: "${BENCH_GROUP:-benched}-queued",
-            controller: "EventsController",
-            worker: "EventsWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &[],
-            settings: &[("jobs", "redis")],
-        },
-        ConsumerEntry {
-            topic: "raw",
-            group: "${BENCH_GROUP:-benched}-raw",
-            controller: "RawController",
-            worker: "RawWorker",
-            parser: "bytes",
-            interchanger: "json",
-            emits: &[],
-            settings: &[],
-        },
-        ConsumerEntry {
-            topic: "relay",
-            group: "${BENCH_GROUP:-benched}-relay",
-            controller: "RelayController",
-            worker: "RelayWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &["relayed"],
-            settings: &[],
-        },
-        ConsumerEntry {
-            topic: "ticks",
-            group: "${BENCH_GROUP:-benched}-ticks",
-            controller: "TicksController",
-            worker: "TicksWorker",
-            parser: "bytes",
-            interchanger: "json",
-            emits: &[],
-            settings: &[],
-        },
-    ],
-};
+static ROUTES: &[codegen::Route<State>] = &[
+    codegen::route::<_, super::workers::EventsWorker, codegen::parser::Json, codegen::interchanger::Json>(&MANIFEST.consumers[0]),
+    codegen::route::<_, super::workers::KeyedWorker, codegen::parser::RawBytes, codegen::interchanger::Json>(&MANIFEST.consumers[1]),
+    codegen::route::<_, super::workers::KilledWorker, codegen::parser::Json, codegen::interchanger::Json>(&MANIFEST.consumers[2]),
+    codegen::route::<_, super::workers::LagWorker, codegen::parser::RawBytes, codegen::interchanger::Json>(&MANIFEST.consumers[3]),
+    codegen::route::<_, super::workers::KilledWorker, codegen::parser::Json, codegen::interchanger::Json>(&MANIFEST.consumers[4]),
+    codegen::route::<_, super::workers::EventsWorker, codegen::parser::Json, codegen::interchanger::Json>(&MANIFEST.consumers[5]),
+    codegen::route::<_, super::workers::RawWorker, codegen::parser::RawBytes, codegen::interchanger::Json>(&MANIFEST.consumers[6]),
+    codegen::route::<_, super::workers::RelayWorker, codegen::parser::Json, codegen::interchanger::Json>(&MANIFEST.consumers[7]),
+    codegen::route::<_, super::workers::TicksWorker, codegen::parser::RawBytes, codegen::interchanger::Json>(&MANIFEST.consumers[8]),
+];
 
 /// The app, with a consumer for each line of the manifest that names a controller.
 #[must_use]
-#[rustfmt::skip]
-pub fn app() -> App<State> {
-    App::new(&MANIFEST)
-        .consumer::<super::workers::EventsWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[0])
-        .consumer::<super::workers::KeyedWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[1])
-        .consumer::<super::workers::KilledWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[2])
-        .consumer::<super::workers::LagWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[3])
-        .consumer::<super::workers::KilledWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[4])
-        .consumer::<super::workers::EventsWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[5])
-        .consumer::<super::workers::RawWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[6])
-        .consumer::<super::workers::RelayWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[7])
-        .consumer::<super::workers::TicksWorker, karafka::parser::RawBytes, karafka::interchanger::Json>(&MANIFEST.consumers[8])
+pub fn app() -> codegen::App<State> {
+    codegen::app(&MANIFEST, ROUTES)
 }

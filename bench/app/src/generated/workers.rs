@@ -6,7 +6,7 @@
 #[derive(Debug, Default)]
 pub struct EventsWorker;
 
-impl karafka::Worker for EventsWorker {
+impl ::karafka::codegen::Worker for EventsWorker {
     type Controller = crate::controllers::EventsController;
     const NAME: &'static str = "EventsWorker";
 }
@@ -15,7 +15,7 @@ impl karafka::Worker for EventsWorker {
 #[derive(Debug, Default)]
 pub struct KeyedWorker;
 
-impl karafka::Worker for KeyedWorker {
+impl ::karafka::codegen::Worker for KeyedWorker {
     type Controller = crate::controllers::KeyedController;
     const NAME: &'static str = "KeyedWorker";
 }
@@ -24,7 +24,7 @@ impl karafka::Worker for KeyedWorker {
 #[derive(Debug, Default)]
 pub struct KilledWorker;
 
-impl karafka::Worker for KilledWorker {
+impl ::karafka::codegen::Worker for KilledWorker {
     type Controller = crate::controllers::KilledController;
     const NAME: &'static str = "KilledWorker";
 }
@@ -33,7 +33,7 @@ impl karafka::Worker for KilledWorker {
 #[derive(Debug, Default)]
 pub struct LagWorker;
 
-impl karafka::Worker for LagWorker {
+impl ::karafka::codegen::Worker for LagWorker {
     type Controller = crate::controllers::LagController;
     const NAME: &'static str = "LagWorker";
 }
@@ -42,7 +42,7 @@ impl karafka::Worker for LagWorker {
 #[derive(Debug, Default)]
 pub struct RawWorker;
 
-impl karafka::Worker for RawWorker {
+impl ::karafka::codegen::Worker for RawWorker {
     type Controller = crate::controllers::RawController;
     const NAME: &'static str = "RawWorker";
 }
@@ -51,7 +51,7 @@ impl karafka::Worker for RawWorker {
 #[derive(Debug, Default)]
 pub struct RelayWorker;
 
-impl karafka::Worker for RelayWorker {
+impl ::karafka::codegen::Worker for RelayWorker {
     type Controller = crate::controllers::RelayController;
     const NAME: &'static str = "RelayWorker";
 }
@@ -60,7 +60,7 @@ impl karafka::Worker for RelayWorker {
 #[derive(Debug, Default)]
 pub struct TicksWorker;
 
-impl karafka::Worker for TicksWorker {
+impl ::karafka::codegen::Worker for TicksWorker {
     type Controller = crate::controllers::TicksController;
     const NAME: &'static str = "TicksWorker";
 }

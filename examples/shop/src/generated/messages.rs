@@ -2,87 +2,66 @@
 
 //! The messages of karafka.yml.
 
-use karafka::types::{Decimal, Uuid};
+use ::karafka::types::{Decimal, Uuid};
 
 /// The message `Line`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
 pub struct Line {
-    /// `sku`.
     pub sku: String,
-    /// `quantity`.
     pub quantity: u32,
-    /// `price`.
-    #[serde(with = "karafka::types::As::<karafka::types::DecimalText>")]
+    #[serde(with = "::karafka::codegen::with::DecimalText")]
     pub price: Decimal,
 }
 
 /// The message `Notice`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
 pub struct Notice {
-    /// `order`.
     pub order: Uuid,
-    /// `customer`.
     pub customer: String,
-    /// `about`.
     pub about: NoticeAbout,
-    /// `note`, optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
 /// What `Notice.about` holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ::serde::Serialize, ::serde::Deserialize)]
 pub enum NoticeAbout {
-    /// `shipped`.
     #[serde(rename = "shipped")]
     Shipped,
-    /// `sold-out`.
     #[serde(rename = "sold-out")]
     SoldOut,
-    /// `declined`.
     #[serde(rename = "declined")]
     Declined,
 }
 
 /// The message `Order`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
 pub struct Order {
-    /// `id`.
     pub id: Uuid,
-    /// `customer`.
     pub customer: String,
-    /// `lines`.
     pub lines: Vec<Line>,
 }
 
 /// The message `Payment`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
 pub struct Payment {
-    /// `order`.
     pub order: Uuid,
-    /// `customer`.
     pub customer: String,
-    /// `amount`.
-    #[serde(with = "karafka::types::As::<karafka::types::DecimalText>")]
+    #[serde(with = "::karafka::codegen::with::DecimalText")]
     pub amount: Decimal,
 }
 
 /// The message `Reservation`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
 pub struct Reservation {
-    /// `order`.
     pub order: Uuid,
-    /// `customer`.
     pub customer: String,
-    /// `lines`.
     pub lines: Vec<Line>,
 }
 
 /// The message `Shipment`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
 pub struct Shipment {
-    /// `order`.
     pub order: Uuid,
-    /// `customer`.
     pub customer: String,
 }

@@ -2,12 +2,12 @@
 
 //! Who consumes what.
 
-use karafka::App;
-use karafka::manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry};
+use ::karafka::codegen;
 
+use super::manifest::MANIFEST;
 use crate::state::State;
 
-impl karafka::Routed for crate::controllers::billing::PaymentsController {
+impl codegen::Routed for crate::controllers::billing::PaymentsController {
     type State = State;
     type Message = super::messages::Payment;
     const NAME: &'static str = "Billing::PaymentsController";
@@ -17,7 +17,7 @@ impl super::topics::EmitsNotices for crate::controllers::billing::PaymentsContro
 
 impl super::topics::EmitsShipments for crate::controllers::billing::PaymentsController {}
 
-impl karafka::Routed for crate::controllers::checkout::OrdersController {
+impl codegen::Routed for crate::controllers::checkout::OrdersController {
     type State = State;
     type Message = super::messages::Order;
     const NAME: &'static str = "Checkout::OrdersController";
@@ -25,13 +25,13 @@ impl karafka::Routed for crate::controllers::checkout::OrdersController {
 
 impl super::topics::EmitsReservations for crate::controllers::checkout::OrdersController {}
 
-impl karafka::Routed for crate::controllers::customers::NoticesController {
+impl codegen::Routed for crate::controllers::customers::NoticesController {
     type State = State;
     type Message = super::messages::Notice;
     const NAME: &'static str = "Customers::NoticesController";
 }
 
-impl karafka::Routed for crate::controllers::warehouse::ReservationsController {
+impl codegen::Routed for crate::controllers::warehouse::ReservationsController {
     type State = State;
     type Message = super::messages::Reservation;
     const NAME: &'static str = "Warehouse::ReservationsController";
@@ -41,7 +41,7 @@ impl super::topics::EmitsNotices for crate::controllers::warehouse::Reservations
 
 impl super::topics::EmitsPayments for crate::controllers::warehouse::ReservationsController {}
 
-impl karafka::Routed for crate::controllers::warehouse::ShipmentsController {
+impl codegen::Routed for crate::controllers::warehouse::ShipmentsController {
     type State = State;
     type Message = super::messages::Shipment;
     const NAME: &'static str = "Warehouse::ShipmentsController";
@@ -49,91 +49,18 @@ impl karafka::Routed for crate::controllers::warehouse::ShipmentsController {
 
 impl super::topics::EmitsNotices for crate::controllers::warehouse::ShipmentsController {}
 
-/// What karafka.yml says, for `routes`, `flow`, `info` and the settings.
+/// The types of each consumer.
 #[rustfmt::skip]
-pub static MANIFEST: Manifest = Manifest {
-    app: "shop",
-    version: env!("CARGO_PKG_VERSION"),
-    root: env!("CARGO_MANIFEST_DIR"),
-    settings: &[],
-    environments: &[],
-    groups: &[
-        GroupEntry { name: "shop", settings: &[] },
-        GroupEntry { name: "shop-notices", settings: &[] },
-    ],
-    topics: &[
-        TopicEntry { key: "notices", message: "Notice", settings: &[] },
-        TopicEntry { key: "orders", message: "Order", settings: &[] },
-        TopicEntry { key: "payments", message: "Payment", settings: &[] },
-        TopicEntry { key: "reservations", message: "Reservation", settings: &[] },
-        TopicEntry { key: "shipments", message: "Shipment", settings: &[] },
-    ],
-    consumers: &[
-        ConsumerEntry {
-            topic: "notices",
-            group: "shop-notices",
-            controller: "Customers::NoticesController",
-            worker: "Customers::NoticesWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &[],
-            settings: &[],
-        },
-        ConsumerEntry {
-            topic: "orders",
-            group: "shop",
-            controller: "Checkout::OrdersController",
-            worker: "Checkout::OrdersWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &["reservations"],
-            settings: &[],
-        },
-        ConsumerEntry {
-            topic: "payments",
-            group: "shop",
-            controller: "Billing::PaymentsController",
-            worker: "Billing::PaymentsWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &["notices", "shipments"],
-            settings: &[
-                ("dead_letter", "{topic}.dead"),
-                ("retry.attempts", "5"),
-                ("retry.backoff", "1s..30s"),
-            ],
-        },
-        ConsumerEntry {
-            topic: "reservations",
-            group: "shop",
-            controller: "Warehouse::ReservationsController",
-            worker: "Warehouse::ReservationsWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &["notices", "payments"],
-            settings: &[],
-        },
-        ConsumerEntry {
-            topic: "shipments",
-            group: "shop",
-            controller: "Warehouse::ShipmentsController",
-            worker: "Warehouse::ShipmentsWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &["notices"],
-            settings: &[],
-        },
-    ],
-};
+static ROUTES: &[codegen::Route<State>] = &[
+    codegen::route::<_, super::workers::customers::NoticesWorker, codegen::parser::Json, codegen::interchanger::Json>(&MANIFEST.consumers[0]),
+    codegen::route::<_, super::workers::checkout::OrdersWorker, codegen::parser::Json, codegen::interchanger::Json>(&MANIFEST.consumers[1]),
+    codegen::route::<_, super::workers::billing::PaymentsWorker, codegen::parser::Json, codegen::interchanger::Json>(&MANIFEST.consumers[2]),
+    codegen::route::<_, super::workers::warehouse::ReservationsWorker, codegen::parser::Json, codegen::interchanger::Json>(&MANIFEST.consumers[3]),
+    codegen::route::<_, super::workers::warehouse::ShipmentsWorker, codegen::parser::Json, codegen::interchanger::Json>(&MANIFEST.consumers[4]),
+];
 
 /// The app, with a consumer for each line of the manifest that names a controller.
 #[must_use]
-#[rustfmt::skip]
-pub fn app() -> App<State> {
-    App::new(&MANIFEST)
-        .consumer::<super::workers::customers::NoticesWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[0])
-        .consumer::<super::workers::checkout::OrdersWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[1])
-        .consumer::<super::workers::billing::PaymentsWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[2])
-        .consumer::<super::workers::warehouse::ReservationsWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[3])
-        .consumer::<super::workers::warehouse::ShipmentsWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[4])
+pub fn app() -> codegen::App<State> {
+    codegen::app(&MANIFEST, ROUTES)
 }

@@ -8,7 +8,7 @@ pub mod billing {
     #[derive(Debug, Default)]
     pub struct PaymentsWorker;
 
-    impl karafka::Worker for PaymentsWorker {
+    impl ::karafka::codegen::Worker for PaymentsWorker {
         type Controller = crate::controllers::billing::PaymentsController;
         const NAME: &'static str = "Billing::PaymentsWorker";
     }
@@ -20,7 +20,7 @@ pub mod checkout {
     #[derive(Debug, Default)]
     pub struct OrdersWorker;
 
-    impl karafka::Worker for OrdersWorker {
+    impl ::karafka::codegen::Worker for OrdersWorker {
         type Controller = crate::controllers::checkout::OrdersController;
         const NAME: &'static str = "Checkout::OrdersWorker";
     }
@@ -32,7 +32,7 @@ pub mod customers {
     #[derive(Debug, Default)]
     pub struct NoticesWorker;
 
-    impl karafka::Worker for NoticesWorker {
+    impl ::karafka::codegen::Worker for NoticesWorker {
         type Controller = crate::controllers::customers::NoticesController;
         const NAME: &'static str = "Customers::NoticesWorker";
     }
@@ -44,7 +44,7 @@ pub mod warehouse {
     #[derive(Debug, Default)]
     pub struct ReservationsWorker;
 
-    impl karafka::Worker for ReservationsWorker {
+    impl ::karafka::codegen::Worker for ReservationsWorker {
         type Controller = crate::controllers::warehouse::ReservationsController;
         const NAME: &'static str = "Warehouse::ReservationsWorker";
     }
@@ -53,7 +53,7 @@ pub mod warehouse {
     #[derive(Debug, Default)]
     pub struct ShipmentsWorker;
 
-    impl karafka::Worker for ShipmentsWorker {
+    impl ::karafka::codegen::Worker for ShipmentsWorker {
         type Controller = crate::controllers::warehouse::ShipmentsController;
         const NAME: &'static str = "Warehouse::ShipmentsWorker";
     }

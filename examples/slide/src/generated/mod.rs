@@ -2,10 +2,14 @@
 
 //! What karafka.yml says, as Rust.
 
+pub mod manifest;
+// What karafka.yml does not describe has no docs here, and types may be deep.
+#[allow(missing_docs, clippy::type_complexity)]
 pub mod messages;
 pub mod prelude;
 pub mod routes;
 pub mod topics;
 pub mod workers;
 
+pub use manifest::{manifest, producer};
 pub use routes::app;

@@ -2,68 +2,32 @@
 
 //! Who consumes what.
 
-use karafka::App;
-use karafka::manifest::{ConsumerEntry, GroupEntry, Manifest, TopicEntry};
+use ::karafka::codegen;
 
+use super::manifest::MANIFEST;
 use crate::state::State;
 
-impl karafka::Routed for crate::controllers::videos::DetailsController {
+impl codegen::Routed for crate::controllers::videos::DetailsController {
     type State = State;
-    type Message = karafka::types::Json;
+    type Message = ::karafka::codegen::Json;
     const NAME: &'static str = "Videos::DetailsController";
 }
 
-impl karafka::Routed for crate::controllers::videos::NewVideosController {
+impl codegen::Routed for crate::controllers::videos::NewVideosController {
     type State = State;
-    type Message = karafka::types::Json;
+    type Message = ::karafka::codegen::Json;
     const NAME: &'static str = "Videos::NewVideosController";
 }
 
-/// What karafka.yml says, for `routes`, `flow`, `info` and the settings.
+/// The types of each consumer.
 #[rustfmt::skip]
-pub static MANIFEST: Manifest = Manifest {
-    app: "myapp",
-    version: env!("CARGO_PKG_VERSION"),
-    root: env!("CARGO_MANIFEST_DIR"),
-    settings: &[],
-    environments: &[],
-    groups: &[
-        GroupEntry { name: "composed_application", settings: &[] },
-        GroupEntry { name: "myapp", settings: &[] },
-    ],
-    topics: &[
-        TopicEntry { key: "incoming_messages", message: "json", settings: &[] },
-        TopicEntry { key: "new_videos", message: "json", settings: &[] },
-    ],
-    consumers: &[
-        ConsumerEntry {
-            topic: "incoming_messages",
-            group: "composed_application",
-            controller: "Videos::DetailsController",
-            worker: "Workers::DetailsWorker",
-            parser: "Parsers::BinaryToJson",
-            interchanger: "Interchangers::Binary",
-            emits: &[],
-            settings: &[],
-        },
-        ConsumerEntry {
-            topic: "new_videos",
-            group: "myapp",
-            controller: "Videos::NewVideosController",
-            worker: "Videos::NewVideosWorker",
-            parser: "json",
-            interchanger: "json",
-            emits: &[],
-            settings: &[],
-        },
-    ],
-};
+static ROUTES: &[codegen::Route<State>] = &[
+    codegen::route::<_, crate::workers::DetailsWorker, crate::parsers::BinaryToJson, crate::interchangers::Binary>(&MANIFEST.consumers[0]),
+    codegen::route::<_, super::workers::videos::NewVideosWorker, codegen::parser::Json, codegen::interchanger::Json>(&MANIFEST.consumers[1]),
+];
 
 /// The app, with a consumer for each line of the manifest that names a controller.
 #[must_use]
-#[rustfmt::skip]
-pub fn app() -> App<State> {
-    App::new(&MANIFEST)
-        .consumer::<crate::workers::DetailsWorker, crate::parsers::BinaryToJson, crate::interchangers::Binary>(&MANIFEST.consumers[0])
-        .consumer::<super::workers::videos::NewVideosWorker, karafka::parser::Json, karafka::interchanger::Json>(&MANIFEST.consumers[1])
+pub fn app() -> codegen::App<State> {
+    codegen::app(&MANIFEST, ROUTES)
 }

@@ -8,7 +8,7 @@ pub mod videos {
     #[derive(Debug, Default)]
     pub struct NewVideosWorker;
 
-    impl karafka::Worker for NewVideosWorker {
+    impl ::karafka::codegen::Worker for NewVideosWorker {
         type Controller = crate::controllers::videos::NewVideosController;
         const NAME: &'static str = "Videos::NewVideosWorker";
     }

@@ -5,18 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::cli::{
+    Exit, Shell,
+    shell::{Tone, paint},
+};
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use karafka::{
     foreign,
-    producer::{Delivered, Outgoing, Producer, SendError},
+    producer::{Delivery, Producer, ProducerBuilder, ProducerRecord},
     settings::Settings,
-};
-use tokio::task::{JoinHandle, LocalSet};
-
-use crate::cli::{
-    Exit, Shell,
-    shell::{Tone, paint},
 };
 
 /// Places that are shown one by one, when many are sent at once.
@@ -30,20 +28,21 @@ const LONG: usize = 2_000;
 
 /// Sends in order, and shows where each record went.
 pub(super) fn deliver(
-    records: Vec<Outgoing>,
+    records: Vec<ProducerRecord>,
     settings: &Settings,
     brokers: &str,
     interval: Option<Duration>,
     shell: &Shell,
 ) -> anyhow::Result<Exit> {
-    let mut properties = settings.producer_properties();
-    properties.insert("bootstrap.servers".to_owned(), brokers.to_owned());
-    properties.insert("client.id".to_owned(), format!("{}-send", settings.client_id));
-    // Nobody waits in front of a terminal for the five minutes that librdkafka would try.
-    properties.entry("delivery.timeout.ms".to_owned()).or_insert_with(|| "10000".to_owned());
-    let producer = Producer::new(&properties).with_context(|| format!("the brokers are {brokers}"))?;
+    let mut builder = ProducerBuilder::from_settings(settings)?.brokers(brokers);
+    builder = builder.client_id(format!("{}-send", settings.client_id));
+    if !settings.producer_properties().contains_key("delivery.timeout.ms") {
+        // Nobody waits in front of a terminal for the five minutes that librdkafka would try.
+        builder = builder.property("delivery.timeout.ms", "10000");
+    }
+    let producer = builder.start().with_context(|| format!("the brokers are {brokers}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, send_all(records, producer, interval, shell))
+    runtime.block_on(send_all(records, &producer, interval, shell))
 }
 
 /// What came of the records so far.
@@ -57,16 +56,16 @@ struct Tally<'a> {
     first_failure: Option<String>,
 }
 
-type Sent = (String, JoinHandle<Result<Delivered, SendError>>);
+type Sent = (String, Delivery);
 
 async fn send_all(
-    records: Vec<Outgoing>,
-    producer: Producer,
+    records: Vec<ProducerRecord>,
+    producer: &Producer,
     interval: Option<Duration>,
     shell: &Shell,
 ) -> anyhow::Result<Exit> {
     let (count, began) = (records.len(), Instant::now());
-    let topic = records.first().map_or_else(String::new, |record| record.topic.clone());
+    let topic = records.first().map_or_else(String::new, |record| record.topic().to_owned());
     let bar = if count >= LONG && !shell.quiet { ProgressBar::new(count as u64) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("     sending  [{bar:27}] {pos}/{len}") {
         bar.set_style(style.progress_chars("=> "));
@@ -79,8 +78,7 @@ async fn send_all(
         if let Some(interval) = interval.filter(|_| index > 0) {
             tokio::time::sleep(interval).await;
         }
-        let (topic, producer) = (record.topic.clone(), producer.clone());
-        on_their_way.push_back((topic, tokio::task::spawn_local(async move { producer.send(record).await })));
+        on_their_way.push_back((record.topic().to_owned(), producer.send(record)));
         while on_their_way.len() >= if interval.is_some() { 1 } else { WINDOW } {
             tally.next(&mut on_their_way).await?;
         }
@@ -97,10 +95,11 @@ impl Tally<'_> {
     async fn next(&mut self, on_their_way: &mut VecDeque<Sent>) -> anyhow::Result<()> {
         let Some((topic, sent)) = on_their_way.pop_front() else { return Ok(()) };
         self.bar.inc(1);
-        match sent.await? {
-            Ok(Delivered { partition, offset }) => {
+        match sent.await {
+            Ok(delivered) => {
                 if self.delivered < self.shown {
-                    let line = format!("{topic}/{partition}@{offset}\n");
+                    let offset = delivered.offset.map_or_else(|| "?".to_owned(), |offset| offset.to_string());
+                    let line = format!("{topic}/{}@{offset}\n", delivered.partition);
                     self.bar.suspend(|| self.shell.out(&line))?;
                 }
                 self.delivered += 1;

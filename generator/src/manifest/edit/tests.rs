@@ -159,6 +159,49 @@ fn consumers_in_a_list_are_edited_one_by_one() {
     assert_eq!(set(plain, "worker"), "topics:\n  a: { controller: A, worker: V }\n");
 }
 
+/// If this fails, an edit lands amid comments and empty lines where nobody would look for it, or has another indentation.
+#[test]
+fn what_is_around_decides_where_and_how() {
+    let lines = "  clicks:\n    controller: ClicksController\n    emits: [a]\n";
+    let order = |text: &str| add_message(text, "Order", &[("id", "uuid")]).unwrap();
+    let message = "messages:\n  Order:\n    id: uuid\n";
+    // What comes first stays first.
+    assert_eq!(order("topics:\n  a: {}\n"), format!("topics:\n  a: {{}}\n\n{message}"));
+    // A comment above an empty line is about something else.
+    assert_eq!(order("app: x\n# A.\n\ntopics:\n  a: {}\n"), format!("app: x\n# A.\n\n{message}\ntopics:\n  a: {{}}\n"),);
+    // Comments below belong to what they are indented with.
+    assert_eq!(topic("app: x\n # one\n"), format!("app: x\n # one\n\ntopics:\n{lines}"));
+    assert_eq!(add_topic("topics:\n a: {}\n # c\n", "b", &[]).unwrap(), "topics:\n a: {}\n # c\n b: {}\n");
+    // A line of blanks is an empty one.
+    assert_eq!(topic("topics:\n  a: {}\n    \nx: y\n"), format!("topics:\n  a: {{}}\n{lines}    \nx: y\n"));
+    // The step is the neighbours', but not that of what an alias repeats.
+    let wide = lines.replace("    ", "      ");
+    assert_eq!(topic("topics:\n  a:\n      x: y\n"), format!("topics:\n  a:\n      x: y\n{wide}"));
+    let alias = "b: &b\n      x: y\ntopics:\n  a: *b\n";
+    assert_eq!(topic(alias), format!("{alias}{lines}"));
+    // A colon or a comma may stand apart.
+    assert_eq!(topic("topics :\n"), format!("topics :\n{lines}"));
+    assert_eq!(add_topic("topics: { a: {} , }\n", "b", &[]).unwrap(), "topics: { a: {} , b: {}, }\n");
+    // Windows, where nothing is there yet.
+    assert_eq!(topic("topics: # x\r\n"), format!("topics: # x\n{lines}").replace('\n', "\r\n"));
+    // What is between braces and not there has no end to add something after.
+    let add = |text: &str| add_topic(text, "b", &[]).map_err(|error| error.to_string());
+    for text in ["topics: {a: }\n", "topics: { a }\n", "topics: &t {}\nx: *t\n"] {
+        assert_eq!(add(text), Err("add this to the manifest by hand, under `topics:`:\n  b: {}".to_owned()), "{text}");
+    }
+}
+
+/// If this fails, a name is written so that YAML takes it for something else, or stands in quotes for nothing.
+#[test]
+fn names_are_quoted_where_they_need_it() {
+    for plain in ["a", "_a", "9", "a-b.c_d?"] {
+        assert_eq!(layout::scalar(plain), plain);
+    }
+    for quoted in ["", "-a", "?a", "a b", "~", "null", "Null", "a:"] {
+        assert_eq!(layout::scalar(quoted), format!("{quoted:?}"));
+    }
+}
+
 /// If this fails, an edit that cannot be made is made halfway, or says nothing of what to do.
 #[test]
 fn what_cannot_be_edited_is_left_to_a_person() {

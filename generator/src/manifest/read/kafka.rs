@@ -210,7 +210,8 @@ impl Reader<'_> {
                 self.report(diagnostic.help(help));
                 None
             }
-            Err(OptionError::Invalid { reason, .. }) => {
+            Err(error) => {
+                let reason = if let OptionError::Invalid { reason, .. } = error { reason } else { error.to_string() };
                 let value = shown(&name.value, &known);
                 let message = format!("{} does not take {which}{}", quote(&name.value), quote(&value));
                 let diagnostic = Diagnostic::error(codes::INVALID_OPTION, text.span, message);

@@ -495,3 +495,19 @@ fn short(name: &str) -> String {
     let quoted = quote(name);
     quoted[1..quoted.len() - 1].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, a person is told to write a type without its quotes where that is another one, or none.
+    #[test]
+    fn a_type_without_quotes_is_one() {
+        for plain in ["string", "_a", "a | b", "a_b | c-d.e | 1", "[u32]", "{ string: u32 }", "timestamp(millis)"] {
+            assert_eq!(plain_type(plain).as_deref(), Some(plain));
+        }
+        for none in ["", "-a", "a b", "a | ", "|", "a | b c", "{ name: u32 }", "{ string: a b }", "[a b]"] {
+            assert_eq!(plain_type(none), None, "{none}");
+        }
+    }
+}

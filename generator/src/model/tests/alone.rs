@@ -123,8 +123,21 @@ fn what_follows_from_a_mistake_is_not_said() {
             "jobs: { backend: redis }\ndefaults: { jobs: {} }\ntopics:\n  a: { controller: AController, batch: {} }\n",
             codes::WRONG_KIND,
         ),
+        (
+            "defaults: { queue: low }\ntopics:\n  orders: { controller: orders }\n  more: { controller: MoreController }\n",
+            codes::INVALID_CONSTANT,
+        ),
         ("messages: [Order]\ntopics:\n  orders: { message: Order, key: id }\n", codes::WRONG_KIND),
         ("messages: { Order: uuid }\ntopics:\n  orders: { message: Order, key: id }\n", codes::WRONG_KIND),
+        // A field that was refused, and a message that was, are there all the same.
+        (
+            "messages: { Order: { \"--\": string, id: u8 } }\ntopics:\n  orders: { message: Order, key: \"--\" }\n",
+            codes::INVALID_FIELD_NAME,
+        ),
+        (
+            "messages: { Order: uuid, Any: { one_of: { order: Order, line: Line }, by: type }, Line: { id: u8, order: Order, of: [Order] } }\ntopics:\n  orders: { message: Any, key: id }\n",
+            codes::WRONG_KIND,
+        ),
         ("mesages: { Order: { id: uuid } }\ntopics:\n  orders: { message: Order, key: id }\n", codes::UNKNOWN_KEY),
         (
             "topics:\n  orders: { consumer: OrdersController, retry: { attempts: 3 }, dead_letter: dead }\n",

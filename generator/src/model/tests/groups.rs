@@ -46,7 +46,7 @@ topics:
 /// If this fails, a person who copies from the page on groups gets errors.
 #[test]
 fn the_manifest_of_the_page_is_right() {
-    let page = include_str!("../../../../docs/groups.md");
+    let page = include_str!("../../../../docs/src/groups.md");
     let yaml = page.split_once("```yaml\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0;
     let model = model(yaml);
     let ids: Vec<_> = model.groups.iter().map(|group| (group.name.as_str(), group.id.as_str())).collect();
@@ -102,4 +102,91 @@ fn a_conflict_is_told_once_for_its_place() {
     ] {
         assert_eq!(codes(lines), wanted, "{lines}");
     }
+}
+
+/// If this fails, a person is warned of what they have chosen, or not of what has no effect or a price.
+#[test]
+fn what_a_group_says_for_nothing_is_warned_of() {
+    let topics = "topics:\n  one: { controller: AController }\n  two: { controller: BController, group: audit }\n";
+    for (lines, wanted) in [
+        ("groups: { audit: { concurrency: 4 }, a: { concurrency: 4 } }\n", &[][..]),
+        ("groups: { other: { concurrency: 4 }, audit: { concurrency: 4 } }\n", &["unused-group"]),
+        ("groups: { other: { concurrency: 4 }, more: { concurrency: 4 } }\n", &["unused-group", "unused-group"]),
+        // A commit has room for so many, and no more.
+        ("groups: { audit: { window: 20000 } }\n", &[]),
+        ("groups: { audit: { window: 20001 } }\n", &["wide-window"]),
+        ("groups: { audit: { window: \"${W}\" } }\n", &[]),
+        ("groups: { audit: { ordering: key, concurrency: 1 } }\n", &["idle-ordering"]),
+        ("groups: { audit: { ordering: none, concurrency: 1 } }\n", &["idle-ordering"]),
+        ("groups: { audit: { ordering: partition, concurrency: 1 } }\n", &[]),
+        ("groups: { audit: { concurrency: 1 } }\n", &[]),
+        ("groups: { audit: { ordering: key, concurrency: 2 } }\n", &[]),
+        ("groups: { audit: { ordering: key, concurrency: \"${C}\" } }\n", &[]),
+        ("groups: { audit: { ordering: key } }\n", &[]),
+        // Of the process, where the group says nothing, and no environment something else.
+        ("concurrency: 1\ngroups: { audit: { ordering: key } }\n", &["idle-ordering"]),
+        ("concurrency: 1\ngroups: { audit: { ordering: key, concurrency: 2 } }\n", &[]),
+        ("concurrency: 2\ngroups: { audit: { ordering: key, concurrency: 1 } }\n", &["idle-ordering"]),
+        (
+            "concurrency: 1\nenvironments: { x: { kafka: {} } }\ngroups: { audit: { ordering: key } }\n",
+            &["idle-ordering"],
+        ),
+        ("concurrency: 1\nenvironments: { x: { concurrency: 2 } }\ngroups: { audit: { ordering: key } }\n", &[]),
+        (
+            "environments: { x: { concurrency: 2 } }\ngroups: { audit: { ordering: key, concurrency: 1 } }\n",
+            &["idle-ordering"],
+        ),
+        // Of a group that nobody is in, this alone.
+        ("groups: { other: { ordering: key, concurrency: 1, window: 20001 } }\n", &["unused-group"]),
+    ] {
+        let found = compile(&source(&format!("app: a\n{lines}{topics}"))).diagnostics;
+        let codes: Vec<_> = found.iter().map(|found| found.code).collect();
+        assert_eq!(codes, wanted, "{lines}");
+    }
+    // Its consumer may be the one that was refused.
+    let broken =
+        "app: a\ngroups: { audit: { concurrency: 4 } }\ntopics: { one: { controller: orders, group: audit } }\n";
+    let codes: Vec<_> = compile(&source(broken)).diagnostics.iter().map(|found| found.code).collect();
+    assert_eq!(codes, ["invalid-constant"]);
+}
+
+/// If this fails, a record that fails is repeated or kept though its group has promised that it is not, or one word of
+/// `defaults` is told for each consumer.
+#[test]
+fn at_most_once_leaves_nothing_to_repeat() {
+    let found = |defaults: &str, consumer: &str| {
+        let groups = "groups: { a: { delivery: at_most_once }, b: { delivery: at_least_once } }\n";
+        let one = format!("  one: {{ controller: AController{consumer} }}\n");
+        let two = format!(
+            "  two: {{ controller: BController{consumer} }}\n  three: {{ controller: CController, group: b }}\n"
+        );
+        let text = format!("app: a\n{defaults}{groups}topics:\n{one}{two}");
+        let found = compile(&source(&text)).diagnostics;
+        let broken = found.iter().filter(|found| found.code == "broken-promise");
+        broken.map(|found| text[found.span.start..found.span.end].to_owned()).collect::<Vec<_>>()
+    };
+    for (consumer, places) in [
+        ("", &[][..]),
+        (", timeout: 5s, tombstones: skip", &[]),
+        (", retry: { backoff: 1s..2s }", &["1s..2s"; 2][..]),
+        (", dead_letter: d, retry: { attempts: 3 }", &["d", "3", "d", "3"]),
+        // What `retry` says counts once.
+        (", retry: { attempts: 3, backoff: 1s..2s }, dead_letter: d", &["1s..2s", "d", "1s..2s", "d"]),
+        (", jobs: redis", &["redis"; 2]),
+        (", group: b, dead_letter: d, retry: { attempts: 3, backoff: 1s..2s }", &[]),
+        (", group: b, batch: {}", &[]),
+        (", group: b, jobs: redis", &[]),
+    ] {
+        assert_eq!(found("", consumer), places, "{consumer}");
+    }
+    assert_eq!(found("", ", batch: { size: 1 }").len(), 2);
+    for (defaults, places) in [
+        ("retry: { backoff: 1s..2s }", &["1s..2s"][..]),
+        ("retry: { backoff: 1s..2s, attempts: 3 }, dead_letter: d", &["1s..2s", "d"]),
+        ("jobs: redis", &["redis"]),
+    ] {
+        assert_eq!(found(&format!("defaults: {{ {defaults} }}\n"), ""), places, "{defaults}");
+    }
+    assert_eq!(found("defaults: { dead_letter: d }\n", ", retry: { attempts: 3 }"), ["d", "3", "3"]);
+    assert_eq!(found("defaults: { retry: { attempts: 3 } }\n", ", dead_letter: d"), ["3", "d", "d"]);
 }

@@ -1,11 +1,17 @@
 //! YAML in, a model or diagnostics out.
 
 mod alone;
+mod dead_letters;
 mod groups;
+mod limits;
 mod random;
+mod record_keys;
 mod refusals;
 mod resolved;
+mod right;
 mod samples;
+mod sizes;
+mod suggestions;
 mod values;
 
 use super::*;

@@ -219,14 +219,6 @@ topics:
     let consumer: Vec<_> = model.consumers[0].settings.iter().map(setting).collect();
     assert_eq!(group, ["delivery=at_least_once", "ordering=none", "window=500"]);
     assert_eq!(consumer, ["dead_letter=dead", "retry.attempts=2", "retry.backoff=1s..2s", "timeout=5s"]);
-
-    use karafka::settings::{Flags, Ordering, Settings};
-    let manifest = crate::compiled::compiled_in(&model, "0.1.0", "/");
-    let settings = Settings::examine(manifest, &std::collections::BTreeMap::new(), &Flags::default()).0;
-    assert_eq!((settings.groups[0].ordering, settings.groups[0].window), (Ordering::None, 500));
-    let consumer = &settings.consumers[0];
-    assert_eq!((consumer.attempts, consumer.dead_letter.as_deref()), (Some(2), Some("dead")));
-    assert_eq!(consumer.timeout, Some(std::time::Duration::from_secs(5)));
 }
 
 /// The `jobs`, `queue` and `retry.attempts` of each consumer, as `topic: jobs, queue, attempts`.
@@ -280,4 +272,14 @@ topics:
 ",
     );
     assert_eq!(lines, ["orders: redis, -, 4", "orders.dead: redis, -, 4", "views: -, -, 4"]);
+}
+
+/// If this fails, an app is said to need a Redis for a topic that is called so.
+#[test]
+fn what_is_called_redis_is_not_on_it() {
+    let model = model(
+        "app: a\ntopics:\n  one: { controller: AController, dead_letter: redis }\n  two: { controller: BController, jobs: redis }\n",
+    );
+    let on_redis: Vec<_> = model.consumers.iter().map(Consumer::is_on_redis).collect();
+    assert_eq!(on_redis, [false, true]);
 }

@@ -79,3 +79,71 @@ fn recursive_messages_end() {
         }
     }
 }
+
+const EVERY: &str = "
+Every: { name: string, order_id: string, code: string, shipment: string, on: bool, tiny: i8, small: i16, age: i32, millis: i64, stars: u8, port: u16, views: u32, count: u64, latitude: f32, weight: f64, price: decimal, fee: decimal(number), raw: bytes, key: uuid, at: timestamp, at_ms: timestamp(millis), at_s: timestamp(seconds), day: date, hour: time, any: json, tags: [[string]], by: { string: { string: u8 } } }
+Node: { n: u8, next?: Node, all: [Node] }
+Tree: { one_of: { fork: Fork, wide: Wide, leaf: Leaf }, by: kind }
+Fork: { left: Tree, right?: Tree }
+Wide: { state: open | shut, trees: [Tree], leaf: Leaf }
+Leaf: { n: u8 }
+";
+
+/// If this fails, a test that an app's author has written with a sample of a seed gets another message after an update.
+#[test]
+fn a_seed_gives_the_same_sample_for_ever() {
+    let model = messages(EVERY);
+    let of = |name: &str, seeds: std::ops::Range<u64>| -> Vec<String> {
+        seeds.map(|seed| sample(&model, &Payload::Message(name.to_owned()), seed).to_string()).collect()
+    };
+    let lines = [of("Every", 0..6), of("Node", 0..4), of("Tree", 0..9)].concat();
+    insta::with_settings!({snapshot_path => "../../../../tests/snapshots", prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!("model_samples_of_every_type", lines.join("\n"));
+    });
+}
+
+/// If this fails, samples show an app less than its fields can hold, or what no other program takes for a value of the type.
+#[test]
+fn samples_cover_what_a_field_can_hold() {
+    let model = messages(EVERY);
+    let all: Vec<Value> = (0..1_000).map(|seed| sample(&model, &Payload::Message("Every".to_owned()), seed)).collect();
+    let numbers = |field: &str| -> BTreeSet<i64> { all.iter().filter_map(|value| value[field].as_i64()).collect() };
+    let texts = |field: &str| -> BTreeSet<&str> { all.iter().filter_map(|value| value[field].as_str()).collect() };
+    let ends = |field: &str| numbers(field).first().copied().zip(numbers(field).last().copied());
+    assert_eq!(ends("tiny"), Some((-128, 127)), "numbers of no known name are cut to what the type holds");
+    assert_eq!(ends("small"), Some((-32_768, 32_767)));
+    assert_eq!(ends("age"), Some((i32::MIN.into(), i32::MAX.into())));
+    assert_eq!(ends("stars"), Some((0, 255)));
+    let ages: BTreeSet<i64> = numbers("age").range(i64::from(i32::MIN) + 1..i32::MAX.into()).copied().collect();
+    assert_eq!((ages.first(), ages.last(), ages.len()), (Some(&18), Some(&90), 73), "each age");
+    let stars: Vec<i64> = numbers("stars").into_iter().collect();
+    assert_eq!(stars, [0, 1, 2, 3, 4, 5, 255]);
+    let on: BTreeSet<bool> = all.iter().filter_map(|value| value["on"].as_bool()).collect();
+    assert_eq!(on.len(), 2);
+    assert_eq!(texts("name").len(), 5);
+    assert_eq!(texts("shipment").len(), 10);
+    for id in texts("order_id").iter().chain(&texts("code")) {
+        let number = id.strip_prefix(['o', 'c']).and_then(|rest| rest.strip_prefix('-'));
+        assert!(number.is_some_and(|number| (1_000..10_000).contains(&number.parse().unwrap())), "{id}");
+    }
+    let lengths: BTreeSet<usize> = texts("raw").iter().map(|raw| raw.trim_end_matches('=').len() * 3 / 4).collect();
+    assert_eq!(lengths, (6..13).collect());
+    for key in texts("key") {
+        let key: karafka::types::Uuid = key.parse().unwrap();
+        assert_eq!((key.get_version_num(), key.get_variant()), (4, uuid::Variant::RFC4122));
+    }
+    // Twentieths of a price, quarters of a weight.
+    for price in texts("price") {
+        let (whole, cents) = price.split_once('.').unwrap();
+        assert!((1..251).contains(&whole.parse::<u32>().unwrap()), "{price}");
+        assert!(cents.len() == 2 && cents.parse::<u32>().unwrap() % 5 == 0, "{price}");
+    }
+    let quarters: BTreeSet<String> =
+        all.iter().map(|value| format!("{:.2}", value["weight"].as_f64().unwrap().fract())).collect();
+    assert_eq!(quarters.into_iter().collect::<Vec<_>>(), ["0.00", "0.25", "0.50", "0.75"]);
+    let lists: BTreeSet<usize> = all.iter().map(|value| value["tags"].as_array().unwrap().len()).collect();
+    assert_eq!(lists, (0..4).collect());
+    // Keys of a map are all different, or some of its values would be lost.
+    let maps: BTreeSet<usize> = all.iter().map(|value| value["by"].as_object().unwrap().len()).collect();
+    assert_eq!(maps, (0..4).collect());
+}

@@ -83,6 +83,29 @@ fn what_does_not_fit_is_said_with_its_path() {
         ("/note", Some(Json::Null), "fits"),
         ("/note", Some(json!(7).into()), "note: expected a text, found a number"),
         ("/unknown", Some(json!([1]).into()), "fits"),
+        // Not the first of a list or a map.
+        (
+            "/lines",
+            Some(json!([{ "sku": "TEA", "price": "3.20", "count": 2 }, { "sku": "POT", "price": "3.20" }]).into()),
+            "lines[1].count: missing, expected a whole number from 0 to 255",
+        ),
+        (
+            "/tags",
+            Some(json!({ "a": true, "b": false, "c": 1 }).into()),
+            "tags.c: expected `true` or `false`, found a number",
+        ),
+        ("/tags/a_b", Some(json!(1).into()), "tags.a_b: expected `true` or `false`, found a number"),
+        ("/tags/a-b", Some(json!(1).into()), "tags.a-b: expected `true` or `false`, found a number"),
+        ("/tags/Größe2", Some(json!(1).into()), "tags.Größe2: expected `true` or `false`, found a number"),
+        ("/tags/", Some(json!(1).into()), "tags[\"\"]: expected `true` or `false`, found a number"),
+        // What is long is not shown, in characters and with its quotes.
+        (
+            "/status",
+            Some(json!("ö".repeat(38)).into()),
+            "status: expected `open` or `paid`, found \"öööööööööööööööööööööööööööööööööööööö\"",
+        ),
+        ("/status", Some(json!("ö".repeat(39)).into()), "status: expected `open` or `paid`, found a text"),
+        ("/status", Some(json!(7).into()), "status: expected `open` or `paid`, found a number"),
     ];
     for (pointer, value, expected) in cases {
         assert_eq!(verdict(pointer, value.clone()), expected, "{pointer} {value:?}");
@@ -260,4 +283,55 @@ proptest! {
         let checked = check(&model, &payload, &sample);
         prop_assert_eq!(read.is_ok(), checked.is_ok(), "{}: {:?} but {:?}", place, read.err(), checked);
     }
+}
+
+/// If this fails, a person who has written a field twice is shown another one, or none.
+#[test]
+fn a_field_that_stands_twice_is_said_with_its_path() {
+    let model = messages(
+        "Order: { id: u8, lines: [Line], by: { string: Line }, deep: [[Line]], paid: Payment, state: open | paid }\nLine: { n?: u8, m?: u8 }\nCard: { n: u8 }\nCash: { m: u8 }\nPayment: { one_of: { card: Card, cash: Cash }, by: type }",
+    );
+    let twice = |text: &str| {
+        let checked = crate::model::check_repeated(&model, &Payload::Message("Order".to_owned()), text.as_bytes());
+        checked.map_or_else(|error| error.to_string(), |()| "once".to_owned())
+    };
+    for (text, said) in [
+        (r#"{"id":1,"lines":[{"n":1,"m":2},{"n":1}],"by":{"a":{"n":1},"b":{"n":1}},"id2":1,"id2":2}"#, "once"),
+        (r#"{"id":1,"lines":[],"id":1}"#, "id: stands twice"),
+        (r#"{"lines":[{"n":1,"m":2},{"n":1},{"n":1,"m":1,"m":1}]}"#, "lines[2].m: stands twice"),
+        (r#"{"by":{"a":{"n":1},"b":{"n":1},"b":{"m":1,"m":1}}}"#, "by.b.m: stands twice"),
+        (r#"{"deep":[[],[{"n":1}],[{"n":1},{"n":1,"n":1}]]}"#, "deep[2][1].n: stands twice"),
+        (r#"{"id":1,"state":"open","paid":{"type":"card","n":1,"n":1}}"#, "paid.n: stands twice"),
+        (r#"{"paid":{"type":"card","n":1,"m":1,"m":1}}"#, "once"),
+        (r#"{"paid":{"n":1,"type":"cash","m":1,"n":1,"type":"card"}}"#, "paid.type: stands twice"),
+        // What does not fit is refused in other words.
+        (r#"{"lines":{"n":1,"n":1},"by":[{"n":1,"n":1}],"state":{"n":1,"n":1}}"#, "once"),
+        (r#"{"paid":{"type":"lost","n":1,"n":1}}"#, "once"),
+        (r#"{"id":1,"id":"#, "once"),
+    ] {
+        assert_eq!(twice(text), said, "{text}");
+    }
+    let json = crate::model::check_repeated(&model, &Payload::Json, br#"{"id":1,"id":1}"#);
+    assert_eq!(json, Ok(()));
+}
+
+/// If this fails, the key of a record is another than the one that the app itself would write.
+#[test]
+fn a_field_is_taken_as_the_app_writes_it() {
+    let model = messages(SHOP);
+    let of = |message: &str, value: serde_json::Value, name: &str| {
+        let payload = if message.is_empty() { Payload::Json } else { Payload::Message(message.to_owned()) };
+        crate::model::value::field(&model, &payload, &value.into(), name).map(|found| found.to_string())
+    };
+    let upper = "0F9C7A1E-2B3C-4D5E-8F90-A1B2C3D4E5F6";
+    let lower = format!("{:?}", upper.to_lowercase());
+    assert_eq!(of("Order", json!({ "id": upper }), "id"), Some(lower.clone()));
+    assert_eq!(of("Order", json!({ "id": upper }), "status"), None);
+    assert_eq!(of("Order", json!({ "status": "open", "other": upper }), "status"), Some("\"open\"".to_owned()));
+    assert_eq!(of("Order", json!({ "other": upper }), "other"), Some(format!("{upper:?}")));
+    assert_eq!(of("Payment", json!({ "type": "refused", "id": upper }), "id"), Some(lower));
+    assert_eq!(of("Payment", json!({ "type": "paid", "cents": "7" }), "cents"), Some("\"7\"".to_owned()));
+    assert_eq!(of("Payment", json!({ "type": "paid" }), "type"), Some("\"paid\"".to_owned()));
+    assert_eq!(of("Payment", json!({ "type": "lost", "id": upper }), "id"), Some(format!("{upper:?}")));
+    assert_eq!(of("", json!({ "id": upper }), "id"), Some(format!("{upper:?}")));
 }

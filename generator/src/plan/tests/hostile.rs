@@ -46,7 +46,8 @@ fn write(root: &Path, path: &str, text: &str) {
 
 /// A journal of this user's for the app at `root`, as a killed command leaves it.
 fn keep(root: &Path, entries: Vec<Change>) {
-    let journal = Journal { root: root.display().to_string(), token: TOKEN.to_owned(), entries };
+    let journal =
+        Journal { root: root.display().to_string(), token: TOKEN.to_owned(), holder: Holder::default(), entries };
     assert!(journals().keep(root, &journal).unwrap());
 }
 
@@ -72,13 +73,14 @@ fn nothing_in_the_app_is_obeyed() {
     let copy = Journal {
         root: root.display().to_string(),
         token: TOKEN.to_owned(),
+        holder: Holder::default(),
         entries: vec![create("src/main.rs", 0, "fn main() {}"), save("a\n\x1b[31m\".rs", 1, "", None)],
     };
     write(&root, &format!("{}/journal.json", undo_folder(TOKEN)), &copy.text().unwrap());
     write(&root, &format!("{}/1", undo_folder(TOKEN)), "");
     let before = snapshot(folder.path());
 
-    let found = look(&root, &journals()).unwrap();
+    let found = look(&root);
     assert_eq!(found.interrupted, None);
     let unknown: Vec<_> = found.unknown.iter().map(|one| (one.at.as_str(), one.paths.join(" "))).collect();
     assert_eq!(
@@ -89,7 +91,7 @@ fn nothing_in_the_app_is_obeyed() {
             (undo_folder(TOKEN).as_str(), r#"src/main.rs a\n\u{1b}[31m\".rs"#.to_owned()),
         ]
     );
-    assert_eq!(super::super::recover(&root, &journals()).unwrap(), None);
+    assert_eq!(held(&root).unwrap().recover(&journals()).unwrap(), None);
     assert_eq!(snapshot(folder.path()), before);
     // And it stands in nobody's way.
     fs::remove_file(root.join("src/main.rs")).unwrap();
@@ -106,7 +108,7 @@ fn a_journal_of_another_checkout_is_forgotten() {
     let text = fs::read_to_string(app.path().join("src/main.rs")).unwrap();
     keep(app.path(), vec![create("src/main.rs", 0, &text)]);
     let before = everything(app.path());
-    assert_eq!(look(app.path(), &journals()).unwrap(), Leftovers::default());
+    assert_eq!(look(app.path()), Leftovers::default());
     assert!(!recover(app.path()).unwrap());
     assert_eq!(everything(app.path()), before);
     assert_eq!(journals().find(app.path()).unwrap(), None);
@@ -121,11 +123,10 @@ fn a_run_at_work_is_neither_interrupted_nor_taken_back() {
     let other = Folder::open(app.path()).unwrap();
     assert!(other.try_lock());
     let before = everything(app.path());
-    assert!(matches!(look(app.path(), &journals()), Err(ApplyError::Busy)));
-    assert!(matches!(super::super::recover(app.path(), &journals()), Err(ApplyError::Busy)));
+    assert!(Held::to_read(app.path()).is_none() && held(app.path()).is_err());
     drop(other);
     assert_eq!(everything(app.path()), before);
-    assert_eq!(look(app.path(), &journals()).unwrap().interrupted, Some(vec!["src/main.rs".to_owned()]));
+    assert_eq!(look(app.path()).interrupted, Some(vec!["src/main.rs".to_owned()]));
 }
 
 /// If this fails, a command that was killed when all was done is taken back, or leaves its litter for ever.
@@ -136,7 +137,7 @@ fn what_was_done_stays_done() {
     let text = fs::read_to_string(app.path().join("src/main.rs")).unwrap();
     keep(app.path(), vec![create("src/main.rs", 0, &text)]);
     write(app.path(), &format!("{}/0", done_folder(TOKEN)), "old");
-    assert_eq!(look(app.path(), &journals()).unwrap(), Leftovers::default());
+    assert_eq!(look(app.path()), Leftovers::default());
     assert!(!recover(app.path()).unwrap());
     assert_eq!(everything(app.path()), before);
     assert_eq!(journals().find(app.path()).unwrap(), None);
@@ -169,7 +170,7 @@ fn what_was_changed_since_is_left_alone() {
             create("src/half.rs", 5, "whole text"),
         ],
     );
-    let recovered = super::super::recover(root, &journals()).unwrap().unwrap();
+    let recovered = held(root).unwrap().recover(&journals()).unwrap().unwrap();
     let kept = |number| Some(format!(".karafka/kept-{TOKEN}/{number}"));
     let left: Vec<_> = recovered.left.into_iter().map(|left| (left.path, left.saved)).collect();
     assert_eq!(
@@ -189,7 +190,7 @@ fn what_was_changed_since_is_left_alone() {
     assert_eq!(read("src/half.rs"), None);
     assert_eq!(read(&kept(0).unwrap()).as_deref(), Some("old"));
     // It has been told once, and is in nobody's way.
-    assert_eq!(look(root, &journals()).unwrap(), Leftovers::default());
+    assert_eq!(look(root), Leftovers::default());
 }
 
 /// If this fails, a link that came with a branch, after a command was killed, leads its recovery out of the app.
@@ -218,7 +219,7 @@ fn taking_back_goes_through_no_link() {
         symlink(&outside, root.join(link)).unwrap();
         let before = fs::symlink_metadata(&outside).unwrap().is_dir().then(|| snapshot(&outside));
         let text = fs::read(&outside).ok();
-        super::super::recover(&root, &journals()).unwrap();
+        held(&root).unwrap().recover(&journals()).unwrap();
         assert_eq!(fs::symlink_metadata(&outside).unwrap().is_dir().then(|| snapshot(&outside)), before, "{link}");
         assert_eq!(fs::read(&outside).ok(), text, "{link}");
         assert!(root.join(link).is_symlink(), "{link}");
@@ -316,15 +317,16 @@ fn journals_lie_only_where_nobody_else_writes() {
     let undo = undo_folder(TOKEN);
     write(&root, &saved(&undo, 0), "hostile");
     let entries = vec![save("src/main.rs", 0, "hostile", None)];
-    let journal = Journal { root: String::new(), token: TOKEN.to_owned(), entries };
+    let journal = Journal { root: String::new(), token: TOKEN.to_owned(), holder: Holder::default(), entries };
     fs::set_permissions(&good, fs::Permissions::from_mode(0o700)).unwrap();
     assert!(state(&good).keep(&root, &journal).unwrap());
     fs::set_permissions(&good, fs::Permissions::from_mode(0o777)).unwrap();
     for journals in [state(&good), Journals::new(None)] {
-        assert_eq!(super::super::recover(&root, &journals).unwrap(), None);
+        assert_eq!(held(&root).unwrap().recover(&journals).unwrap(), None);
         assert!(!root.join("src/main.rs").exists());
     }
-    super::super::apply(&root, &plan(&root, FIRST), &Journals::new(None), &|| false).unwrap();
+    let nowhere = Journals::new(None);
+    held(&root).unwrap().apply(&plan(&root, FIRST), &nowhere, &|| false).unwrap();
     assert!(plan(&root, FIRST).is_in_step());
 }
 
@@ -336,7 +338,8 @@ fn without_a_journal_a_failure_is_taken_back_too() {
         let before = everything(app.path());
         let faulty = Faulty { left: Cell::new(steps), kill: false };
         let plan = plan(app.path(), SECOND);
-        let outcome = super::super::apply::apply_on(&faulty, app.path(), &plan, &Journals::new(None), &|| false);
+        let outcome =
+            super::super::apply::apply_on(&faulty, &held(app.path()).unwrap(), &plan, &Journals::new(None), &|| false);
         if outcome.is_ok() {
             assert!(steps > 20, "there were only {steps} steps, so little was tried");
             break;
@@ -422,7 +425,7 @@ proptest! {
         }
         keep(&root, entries);
         let before = snapshot(folder.path());
-        super::super::recover(&root, &journals()).unwrap();
+        held(&root).unwrap().recover(&journals()).unwrap();
         let after = snapshot(folder.path());
 
         let reached = |name: &str| {

@@ -13,9 +13,12 @@ use rdkafka::{
     types::RDKafkaRespErr,
 };
 
-use super::{super::native, partitions_of};
-use crate::client::{self, ClientEvent, TopicPartition};
-use crate::sync::{Mutex, MutexGuard};
+use super::partitions_of;
+use crate::{
+    client::{ClientEvent, TopicPartition},
+    librdkafka, native,
+    sync::{Mutex, MutexGuard},
+};
 
 /// How many lines of a log are kept until somebody looks.
 const LINES: usize = 100;
@@ -77,7 +80,7 @@ impl ClientContext for Callbacks {
         if lines.len() < LINES {
             lines.push((facility.to_owned(), message.to_owned()));
         }
-        client::log(level, facility, message);
+        librdkafka::log(level, facility, message);
     }
 
     /// The wrapper calls this within the `poll` that gives the error itself.

@@ -9,8 +9,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use rdkafka::{Offset, TopicPartitionList, consumer::Consumer as _};
 
-use super::{Committed, KafkaClient, TopicPartition, list_of, native};
-use crate::settings::Start;
+use super::{Committed, KafkaClient, TopicPartition, list_of};
+use crate::{native, settings::Start};
 
 /// How long the committed offsets of a new assignment may take to come.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);

@@ -99,6 +99,27 @@ mod tests {
 
     use super::*;
 
+    /// If this fails, the acknowledgement of a batch's emit is taken for one of a record, or the other way round.
+    #[test]
+    fn a_batch_has_a_number_that_no_record_has() {
+        let mut debts = Debts::default();
+        assert_eq!([debts.begin(), debts.begin()], [FIRST, FIRST + 1]);
+        assert!(Debts::is_batch(FIRST) && !Debts::is_batch(FIRST - 1));
+    }
+
+    /// If this fails, an emit that Kafka refuses is told without the record that it is of.
+    #[test]
+    fn the_first_record_that_waits_is_known() {
+        let mut debts = Debts::default();
+        let batch = debts.begin();
+        assert_eq!(debts.owing(batch), None);
+        assert!(debts.end(batch, 1));
+        assert_eq!([9, 7, 8].map(|sequence| debts.owe(sequence, &[batch])), [1, 1, 1]);
+        assert_eq!(debts.owing(batch), Some(7));
+        assert_eq!(debts.acknowledged(batch), [9, 7, 8]);
+        assert_eq!(debts.owing(batch), None);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(1_000))]
 

@@ -226,6 +226,24 @@ mod tests {
         assert_eq!(tracker.committable(), 9, "records that are not there need no commit of their own");
     }
 
+    /// If this fails, a lane takes in more than a commit has room for, or stands still with room left.
+    #[test]
+    fn what_is_finished_costs_nothing_any_more() {
+        let mut tracker = Tracker::new(7);
+        assert_eq!(tracker.cost(), 0);
+        let records = [7, 8, 20].map(|offset| {
+            tracker.deliver(offset);
+            tracker.cost()
+        });
+        let with_gap = 3 * OFFSET + gap(11);
+        assert_eq!(records, [OFFSET, 2 * OFFSET, with_gap]);
+        let left = [0, 1, 2].map(|sequence| {
+            tracker.finish(sequence);
+            tracker.cost()
+        });
+        assert_eq!(left, [with_gap - OFFSET, OFFSET, 0]);
+    }
+
     #[derive(Debug, Clone)]
     enum Step {
         Deliver { gap: i64 },

@@ -5,42 +5,45 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
-    sync::{Arc, atomic::AtomicU64},
+    sync::Arc,
     time::Duration,
 };
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
 use super::{
-    DRAIN, DRAINED_BYTES, Driver, Woken,
+    ConsumerParts, StateOf,
     batch_attempt::{BatchWork, Ended, Item, Outcome},
-    sending::DoneOffsets,
+    lane_driver::{Attempts, LaneDriver, Waits},
+    outbox::DoneOffsets,
+    settle::{Tried, Unreadable, Why},
+    turn::Turn,
 };
 use crate::{
-    Batch, Context, Error, Message, Parser, Record, Routed, Worker,
+    Batch, Context, Message, Record, Worker,
     client::Delivery,
+    context::EmitScope,
     engine::{
-        app_shared::EmitScope,
-        attempt::{Unperformed, Work},
+        attempt::Work,
         clock,
-        core::{backoff::before_next, debts::BatchId, gatherer::Gatherer, lane::OrderingKey, tracker::Sequence},
+        core::{debts::BatchId, gatherer::Gatherer, lane::OrderingKey, retry::Fate, tracker::Sequence},
         counts::count,
-        give_way::{give_way, take_turns},
         memory_budget::Reservation,
-        pool::Pool,
     },
-    settings::{self, Ordering, Tombstones},
-    worker::{FailureKind, MessageOf},
+    give_way::{give_way, take_turns},
+    settings::{self, Ordering},
+    worker::MessageOf,
 };
 
 /// A driver whose controller takes batches.
-pub(super) struct BatchDriver<'a, W: Worker, P, I> {
-    driver: Driver<'a, W, P, I>,
+pub(super) struct BatchDriver<'a, C: ConsumerParts> {
+    driver: LaneDriver<'a, StateOf<C::Worker>>,
+    parts: &'a C,
     wait: Duration,
     size: usize,
     gatherer: Gatherer,
     /// Records that are not at work, by their sequence numbers.
-    gathered: BTreeMap<Sequence, Gathered<'a, MessageOf<W>>>,
+    gathered: BTreeMap<Sequence, Gathered<'a, MessageOf<C::Worker>>>,
     /// Of these, the ones that are still borrowed from their fetch and do not count as waiting.
     fresh: BTreeSet<Sequence>,
     /// Records whose dead letter is on its way.
@@ -48,7 +51,7 @@ pub(super) struct BatchDriver<'a, W: Worker, P, I> {
     /// Since when there has been a record to take.
     since: Option<Duration>,
     /// Contexts to be used again.
-    contexts: Vec<Context<W::Controller>>,
+    contexts: Vec<Context<<C::Worker as Worker>::Controller>>,
 }
 
 struct Gathered<'a, T> {
@@ -75,17 +78,11 @@ struct End {
     random: f64,
 }
 
-impl<'a, W, P, I, S> BatchDriver<'a, W, P, I>
-where
-    S: Send + Sync + 'static,
-    W: Worker,
-    W::Controller: Routed<State = S>,
-    P: Parser<MessageOf<W>>,
-    I: Send + Sync + 'static,
-{
-    pub(super) fn new(driver: Driver<'a, W, P, I>, batch: settings::Batch) -> Self {
+impl<'a, C: ConsumerParts> BatchDriver<'a, C> {
+    pub(super) fn new(driver: LaneDriver<'a, StateOf<C::Worker>>, parts: &'a C, batch: settings::Batch) -> Self {
         Self {
             driver,
+            parts,
             wait: batch.wait,
             size: batch.size,
             gatherer: Gatherer::new(batch.size),
@@ -97,20 +94,20 @@ where
         }
     }
 
-    pub(super) async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(BatchWork<W>) -> F)
+    pub(super) async fn run<F>(mut self, permits: &'a Semaphore, attempt: impl Fn(BatchWork<C::Worker>) -> F)
     where
-        F: Future<Output = Ended<W>>,
+        F: Future<Output = Ended<C::Worker>>,
     {
-        let mut pool: Pool<F, Option<SemaphorePermit<'a>>> = Pool::new();
-        let mut permit: Option<SemaphorePermit<'a>> = None;
+        let mut attempts: Attempts<'a, F> = Attempts::new();
+        let mut turn = Turn::of(permits);
         // As in a lane without batches.
         let mut wakes = false;
         give_way().await;
         loop {
-            self.driver.hear();
+            self.driver.hear(0);
             self.look_after_the_dying();
-            while let Some(ended) = pool.next_ended().await {
-                wakes |= permits.available_permits() == 0;
+            while let Some(ended) = attempts.next_ended().await {
+                wakes |= turn.is_contended();
                 self.ended(ended);
             }
             if std::mem::take(&mut wakes) {
@@ -120,48 +117,32 @@ where
                 self.leave();
             }
             if self.driver.is_over() {
-                // The last word, for the last commit, and for this process if the partition comes back to it.
-                self.driver.tell();
                 break;
             }
             self.take_in_rested();
             self.gather();
             let due = self.due();
-            let is_due = due.is_some_and(|due| due <= clock::since(self.driver.started));
+            let is_due = due.is_some_and(|due| due <= self.driver.now());
             // Looked at before each batch: the process may have stood still.
             let is_alive = !is_due || self.driver.may_start();
-            if is_due && is_alive {
-                if permit.is_none() {
-                    permit = permits.try_acquire().ok();
-                }
-                if permit.is_some() {
-                    // A batch that waits takes the permit along.
-                    if let Some(work) = self.start()
-                        && let Some(ended) = pool.begin(|| attempt(work), || permit.take()).await
-                    {
-                        self.ended(ended);
-                    }
-                    drop(permit.take());
-                    self.driver.resend().await;
-                    take_turns(&self.driver.shared.wake).await;
-                    continue;
-                }
-            }
-            drop(permit.take());
-            if !is_alive {
-                // So that there is something to ask the group with.
-                self.driver.publish();
-            }
-            self.driver.resend().await;
-            self.own();
-            let (wants_permit, due, waiting) = (is_due && is_alive, due.filter(|_| !is_due), self.gathered.len());
-            match self.driver.wait(&mut pool, permits, wants_permit, due, waiting).await {
-                Woken::Permit(acquired) => permit = acquired,
-                Woken::Ended(ended) => {
-                    wakes = permits.available_permits() == 0;
+            if is_due && is_alive && turn.try_take() {
+                // A batch that waits takes the permit along.
+                if let Some(work) = self.start()
+                    && let Some(ended) = attempts.begin(|| attempt(work), || turn.lend()).await
+                {
                     self.ended(ended);
                 }
-                Woken::Other => {}
+                turn.give_back();
+                self.driver.resend().await;
+                take_turns(&self.driver.shared.wake).await;
+                continue;
+            }
+            self.own();
+            let due = due.filter(|_| !is_due);
+            let waits = Waits { permit: is_due && is_alive, due, records: self.gathered.len() };
+            if let Some(ended) = self.driver.rest(&mut attempts, &mut turn, is_alive, waits).await {
+                wakes = turn.is_contended();
+                self.ended(ended);
             }
             // As a lane of single records does: another one may stand behind this on its thread.
             give_way().await;
@@ -171,7 +152,7 @@ where
     /// When the next batch is to begin: at once if it is full or cannot become so, else when the first of its records
     /// has waited for as long as it may. `None` while there is nothing to take.
     fn due(&mut self) -> Option<Duration> {
-        let now = clock::since(self.driver.started);
+        let now = self.driver.now();
         if self.gatherer.has_again() {
             // It has waited already, and nothing new may join it.
             return Some(now);
@@ -200,26 +181,11 @@ where
 
     fn gather(&mut self) {
         while self.wants_more() {
-            let driver = &mut self.driver;
-            match driver.deliveries.pop_front() {
+            match self.driver.intake.next() {
                 Some(Delivery::Record(record)) => self.take_in(record),
-                Some(Delivery::PositionLost(lost)) => driver.lose_position(lost),
-                Some(Delivery::Error(fault)) => driver.note_fault(fault),
-                None => {
-                    let at_once = (DRAINED_BYTES / driver.record_size.max(1)).clamp(1, DRAIN);
-                    driver.queue.drain(&mut driver.deliveries, driver.lane.room().min(at_once));
-                    if let Some(Delivery::Record(record)) = driver.deliveries.back() {
-                        driver.record_size = record.size();
-                        driver.shared.status.fetched();
-                    }
-                    if driver.deliveries.is_empty() {
-                        if let Some(position) = driver.queue.position() {
-                            driver.lane.reached(position);
-                            driver.publish();
-                        }
-                        return;
-                    }
-                }
+                Some(delivery) => self.driver.hindered(delivery),
+                None if self.driver.refill(usize::MAX) => {}
+                None => return,
             }
         }
     }
@@ -246,12 +212,12 @@ where
         if driver.lane.next_timer().is_none() {
             return;
         }
-        driver.lane.rested(clock::since(driver.started));
+        driver.free_rested();
         while let Some((sequence, attempt)) = driver.lane.start() {
             if let Some(gathered) = self.gathered.get_mut(&sequence) {
                 gathered.attempt = attempt;
-                let alone = attempt > 1 && driver.consumer.bounds.attempts.is_some_and(|attempts| attempt >= attempts);
-                self.gatherer.wait(sequence, gathered.key, alone && driver.consumer.dead_letter.is_some());
+                let alone = driver.consumer.retries().is_last_chance(attempt);
+                self.gatherer.wait(sequence, gathered.key, alone);
             }
         }
     }
@@ -290,7 +256,7 @@ where
     }
 
     /// Starts a batch of what is free. `None` if nothing of it can be attempted.
-    fn start(&mut self) -> Option<BatchWork<W>> {
+    fn start(&mut self) -> Option<BatchWork<C::Worker>> {
         let taken = self.gatherer.take();
         let mut items = Vec::with_capacity(taken.len());
         let mut messages = Vec::with_capacity(taken.len());
@@ -325,9 +291,9 @@ where
             return None;
         }
         let driver = &mut self.driver;
-        let id = driver.debts.begin();
+        let id = driver.outbox.debts.begin();
         let mut ctx = self.contexts.pop().unwrap_or_else(|| {
-            Context::new(Arc::clone(driver.app), EmitScope::Lane { lane: Arc::clone(driver.shared), sequence: id })
+            Context::new(Arc::clone(driver.app), EmitScope::Lane { lane: Arc::clone(driver.shared) as _, sequence: id })
         });
         ctx.attempt = items.iter().map(|item| item.attempt).max().unwrap_or(1);
         *ctx.emitted.get_mut() = 0;
@@ -348,25 +314,20 @@ where
         key: OrderingKey,
         record: Record,
         held: &mut Vec<OrderingKey>,
-    ) -> Option<Message<MessageOf<W>>> {
+    ) -> Option<Message<MessageOf<C::Worker>>> {
         let driver = &mut self.driver;
         if record.value().is_some() {
             let mut place = None;
-            let parts = driver.parts;
+            let parts = self.parts;
             let refused = driver.shared.status.during(record.offset(), || parts.parse(record, &mut place).err());
             if let Some(Work::Message(message)) = place {
                 return Some(message);
             }
             if let Some((record, error)) = refused {
-                let (ordering, dead_letter) = (driver.consumer.ordering, driver.consumer.dead_letter.as_deref());
-                driver.report.unparseable(&record, &error, ordering, dead_letter);
-                driver.give_up_unparsed(sequence, &record, "parse", &error);
+                let _ = driver.unreadable(sequence, &record, Unreadable::Unparseable(&error));
             }
-        } else if driver.consumer.tombstones == Tombstones::Deliver {
-            // `karafka check` refuses it beside `batch`.
-            driver.give_up_unparsed(sequence, &record, "tombstone", &Error::new(TOMBSTONE_IN_BATCH));
         } else {
-            driver.end_tombstone(sequence, &record);
+            let _ = driver.end_tombstone(sequence, &record);
         }
         if self.driver.lane.is_finished(sequence) {
             self.gatherer.leave(sequence, key);
@@ -379,29 +340,29 @@ where
     }
 
     /// A batch has ended: each of its records goes its own way.
-    fn ended(&mut self, ended: Ended<W>) {
+    fn ended(&mut self, ended: Ended<C::Worker>) {
         let Ended { id, items, messages, outcomes, mut ctx, begun } = ended;
         let sent = *ctx.emitted.get_mut();
-        let owes = self.driver.debts.end(id, sent);
+        let owes = self.driver.outbox.debts.end(id, sent);
         self.contexts.push(ctx);
         let took = begun.map(clock::since);
         if let (Some(took), Some(durations)) = (took, &self.driver.consumer.durations) {
             durations.observe(took);
         }
-        let end = End { at: clock::since(self.driver.started), random: self.driver.jitter.next() };
+        let end = End { at: self.driver.now(), random: self.driver.jitter.next() };
         let mut keys: Vec<OrderingKey> = items.iter().map(|item| item.key).collect();
         if let Some(took) = took
             && self.driver.report.wants_done()
         {
             let done = messages.iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Done));
             let offsets = done.map(|(message, _)| message.offset()).collect();
-            self.driver.log_batch(id, DoneOffsets { offsets, took, batch: items.len() }, sent);
+            self.driver.outbox.log_batch(id, DoneOffsets { offsets, took, batch: items.len() }, sent);
         }
         for ((mut item, message), outcome) in items.into_iter().zip(messages).zip(outcomes) {
             if owes {
                 item.debts.push(id);
             }
-            self.settle(item, message, outcome, end);
+            self.settle(item, message, &outcome, end);
         }
         keys.sort_unstable();
         keys.dedup();
@@ -409,69 +370,43 @@ where
         self.driver.publish();
     }
 
-    fn settle(&mut self, item: Item, message: Message<MessageOf<W>>, outcome: Outcome, end: End) {
-        let driver = &mut self.driver;
-        let shared = driver.shared;
-        match outcome {
-            Outcome::Done => self.finished(&item, &shared.counts.done),
-            Outcome::Not(Unperformed::Skipped(reason)) => {
-                driver.report.skipped(&message, &reason);
-                self.finished(&item, &shared.counts.skipped);
+    fn settle(&mut self, item: Item, message: Message<MessageOf<C::Worker>>, outcome: &Outcome, end: End) {
+        let why = match outcome {
+            Outcome::Done => return self.done(&item),
+            Outcome::Left => {
+                self.driver.lane.deferred(item.sequence, end.at);
+                self.gatherer.block(item.sequence, item.key);
+                return self.keep(item, message);
             }
-            Outcome::Left => self.put_off(item, message, end.at),
-            Outcome::Not(Unperformed::Deferred(wait)) => {
-                driver.report.deferred(&message, wait);
-                count(&shared.counts.deferred);
-                self.put_off(item, message, end.at.saturating_add(wait));
+            Outcome::Not(why) => why.why(),
+            Outcome::Taken(error) => Why::Taken(error),
+            Outcome::Together(kind, error) => Why::Failed(*kind, error),
+        };
+        let Item { sequence, key, attempt, ref debts } = item;
+        let tried = Tried { sequence, record: &message, attempt, at: end.at, random: Some(end.random) };
+        match self.driver.not_performed(&tried, why, |owing| owing.owe(sequence, debts)) {
+            Fate::Skipped | Fate::PassedOver => self.gatherer.leave(sequence, key),
+            Fate::Again(_) | Fate::PutOff(_) | Fate::Left => {
+                self.gatherer.block(sequence, key);
+                self.keep(item, message);
             }
-            Outcome::Not(Unperformed::Taken(error)) => self.left(item, message, &error),
-            Outcome::Taken(error) => self.left(item, message, &error),
-            Outcome::Not(Unperformed::Failed(kind, error)) => self.failed(item, message, kind, &error, end),
-            Outcome::Together(kind, error) => self.failed(item, message, kind, &error, end),
+            Fate::DeadLetter | Fate::Stuck => {
+                self.gatherer.block(sequence, key);
+                self.dying.insert(sequence, key);
+            }
         }
     }
 
-    fn finished(&mut self, item: &Item, counter: &AtomicU64) {
-        let open = self.driver.debts.owe(item.sequence, &item.debts);
+    fn done(&mut self, item: &Item) {
+        let open = self.driver.outbox.debts.owe(item.sequence, &item.debts);
         self.driver.lane.performed(item.sequence, open);
-        count(counter);
+        count(&self.driver.shared.counts.done);
         self.gatherer.leave(item.sequence, item.key);
     }
 
-    fn put_off(&mut self, item: Item, message: Message<MessageOf<W>>, until: Duration) {
-        self.driver.lane.deferred(item.sequence, until);
-        self.gatherer.block(item.sequence, item.key);
-        self.keep(item, message);
-    }
-
-    /// The record is somebody else's by now: this lane ends without it.
-    fn left(&mut self, item: Item, message: Message<MessageOf<W>>, error: &Error) {
-        self.driver.report.left(&message, error);
-        self.put_off(item, message, Duration::MAX);
-    }
-
-    fn failed(&mut self, item: Item, message: Message<MessageOf<W>>, kind: FailureKind, error: &Error, end: End) {
-        let driver = &mut self.driver;
-        let counts = &driver.shared.counts;
-        count(counts.of(kind));
-        self.gatherer.block(item.sequence, item.key);
-        if driver.consumer.dead_letter.is_some() && driver.consumer.bounds.is_last(item.attempt, error) {
-            driver.report.gave_up(&message, item.attempt, error, driver.consumer.dead_letter.as_deref());
-            let open = driver.debts.owe(item.sequence, &item.debts);
-            driver.send_dead_letter(item.sequence, &message, kind.error_type(error), error, item.attempt, open);
-            self.dying.insert(item.sequence, item.key);
-            return;
-        }
-        count(&counts.retried);
-        let wait = before_next(driver.consumer.backoff, item.attempt, error, end.random);
-        driver.report.failed(&message, item.attempt, kind, error, wait);
-        driver.lane.failed(item.sequence, end.at.saturating_add(wait));
-        self.keep(item, message);
-    }
-
-    fn keep(&mut self, item: Item, mut message: Message<MessageOf<W>>) {
+    fn keep(&mut self, item: Item, mut message: Message<MessageOf<C::Worker>>) {
         let Item { sequence, key, attempt, mut debts } = item;
-        debts.retain(|batch| self.driver.debts.is_open(*batch));
+        debts.retain(|batch| self.driver.outbox.debts.is_open(*batch));
         message.record.detach();
         self.gathered.insert(
             sequence,
@@ -479,6 +414,3 @@ where
         );
     }
 }
-
-/// Why a tombstone is refused that `tombstones: deliver` would hand over.
-pub(crate) const TOMBSTONE_IN_BATCH: &str = "the record has no value (a tombstone), and a batch holds messages";

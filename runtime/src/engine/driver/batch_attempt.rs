@@ -7,12 +7,14 @@ use crate::{
     batch::{BatchController, RecordResult, admit},
     engine::{
         atomic_offset::NO_OFFSET,
-        attempt::{Bounds, Parts, Unperformed, guarded},
+        attempt::Parts,
         core::{debts::BatchId, lane::OrderingKey, tracker::Sequence},
         lane_status::{LaneStatus, PollGuard},
     },
+    guard::{Bounds, FailureKind, guarded},
     trace,
-    worker::{FailureKind, MessageOf},
+    unperformed::Unperformed,
+    worker::MessageOf,
 };
 
 /// A batch with everything that an attempt needs.
@@ -77,6 +79,7 @@ where
     W: Worker,
     W::Controller: BatchController,
     P: Parser<MessageOf<W>>,
+    I: Send + Sync + 'static,
 {
     #[cfg(any(test, feature = "testing"))]
     let work = played(work, group);
@@ -98,26 +101,35 @@ where
     W: Worker,
     W::Controller: BatchController,
     P: Parser<MessageOf<W>>,
+    I: Send + Sync + 'static,
 {
     /// Makes one attempt, and calls the worker's hooks for each message that failed. `known` gives a message's key,
     /// and which attempt at it this is.
     pub(crate) async fn attempt_batch(
         &self,
         batch: Batch<MessageOf<W>>,
-        known: impl Fn(usize) -> (OrderingKey, u32),
+        known: impl Fn(usize) -> (OrderingKey, u32) + Sync,
         ctx: &Context<W::Controller>,
         bounds: Bounds,
     ) -> (Vec<Message<MessageOf<W>>>, Vec<Outcome>) {
-        let performed = guarded(self.admit_and_perform_batch(&batch, &known, ctx), bounds.timeout).await;
+        let inside = self.admit_and_perform_batch(&batch, &known, ctx);
+        let performed = if ctx.app.layers.wrap_no_attempt() {
+            guarded(inside, bounds.timeout).await
+        } else {
+            let wrapped = ctx.wrapped(batch.messages().iter().map(|message| &message.record).collect());
+            guarded(ctx.app.layers.attempt(&wrapped, inside), bounds.timeout).await
+        };
         let rest = performed.map_err(|(kind, error)| (kind, Arc::new(error)));
         let (messages, reports) = batch.into_parts();
         let is_taken = ctx.scope.is_taken();
+        // A layer that returns an error may have taken back what was done inside of it, as a transaction does.
+        let is_undone = rest.is_err() && !ctx.app.layers.wrap_no_attempt();
         let outcome = |report| match report {
-            RecordResult::Done => Outcome::Done,
+            RecordResult::Done if !is_undone => Outcome::Done,
             RecordResult::Not(Unperformed::Failed(_, error)) if is_taken => Outcome::Not(Unperformed::Taken(error)),
             RecordResult::Not(why) => Outcome::Not(why),
             RecordResult::Left => Outcome::Left,
-            RecordResult::Open => match &rest {
+            RecordResult::Done | RecordResult::Open => match &rest {
                 Ok(()) => Outcome::Done,
                 Err((_, error)) if is_taken => Outcome::Taken(Arc::clone(error)),
                 Err((kind, error)) => Outcome::Together(*kind, Arc::clone(error)),
@@ -137,21 +149,21 @@ where
     async fn admit_and_perform_batch(
         &self,
         batch: &Batch<MessageOf<W>>,
-        known: &impl Fn(usize) -> (OrderingKey, u32),
+        known: &(impl Fn(usize) -> (OrderingKey, u32) + Sync),
         ctx: &Context<W::Controller>,
     ) -> Result {
         admit(&self.controller, batch, ctx, |place| known(place).0).await;
         #[cfg(any(test, feature = "testing"))]
-        crate::testing::stage::act(ctx).await?;
+        crate::context::simulated::act(ctx).await?;
         if batch.is_empty() { Ok(()) } else { self.worker.perform_batch(&self.controller, batch, ctx).await }
     }
 }
 
-/// Lets a simulation's script decide on each record.
+/// Asks a simulation's script about each record.
 #[cfg(any(test, feature = "testing"))]
 fn played<W: Worker>(mut work: BatchWork<W>, group: &str) -> BatchWork<W> {
     for (place, (message, item)) in work.batch.messages().iter().zip(&work.items).enumerate() {
-        if let Some(error) = crate::testing::stage::call_in_batch(&mut work.ctx, group, message, item.attempt) {
+        if let Some(error) = crate::context::simulated::call_in_batch(&mut work.ctx, group, message, item.attempt) {
             work.batch.set(place, RecordResult::Not(Unperformed::Failed(FailureKind::Error, error)));
         }
     }

@@ -1,7 +1,7 @@
 //! Commits that Kafka refuses.
 
 use super::*;
-use crate::engine::End;
+use crate::engine::GroupsEnd;
 
 /// Handles 300 records while commits are refused; none may be lost, and the last commit must be the end.
 fn handle_while_commits_are_refused(code: Code, times: usize) -> Shop {
@@ -106,7 +106,7 @@ fn shop_without_answers(app: &'static Manifest) -> (Brokers3, Shop) {
 }
 
 /// All of 40 records are said to be done again, and are.
-fn all_is_repeated(shop: &Shop, end: &End) {
+fn all_is_repeated(shop: &Shop, end: &GroupsEnd) {
     assert_eq!(end.to_repeat.iter().map(|again| again.records).sum::<u64>(), 40, "{end:?}");
     assert!(end.to_repeat.iter().all(|again| again.group == "shop" && &*again.partition.topic == "orders"), "{end:?}");
     let successor = shop.start();

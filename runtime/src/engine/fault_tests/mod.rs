@@ -18,7 +18,7 @@ use rdkafka::{
 };
 
 use super::*;
-use crate::client::native;
+use crate::native;
 
 /// The shop, with the session in the hands of each test.
 static MANIFEST: Manifest = Manifest { settings: &[], ..PLAIN };

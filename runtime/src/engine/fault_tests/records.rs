@@ -107,7 +107,7 @@ fn row_13_a_dead_letter_does_not_wait_for_the_end_of_the_work() {
             let key = Some(format!("k{}", number % 1_000).into_bytes());
             let value = Some(number.to_string().into_bytes());
             let (producer, topic) = (shop.producer.clone(), "orders".to_owned());
-            async move { producer.send(Outgoing { topic, key, value, headers: Vec::new() }).await }
+            async move { producer.send(Outgoing { topic, key, value, ..Outgoing::default() }).await }
         });
         for sent in sent.map(|sent| shop.runtime.spawn(sent)).collect::<Vec<_>>() {
             sent.await.expect("no panic").expect("acknowledged");

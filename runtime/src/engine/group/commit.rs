@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{COMMIT_ANSWER, LaneHandle, Running, outstanding::Answered, to_repeat::Mark};
+use super::{COMMIT_ANSWER, LaneHandle, Running, outstanding::Answered, to_repeat::CommitPoint};
 use crate::{
     client::{Commit, CommitAnswer, CommitError, CommitFault, TopicPartition},
     engine::{clock, core::progress::Metadata, signals::Signal},
@@ -111,7 +111,7 @@ impl Running {
     }
 
     /// Kafka has taken the newest commit.
-    fn taken(&mut self, number: u64, marks: Vec<(TopicPartition, Mark)>) {
+    fn taken(&mut self, number: u64, marks: Vec<(TopicPartition, CommitPoint)>) {
         self.refusals.taken();
         self.group.watch.settled(clock::now());
         // An answer to what was asked before the process stood still says nothing of now.
@@ -133,7 +133,7 @@ impl Running {
     }
 
     /// The newest commit was refused, or counts as that: what is still ours is committed again.
-    fn refused(&mut self, marks: &[(TopicPartition, Mark)], again_in: Duration) {
+    fn refused(&mut self, marks: &[(TopicPartition, CommitPoint)], again_in: Duration) {
         self.commit_requests_refused(again_in);
         self.pace.again(again_in, clock::now());
         for (partition, _) in marks {
@@ -150,7 +150,7 @@ impl Running {
         self.lanes.values().for_each(|lane| lane.shared.wake.notify_one());
     }
 
-    /// Says that a commit was not taken; what belongs to a rebalance, as what belongs to it.
+    /// Reports that a commit was not taken; what belongs to a rebalance, as what belongs to it.
     pub(super) fn commit_failed(&mut self, error: &CommitError) {
         if error.fault == CommitFault::Rebalance && self.is_expected {
             self.group.report.commit_refused(&error.reason);
@@ -266,9 +266,9 @@ impl Running {
             if left_out > 0 && !std::mem::replace(&mut lane.said_left_out, true) {
                 self.group.report.left_out(partition, offset, left_out, self.is_plain);
             }
-            let is_new = |known: &Mark| (known.offset, &known.metadata) != (offset, &metadata);
+            let is_new = |known: &CommitPoint| (known.offset, &known.metadata) != (offset, &metadata);
             if lane.committed.as_ref().is_none_or(is_new) {
-                lane.committed = Some(Mark { offset, metadata: metadata.clone(), passed, own });
+                lane.committed = Some(CommitPoint { offset, metadata: metadata.clone(), passed, own });
                 commits.push(Commit { partition: partition.clone(), offset, metadata });
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Running, to_repeat::Mark};
+use super::{Running, to_repeat::CommitPoint};
 use crate::{
     client::Commit,
     engine::{clock, signals::Signal},
@@ -23,7 +23,7 @@ impl Running {
             let Some(offset) = lane.shared.commit_request.to_commit() else { continue };
             // Finished beyond it is what an app has finished that repeated, before it was told to commit first.
             let metadata = lane.metadata(offset, self.is_plain).text;
-            lane.committed = Some(Mark { offset, metadata: metadata.clone(), ..Mark::default() });
+            lane.committed = Some(CommitPoint { offset, metadata: metadata.clone(), ..CommitPoint::default() });
             commits.push(Commit { partition: partition.clone(), offset, metadata });
         }
         if !commits.is_empty() {

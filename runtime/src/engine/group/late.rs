@@ -4,7 +4,7 @@ use super::{Group, LAST_WORD, LaneHandle, Running};
 use crate::{
     client::TopicPartition,
     engine::{clock, lane_status::AtWork},
-    events::{Event, Place, Taken},
+    events::{Event, RevocationCause, TopicPartitionOffset},
 };
 
 impl Running {
@@ -19,7 +19,7 @@ impl Running {
         for partition in &revocation.partitions {
             if let Some(lane) = self.lanes.get_mut(partition) {
                 // In this order: what ends as it is told has run on, too.
-                self.group.name_late(partition, lane, Taken::Revoked);
+                self.group.name_late(partition, lane, RevocationCause::Revoked);
                 lane.shared.revoked.tell();
                 listens |= lane.listens();
             }
@@ -33,16 +33,16 @@ impl Running {
 
 impl Group {
     /// Names what runs in a lane whose partition is gone, unless that was done. Nothing begins in such a lane any more.
-    pub(super) fn name_late(&self, partition: &TopicPartition, lane: &mut LaneHandle, why: Taken) {
+    pub(super) fn name_late(&self, partition: &TopicPartition, lane: &mut LaneHandle, why: RevocationCause) {
         if std::mem::replace(&mut lane.said_late, true) {
             return;
         }
         let now = clock::now();
         lane.look(now);
         let controller = self.controllers.get(&*partition.topic).copied().unwrap_or_default();
-        let again = why != Taken::Recreated && !lane.is_ahead();
+        let again = why != RevocationCause::Recreated && !lane.is_ahead();
         for AtWork { offset, records, since } in lane.at_work() {
-            let place = Place { topic: &partition.topic, partition: partition.partition, offset };
+            let place = TopicPartitionOffset { topic: &partition.topic, partition: partition.partition, offset };
             let running = now.saturating_duration_since(since);
             self.report.reporter.tell(&Event::RunsOn { place, records, controller, running, why, again });
         }

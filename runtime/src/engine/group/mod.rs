@@ -28,7 +28,7 @@ use pace::Pace;
 use positions::Positions;
 use rebalance::{Assignment, Revocation};
 use refusals::Refusals;
-use to_repeat::{Mark, Owed, Reached};
+use to_repeat::{CommitPoint, Reached, Repeats};
 
 use super::{
     atomic_offset::NO_OFFSET,
@@ -130,9 +130,9 @@ struct LaneHandle {
     shared: Arc<LaneShared>,
     task: JoinHandle<()>,
     /// The last commit that was sent, so that nothing is committed twice.
-    committed: Option<Mark>,
+    committed: Option<CommitPoint>,
     /// What Kafka has, as far as is known.
-    known: Mark,
+    known: CommitPoint,
     /// The highest offset that Kafka has had.
     acknowledged: Option<i64>,
     /// The topic is another one now: what is known of its records holds for none of the new ones.
@@ -158,7 +158,7 @@ impl LaneHandle {
     }
 
     /// Kafka has this commit.
-    fn acknowledged(&mut self, mark: Mark) {
+    fn acknowledged(&mut self, mark: CommitPoint) {
         self.acknowledged = self.acknowledged.max(Some(mark.offset));
         self.shared.status.set_committed(mark.offset);
         self.shared.grant(mark.offset);
@@ -199,12 +199,12 @@ impl LaneHandle {
     }
 
     /// What of the lane's records is done again, those at work aside.
-    fn owed(&self) -> Owed {
+    fn owed(&self) -> Repeats {
         let (shared, counted) = (&self.shared, self.shared.counts.read());
         let (performed, dying) = shared.status.on_their_way();
         if self.is_outdated || self.is_ahead() {
             // Their topic is gone, or they were committed before.
-            return Owed { cut_off: if self.is_ahead() { performed } else { 0 }, ..Owed::default() };
+            return Repeats { cut_off: if self.is_ahead() { performed } else { 0 }, ..Repeats::default() };
         }
         let passed = shared.passed();
         let committable = shared.committable().unwrap_or(self.known.offset);
@@ -216,7 +216,7 @@ impl LaneHandle {
             let all = (counted.handled() + counted.dead).saturating_sub(self.known.own);
             finished = finished.max(all.saturating_sub(performed));
         }
-        Owed { finished, performed, dying, cut_off: 0 }
+        Repeats { finished, performed, dying, cut_off: 0 }
     }
 }
 
@@ -356,7 +356,7 @@ impl Running {
         if is_quiet { IDLE.min(self.group.session.limit() / 4) } else { BUSY }
     }
 
-    /// Gives a sign of life. When the process has stood still, asks the group whether it still belongs to it: with a commit,
+    /// Beats the session. When the process has stood still, asks the group whether it still belongs to it: with a commit,
     /// and none that was made before. In doubt it may stand still again, and what it has asked meanwhile says nothing,
     /// either.
     pub(super) fn notice_a_standstill(&mut self) {
@@ -379,7 +379,7 @@ impl Running {
         }
     }
 
-    /// Lets the client do what may wait for Kafka, which is no standstill.
+    /// Has the client do what may wait for Kafka, which is no standstill.
     pub(super) fn ask<T>(&mut self, ask: impl FnOnce(&mut dyn Client) -> T) -> T {
         self.group.watch.turned(clock::now());
         let Group { client, session, runtime, .. } = &mut self.group;

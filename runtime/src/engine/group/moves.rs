@@ -10,7 +10,7 @@ use super::{COMMIT_WAIT, LaneHandle, Running};
 use crate::{
     client::{Assigned, Commit, TopicPartition},
     engine::{clock, signals::Signal},
-    events::Taken,
+    events::RevocationCause,
 };
 
 /// How long after a move the next one may be: a position that is gone again must not make a hot loop.
@@ -83,7 +83,7 @@ impl Running {
         self.tell_recreated_topic(topic);
         for (partition, lane) in self.lanes.iter_mut().filter(|(partition, _)| is_of_topic(partition)) {
             lane.is_outdated = true;
-            self.group.name_late(partition, lane, Taken::Recreated);
+            self.group.name_late(partition, lane, RevocationCause::Recreated);
             lane.shared.ask_to_move();
             lane.shared.send(Signal::Lose);
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Group, Running};
 use crate::{
     client::TopicPartition,
-    engine::watch::Phase,
+    engine::{lane_status::NotedFault, watch::Phase},
     events::{Obstacle, ObstacleKind, Severity},
 };
 
@@ -167,10 +167,11 @@ impl Running {
     fn add_faults_of_lanes(&mut self, current: &mut Vec<Obstacle>, now: Instant) {
         let Group { client, report, .. } = &mut self.group;
         for (partition, lane) in &self.lanes {
-            let Some(fault) = lane.shared.status.fetch_fault() else { continue };
-            let is_forbidden = fault.is_of_rights().then(|| client.forbids(&partition.topic, fault.at())).flatten();
-            if !fault.holds(is_forbidden, now) {
-                lane.shared.status.clear_fetch_fault(&fault);
+            let Some(noted) = lane.shared.status.fetch_fault() else { continue };
+            let NotedFault { fault, at } = &noted;
+            let is_forbidden = fault.is_of_rights().then(|| client.forbids(&partition.topic, *at)).flatten();
+            if !fault.holds(is_forbidden, now.saturating_duration_since(*at)) {
+                lane.shared.status.clear_fetch_fault(&noted);
                 continue;
             }
             let obstacle = fault.obstacle(partition, &report.group);

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::to_repeat::Mark;
+use super::to_repeat::CommitPoint;
 use crate::client::TopicPartition;
 
 /// How many commits are given up while their answers may still come. The client keeps each of them, and each may undo a
@@ -17,7 +17,7 @@ const GIVEN_UP: usize = 3;
 pub(super) struct InFlight {
     pub(super) number: u64,
     /// What it commits for lanes.
-    pub(super) marks: Vec<(TopicPartition, Mark)>,
+    pub(super) marks: Vec<(TopicPartition, CommitPoint)>,
     since: Instant,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Outstanding {
 
 impl Outstanding {
     /// A commit begins; gives its number.
-    pub(super) fn begin(&mut self, marks: Vec<(TopicPartition, Mark)>, now: Instant) -> u64 {
+    pub(super) fn begin(&mut self, marks: Vec<(TopicPartition, CommitPoint)>, now: Instant) -> u64 {
         debug_assert!(self.in_flight.is_none(), "one commit at a time");
         self.last += 1;
         self.in_flight = Some(InFlight { number: self.last, marks, since: now });
@@ -106,8 +106,8 @@ impl Outstanding {
 mod tests {
     use super::*;
 
-    fn marks() -> Vec<(TopicPartition, Mark)> {
-        let mark = Mark { offset: 7, ..Mark::default() };
+    fn marks() -> Vec<(TopicPartition, CommitPoint)> {
+        let mark = CommitPoint { offset: 7, ..CommitPoint::default() };
         vec![(TopicPartition { topic: "orders".into(), partition: 0 }, mark)]
     }
 

@@ -1,4 +1,4 @@
-//! Says where a partition is read from when its group's offset does not say it, and why.
+//! Decides where a partition is read from when its group's offset does not say it, and why.
 //!
 //! A position that is lost is called nothing before Kafka was asked whether the topic is still the one that it was. Only
 //! then does a partition wait for a person, or go on as `lost_position` says.
@@ -124,7 +124,7 @@ impl Running {
         self.positions.recreated.extend(newest.and_then(had_come_to));
     }
 
-    /// Says where a partition is read from if the group's offset does not say it.
+    /// Decides where a partition is read from if the group's offset does not say it.
     pub(super) fn tell_position(&mut self, assigned: &Assigned) {
         let partition = &assigned.partition;
         let committed = assigned.committed.as_ref().map(|commit| commit.offset);

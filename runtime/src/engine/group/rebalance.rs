@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{COMMIT_PATIENCE, COMMIT_WAIT, LAST_WORD, LaneHandle, Running, stop::count, to_repeat::Mark};
+use super::{COMMIT_PATIENCE, COMMIT_WAIT, LAST_WORD, LaneHandle, Running, stop::count, to_repeat::CommitPoint};
 use crate::{
     client::{Assigned, CommitError, TopicPartition, Wake},
     engine::{clock, core::progress::Progress, lane_shared::LaneShared, signals::Signal, watch::Phase},
-    events::{Event, Taken},
+    events::{Event, RevocationCause},
 };
 
 /// The least time for a commit of its own of what goes: it is not to be given up untried.
@@ -102,8 +102,8 @@ impl Running {
         let commit = assigned.committed.as_ref();
         let mut earlier = commit.map(|commit| Progress::decode(&commit.metadata, commit.offset)).unwrap_or_default();
         let known = match committed.filter(|_| committed == start) {
-            Some(offset) => Mark { offset, metadata: earlier.encode(offset).text, ..Mark::default() },
-            None => Mark { offset: start.unwrap_or(0), ..Mark::default() },
+            Some(offset) => CommitPoint { offset, metadata: earlier.encode(offset).text, ..CommitPoint::default() },
+            None => CommitPoint { offset: start.unwrap_or(0), ..CommitPoint::default() },
         };
         let former = self.remembered.remove(&partition);
         let late = self.leaving.iter().filter(|(of, lane)| *of == partition && !lane.is_outdated);
@@ -175,7 +175,7 @@ impl Running {
         self.revocation = Some(Revocation { partitions, until, lost, is_used_up: false, asked: None });
     }
 
-    /// Lets revoked partitions go once their lanes have ended or the drain is used up.
+    /// Releases revoked partitions once their lanes have ended or the drain is used up.
     pub(super) fn go_on_with_revocation(&mut self) {
         let Some(revocation) = &self.revocation else { return };
         let all_ended = revocation
@@ -204,7 +204,7 @@ impl Running {
         for partition in &partitions {
             if let Some(mut lane) = self.lanes.remove(partition) {
                 if lost {
-                    self.group.name_late(partition, &mut lane, Taken::Lost);
+                    self.group.name_late(partition, &mut lane, RevocationCause::Lost);
                 }
                 lane.look(now);
                 to_repeat += lane.unfinished(&lane.at_work()) + lane.owed().all();

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-use super::{COMMIT_PATIENCE, GroupEnd, LAST_WORD, LaneHandle, Running, to_repeat::Owed};
+use super::{COMMIT_PATIENCE, GroupEnd, LAST_WORD, LaneHandle, Running, to_repeat::Repeats};
 use crate::{
     client::{ClientEvent, Close, TopicPartition},
     engine::{
@@ -33,13 +33,14 @@ impl Running {
         self.leave(until)
     }
 
-    /// Lets nothing more start. Returns until when what runs may finish.
+    /// Starts to drain: nothing more begins. Returns until when what runs may finish.
     pub(crate) fn drain(&mut self) -> Instant {
         self.group.watch.set_phase(Phase::Stopping);
         for lane in self.lanes.values() {
             lane.shared.send(Signal::Drain);
         }
-        clock::now() + self.group.stop_budget
+        // One that ends by itself has what a stop of the app would have.
+        clock::now() + self.group.signal.budget().unwrap_or(self.group.stop_budget)
     }
 
     /// A turn while lanes drain. Returns whether there is another to come.
@@ -153,7 +154,7 @@ impl Running {
             lane.look(now);
             let at_work = lane.at_work();
             // What is owed of a partition the newest of its lanes counts.
-            let owed = if self.tell_newer(&partition, &lane) { Owed::default() } else { lane.owed() };
+            let owed = if self.tell_newer(&partition, &lane) { Repeats::default() } else { lane.owed() };
             left.push((partition, lane, at_work, owed));
         }
         for (partition, mut lane) in std::mem::take(&mut self.lanes) {
@@ -211,7 +212,7 @@ impl GroupEnd {
 }
 
 /// Adds what a lane has counted.
-pub(super) fn count(end: &mut GroupEnd, lane: &LaneHandle, owed: Owed) {
+pub(super) fn count(end: &mut GroupEnd, lane: &LaneHandle, owed: Repeats) {
     let counted = lane.shared.counts.read();
     // Those that have sent something were counted when they were performed.
     end.handled += counted.handled().saturating_sub(owed.performed);

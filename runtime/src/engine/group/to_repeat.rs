@@ -10,7 +10,7 @@ use crate::engine::core::progress::Progress;
 
 /// A commit of a partition, as Kafka has it or is asked to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct CommitPoint {
     pub(super) offset: i64,
     pub(super) metadata: Option<String>,
     /// How many records the lane has had below `offset`, at least.
@@ -32,7 +32,7 @@ pub(super) struct Reached {
 
 /// Records of a lane that are done again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Owed {
+pub(super) struct Repeats {
     /// Finished, and not known to be committed.
     pub(super) finished: u64,
     /// Performed, and what they sent, or the job, is not acknowledged.
@@ -43,7 +43,7 @@ pub(super) struct Owed {
     pub(super) cut_off: u64,
 }
 
-impl Owed {
+impl Repeats {
     /// Records whose emits, job or dead letter are not acknowledged.
     pub(super) fn unacknowledged(self) -> u64 {
         self.performed + self.dying
@@ -55,7 +55,7 @@ impl Owed {
     }
 }
 
-impl Mark {
+impl CommitPoint {
     /// What it says of records beyond its offset.
     fn progress(&self) -> Progress {
         self.metadata.as_ref().map(|metadata| Progress::decode(metadata.as_bytes(), self.offset)).unwrap_or_default()
@@ -132,9 +132,9 @@ mod tests {
         Reached { committable, passed: head.unwrap_or(records.len()) as u64, progress }
     }
 
-    fn mark(reached: &Reached) -> Mark {
+    fn mark(reached: &Reached) -> CommitPoint {
         let offset = reached.committable;
-        Mark { offset, metadata: reached.progress.encode(offset).text, passed: reached.passed, own: 0 }
+        CommitPoint { offset, metadata: reached.progress.encode(offset).text, passed: reached.passed, own: 0 }
     }
 
     proptest! {
@@ -168,7 +168,7 @@ mod tests {
     /// If this fails, markers of transactions, or records that compaction has removed, are said to be done again.
     #[test]
     fn offsets_without_a_record_are_not_done_again() {
-        let mark = Mark { offset: 10, passed: 4, ..Mark::default() };
+        let mark = CommitPoint { offset: 10, passed: 4, ..CommitPoint::default() };
         let reached = |committable, passed| Reached { committable, passed, progress: Progress::default() };
         assert_eq!(mark.missing(&reached(17, 4)), 0, "nothing but markers");
         assert_eq!(mark.missing(&reached(1_000, 9)), 5);

@@ -201,7 +201,7 @@ impl Partition {
 
     fn send(&self, key: &str, value: &str) {
         let (topic, key, value) = ("orders".to_owned(), Some(key.into()), Some(value.into()));
-        self.0.append(Outgoing { topic, key, value, headers: Vec::new() }, None, Origin::Test);
+        self.0.append(Outgoing { topic, key, value, ..Outgoing::default() }, None, Origin::Test);
     }
 
     /// Retention passes everything before `begin`.
@@ -265,18 +265,17 @@ impl Office {
         numbers.for_each(|number| self.source.send(&format!("k{}", number % 7), &number.to_string()));
     }
 
-    fn start(&self, manifest: &'static Manifest) -> Running {
+    fn start(&self, manifest: &'static Manifest) -> Groups {
         let (app, settings, brokers) = parts(manifest, "");
         let (audit, notes) = (Arc::clone(&self.audit), Arc::clone(&self.notes));
         let (connect, handle) = (self.source.connect(), self.runtime.handle());
-        start_on(&connect, None, app.manifest, app.routes, &settings, &brokers, audit, notes, handle)
-            .expect("it starts")
+        start_on(&connect, None, launch(app, &settings, &brokers, audit, notes, handle)).expect("it starts")
     }
 
-    fn start_on_kafka(&self, manifest: &'static Manifest, address: &str) -> Running {
+    fn start_on_kafka(&self, manifest: &'static Manifest, address: &str) -> Groups {
         let (app, settings, brokers) = parts(manifest, address);
         let (audit, notes) = (Arc::clone(&self.audit), Arc::clone(&self.notes));
-        start(app.manifest, app.routes, &settings, &brokers, audit, notes, self.runtime.handle()).expect("it starts")
+        start(launch(app, &settings, &brokers, audit, notes, self.runtime.handle())).expect("it starts")
     }
 
     fn strike(&self, number: u64, strike: Strike, times: u32) {

@@ -165,8 +165,7 @@ fn counts_every_record() {
     let (tell, done) = mpsc::channel();
     let left = Left(AtomicU64::new(records as u64), tell);
     let (silent, handle) = (Arc::new(Silent), runtime.handle());
-    let running =
-        start_on(&connect, None, &ALONE, app.routes, &settings, &brokers, left, silent, handle).expect("it starts");
+    let running = start_on(&connect, None, launch(app, &settings, &brokers, left, silent, handle)).expect("it starts");
     done.recv_timeout(Duration::from_secs(300)).expect("every record is handled");
     let end = running.join();
     assert_eq!((end.handled, end.failed), (records as u64, 0));

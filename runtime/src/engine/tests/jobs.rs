@@ -1,6 +1,6 @@
 //! Which jobs a worker gives to which consumer, and what it says of the others.
 
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet};
 
 use super::*;
 use crate::{
@@ -58,12 +58,16 @@ fn only_jobs_of_its_own_queues_make_a_worker_send() {
 async fn what_a_job_is_not_performed_for_is_said_as_it_is() {
     let app = app();
     let state = Arc::<State>::default();
-    let jobs = Jobs::new(app.manifest, app.routes, &settings(), None, Arc::clone(&state)).expect("jobs");
+    let jobs = Jobs::new(app.manifest, app.routes, app.layers, &settings(), None, Arc::clone(&state)).expect("jobs");
+    let names = RefCell::new(BTreeSet::new());
     let failed = async |class: &str, args: &str| {
         let text = format!(r#"{{"class":"{class}","args":{args},"jid":"x"}}"#);
         let job = Job::read(&text).expect("a job");
         match jobs.perform(&job).await {
-            Err(NotPerformed::Failed(Failure { error, is_last, .. })) => (error.to_string(), is_last),
+            Err(NotPerformed::Failed(Failure { error, is_last, .. })) => {
+                names.borrow_mut().insert(error.type_name());
+                (error.to_string(), is_last)
+            }
             performed => panic!("{text}: {performed:?}"),
         }
     };
@@ -106,6 +110,19 @@ async fn what_a_job_is_not_performed_for_is_said_as_it_is() {
         let (words, is_last) = failed(class, args).await;
         assert!(words.starts_with(wanted) && !is_last, "{class} {args}: {words}");
     }
+    // What Sidekiq's page shows as the class of the error; the last one is the interchanger's own.
+    assert_eq!(
+        names.into_inner().into_iter().collect::<Vec<_>>(),
+        [
+            "karafka::InvalidArguments",
+            "karafka::NoKafka",
+            "karafka::NoWorker",
+            "karafka::OtherTopic",
+            "karafka::UnknownWorker",
+            "karafka::WorkerInProcess",
+            "serde_json::error::Error"
+        ]
+    );
     assert!(state.seen.lock().expect("no panic").is_empty());
     let good = Job::read(r#"{"class":"OrdersWorker","args":["orders","7"]}"#).expect("a job");
     assert!(jobs.perform(&good).await.is_ok(), "whatever queue it comes from");

@@ -57,7 +57,8 @@ fn a_producer_of_jobs_says_why_it_has_failed() {
     let flags = Flags { default_environment: Some("development"), ..Flags::default() };
     let settings = Settings::read(&WITH_JOBS, &BTreeMap::new(), &flags).expect("settings");
     let brokers = Brokers { address: broker.address().to_owned(), embedded: true };
-    let jobs = Jobs::new(app.manifest, app.routes, &settings, Some(&brokers), Arc::default()).expect("jobs");
+    let jobs =
+        Jobs::new(app.manifest, app.routes, app.layers, &settings, Some(&brokers), Arc::default()).expect("jobs");
     let end = Instant::now() + Duration::from_secs(20);
     let reason = loop {
         if let Some(reason) = jobs.producer().expect("it emits").failure() {

@@ -55,12 +55,12 @@ impl Stall {
     }
 
     /// The app, by key.
-    pub(super) fn start(&self) -> Running {
+    pub(super) fn start(&self) -> Groups {
         self.start_as(&KEYED)
     }
 
     /// The app with another manifest.
-    pub(super) fn start_as(&self, manifest: &'static Manifest) -> Running {
+    pub(super) fn start_as(&self, manifest: &'static Manifest) -> Groups {
         let app = App::new(manifest)
             .consumer::<OrdersWorker, crate::parser::Json, crate::interchanger::Json>(&manifest.consumers[0]);
         let flags = Flags { default_environment: Some("development"), ..Flags::default() };
@@ -70,19 +70,18 @@ impl Stall {
         let source = self.source.clone();
         let connect: Connect = Arc::new(move |_, topics| Ok(source.join_as_thread("shop", &topics)));
         let handle = self.runtime.handle();
-        start_on(&connect, None, app.manifest, app.routes, &settings, &brokers, state, notes, handle)
-            .expect("it starts")
+        start_on(&connect, None, launch(app, &settings, &brokers, state, notes, handle)).expect("it starts")
     }
 
     pub(super) fn send(&self, key: &str, value: &str) {
         let (topic, key, value) = ("orders".to_owned(), Some(key.into()), Some(value.into()));
-        self.source.append(Outgoing { topic, key, value, headers: Vec::new() }, None, Origin::Test);
+        self.source.append(Outgoing { topic, key, value, ..Outgoing::default() }, None, Origin::Test);
     }
 
     /// A record with a key of its own.
     pub(super) fn send_to(&self, partition: usize, number: u64) {
         let (key, value) = (Some(format!("k{number}").into()), Some(number.to_string().into()));
-        let outgoing = Outgoing { topic: "orders".to_owned(), key, value, headers: Vec::new() };
+        let outgoing = Outgoing { topic: "orders".to_owned(), key, value, ..Outgoing::default() };
         self.source.append(outgoing, Some(partition), Origin::Test);
     }
 

@@ -21,7 +21,7 @@ static PATIENT: Manifest =
 const LONG: Duration = Duration::from_secs(4);
 
 /// An app that has handled a record of each of its two partitions.
-fn two_partitions(manifest: &'static Manifest) -> (Stall, Running) {
+fn two_partitions(manifest: &'static Manifest) -> (Stall, Groups) {
     let stall = Stall::with_two_partitions();
     let running = stall.start_as(manifest);
     (0..2).for_each(|partition| stall.send_to(partition as usize, partition));

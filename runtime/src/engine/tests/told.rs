@@ -13,7 +13,7 @@ fn what_arrives_before_its_handler_ends_is_told_too() {
     shop.until("all five", |shop| shop.noted("Done {") == 5);
     running.join();
     assert_eq!(
-        shop.noted("emitted: [Place { topic: \"confirmed\""),
+        shop.noted("emitted: [TopicPartitionOffset { topic: \"confirmed\""),
         5,
         "{:#?}",
         shop.notes.0.lock().expect("no panic")

@@ -13,7 +13,7 @@ use super::{
 /// What is known of tasks from the looks before, by their names.
 #[derive(Debug)]
 pub(super) struct Handlers<K> {
-    known: BTreeMap<K, Known>,
+    known: BTreeMap<K, KnownTask>,
 }
 
 impl<K> Default for Handlers<K> {
@@ -24,11 +24,11 @@ impl<K> Default for Handlers<K> {
 
 /// One task.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownTask {
     /// The poll that was under way at the last look, and since when.
     polling: Option<(u64, Duration)>,
-    blocking: NowAndThen,
-    unfinished: NowAndThen,
+    blocking: Reminder,
+    unfinished: Reminder,
 }
 
 /// What a look finds.
@@ -71,22 +71,22 @@ impl<K: Ord> Handlers<K> {
     }
 }
 
-impl Known {
+impl KnownTask {
     fn is_over(&self) -> bool {
-        self.polling.is_none() && self.blocking == NowAndThen::Never && self.unfinished == NowAndThen::Never
+        self.polling.is_none() && self.blocking == Reminder::Never && self.unfinished == Reminder::Never
     }
 }
 
-/// Says a thing once and, if it is still so, again after a while that grows.
+/// Repeats a report: once, and, if it is still so, again after a while that grows.
 #[derive(Debug, Default, PartialEq, Eq)]
-enum NowAndThen {
+enum Reminder {
     #[default]
     Never,
     /// It was said, and is next to be said at `next`, after `wait`.
     Said { next: Duration, wait: Duration },
 }
 
-impl NowAndThen {
+impl Reminder {
     /// Whether it is to be said at `now`. What is over for as long as it would not be said again is forgotten.
     fn is_due(&mut self, is_so: bool, now: Duration) -> bool {
         match *self {

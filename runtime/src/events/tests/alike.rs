@@ -45,10 +45,11 @@ fn every_event(hear: &mut dyn FnMut(&Event<'_>, &[Fact])) {
     });
     let partition = &Partition { topic: "orders".into(), partition: 71 };
     let partitions = std::slice::from_ref(partition);
-    let (place, controller, group, reason) = (Place::from(record), "ShopController", "myapp", "card declined: 402");
+    let (place, controller, group, reason) =
+        (TopicPartitionOffset::from(record), "ShopController", "myapp", "card declined: 402");
     let (running, next, duration) = (seconds(41), seconds(43), seconds(41));
     let job = JobName { queue: "critical", class: "ShopWorker", jid: "b7f9" };
-    let emitted = &[Place { topic: "audit", partition: 3, offset: 99 }];
+    let emitted = &[TopicPartitionOffset { topic: "audit", partition: 3, offset: 99 }];
     let (topic, message, dead_letter) = ("orders_key", "ShopOrder", Some("orders.dead"));
     let of_record = [PLACE, CONTROLLER];
     let with = |facts: &[Fact]| [&of_record, facts].concat();
@@ -100,7 +101,9 @@ fn every_event(hear: &mut dyn FnMut(&Event<'_>, &[Fact])) {
         let unfinished = Event::Unfinished { place, controller, attempt: 5, running, others: 77, is_enqueue };
         hear(&unfinished, &with(&[RUNNING, ATTEMPT, ("77 others", r#""others":77"#)]));
     }
-    for (why, again) in [(Taken::Revoked, true), (Taken::Lost, false), (Taken::Recreated, false)] {
+    for (why, again) in
+        [(RevocationCause::Revoked, true), (RevocationCause::Lost, false), (RevocationCause::Recreated, false)]
+    {
         let runs_on = Event::RunsOn { place, records: 77, controller, running, why, again };
         hear(&runs_on, &with(&[RUNNING, ("77 records", r#""records":77"#)]));
     }
@@ -124,7 +127,10 @@ fn every_event(hear: &mut dyn FnMut(&Event<'_>, &[Fact])) {
     hear(&Event::Obstructed { group: None, obstacle, lasting: running }, &[REASON, place, lasting]);
     let lasted = ("over after 41 s", r#""lasted_ms":41000.0"#);
     hear(&Event::Cleared { group: Some(group), obstacle, lasted: running }, &[GROUP, REASON, place, lasted]);
-    hear(&Event::SendFailed { place: Place::from(record), controller, topic: "audit", reason }, &with(&[REASON]));
+    hear(
+        &Event::SendFailed { place: TopicPartitionOffset::from(record), controller, topic: "audit", reason },
+        &with(&[REASON]),
+    );
     let log = Some(Log { first: 20, end: 1_000 });
     let (cause, from) = (Cause::Retention, 3);
     let sentence = ("offset 3 is gone, the log has 20 to 1000", "offset 3 is gone, the log has 20 to 1000");

@@ -20,7 +20,7 @@ fn every_event(words: &str, hear: &mut dyn FnMut(&Event<'_>)) {
     });
     let partition = &Partition { topic: words.into(), partition: 3 };
     let partitions = std::slice::from_ref(partition);
-    let place = Place { topic: words, partition: 3, offset: 17 };
+    let place = TopicPartitionOffset { topic: words, partition: 3, offset: 17 };
     let emitted = &[place];
     let job = JobName { queue: words, class: words, jid: words };
     let blocked = &[Blocked {
@@ -87,9 +87,9 @@ fn every_event(words: &str, hear: &mut dyn FnMut(&Event<'_>)) {
         Event::JobBlocking { job, running: age },
         Event::JobUnfinished { job, attempt: 1, running: age },
         Event::Blocking { place, controller, running: age },
-        Event::RunsOn { place, records: 1, controller, running: age, why: Taken::Revoked, again: true },
-        Event::RunsOn { place, records: 3, controller, running: age, why: Taken::Lost, again: false },
-        Event::RunsOn { place, records: 3, controller, running: age, why: Taken::Recreated, again: false },
+        Event::RunsOn { place, records: 1, controller, running: age, why: RevocationCause::Revoked, again: true },
+        Event::RunsOn { place, records: 3, controller, running: age, why: RevocationCause::Lost, again: false },
+        Event::RunsOn { place, records: 3, controller, running: age, why: RevocationCause::Recreated, again: false },
         Event::Left { place, controller, error },
         Event::PollStalled { group, stalled: age },
         Event::CommitFailed { group, reason },

@@ -21,7 +21,6 @@ use tokio::{
 
 use super::{forwarder::Forwarder, job, server::Server, tells::Tells};
 use crate::{
-    client::outgoing::{Delivered, DeliveryReport, Outgoing, Sender, Sent, Ticket},
     events::Listener,
     jobs::{
         enqueue::Enqueuer,
@@ -30,6 +29,7 @@ use crate::{
         worker::{Queues, Signal, Worker, WorkerParts},
     },
     metrics::Tally,
+    outgoing::{Delivered, DeliveryReport, Outgoing, Sender, Sent, Ticket},
     producer::SendError,
 };
 

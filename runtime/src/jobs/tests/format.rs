@@ -152,7 +152,7 @@ fn a_job_from_elsewhere_is_read_and_kept() {
     let text = r#"{"retry":true,"queue":"low","class":"W","args":["signals",{"id":12345678901234567890123}],"jid":"x",
         "created_at":1700000000.25,"tags":["a"],"cattr":{"user":7}}"#;
     let job = Job::read(text).expect("a job");
-    assert_eq!(job.retry.attempts(), 26);
+    assert_eq!([job.retry, Retry::Whether(false), Retry::Times(3)].map(Retry::attempts), [26, 1, 4]);
     let arguments = job.arguments().expect("arguments");
     assert_eq!(arguments.text.as_deref(), Some(r#"{"id":12345678901234567890123}"#));
     assert_eq!((arguments.record.partition, arguments.record.offset), (-1, -1));
@@ -166,6 +166,10 @@ fn a_job_from_elsewhere_is_read_and_kept() {
     assert_eq!((&value["retry_count"], &value["failed_at"]), (&json!(0), &json!(seconds(NOW))));
     assert_eq!((&value["error_class"], &value["error_message"]), (&json!("io::Error"), &json!("closed")));
     assert_eq!(value.get("retried_at"), None);
+    // The fourth one: 3⁴ s, 15 s, and up to 40 more.
+    let (next, _) = failed(&text.replace(r#""retry":true"#, r#""retry":true,"retry_count":2"#), false, None);
+    let Next::Retry { at, .. } = next else { panic!("{next:?}") };
+    assert!((at - 1_795_396_682.339 - 116.0).abs() < 0.001, "{at}");
 }
 
 /// If this fails, a job is tried more or less often than the manifest says.
@@ -208,6 +212,8 @@ fn a_job_that_kills_is_buried() {
     }
     let Next::Dead { job } = after_death(&text, NOW) else { panic!("it is buried") };
     assert!(job.contains("karafka::WorkerDied"), "{job}");
+    let value: Value = serde_json::from_str(&job).expect("JSON");
+    assert_eq!(value["failed_at"], json!(seconds(NOW)));
 }
 
 /// If this fails, a job whose service says when to come back is performed too early, or its attempt does not count.

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{job, server::Server};
 use crate::{
-    engine::revoked::Revoked,
+    context::Revoked,
     jobs::{
         job::Job,
         queues,

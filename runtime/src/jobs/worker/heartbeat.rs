@@ -1,4 +1,4 @@
-//! Says that this process is alive and what it does, where Sidekiq's page looks, and hears what that page asks.
+//! Reports that this process is alive and what it does, where Sidekiq's page looks, and hears what that page asks.
 
 use std::{
     fs,
@@ -68,7 +68,7 @@ impl Worker {
         }
     }
 
-    /// Says what there is to say, and obeys what Sidekiq's page asks. Returns whether it has asked for anything.
+    /// Reports what there is to report, and obeys what Sidekiq's page asks. Returns whether it has asked for anything.
     async fn beat(&self, connection: &mut MultiplexedConnection) -> RedisResult<bool> {
         let asked = Instant::now();
         redis::cmd("PING").query_async::<()>(connection).await?;

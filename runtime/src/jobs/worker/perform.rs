@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Failure, NotPerformed, Worker};
 use crate::{
-    engine::core::backoff::asked,
+    backoff::{Jitter, asked},
     events::{Event, JobName},
     jobs::{
         job::Job,
@@ -17,7 +17,7 @@ use crate::{
         now_ms,
         verdict::{Failed, Next, after_failure, seconds},
     },
-    trace,
+    random,
 };
 
 /// What has become of a job that was attempted.
@@ -64,9 +64,9 @@ impl Worker {
         };
         self.failed.fetch_add(1, Ordering::Relaxed);
         let now = now_ms();
-        let (words, site) = (error.chain(), error.panic_site());
+        let (words, site) = (error.to_string(), error.panic_site());
         let failed = Failed { class: kind.error_type(&error), message: &words, is_last, asked: asked(&error, backoff) };
-        let next = after_failure(job.clone(), failed, backoff, now, trace::new_fraction());
+        let next = after_failure(job.clone(), failed, backoff, now, Jitter::new(random::new_id()).next());
         match &next {
             Next::Retry { at, .. } => {
                 let next = std::time::Duration::from_secs_f64((at - seconds(now)).max(0.0));

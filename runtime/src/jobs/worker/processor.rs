@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{Worker, perform::Attempted};
 use crate::{
-    engine::give_way::give_way,
+    give_way::give_way,
     jobs::{queues, verdict::Next},
 };
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{engine::core::backoff::Jitter, sync::Mutex, trace};
+use crate::{backoff::Jitter, random, sync::Mutex};
 
 /// The queues of a worker: in a strict order, or by weight, as Sidekiq has both.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Queues {
     ///
     /// What is wrong with the words.
     pub(crate) fn read(words: &[String], known: &BTreeSet<&str>) -> Result<Self, WrongQueues> {
-        let jitter = Mutex::new(Jitter::new(trace::new_id()));
+        let jitter = Mutex::new(Jitter::new(random::new_id()));
         if words.is_empty() {
             let queues = known.iter().map(|name| ((*name).to_owned(), 1)).collect();
             return Ok(Self { queues, is_strict: false, jitter });

@@ -7,13 +7,14 @@ use tokio::time::Instant;
 
 use super::{Worker, due::Seen};
 use crate::{
+    backoff::Jitter,
     jobs::{
         job::Job,
         moves::{self, DueJob},
         now_ms, queues,
         verdict::seconds,
     },
-    trace,
+    random,
 };
 
 /// How often what is due is looked for, on average.
@@ -33,7 +34,7 @@ impl Worker {
                 let _ = self.enqueue_due(set, seen).await.or_else(|error| self.refused(set, error));
             }
             // Not in step with other processes.
-            tokio::time::sleep(DUE.mul_f64(0.5 + trace::new_fraction())).await;
+            tokio::time::sleep(DUE.mul_f64(0.5 + Jitter::new(random::new_id()).next())).await;
         }
     }
 

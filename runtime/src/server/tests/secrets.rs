@@ -1,6 +1,8 @@
 //! No output says a secret: one mark as the password at every place where there can be one, and everything that is said
 //! of settings.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::{
     foreign::{LogForm, LogWriter},
@@ -46,7 +48,7 @@ fn said(settings: &[(&str, String)], variables: &[(&str, String)], flags: &Flags
         }
         out.push_str(&info::text(manifest, &settings, &[], &errors, &[]));
         let brokers = settings.brokers.clone().unwrap_or_default();
-        out.push_str(&startup::page(manifest, &settings, startup::Place::Configured, &brokers, None));
+        out.push_str(&startup::page(manifest, &settings, startup::BrokerOrigin::Configured, &brokers, None));
         out.push_str(&logged(|| startup::log(manifest, &settings, &brokers, None)));
     }
     out
@@ -113,7 +115,7 @@ fn nothing_that_is_said_of_settings_is_a_secret() {
     }
     for name in options {
         // A client that is made without asking librdkafka first.
-        let made = Producer::new(&[(name.to_owned(), mark("MARK"))].into());
+        let made = Producer::builder().brokers("localhost:1").property(name, mark("MARK")).start();
         check(name, MARK, &made.map_or_else(|error| format!("{error}\n{error:?}"), |producer| format!("{producer:?}")));
         let variable = format!("KARAFKA_OPTIONS_{}", name.to_ascii_uppercase().replace('.', "_"));
         for text in &texts {

@@ -19,18 +19,18 @@ fn client(given: Given<'_>) -> Client<()> {
 }
 
 /// What librdkafka says when a client is made.
-fn refusal(of: Use, given: Given<'_>) -> Option<String> {
+fn refusal(of: ClientUse, given: Given<'_>) -> Option<String> {
     let mut config = ClientConfig::new();
-    if let Use::Group(protocol) = of {
+    if let ClientUse::Group(protocol) = of {
         config.set("group.protocol", protocol.as_str());
     }
     for (name, value) in given {
         config.set(*name, *value);
     }
     match of {
-        Use::Group(_) => config.create::<BaseConsumer>().err().map(|error| error.to_string()),
+        ClientUse::Group(_) => config.create::<BaseConsumer>().err().map(|error| error.to_string()),
         // With one of topics', librdkafka looks at those at once, and not with the first record that is sent to one.
-        Use::Producer => config
+        ClientUse::Producer => config
             .set("request.timeout.ms", "30000")
             .create::<BaseProducer<DefaultProducerContext>>()
             .err()
@@ -43,15 +43,15 @@ fn is_ours<P>(conflict: &Conflict<P>) -> bool {
     conflict.words().contains("`heartbeat.interval.ms` (") && matches!(conflict.kind, ConflictKind::Order { .. })
 }
 
-const CLASSIC: Use = Use::Group(Protocol::Classic);
-const CONSUMER: Use = Use::Group(Protocol::Consumer);
+const CLASSIC: ClientUse = ClientUse::Group(Protocol::Classic);
+const CONSUMER: ClientUse = ClientUse::Group(Protocol::Consumer);
 
 /// If this fails, `karafka check` calls an app right that does not start, or one wrong that does; or a person is told
 /// something else than what to change.
 #[test]
 fn each_conflict_is_librdkafkas_and_is_said_in_words() {
     let session = "`session.timeout.ms` (400000) is longer than `max.poll.interval.ms` (300000 by default)";
-    let cases: &[(Use, Given<'_>, &[&str])] = &[
+    let cases: &[(ClientUse, Given<'_>, &[&str])] = &[
         (CLASSIC, &[("session.timeout.ms", "400000")], &[session]),
         (
             CLASSIC,
@@ -79,7 +79,7 @@ fn each_conflict_is_librdkafkas_and_is_said_in_words() {
         ),
         (CLASSIC, &[("fetch.max.bytes", "2000000"), ("receive.message.max.bytes", "2000512")], &[]),
         (
-            Use::Producer,
+            ClientUse::Producer,
             &[("reconnect.backoff.ms", "20000")],
             &[
                 "`reconnect.backoff.ms` (20000) is longer than the longest wait, `reconnect.backoff.max.ms` (10000 by default)",
@@ -93,21 +93,21 @@ fn each_conflict_is_librdkafkas_and_is_said_in_words() {
             ],
         ),
         (
-            Use::Producer,
+            ClientUse::Producer,
             &[("queue.buffering.max.ms", "500"), ("message.timeout.ms", "500")],
             &["`queue.buffering.max.ms` (500) is not shorter than what a record may take, `message.timeout.ms` (500)"],
         ),
-        (Use::Producer, &[("linger.ms", "500"), ("message.timeout.ms", "0")], &[]),
-        (Use::Producer, &[("delivery.timeout.ms", "3")], &[]),
+        (ClientUse::Producer, &[("linger.ms", "500"), ("message.timeout.ms", "0")], &[]),
+        (ClientUse::Producer, &[("delivery.timeout.ms", "3")], &[]),
         (
-            Use::Producer,
+            ClientUse::Producer,
             &[("linger.ms", "300000")],
             &[
                 "`linger.ms` (300000) is not shorter than what a record may take, `delivery.timeout.ms` (300000 by default)",
             ],
         ),
         (
-            Use::Producer,
+            ClientUse::Producer,
             &[("enable.idempotence", "true"), ("max.in.flight", "6"), ("retries", "0"), ("queuing.strategy", "lifo")],
             &[
                 "with `enable.idempotence: true`, `max.in.flight` must be 5 or less",
@@ -115,10 +115,10 @@ fn each_conflict_is_librdkafkas_and_is_said_in_words() {
                 "with `enable.idempotence: true`, `retries` must be 1 or more",
             ],
         ),
-        (Use::Producer, &[("enable.idempotence", "true"), ("max.in.flight", "5"), ("retries", "1")], &[]),
-        (Use::Producer, &[("max.in.flight", "6"), ("retries", "0"), ("queuing.strategy", "lifo")], &[]),
+        (ClientUse::Producer, &[("enable.idempotence", "true"), ("max.in.flight", "5"), ("retries", "1")], &[]),
+        (ClientUse::Producer, &[("max.in.flight", "6"), ("retries", "0"), ("queuing.strategy", "lifo")], &[]),
         (
-            Use::Producer,
+            ClientUse::Producer,
             &[("enable.gapless.guarantee", "true")],
             &["`enable.gapless.guarantee: true` needs `enable.idempotence: true`"],
         ),
@@ -128,7 +128,7 @@ fn each_conflict_is_librdkafkas_and_is_said_in_words() {
             &["`sasl.mechanism` needs `sasl.password`, which is not there"],
         ),
         (
-            Use::Producer,
+            ClientUse::Producer,
             &[
                 ("security.protocol", "sasl_plaintext"),
                 ("sasl.mechanisms", "PLAIN"),
@@ -183,7 +183,7 @@ fn what_is_not_known_yet_is_right_and_the_written_one_is_to_blame() {
     assert_eq!(of(CONSUMER, &[below.clone(), maybe]).len(), 1);
     assert_eq!(of(CLASSIC, &[below, written("session.timeout.ms", Some("10000"), true)]), [], "the last layer counts");
     let layers = [written("linger.ms", Some("400000"), true), written("queue.buffering.max.ms", Some("5"), true)];
-    assert_eq!(of(Use::Producer, &layers), [], "it is one property");
+    assert_eq!(of(ClientUse::Producer, &layers), [], "it is one property");
     let missing = [written("ssl.keystore.location", Some("/k"), true), written("ssl.keystore.password", None, false)];
     assert_eq!(of(CLASSIC, &missing), []);
     assert_eq!(of(CLASSIC, &missing[..1]).len(), 1);
@@ -240,7 +240,7 @@ proptest! {
         given in prop::collection::btree_map(of_consumers(), Just(()), 0..6),
         sent in prop::collection::btree_map(of_producers(), Just(()), 0..6),
     ) {
-        for (of, given) in [(of, given), (Use::Producer, sent)] {
+        for (of, given) in [(of, given), (ClientUse::Producer, sent)] {
             let mut given: BTreeMap<_, _> = given.into_keys().collect();
             // Alone it is held against what the engine makes of the group's memory.
             if !given.contains_key("fetch.max.bytes") {

@@ -10,7 +10,7 @@ use super::{Group, Inner, Source, Waits};
 use crate::{
     Record,
     client::{
-        Assigned, Client, ClientEvent, Close, Commit, CommitAnswer, Committed, Delivery, Others, PositionLost,
+        Assigned, Client, ClientEvent, Close, Commit, CommitAnswer, Committed, Delivery, OtherCommits, PositionLost,
         Positions, RecordQueue, TopicPartition, Wake, Watermarks,
         positions::{self, Begin},
     },
@@ -119,7 +119,7 @@ impl Client for Member {
                 let metadata = metadata.clone().unwrap_or_default().into_bytes();
                 Committed { offset: *offset, metadata }
             });
-            let others = committed.is_none().then(|| Others::of(partition, group.commits.keys()));
+            let others = committed.is_none().then(|| OtherCommits::of(partition, group.commits.keys()));
             // Nothing was there before the group, so every `start` is the beginning.
             let offset = committed.as_ref().map(|commit| commit.offset);
             let lost = self.topics.get(&*partition.topic).copied().unwrap_or_default().lost;

@@ -35,6 +35,8 @@ async fn what_fails_twice_is_performed_the_third_time() {
     assert_eq!((run.attempts(&first), run.attempts(&second)), (3, 3));
     assert_eq!(performed(&run), [1, 2], "in order");
     assert_eq!(run.emitted("confirmed").len(), 2);
+    let confirmed = run.emitted_messages(Confirmed);
+    assert_eq!(confirmed.iter().map(|message| message.payload).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(run.committed("payments", 0), Some(2));
     let history = run.history(&first);
     assert!(history.contains("attempt 2 failed: the till is locked") && history.ends_with("done\n"), "{history}");

@@ -510,7 +510,7 @@ async fn a_job_is_told_when_it_is_put_back() {
     let settings = Settings::read(&ON_REDIS, &BTreeMap::new(), &flags).expect("settings");
     let desk = Counter::default();
     *lock(&desk.takes) = seconds(3_600);
-    let jobs = Jobs::new(app.manifest, app.routes, &settings, None, Arc::clone(&desk)).expect("jobs");
+    let jobs = Jobs::new(app.manifest, app.routes, app.layers, &settings, None, Arc::clone(&desk)).expect("jobs");
     let job = |number: u64| {
         format!(r#"{{"class":"ParcelsWorker","args":["payments","{number}",{{}}],"queue":"default","jid":"{number}"}}"#)
     };

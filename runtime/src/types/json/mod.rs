@@ -13,7 +13,8 @@ pub(crate) use fault::Fault;
 pub use index::JsonIndex;
 pub use number::{JsonNumber, NotANumber};
 pub use object::{Entries, EntriesMut, IntoEntries, JsonObject};
-pub(crate) use read::{Str, read};
+pub(crate) use read::Str;
+pub(crate) use read::read;
 pub(crate) use scan::{Tree, scan};
 pub(crate) use write::raw_name;
 

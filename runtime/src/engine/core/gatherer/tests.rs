@@ -146,6 +146,8 @@ fn replay(size: usize, history: Vec<Happening>) -> Result<(), TestCaseError> {
         }
         let new = notebook.runs(size, Standing::Waiting);
         prop_assert_eq!(gatherer.available(), new.values().map(Vec::len).sum::<usize>());
+        let again = [Standing::Again, Standing::Alone].map(|standing| notebook.runs(size, standing));
+        prop_assert_eq!(gatherer.has_again(), again.iter().any(|runs| !runs.is_empty()));
         let at_rest = |standing: Standing| matches!(standing, Standing::AtWork | Standing::Blocked);
         let waiting = notebook.records.iter().filter(|(_, (_, standing))| !at_rest(*standing));
         let mut waiting: Vec<_> = waiting.map(|(sequence, _)| *sequence).collect();
@@ -161,6 +163,17 @@ fn replay(size: usize, history: Vec<Happening>) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+/// If this fails, a consumer with very many keys grows for as long as it runs.
+#[test]
+fn a_key_without_records_is_forgotten() {
+    let mut gatherer = Gatherer::new(2);
+    gatherer.enter(0, Some(7));
+    assert_eq!(gatherer.take(), [0]);
+    gatherer.leave(0, Some(7));
+    gatherer.look_at(Some(7));
+    assert!(gatherer.keys.is_empty());
 }
 
 proptest! {

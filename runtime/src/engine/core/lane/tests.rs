@@ -3,7 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::{core::progress::Metadata, histories::histories};
+use crate::engine::{
+    core::progress::{Metadata, gap},
+    histories::histories,
+};
 
 #[derive(Debug, Clone)]
 enum Happening {
@@ -307,6 +310,18 @@ fn replay(start: i64, window: u64, history: Vec<Happening>) -> Result<(), TestCa
         let over = if notebook.lost { !at_work } else { notebook.draining && !at_work && !unacknowledged };
         prop_assert_eq!(lane.is_over(), over);
     }
+    let count = |wanted: Known| notebook.records.iter().filter(|(_, _, known)| *known == wanted).count();
+    let on_their_way = (count(Known::Emitting) as u64, count(Known::Dying) as u64);
+    prop_assert_eq!((lane.running(), lane.on_their_way()), (count(Known::Running), on_their_way));
+    prop_assert_eq!(lane.unacknowledged() as u64, on_their_way.0 + on_their_way.1);
+    prop_assert_eq!(lane.own_finished() + lane.skipped, count(Known::Finished) as u64);
+    let head = notebook.records.iter().position(|(_, _, known)| *known != Known::Finished);
+    for (place, (offset, _, known)) in notebook.records.iter().enumerate() {
+        let sequence = place as Sequence;
+        prop_assert_eq!(lane.is_finished(sequence), *known == Known::Finished);
+        let is_behind_head = head.is_some_and(|head| place >= head);
+        prop_assert_eq!(lane.offset(sequence), is_behind_head.then_some(*offset));
+    }
     // Whatever has happened, a lane that goes on gets to everything that nothing holds back.
     if !notebook.draining && !notebook.lost {
         lane.rested(Duration::from_secs(1));
@@ -558,7 +573,144 @@ fn a_lane_that_ends_takes_nothing_in() {
         assert_eq!((lane.has_room(), lane.room()), (true, 10));
         end(&mut lane);
         assert_eq!((lane.has_room(), lane.room()), (false, 0), "way {number}");
+        assert_eq!(lane.is_closed(), number == 3);
     }
+}
+
+/// If this fails, a partition is called held up by its first record when it has room, or when it ends anyway.
+#[test]
+fn a_lane_is_full_when_its_window_is() {
+    let mut lane = Lane::new(0, 1, Progress::default());
+    assert!(!lane.is_full());
+    lane.deliver(0, None);
+    assert!(lane.is_full());
+    lane.drain();
+    assert!(!lane.is_full());
+}
+
+/// If this fails, a stop gives records up that are still at work, or waits for ever for what is not acknowledged.
+#[test]
+fn only_what_waits_for_nothing_else_gives_up_acknowledgements() {
+    // What the lane has: a record that is at work, one whose emit is on its way; and whether it drains.
+    let given_up = |at_work: bool, emits: u32, drains: bool| {
+        let mut lane = Lane::new(0, 10, Progress::default());
+        let [first, second] = [0, 1].map(|offset| lane.deliver(offset, None).expect("new").0);
+        assert_eq!((lane.start(), lane.start()), (Some((first, 1)), Some((second, 1))));
+        assert_eq!(lane.performed(first, emits), emits);
+        if !at_work {
+            lane.performed(second, 0);
+        }
+        if drains {
+            lane.drain();
+        }
+        lane.give_up_acknowledgements();
+        lane.committable().is_none()
+    };
+    assert!(given_up(false, 1, true) && given_up(false, 2, true));
+    for (at_work, emits, drains) in [(false, 0, true), (true, 1, true), (true, 0, true), (false, 1, false)] {
+        assert!(!given_up(at_work, emits, drains), "{at_work} {emits} {drains}");
+    }
+}
+
+/// If this fails, a key stands still for ever behind a record whose dead letter Kafka has acknowledged very quickly.
+#[test]
+fn an_acknowledgement_may_come_before_the_report() {
+    let mut lane = Lane::new(0, 10, Progress::default());
+    let [first, second] = [0, 1].map(|offset| lane.deliver(offset, Some(1)).expect("new").0);
+    assert_eq!(lane.start(), Some((first, 1)));
+    lane.acknowledged(first);
+    lane.dying(first, 1);
+    assert_eq!((lane.committable(), lane.start()), (Some(1), Some((second, 1))));
+    assert_eq!(lane.performed(9, 1), 0, "of a record that is not here nothing is waited for");
+}
+
+/// If this fails, a second restart forgets what the process before the last had finished, or gives a poison record its
+/// attempts back.
+#[test]
+fn what_earlier_lanes_knew_is_said_again() {
+    let mut earlier = Progress::default();
+    earlier.finish(20..22);
+    earlier.tried(5, 2);
+    let mut lane = Lane::new(5, 10, earlier.clone());
+    assert_eq!(lane.progress(), earlier);
+    assert_eq!([5, 6].map(|offset| lane.deliver(offset, None).map(|(_, free)| free)), [Some(true); 2]);
+    assert_eq!(lane.progress(), earlier, "its attempt, and nothing of what was not tried");
+    assert_eq!(lane.start(), Some((0, 2)));
+}
+
+/// So many runs of one record each, the first one at `first` and with gaps of `between`.
+fn spread(count: u64, first: u64, between: u64) -> Progress {
+    let mut progress = Progress::default();
+    for number in 0..count {
+        let offset = (first + number * (between + 1)) as i64;
+        progress.finish(offset..offset + 1);
+    }
+    progress
+}
+
+/// If this fails, a partition with much that is finished and little that is not stands still after a restart, or takes in
+/// more than the next commit has room for.
+#[test]
+fn what_was_finished_before_takes_its_room() {
+    let limit = ROOM + AGAIN;
+    // What fills that to the last bit.
+    let shapes = (1..60).flat_map(|first| (1..60).map(move |between| (first, between)));
+    let full = shapes.map(|(first, between)| {
+        let each = OFFSET + gap(between);
+        let left = limit - gap(first) - OFFSET;
+        (left % each, spread(1 + left / each, first, between))
+    });
+    let (_, full) = full.into_iter().find(|(left, _)| *left == 0).expect("a shape");
+    assert_eq!(full.cost_beyond(0), limit);
+    let lane = Lane::new(0, WINDOW, full);
+    assert!(!lane.outgrown);
+    assert_eq!((lane.has_room(), lane.room()), (true, 1), "something has to be looked at");
+    let each = OFFSET + gap(1);
+    assert!(!Lane::new(0, WINDOW, spread((limit - AGAIN / 2) / each, 1, 1)).outgrown);
+    assert!(Lane::new(0, WINDOW, spread(limit / each + 2, 1, 1)).outgrown);
+
+    // One record far away bounds what is read as nothing at all would.
+    let mut far = Progress::default();
+    far.finish(1_000_000..1_000_001);
+    let mut lane = Lane::new(0, WINDOW, far);
+    let mut offset = 0;
+    while lane.has_room() {
+        let (sequence, _) = lane.deliver(offset, None).expect("new");
+        lane.start();
+        lane.failed(sequence, Duration::ZERO);
+        offset += 6;
+    }
+    assert!((3_400..3_500).contains(&lane.tracker.span()), "{}", lane.tracker.span());
+}
+
+/// If this fails, a lane asks for more records than a commit has room for, or for fewer, and stands still too early.
+#[test]
+fn room_is_counted_to_the_last_record() {
+    let mut is_exact = false;
+    for gap in 0..40 {
+        let mut lane = Lane::new(0, WINDOW, Progress::default());
+        let mut offset = 0;
+        let mut deliver = |lane: &mut Lane, gap: i64| {
+            lane.deliver(offset, None).expect("new");
+            lane.start();
+            offset += 1 + gap;
+        };
+        for _ in 0..500 {
+            deliver(&mut lane, gap);
+        }
+        // The last one leaves no gap before the next.
+        deliver(&mut lane, 0);
+        let (room, mut count) = (lane.room(), 0);
+        while lane.has_room() {
+            deliver(&mut lane, 0);
+            count += 1;
+        }
+        assert_eq!(room, count, "with gaps of {gap}");
+        let left = ROOM - lane.tracker.cost();
+        assert!(left < OFFSET || lane.tracker.span() == WINDOW, "{left}");
+        is_exact |= left == 0;
+    }
+    assert!(is_exact);
 }
 
 /// If this fails, what is finished behind a slow record is not told to the group, and a crash does it again.

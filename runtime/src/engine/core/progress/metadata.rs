@@ -158,7 +158,7 @@ fn read(from: &mut &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Range;
+    use std::{collections::BTreeSet, ops::Range};
 
     use proptest::prelude::*;
 
@@ -210,6 +210,36 @@ mod tests {
         assert!(read.finished.len() > 900, "{}", read.finished.len());
         assert!(read.finished.iter().zip(&much.finished).all(|(read, written)| read == written));
         assert_eq!(read.finished() + left_out, much.finished());
+    }
+
+    /// If this fails, a commit says of records behind one that it has no room for something that is not so.
+    #[test]
+    fn what_is_left_out_is_the_end() {
+        let mut few = Progress::default();
+        let mut is_left_out = BTreeSet::new();
+        for number in 0..2_600 {
+            few.finish(10 * number + 1..10 * number + 2);
+            // A run that is dear, and one that is not, behind what there is room for.
+            let mut progress = few.clone();
+            let far = 10 * number + (1 << 40);
+            [far..far + 1, far + 2..far + 3, far + 4..far + 5].into_iter().for_each(|run| progress.finish(run));
+            let Metadata { text, left_out } = progress.encode(0);
+            let read = Progress::decode(text.expect("something to say").as_bytes(), 0);
+            assert!(read.finished.iter().zip(&progress.finished).all(|(read, written)| read == written), "{number}");
+            assert_eq!(read.finished() + left_out, progress.finished());
+            is_left_out.insert(left_out.min(4));
+        }
+        assert!(is_left_out.is_superset(&BTreeSet::from([0, 3, 4])), "{is_left_out:?}");
+    }
+
+    /// If this fails, a commit has room for an attempt more, and a poison record gets its attempts back.
+    #[test]
+    fn attempts_fill_a_commit_to_the_last_byte() {
+        let mut progress = Progress::default();
+        (0..2_000).for_each(|offset| progress.tried(offset, 7));
+        let text = text(&progress, 0);
+        assert_eq!(text.len(), LIMIT);
+        assert_eq!(Progress::decode(text.as_bytes(), 0).attempts.len(), (BODY - 2) / 2);
     }
 
     /// If this fails, records that fail all at once crowd out what is finished, or the first of them gets its attempts back.

@@ -153,6 +153,19 @@ mod tests {
         runs + progress.finished.iter().zip(next).map(|(one, next)| gap(next.start.abs_diff(one.end))).sum::<u64>()
     }
 
+    /// If this fails, what is finished is lost when it is told out of order.
+    #[test]
+    fn runs_come_in_any_order() {
+        let mut progress = Progress::default();
+        assert!(progress.is_empty());
+        [10..12, 0..3, 12..14, 5..5].into_iter().for_each(|run| progress.finish(run));
+        assert!(progress.runs().eq([&(0..3), &(10..14)]) && !progress.is_empty());
+        assert_eq!([0, 5].map(|offset| progress.cost_beyond(offset)), [gap(3) + gap(7) + gap(4); 2]);
+        progress = Progress::default();
+        progress.tried(1, 2);
+        assert!(!progress.is_empty());
+    }
+
     proptest! {
         /// If this fails, what the process remembers and what the commit says do not add up.
         #[test]

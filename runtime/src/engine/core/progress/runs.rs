@@ -163,6 +163,13 @@ mod tests {
         }
     }
 
+    /// If this fails, a commit has room for less than its lane counts with.
+    #[test]
+    fn the_last_bit_is_of_use() {
+        let mut writer = Writer::new(1);
+        assert!(writer.pair([4, 4]) && !writer.pair([1, 1]));
+    }
+
     proptest! {
         /// If this fails, what was read before a restart is not all read again after it, where the topic has gaps.
         #[test]

@@ -16,7 +16,7 @@ struct Sender {
 impl Sender {
     /// Finds a key for each partition, with records that do nothing.
     fn to(address: &str, partitions: usize) -> Self {
-        let producer = Producer::new(&[("bootstrap.servers".to_owned(), address.to_owned())].into()).unwrap();
+        let producer = Producer::builder().brokers(address).start().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let mut sender = Self { runtime, producer, keys: BTreeMap::new(), sent: Cell::new(0) };
         for number in 0.. {
@@ -33,7 +33,7 @@ impl Sender {
     fn send_with(&self, key: &str, value: &str) -> i32 {
         let (key, value) = (Some(key.into()), Some(value.into()));
         self.sent.set(self.sent.get() + 1);
-        let outgoing = Outgoing { topic: "orders".to_owned(), key, value, headers: Vec::new() };
+        let outgoing = Outgoing { topic: "orders".to_owned(), key, value, ..Outgoing::default() };
         self.runtime.block_on(self.producer.send(outgoing)).unwrap().partition
     }
 

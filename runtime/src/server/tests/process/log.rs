@@ -115,7 +115,7 @@ fn a_panic_is_one_line_with_its_place() {
         assert_eq!((&outside["error"], &outside["level"]), (&"spawned".into(), &"ERROR".into()));
         assert_eq!(outside["thread"], "karafka work");
         for line in said.iter().chain([&outside]) {
-            assert!(line["location"].as_str().unwrap().contains("tests/process.rs:"), "{line}");
+            assert!(line["location"].as_str().unwrap().contains("tests/process/mod.rs:"), "{line}");
             assert_eq!(line["backtrace"].is_string(), has_calls, "{line}");
         }
         assert!(!said.is_empty() && said.iter().all(|line| line["message"] == "panicked"), "{said:#?}");
@@ -137,7 +137,7 @@ fn a_panic_outside_of_a_handler_is_printed_in_development() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let errors = app.text("errors");
-    assert!(errors.contains("thread 'karafka work' panicked at ") && errors.contains("process.rs:"), "{errors}");
+    assert!(errors.contains("thread 'karafka work' panicked at ") && errors.contains("process/mod.rs:"), "{errors}");
 }
 
 /// If this fails, a database that is away fills the disk with lines, or nobody learns how many attempts have failed.

@@ -106,7 +106,7 @@ impl Topic for Seen {
     const KEY: &'static str = "seen";
 
     fn encode(message: &Parcel) -> Result<Vec<u8>> {
-        crate::topic::encode_json(message)
+        crate::codegen::encode_json(message)
     }
 }
 
@@ -181,7 +181,7 @@ async fn through_a_job(parcel: &Parcel, is_binary: bool) -> String {
     let flags = Flags { default_environment: Some("development"), ..Flags::default() };
     let settings = Settings::read(&WITH_JOBS, &BTreeMap::new(), &flags).expect("settings");
     let state = State::default();
-    let jobs = Jobs::new(app.manifest, app.routes, &settings, None, Arc::clone(&state)).expect("jobs");
+    let jobs = Jobs::new(app.manifest, app.routes, app.layers, &settings, None, Arc::clone(&state)).expect("jobs");
     jobs.perform(&job).await.map_err(|failure| format!("{failure:?}")).expect("it is performed");
     let seen = state.lock().expect("no panic").clone();
     seen.concat()

@@ -1,0 +1,6 @@
+//! web: what it consumes and sends stands in `karafka.yml`.
+
+pub mod controllers;
+pub mod generated;
+pub mod state;
+pub mod web;

@@ -1,0 +1,130 @@
+//! Each place that suggests: what is near is suggested, and what is not is not.
+
+use super::*;
+
+/// A place, a manifest with `@` in it, a word for `@` that is nearly right and what it should be, and one that is like nothing.
+const PLACES: &[(&str, &str, &str, &str, &str)] = &[
+    ("a key at the top", "app: a\n@: {}\n", "topcs", "topics", "zebra"),
+    ("a key of a topic", "app: a\ntopics: { orders: { @: OrdersController } }\n", "contoller", "controller", "zebra"),
+    ("a key of a group", "app: a\ngroups: { a: { @: 3 } }\n", "concurency", "concurrency", "zebra"),
+    ("a key in letters that look alike", "app: a\n@: {}\n", "t\u{43e}pics", "topics", "größe"),
+    (
+        "a parser that comes with the runtime",
+        "app: a\ntopics: { orders: { controller: OrdersController, parser: @ } }\n",
+        "jsn",
+        "json",
+        "zebra",
+    ),
+    (
+        "one of some words",
+        "app: a\ntopics: { orders: { controller: OrdersController, tombstones: @ } }\n",
+        "delivr",
+        "deliver",
+        "zebra",
+    ),
+    (
+        "a start",
+        "app: a\ntopics: { orders: { controller: OrdersController, start: @ } }\n",
+        "earlist",
+        "earliest",
+        "zebra",
+    ),
+    (
+        "a size",
+        "app: a\ngroups: { a: { memory: @ } }\ntopics: { orders: { controller: OrdersController, group: a } }\n",
+        "64MB",
+        "64MiB",
+        "1kb",
+    ),
+    ("a property", "app: a\nkafka: { options: { @: x } }\n", "compresion.type", "compression.type", "zebra"),
+    ("a type", "app: a\nmessages: { A: { id: @ } }\n", "uid", "uuid", "zebra"),
+    ("a type of another language", "app: a\nmessages: { A: { id: @ } }\n", "bigint", "i64", "tinyblob2"),
+    ("a message as a type", "app: a\nmessages: { Order: { id: u8 }, A: { o: @ } }\n", "Oder", "Order", "Zebra"),
+    (
+        "a topic's message",
+        "app: a\nmessages: { Order: { id: u8 } }\ntopics: { orders: { message: @, controller: OrdersController } }\n",
+        "Oder",
+        "Order",
+        "Zebra",
+    ),
+    (
+        "a message in a `one_of`",
+        "app: a\nmessages: { Order: { id: u8 }, Any: { one_of: { a: @ }, by: type } }\n",
+        "Oder",
+        "Order",
+        "Zebra",
+    ),
+    (
+        "a record's key",
+        "app: a\nmessages: { Order: { customer: u8 } }\ntopics: { orders: { message: Order, key: @, controller: OrdersController } }\n",
+        "custmer",
+        "customer",
+        "zebra",
+    ),
+    (
+        "an emit",
+        "app: a\ntopics: { receipts: {}, orders: { controller: OrdersController, emits: [@] } }\n",
+        "recipts",
+        "receipts",
+        "zebra",
+    ),
+    (
+        "a group that nobody is in",
+        "app: a\ngroups: { @: {} }\ntopics: { orders: { controller: OrdersController, group: audits } }\n",
+        "audit",
+        "audits",
+        "zebra",
+    ),
+    (
+        "a controller",
+        "app: a\ntopics: { orders: { controller: @ } }\n",
+        "orders_controller",
+        "OrdersController",
+        "Größe",
+    ),
+    (
+        "a backoff",
+        "app: a\ntopics: { orders: { controller: OrdersController, retry: { backoff: @ } } }\n",
+        "30s..1s",
+        "1s..30s",
+        "zebra",
+    ),
+];
+
+/// If this fails, a person with a slip of the finger has to look it up, or is sent to what they never meant.
+#[test]
+fn what_is_near_is_suggested_and_nothing_else_is() {
+    for (place, manifest, nearly, meant, far) in PLACES {
+        let found = |word: &str| {
+            let found = compile(&source(&manifest.replace('@', word))).diagnostics;
+            let [found] = found.as_slice() else { panic!("{place}, {word}: {found:#?}") };
+            found.clone()
+        };
+        let near = found(nearly);
+        let help = near.help.as_deref().unwrap_or_default();
+        let says = format!("`{meant}`");
+        assert!(help.contains(&says) && (help.contains("did you mean") || help.contains("write ")), "{place}: {help}");
+        // Of a topic or a group the words alone are said: it may as well be missing.
+        if let Some(suggestion) = near.suggestion.filter(|_| !place.contains("emit")) {
+            assert_eq!(suggestion.replacement, *meant, "{place}");
+            let mended = manifest.replace('@', nearly);
+            assert_eq!(&mended[suggestion.span.start..suggestion.span.end], *nearly, "{place}");
+        }
+        let far = found(far);
+        let help = far.help.as_deref().unwrap_or_default();
+        assert!(!help.contains("did you mean") && !help.contains(&format!("write {says}")), "{place}: {help}");
+        assert!(far.suggestion.is_none_or(|suggestion| suggestion.replacement != *meant), "{place}");
+    }
+}
+
+/// If this fails, a value that lacks a field says nothing of the one that is misspelt, or calls any other one that.
+#[test]
+fn a_field_that_is_nearly_there_is_asked_for() {
+    let model = messages("Order: { customer: string }");
+    let payload = Payload::Message("Order".into());
+    for (value, asks) in [("{\"custmer\": \"x\"}", true), ("{\"zebra\": \"x\"}", false), ("{}", false)] {
+        let error = value::check(&model, &payload, &serde_json::from_str(value).unwrap()).unwrap_err();
+        assert_eq!(error.message.contains("is it `custmer`?"), asks, "{}", error.message);
+        assert_eq!(error.message.contains("is it"), asks, "{}", error.message);
+    }
+}

@@ -1,0 +1,295 @@
+//! An app inside of something: a workspace, a crate that was there before, a repository, CI.
+
+use super::*;
+
+/// Files by their paths, with their texts.
+type Files<'f> = &'f [(&'f str, &'f str)];
+
+/// A folder with these files.
+fn tree(files: Files<'_>) -> tempfile::TempDir {
+    let folder = folder();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+    folder
+}
+
+fn read(root: &Path, path: &str) -> String {
+    fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The names of the packages that cargo finds in a workspace.
+fn packages(root: &Path) -> Vec<String> {
+    let mut command = cargo_metadata::MetadataCommand::new();
+    let metadata = command.current_dir(root).manifest_path(root.join("Cargo.toml")).no_deps();
+    let metadata = metadata.exec().expect("cargo reads the workspace");
+    let mut names: Vec<_> = metadata.packages.iter().map(|package| package.name.to_string()).collect();
+    names.sort();
+    names
+}
+
+const WORKSPACE: &str = "\
+[workspace]
+resolver = \"3\"
+members = [\"crates/*\"]
+exclude = [\"apart\"]
+
+[workspace.package]
+version = \"1.2.3\"
+edition = \"2021\"
+
+[workspace.dependencies]
+serde = \"1\"
+
+[workspace.lints.rust]
+unsafe_code = \"deny\"
+";
+
+/// If this fails, `karafka new` in a workspace breaks cargo for every crate in it, or states again what all have.
+#[test]
+fn a_new_app_becomes_a_member_as_with_cargo_new() {
+    let folder = tree(&[("Cargo.toml", WORKSPACE)]);
+    let root = folder.path();
+    calls(root, &["new", "crates/billing"], 0);
+    let dry = calls(root, &["new", "services/mail", "--dry-run"], 0);
+    assert!(dry.contains("+1 member, `services/mail`") && !root.join("services").exists(), "{dry}");
+    assert_eq!(read(root, "Cargo.toml"), WORKSPACE, "it is listed already");
+    let said = calls(root, &["new", "services/mail"], 0);
+    assert!(said.contains("+1 member, `services/mail`"), "{said}");
+    assert_eq!(read(root, "Cargo.toml"), WORKSPACE.replace("[\"crates/*\"]", "[\"crates/*\", \"services/mail\"]"));
+    assert_eq!(packages(root), ["billing", "mail"]);
+
+    let app = root.join("crates/billing");
+    let cargo = read(&app, "Cargo.toml");
+    for line in ["version.workspace = true", "edition.workspace = true", "[lints]\nworkspace = true"] {
+        assert!(cargo.contains(line), "{cargo}");
+    }
+    assert!(cargo.contains("serde = { workspace = true, features = [\"derive\"] }"), "{cargo}");
+    assert!(!cargo.contains("[workspace]"), "{cargo}");
+    for path in [".cargo", "Cargo.lock", "rustfmt.toml", ".git"] {
+        assert!(!app.join(path).exists(), "{path}");
+    }
+    calls(&app, &["check"], 0);
+    let info = calls(&app, &["info"], 0);
+    assert!(info.contains("1.2.3"), "{info}");
+
+    // What the workspace keeps out is a workspace of its own.
+    calls(root, &["new", "apart"], 0);
+    assert!(read(root, "apart/Cargo.toml").contains("[workspace]"));
+    assert_eq!(packages(&root.join("apart")), ["apart"]);
+    assert_eq!(packages(root), ["billing", "mail"]);
+}
+
+/// If this fails, `cargo build --locked` of a new app fails until somebody has built it without.
+#[test]
+fn the_lock_file_of_a_new_app_is_right_at_once() {
+    let folder = folder();
+    calls(folder.path(), &["new", "shop"], 0);
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["update", "--workspace", "--locked", "--offline"]).current_dir(folder.path().join("shop"));
+    let output = command.output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!read(folder.path(), "shop/Cargo.lock").contains("name = \"karafka-cli\""), "it is the checkout's own");
+}
+
+/// If this fails, somebody who puts consumers into the crate that he has loses what is in it, gets what he has no use
+/// for, or does not learn what to call.
+#[test]
+fn consumers_come_into_a_crate_that_is_there_and_nothing_else_changes() {
+    let main = "fn main() {\n    println!(\"mine\");\n}\n";
+    let package = "[package]\nname = \"web-shop\"\nedition = \"2021\" # ours\n";
+    let cases: [(&str, Files<'_>, &[&str]); 3] = [
+        (
+            "a library",
+            &[("Cargo.toml", package), ("src/lib.rs", "//! Mine.\n\npub mod money;\n"), ("src/money.rs", "")],
+            &["Cargo.toml", "src/lib.rs"],
+        ),
+        (
+            "a program",
+            &[("Cargo.toml", package), ("src/main.rs", main), ("README.md", "mine"), (".gitignore", "x")],
+            &["Cargo.toml"],
+        ),
+        (
+            "one that has serde",
+            &[
+                ("Cargo.toml", "[package]\nname = \"web-shop\"\n\n[dependencies]\nserde = \"1\"\n"),
+                ("src/main.rs", main),
+            ],
+            &["Cargo.toml"],
+        ),
+    ];
+    for (what, files, changed) in cases {
+        let folder = tree(files);
+        let root = folder.path();
+        let said = calls(root, &["new", ".", "--karafka-version", "0.1.0"], 0);
+        assert!(said.contains("next: call the consumers in your program"), "{what}: {said}");
+        assert!(said.contains("web_shop::generated::app()"), "{what}: {said}");
+        for (path, text) in files {
+            let now = read(root, path);
+            assert_eq!(now != *text, changed.contains(path), "{what}: {path}: {now}");
+            // Lines are added, and none is taken.
+            assert!(text.lines().all(|line| now.contains(line) || line == "serde = \"1\""), "{what}: {path}: {now}");
+        }
+        for path in ["README.md", ".gitignore", "rustfmt.toml", "src/main.rs", ".cargo", ".git"] {
+            let was_there = files.iter().any(|(file, _)| *file == path);
+            assert_eq!(root.join(path).exists(), was_there, "{what}: {path}");
+        }
+        assert!(read(root, "karafka.yml").contains("\napp: web-shop\n"), "{what}");
+        assert!(read(root, "src/lib.rs").contains("pub mod generated;"), "{what}");
+        calls(root, &["check"], 0);
+        let again = calls(root, &["install"], 1);
+        assert!(again.contains("there is a karafka.yml here already"), "{what}: {again}");
+    }
+}
+
+/// If this fails, `karafka new .` does not say what its generated code will miss, or makes an app where none can be.
+#[test]
+fn what_a_crate_must_have_of_its_own_is_said() {
+    let package = "[package]\nname = \"shop\"\n";
+    for (state, is_told) in [
+        ("pub struct Other;\n", true),
+        ("pub struct State { pool: Pool }\n", false),
+        ("pub use crate::app::AppState as State;\n", false),
+        ("// pub struct State;\nstruct State;\n", true),
+    ] {
+        let folder = tree(&[("Cargo.toml", package), ("src/main.rs", "mod state;\n"), ("src/state.rs", state)]);
+        for arguments in [&["install", "--dry-run"][..], &["install"]] {
+            let said = calls(folder.path(), &[arguments, &["--karafka-version", "0.1.0"]].concat(), 0);
+            assert_eq!(said.contains("src/state.rs is yours and stays"), is_told, "{state}: {said}");
+            assert!(said.contains("src/main.rs declares `mod state;`"), "{said}");
+        }
+        assert_eq!(read(folder.path(), "src/state.rs"), state);
+    }
+    let refused: [(&str, Files<'_>, &[&str], &str); 5] = [
+        ("a workspace", &[("Cargo.toml", "[workspace]\n")], &["new", "."], "that of no crate"),
+        ("not to be run", &[("Cargo.toml", package)], &["new", ".", "--run"], "`--run` is for a new app"),
+        ("a bad name", &[("Cargo.toml", "[package]\nname = \"Shop\"\n")], &["new", "."], "Rust warns about capitals"),
+        (
+            "karafka under another name",
+            &[("Cargo.toml", "[package]\nname = \"shop\"\n[dependencies]\nk = { package = \"karafka\" }\n")],
+            &["new", "."],
+            "generated code says `karafka::`, and here `karafka` is called `k`",
+        ),
+        (
+            "a folder of controllers",
+            &[("Cargo.toml", package), ("src/controllers/mod.rs", "pub mod a;\n")],
+            &["new", "."],
+            "src/controllers/mod.rs",
+        ),
+    ];
+    for (what, files, arguments, words) in refused {
+        let folder = tree(files);
+        let before = everything(folder.path());
+        let said = call(folder.path(), &[arguments, &["--karafka-version", "0.1.0"]].concat());
+        assert!(said.starts_with("exit 1") || said.starts_with("exit 2"), "{what}: {said}");
+        assert!(said.contains(words), "{what}: {said}");
+        assert_eq!(everything(folder.path()), before, "{what}");
+    }
+}
+
+/// If this fails, a new app is in no repository, or is one inside of another.
+#[test]
+fn a_new_app_has_a_repository_unless_it_lies_in_one() {
+    let folder = folder();
+    let root = folder.path();
+    calls(root, &["new", "alone", "-q", "--karafka-version", "0.1.0"], 0);
+    assert!(root.join("alone/.git/HEAD").is_file());
+    calls(root, &["new", "alone/inner", "-q", "--karafka-version", "0.1.0"], 0);
+    assert!(!root.join("alone/inner/.git").exists());
+    calls(root, &["new", "without", "-q", "--vcs", "none", "--karafka-version", "0.1.0"], 0);
+    assert!(!root.join("without/.git").exists());
+    calls(root, &["new", "dry", "--dry-run", "--karafka-version", "0.1.0"], 0);
+    assert!(!root.join("dry").exists());
+}
+
+/// If this fails, an app that only builds on its author's machine is found out in CI, by an error of cargo's.
+#[test]
+fn an_app_that_stays_on_this_machine_is_told_by_new_and_in_ci() {
+    let folder = folder();
+    let root = folder.path();
+    let new = calls(root, &["new", "here"], 0);
+    assert!(new.contains("depends  on the checkout in ") && new.contains("`--karafka-git URL`"), "{new}");
+    assert!(new.contains("shares  what the checkout has built; `cargo clean`"), "{new}");
+    let new = calls(root, &["new", "portable", "--karafka-version", "0.1.0"], 0);
+    assert!(!new.contains("depends"), "{new}");
+
+    // The runtime inside of the app's own repository is everywhere.
+    fs::create_dir_all(root.join("mono/.git")).unwrap();
+    fs::create_dir_all(root.join("mono/karafka")).unwrap();
+    fs::write(root.join("mono/karafka/Cargo.toml"), "[package]\nname = \"karafka\"\n").unwrap();
+    calls(root, &["new", "mono/app", "-q", "--karafka-path", "mono/karafka"], 0);
+    for (app, ci, warns) in [
+        ("here", Some("true"), true),
+        ("here", Some("false"), false),
+        ("here", None, false),
+        ("portable", Some("true"), false),
+        ("mono/app", Some("1"), false),
+    ] {
+        let mut command = karafka(&root.join(app), &["check", "--output-format", "concise"]);
+        command.env_remove("CI");
+        ci.map(|value| command.env("CI", value));
+        let checked = said(&command.output().unwrap(), root);
+        assert!(checked.starts_with("exit 0\n"), "{app}: {checked}");
+        assert_eq!(checked.contains("[local-runtime]"), warns, "{app}: {ci:?}: {checked}");
+    }
+}
+
+/// If this fails, a second binary, another name of the package or a profile is the end of `karafka server`.
+#[cfg(unix)]
+#[test]
+fn server_runs_the_binary_of_main_whatever_else_there_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_folder, root) = shop();
+    // Cargo, but what it would run is only shown.
+    let cargo = root.join("cargo.sh");
+    let real = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let script =
+        format!("#!/bin/sh\nif [ \"$1\" = run ]; then shift 3; echo \"run $@\"; exit 0; fi\nexec {real} \"$@\"\n");
+    fs::write(&cargo, script).unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    let server = |arguments: &[&str]| {
+        let output = karafka(&root, &[&["server"], arguments].concat()).env("CARGO", &cargo).output().unwrap();
+        said(&output, &root)
+    };
+    let manifest = root.join("Cargo.toml");
+    let original = fs::read_to_string(&manifest).unwrap();
+    fs::create_dir_all(root.join("src/bin")).unwrap();
+    fs::write(root.join("src/bin/backfill.rs"), "fn main() {}\n").unwrap();
+    for (from, to, arguments, ran) in [
+        ("", "", &[][..], "run --bin shop -- server\n"),
+        (
+            "name = \"shop\"",
+            "name = \"shop-consumer\"\n[lib]\nname = \"shop\"\n[package.metadata]\nx = 1",
+            &[],
+            "run --bin shop-consumer -- server\n",
+        ),
+        (
+            "default-run = \"shop\"\n",
+            "[[bin]]\nname = \"serve\"\npath = \"src/main.rs\"\n\n[package.metadata]\n",
+            &[],
+            "run --bin serve -- server\n",
+        ),
+        ("", "", &["--profile", "dist"], "run --bin shop --profile dist -- server\n"),
+        (
+            "",
+            "",
+            &["--bin", "backfill", "--release", "--", "--groups", "a"],
+            "run --bin backfill --release -- server --groups a\n",
+        ),
+    ] {
+        fs::write(&manifest, original.replacen(from, to, 1)).unwrap();
+        let said = server(arguments);
+        assert_eq!(said, format!("exit 0\n---- out\n{ran}---- err\n"), "{to}");
+    }
+    fs::write(&manifest, &original).unwrap();
+    fs::remove_file(root.join("src/main.rs")).unwrap();
+    fs::write(root.join("src/bin/other.rs"), "fn main() {}\n").unwrap();
+    fs::write(&manifest, original.replace("default-run = \"shop\"\n", "")).unwrap();
+    let said = server(&[]);
+    assert!(
+        said.contains("none of `backfill`, `other` is made of src/main.rs\n  say which one runs the app: `--bin NAME`"),
+        "{said}"
+    );
+}

@@ -1,0 +1,164 @@
+//! Kafka for development, inside a process: librdkafka's mock cluster behind a real port of the loopback interface.
+//!
+//! It keeps records in memory only, and of a partition only the last 5 MiB or 100,000 batches; what it drops is counted,
+//! so that nobody takes a lost record for a bug of the app.
+
+mod beacon;
+
+use std::time::Duration;
+
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer as _},
+    producer::{BaseProducer, Producer as _},
+};
+
+pub use beacon::{Beacon, UntrustedBeacon};
+
+use crate::native::MockCluster;
+
+/// A broker inside this process; gone with all its records when it is dropped.
+pub struct EmbeddedBroker {
+    /// Owns the cluster; its own queue is never used.
+    _owner: BaseProducer,
+    cluster: MockCluster,
+    watch: BaseConsumer,
+    topics: Vec<(String, i32)>,
+    address: String,
+}
+
+/// Why there is no embedded broker.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// It could not be started.
+    #[error("the embedded broker cannot start: {0}")]
+    Start(String),
+    /// It did not make a topic.
+    #[error("the embedded broker cannot make the topic `{topic}`: {reason}")]
+    Topic {
+        /// The topic's name.
+        topic: String,
+        /// librdkafka's word.
+        reason: String,
+    },
+}
+
+/// Records that the broker has dropped from the front of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// How many since the start.
+    pub count: u64,
+}
+
+impl EmbeddedBroker {
+    /// Starts a broker on a free port of the loopback interface and makes the topics with their partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`], with librdkafka's word.
+    pub fn start(topics: &[(String, i32)]) -> Result<Self, BrokerError> {
+        let refused = |error: rdkafka::error::KafkaError| BrokerError::Start(error.to_string());
+        let mut config = ClientConfig::new();
+        config.set("test.mock.num.brokers", "1").set("log_level", "3");
+        // The largest request: as large a record as a producer sends.
+        config.set("receive.message.max.bytes", "1001000000");
+        let owner: BaseProducer = config.create().map_err(refused)?;
+        let cluster = MockCluster::of_client(owner.client().native_ptr())
+            .ok_or_else(|| BrokerError::Start("librdkafka was built without its mock cluster".to_owned()))?;
+        for (topic, partitions) in topics {
+            cluster
+                .create_topic(topic, *partitions)
+                .map_err(|reason| BrokerError::Topic { topic: topic.clone(), reason })?;
+        }
+        let address = cluster.address();
+        let watch =
+            ClientConfig::new().set("bootstrap.servers", &address).set("log_level", "3").create().map_err(refused)?;
+        Ok(Self { _owner: owner, cluster, watch, topics: topics.to_vec(), address })
+    }
+
+    /// Where it listens, as `127.0.0.1:40213`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Makes another topic.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError::Topic`].
+    pub fn create_topic(&mut self, topic: &str, partitions: i32) -> Result<(), BrokerError> {
+        self.cluster
+            .create_topic(topic, partitions)
+            .map_err(|reason| BrokerError::Topic { topic: topic.to_owned(), reason })?;
+        self.topics.push((topic.to_owned(), partitions));
+        Ok(())
+    }
+
+    /// Refuses from here on all producers that have not written before, as Kafka does to a principal without the right to.
+    #[cfg(test)]
+    pub(crate) fn refuse_producers(&self) {
+        use rdkafka_sys::types::{RDKafkaApiKey, RDKafkaRespErr};
+        let refusals = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED; 10];
+        if let Some(cluster) = self._owner.client().mock_cluster() {
+            cluster.request_errors(RDKafkaApiKey::InitProducerId, &refusals);
+        }
+    }
+
+    /// What it has dropped because a partition was full. Asks the broker, and so takes some milliseconds.
+    #[must_use]
+    pub fn dropped(&self) -> Vec<Dropped> {
+        let mut dropped = Vec::new();
+        for (topic, partitions) in &self.topics {
+            for partition in 0..*partitions {
+                // A question that is not answered in time is asked again with the next call.
+                let marks = self.watch.fetch_watermarks(topic, partition, Duration::from_secs(1));
+                if let Ok((first, _)) = marks
+                    && let Ok(count @ 1..) = u64::try_from(first)
+                {
+                    dropped.push(Dropped { topic: topic.clone(), partition, count });
+                }
+            }
+        }
+        dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::{
+        outgoing::Outgoing,
+        producer::{Compression, Producer},
+    };
+
+    /// If this fails, records vanish from the embedded broker and somebody looks for the bug in an app.
+    #[test]
+    fn counts_what_a_full_partition_drops() {
+        let broker = EmbeddedBroker::start(&[("full".to_owned(), 1), ("empty".to_owned(), 2)]).expect("a broker");
+        assert_eq!(broker.dropped(), []);
+        let producer =
+            Producer::builder().brokers(broker.address()).compression(Compression::None).start().expect("a producer");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
+        runtime.block_on(async {
+            // 5 MiB a partition: twelve records of half a MiB do not fit.
+            for _ in 0..12 {
+                let value = Some(vec![b'x'; 512 * 1024]);
+                let outgoing = Outgoing { topic: "full".to_owned(), value, ..Outgoing::default() };
+                producer.send(outgoing).await.expect("acknowledged");
+            }
+        });
+        let dropped = broker.dropped();
+        assert_eq!(
+            dropped.iter().map(|dropped| (&*dropped.topic, dropped.partition)).collect::<Vec<_>>(),
+            [("full", 0)]
+        );
+        assert!((1..12).contains(&dropped[0].count), "{dropped:?}");
+    }
+}

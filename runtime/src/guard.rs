@@ -1,0 +1,91 @@
+//! An attempt at anything, guarded: what bounds it, and in which ways it fails.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use crate::{Error, Result, backoff::is_last, panics::HandlerPanic};
+
+/// An attempt that failed.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Failure<'a> {
+    /// In which way.
+    pub kind: FailureKind,
+    /// Why; the panic's words where it panicked.
+    pub error: &'a Error,
+    /// Which attempt it was, from 1.
+    pub attempt: u32,
+    /// Whether there will be no other.
+    pub is_last: bool,
+}
+
+/// In which way an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// `perform` or `before_enqueue` gave an error.
+    Error,
+    /// One of them panicked.
+    Panicked,
+    /// The attempt took longer than the manifest's `timeout`, and was dropped where it waited.
+    TimedOut,
+}
+
+/// What bounds an attempt.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Bounds {
+    /// How long it may take.
+    pub(crate) timeout: Option<Duration>,
+    /// How many attempts there are, if there is an end to them.
+    pub(crate) attempts: Option<u32>,
+}
+
+impl Bounds {
+    /// Whether an attempt of this number that ended with `error` is the last one.
+    pub(crate) fn is_last(self, attempt: u32, error: &Error) -> bool {
+        is_last(self.attempts, attempt, error)
+    }
+}
+
+/// One attempt at anything: a panic is an error, and so is taking longer than `timeout`.
+pub(crate) async fn guarded<T>(
+    attempt: impl Future<Output = Result<T>>,
+    timeout: Option<Duration>,
+) -> Result<T, (FailureKind, Error)> {
+    let attempt = CatchPanic { future: pin!(attempt) };
+    let ended = match timeout {
+        None => attempt.await,
+        Some(limit) => match tokio::time::timeout(limit, attempt).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                return Err((FailureKind::TimedOut, Error::new(format_args!("not done within {limit:?}"))));
+            }
+        },
+    };
+    match ended {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err((FailureKind::Error, error)),
+        Err(panic) => Err((FailureKind::Panicked, panic.into())),
+    }
+}
+
+/// A future whose panics come out as errors. After one it is not polled again, so what it left half done is dropped.
+pub(crate) struct CatchPanic<'a, F> {
+    pub(crate) future: Pin<&'a mut F>,
+}
+
+impl<F: Future> Future for CatchPanic<'_, F> {
+    type Output = Result<F::Output, HandlerPanic>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(HandlerPanic::caught("", &*panic))),
+        }
+    }
+}
