@@ -2,5 +2,6 @@
 
 pub mod controllers;
 pub mod generated;
+pub mod rates;
 pub mod state;
 pub mod web;

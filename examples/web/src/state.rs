@@ -19,7 +19,10 @@ pub struct State {
 
 #[derive(Debug, Default)]
 struct Books {
-    orders: BTreeSet<Uuid>,
+    /// What customers have placed.
+    placed: BTreeMap<Uuid, Order>,
+    /// Which orders are in the totals.
+    counted: BTreeSet<Uuid>,
     totals: BTreeMap<String, Decimal>,
 }
 
@@ -28,10 +31,18 @@ impl State {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Stores what a customer has placed. `false` if another order has its id; the same one can come again.
+    #[must_use]
+    pub fn store(&self, order: &Order) -> bool {
+        let mut books = self.books();
+        let placed = books.placed.entry(order.id);
+        *placed.or_insert_with(|| order.clone()) == *order
+    }
+
     /// Adds an order to its customer's total, once: a message can come twice.
     pub fn add(&self, order: &Order) {
         let mut books = self.books();
-        if books.orders.insert(order.id) {
+        if books.counted.insert(order.id) {
             *books.totals.entry(order.customer.clone()).or_default() += order.total;
         }
     }

@@ -1,6 +1,11 @@
 //! The whole program, on a Kafka in the process: routes and consumers beside each other.
 
-use std::time::Duration;
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use karafka::{
     broker::EmbeddedBroker,
@@ -14,12 +19,44 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use web::{generated, state::State};
+use tracing_subscriber::fmt::format::FmtSpan;
 
-/// What the server at `address` answers to a request: status line, headers and body.
-async fn get(address: std::net::SocketAddr, path: &str) -> String {
+use web::{generated, rates::Rates, state::State};
+
+/// What the program logs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&lines).into_owned()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn get(address: SocketAddr, path: &str) -> String {
+    ask(address, &format!("GET {path} HTTP/1.1"), "").await
+}
+
+/// What the server at `address` answers to a request, begun with these lines: status line, headers and body.
+async fn ask(address: SocketAddr, begin: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
-    let request = format!("GET {path} HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n");
+    let length = body.len();
+    let request = format!(
+        "{begin}\r\nhost: web\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).await.expect("asked");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("answered");
@@ -30,6 +67,13 @@ async fn get(address: std::net::SocketAddr, path: &str) -> String {
 /// does not stop with them.
 #[tokio::test]
 async fn routes_answer_from_what_consumers_have_read() {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_span_events(FmtSpan::NEW)
+        .with_writer(move || writer.clone())
+        .init();
     let broker = EmbeddedBroker::start(&[("orders".to_owned(), 2)]).expect("a broker");
     let producer = Producer::builder()
         .brokers(broker.address())
@@ -51,9 +95,10 @@ async fn routes_answer_from_what_consumers_have_read() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let at = listener.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel::<()>();
+    let no_rates = Rates::at(SocketAddr::from(([127, 0, 0, 1], 9)));
     let state = State::default();
     let seen = state.clone();
-    let running = tokio::spawn(web::web::run(listener, settings, state, async {
+    let running = tokio::spawn(web::web::run(listener, settings, state, no_rates, async {
         let _ = stopped.await;
     }));
 
@@ -76,12 +121,39 @@ async fn routes_answer_from_what_consumers_have_read() {
     let ready = get(at, "/ready").await;
     assert!(ready.starts_with("HTTP/1.1 200 "), "{ready}");
 
+    // One that comes by the server itself: through Kafka, and back into the total, in the trace of the request.
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let placed = ask(
+        at,
+        &format!(
+            "POST /orders HTTP/1.1\r\ncontent-type: application/json\r\ntraceparent: 00-{trace}-00f067aa0ba902b7-01"
+        ),
+        r#"{ "id": "01adc22e-6759-470e-8c78-65b6526ee731", "customer": "c-9", "total": "184.55" }"#,
+    )
+    .await;
+    assert!(placed.starts_with("HTTP/1.1 201 "), "{placed}");
+    let read = async {
+        while seen.total("c-9").is_none() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), read)
+        .await
+        .expect("the order within a minute");
+    let performed = log.text();
+    let performed = performed.lines().find(|line| line.contains("perform{"));
+    let performed = performed.expect("a span for a record with a trace");
+    assert!(
+        performed.contains(&format!("trace_id={trace}")),
+        "{performed}"
+    );
+
     drop(stop);
     let end = timeout(Duration::from_secs(30), running)
         .await
         .expect("it stops within 30 s");
     let end = end.expect("no panic").expect("it has run");
-    assert!(end.is_clean() && end.handled == 10, "{end}");
+    assert!(end.is_clean() && end.handled == 11, "{end}");
     assert!(
         TcpStream::connect(at).await.is_err(),
         "nobody listens any more"
