@@ -264,7 +264,7 @@ fn worker_hands_over_to_an_app_with_jobs_on_redis() {
     let refused = run(app.path(), &["worker"]);
     assert!(refused.starts_with("status: 1\n") && refused.contains("write `jobs: redis`"), "{refused}");
     let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, format!("{text}\njobs: {{ backend: redis }}\n")).unwrap();
+    fs::write(&manifest, format!("{text}\ndefaults: {{ jobs: redis }}\n")).unwrap();
     let refused = run(app.path(), &["worker"]);
     assert!(refused.starts_with("status: 1\n") && refused.contains("there is no crate"), "{refused}");
     for command in ["worker", "w"] {
@@ -274,7 +274,7 @@ fn worker_hands_over_to_an_app_with_jobs_on_redis() {
     }
     fs::write(&manifest, "app: shop\njobs: redis\n").unwrap();
     let refused = run(app.path(), &["worker"]);
-    assert!(refused.starts_with("status: 1\n") && refused.contains("`jobs: { backend: redis }`"), "{refused}");
+    assert!(refused.starts_with("status: 1\n") && refused.contains("`defaults: { jobs: redis }`"), "{refused}");
 }
 
 /// If this fails, `--help` no longer says what a command does, or a script breaks over a flag that went away.

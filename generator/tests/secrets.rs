@@ -59,7 +59,7 @@ fn no_command_says_a_secret_of_the_manifest() {
         "kafka: { producer: { sasl.oauthbearer.client.secret: MARK }, consumer: { ssl.key.password: MARK } }\n",
         "environments: { production: { kafka: { options: { ssl.keystore.password: MARK } } } }\n",
         "environments: { development: { kafka: { options: { sasl.password: MARK } } } }\n",
-        "jobs: { backend: redis, url: \"redis://:MARK@127.0.0.1:1\" }\n",
+        "defaults: { jobs: redis }\nredis: { url: \"redis://:MARK@127.0.0.1:1\" }\n",
         "x: &pw MARK\nkafka: { options: { sasl.password: *pw } }\n",
         "groups: { shop: { kafka: { sasl.password: MARK } } }\n",
         "groups:\n  shop:\n    kafka:\n      sasl.password:\n        MARK\n",
@@ -103,10 +103,10 @@ fn no_command_says_a_secret_of_the_manifest() {
         "kafka: { options: { sasl.password: MARK }\n",
         "kafka:\n  options:\n    sasl.password: MARK\n    sasl.password: MARK\n",
         "kafka:\n  options:\n    sasl.mechanism: x\n    sasl.oauthbearer.config: MARK\n    fetch.min.bytes: x\n",
-        "jobs: { backend: redis, url: \"redis://:MARK@h:port\" }\n",
-        "jobs: { backend: redis, url: \"rediss://:MARK@h\" }\n",
-        "jobs: { backend: redis, ur: \"redis://:MARK@h\" }\n",
-        "jobs: { backend: redis, url: \"unix://r.sock?pass=MARK\" }\n",
+        "defaults: { jobs: redis }\nredis: { url: \"redis://:MARK@h:port\" }\n",
+        "defaults: { jobs: redis }\nredis: { url: \"rediss://:MARK@h\" }\n",
+        "defaults: { jobs: redis }\nredis: { ur: \"redis://:MARK@h\" }\n",
+        "defaults: { jobs: redis }\nredis: { url: \"unix://r.sock?pass=MARK\" }\n",
         "defaults: { sasl.password: MARK }\n",
     ] {
         let root = tempfile::tempdir().expect("a folder");

@@ -15,7 +15,7 @@ pub struct Manifest {
     /// The folder that the app was built from, where development looks for the embedded broker's address.
     pub root: &'static str,
     /// Settings of the process: `kafka.brokers`, `kafka.options.*`, `kafka.consumer.*`, `kafka.producer.*`,
-    /// `concurrency`, `jobs.url`.
+    /// `concurrency`, `redis.url`.
     pub settings: &'static [Setting],
     /// What differs in an environment, in the keys of `settings`.
     pub environments: &'static [(&'static str, &'static [Setting])],

@@ -10,7 +10,7 @@ use karafka::{
 
 static MANIFEST: Manifest = Manifest {
     app: "shop",
-    settings: &[("kafka.brokers", "kafka:9092"), ("jobs.url", "redis://redis:6379")],
+    settings: &[("kafka.brokers", "kafka:9092"), ("redis.url", "redis://redis:6379")],
     groups: &[GroupEntry { name: "shop", ..GroupEntry::NEW }],
     topics: &[TopicEntry { key: "orders", ..TopicEntry::NEW }],
     consumers: &[ConsumerEntry {

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         bail!(
             "no jobs of this app run on Redis, so a worker has nothing to do: `karafka server` performs them itself\n  \
              write `jobs: redis` at the consumers that it should perform, or for all of them \
-             `jobs: {{ backend: redis }}` at the top of karafka.yml, and run `karafka generate`"
+             `defaults: {{ jobs: redis }}` in karafka.yml, and run `karafka generate`"
         );
     }
     handover::check_crate(&app)?;

@@ -5,7 +5,7 @@
 
 use std::ops::RangeInclusive;
 
-use Section::{Batch, Consumer, Defaults, Environment, Group, Jobs, Kafka, Message, Retry, Root, Topic};
+use Section::{Batch, Consumer, Defaults, Environment, Group, Kafka, Message, Redis, Retry, Root, Topic};
 
 /// A place in the manifest with keys of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,8 +16,8 @@ pub enum Section {
     Kafka,
     /// An entry of `environments:`.
     Environment,
-    /// `jobs:` at the top.
-    Jobs,
+    /// `redis:`
+    Redis,
     /// `defaults:`
     Defaults,
     /// An entry of `messages:` that is not simply a list of fields.
@@ -36,7 +36,7 @@ pub enum Section {
 
 /// All sections, in the order of the documentation.
 pub const SECTIONS: &[Section] =
-    &[Root, Kafka, Environment, Jobs, Defaults, Message, Group, Topic, Consumer, Retry, Batch];
+    &[Root, Kafka, Redis, Environment, Defaults, Message, Group, Topic, Consumer, Retry, Batch];
 
 impl Section {
     /// What a message calls it: "`contoller` is not a key of …".
@@ -46,7 +46,7 @@ impl Section {
             Root => "the manifest",
             Kafka => "`kafka`",
             Environment => "an environment",
-            Jobs => "`jobs`",
+            Redis => "`redis`",
             Defaults => "`defaults`",
             Message => "a message",
             Group => "a group",
@@ -212,13 +212,26 @@ pub const KEYS: &[Key] = &[
     key(&[Root, Environment], "kafka", Takes::Keys(Kafka), "{ brokers: \"localhost:9092\" }", "How to reach Kafka."),
     key(
         &[Root],
+        "redis",
+        Takes::Keys(Redis),
+        "{ url: \"redis://localhost:6379\" }",
+        "How to reach Redis, where jobs run there.",
+    ),
+    key(
+        &[Root],
         "environments",
         Takes::Named(Environment),
         "{ production: { concurrency: 64 } }",
         "Settings that differ by `KARAFKA_ENV`.",
     ),
     key(&[Root, Environment, Group], "concurrency", Takes::Number(CONCURRENCY), "32", "How many performs run at once."),
-    key(&[Root], "jobs", Takes::Keys(Jobs), "{ backend: redis }", "Where jobs run, and where Redis is."),
+    not_yet(
+        &[Root],
+        "jobs",
+        "{ ResizeImage: { message: Resize } }",
+        "Jobs of one's own, by name.",
+        "a job is a message of a topic whose consumer has `jobs: redis`; `defaults: { jobs: redis }` says it for all",
+    ),
     key(
         &[Root],
         "defaults",
@@ -264,15 +277,7 @@ pub const KEYS: &[Key] = &[
         "Properties of librdkafka, for producers only.",
     ),
     key(
-        &[Jobs],
-        "backend",
-        Takes::Choice(BACKENDS),
-        "redis",
-        "Where jobs run: `in_process` (the default) is in the server, which acknowledges a record when its job is done; \
-         `redis` is in `karafka worker`, and the server acknowledges a record when its job is enqueued.",
-    ),
-    key(
-        &[Jobs],
+        &[Redis],
         "url",
         Takes::RedisUrl,
         "redis://localhost:6379",
@@ -424,7 +429,8 @@ pub const KEYS: &[Key] = &[
         "jobs",
         Takes::Choice(BACKENDS),
         "redis",
-        "Where this consumer's jobs run, where it differs from the app's `jobs`.",
+        "Where its jobs run: `in_process` (the default) is in the server, which acknowledges a record when its job is done; \
+         `redis` is in `karafka worker`, and the server acknowledges a record when its job is enqueued.",
     ),
     key(
         CONSUMERS,

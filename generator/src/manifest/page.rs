@@ -60,7 +60,7 @@ fn heading(section: Section) -> &'static str {
         Section::Root => "At the top",
         Section::Kafka => "Under `kafka`",
         Section::Environment => "An entry of `environments`",
-        Section::Jobs => "Under `jobs`",
+        Section::Redis => "Under `redis`",
         Section::Defaults => "Under `defaults`",
         Section::Message => "An entry of `messages`, where it is not simply a list of fields",
         Section::Group => "An entry of `groups`",

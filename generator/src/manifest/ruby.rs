@@ -1,7 +1,7 @@
 //! Words of Karafka for Ruby, from 0.5 to 2.x, and what a manifest says instead.
 
 use super::{
-    keys::Section::{self, Consumer, Defaults, Group, Kafka, Retry, Root, Topic},
+    keys::Section::{self, Consumer, Defaults, Group, Kafka, Redis, Retry, Root, Topic},
     values,
     yaml::{Entry, Node},
 };
@@ -57,6 +57,7 @@ const WORDS: &[(&[Section], &str, Answer)] = &[
     (CONSUMERS, "initial_offset", KeyOr("start", initial_offset)),
     (CONSUMERS, "start_from_beginning", Made(start_from_beginning)),
     (CONSUMERS, "backend", Made(backend)),
+    (&[Redis], "backend", Says("write `defaults: { jobs: redis }`: `redis` says only where Redis is")),
     (CONSUMERS, "inline_processing", Made(inline_processing)),
     (
         CONSUMERS,

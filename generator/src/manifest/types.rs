@@ -23,8 +23,8 @@ pub struct Manifest {
     pub environments: Vec<Environment>,
     /// `concurrency:` of the process: a number, or `${…}`.
     pub concurrency: Option<Text>,
-    /// `jobs:`
-    pub jobs: Jobs,
+    /// `redis:`
+    pub redis: Redis,
     /// `defaults:` for every consumer.
     pub defaults: ConsumerSettings,
     /// `messages:`, in the order of the file.
@@ -69,21 +69,19 @@ fn shown_options(options: &[(Text, Text)]) -> BTreeMap<String, String> {
     options.iter().map(text).collect()
 }
 
-impl fmt::Debug for Jobs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { backend, url } = self;
-        let url = url.as_ref().map(|text| redacted_url(&text.value));
-        f.debug_struct("Jobs").field("backend", backend).field("url", &url).finish()
-    }
-}
-
-/// `jobs:` at the top. `Debug` shows no password.
+/// `redis:`. `Debug` shows no password.
 #[derive(Clone, Default)]
-pub struct Jobs {
-    /// `backend: in_process | redis`; one that cannot be read is kept, so that nobody is said to have none.
-    pub backend: Option<Text>,
+pub struct Redis {
     /// `url:`, as [`karafka::settings::redis_url`] takes it, or `${…}`
     pub url: Option<Text>,
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url } = self;
+        let url = url.as_ref().map(|text| redacted_url(&text.value));
+        f.debug_struct("Redis").field("url", &url).finish()
+    }
 }
 
 /// One entry of `environments:`.

@@ -3,9 +3,9 @@
 use super::Setting;
 use crate::manifest::{ConsumerSettings, Manifest, Text};
 
-/// What the manifest says of where the jobs of a consumer run: itself, or `defaults`, or `jobs` at the top.
+/// What the manifest says of where the jobs of a consumer run: itself, or `defaults`.
 pub(super) fn backend<'a>(own: &'a ConsumerSettings, manifest: &'a Manifest) -> Option<&'a Text> {
-    own.jobs.as_ref().or(manifest.defaults.jobs.as_ref()).or(manifest.jobs.backend.as_ref())
+    own.jobs.as_ref().or(manifest.defaults.jobs.as_ref())
 }
 
 /// Whether the jobs of a consumer run on Redis.
@@ -13,7 +13,7 @@ pub(super) fn on_redis(own: &ConsumerSettings, manifest: &Manifest) -> bool {
     backend(own, manifest).is_some_and(is_redis)
 }
 
-/// Whether `jobs` or `backend` says Redis.
+/// Whether `jobs` says Redis.
 pub(super) fn is_redis(backend: &Text) -> bool {
     backend.value == "redis"
 }

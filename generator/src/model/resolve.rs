@@ -64,7 +64,7 @@ pub fn resolve(source: &Source, manifest: &Manifest) -> (Option<Model>, Vec<Diag
     let model = Model {
         app: app.to_owned(),
         crate_name: names::crate_name(app),
-        settings: settings(&manifest.kafka, manifest.concurrency.as_ref(), manifest.jobs.url.as_ref()),
+        settings: settings(&manifest.kafka, manifest.concurrency.as_ref(), manifest.redis.url.as_ref()),
         environments: environments(&manifest.environments),
         groups,
         messages,
@@ -85,7 +85,7 @@ fn settings(kafka: &manifest::Kafka, concurrency: Option<&Text>, redis: Option<&
         add("concurrency".to_owned(), concurrency);
     }
     if let Some(url) = redis {
-        add("jobs.url".to_owned(), url);
+        add("redis.url".to_owned(), url);
     }
     if let Some(brokers) = &kafka.brokers {
         add("kafka.brokers".to_owned(), brokers);

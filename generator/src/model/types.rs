@@ -20,7 +20,7 @@ pub struct Model {
     /// The library's name in Rust: `app` with `-` as `_`.
     pub crate_name: String,
     /// `kafka.brokers`, `kafka.options.*`, `kafka.consumer.*`, `kafka.producer.*`, `concurrency`,
-    /// `jobs.url`.
+    /// `redis.url`.
     pub settings: Vec<Setting>,
     /// Name and settings of each environment, in alphabetical order.
     pub environments: Vec<(String, Vec<Setting>)>,

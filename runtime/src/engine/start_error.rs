@@ -21,7 +21,7 @@ pub enum StartError {
     NoBrokers,
     /// Nothing says where Redis is, and jobs of the app run there.
     #[error(
-        "no Redis is configured: set `jobs: {{ backend: redis, url: … }}` in karafka.yml, or REDIS_URL and read it with \
+        "no Redis is configured: set `redis: {{ url: … }}` in karafka.yml, or REDIS_URL and read it with \
          `Settings::from_env`"
     )]
     NoRedis,

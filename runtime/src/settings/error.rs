@@ -45,7 +45,7 @@ pub enum SettingError {
     /// No layer says where Redis is, jobs run there, and this is not development.
     #[error(
         "no Redis is configured, and jobs of this app run on Redis\n  \
-         set REDIS_URL, or `jobs: {{ backend: redis, url: … }}` in karafka.yml (environment: {environment})\n  \
+         set REDIS_URL, or `redis: {{ url: … }}` in karafka.yml (environment: {environment})\n  \
          (in development it would have been {}: KARAFKA_ENV=development)",
         super::DEVELOPMENT_REDIS
     )]

@@ -69,7 +69,7 @@ pub const DEFAULT_QUEUE: &str = "default";
 const BROKERS: &str = "kafka.brokers";
 
 /// The setting that says where Redis is.
-const REDIS: &str = "jobs.url";
+const REDIS: &str = "redis.url";
 
 /// Where properties of librdkafka stand: every client's, consumers', producers'.
 const OPTIONS: [&str; 3] = ["kafka.options.", "kafka.consumer.", "kafka.producer."];

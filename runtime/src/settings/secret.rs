@@ -146,7 +146,7 @@ mod tests {
         for (key, text, wanted) in [
             ("kafka.brokers", "ann:hunter2@h:9092,k:9092", "ann:(redacted)@h:9092,k:9092"),
             ("kafka.brokers", "k:9092", "k:9092"),
-            ("jobs.url", "redis://:hunter2@h", "redis://:(redacted)@h"),
+            ("redis.url", "redis://:hunter2@h", "redis://:(redacted)@h"),
             ("kafka.options.client.id", "shop@home", "shop@home"),
             ("kafka.options.x", "https://ann:hunter2@h/", "https://ann:(redacted)@h/"),
             ("kafka.options.x", "-----BEGIN KEY-----", "(redacted)"),

@@ -66,10 +66,10 @@ fn secrets_are_found_in_whatever_form() {
             "kafka:\n  brokers: [ann:S@h:9092, bob:S@h:9092]",
             "kafka:\n  brokers: [ann:(redacted)@h:9092, bob:(redacted)@h:9092]",
         ),
-        ("jobs: { url: redis://:S@h:6379 }", "jobs: { url: redis://:(redacted)@h:6379 }"),
-        ("jobs: { url: redis://ann:S\"S@h }", "jobs: { url: redis://ann:(redacted)@h }"),
-        ("jobs: { url: redis://S@h }", "jobs: { url: redis://(redacted)@h }"),
-        ("jobs: { url: 'unix:///r.sock?db=1&pass=S' }", "jobs: { url: 'unix:///r.sock?db=1&pass=(redacted)' }"),
+        ("redis: { url: redis://:S@h:6379 }", "redis: { url: redis://:(redacted)@h:6379 }"),
+        ("redis: { url: redis://ann:S\"S@h }", "redis: { url: redis://ann:(redacted)@h }"),
+        ("redis: { url: redis://S@h }", "redis: { url: redis://(redacted)@h }"),
+        ("redis: { url: 'unix:///r.sock?db=1&pass=S' }", "redis: { url: 'unix:///r.sock?db=1&pass=(redacted)' }"),
         ("kafka: { options: { sasl.password: \"${PW:-S}\" } }", "kafka: { options: { sasl.password: (redacted) } }"),
         // Nothing is secret here.
         (
@@ -82,7 +82,7 @@ fn secrets_are_found_in_whatever_form() {
             "topics:\n  password.resets: { controller: A }\n  tokens:\n    controller: B\n",
             "topics:\n  password.resets: { controller: A }\n  tokens:\n    controller: B\n",
         ),
-        ("jobs: { url: redis://h:6379/0 } # ann@example.org", "jobs: { url: redis://h:6379/0 } # ann@example.org"),
+        ("redis: { url: redis://h:6379/0 } # ann@example.org", "redis: { url: redis://h:6379/0 } # ann@example.org"),
     ] {
         let shown_text = hidden(text);
         assert!(!shown_text.contains('S'), "{text}\n{shown_text}");
@@ -103,10 +103,10 @@ fn a_short_secret_leaves_the_words_whole() {
 /// If this fails, the difference of a generated file shows a password.
 #[test]
 fn secrets_are_found_in_programs() {
-    let text = "(\"kafka.options.sasl.password\", \"a\\\"S\"),\n(\"jobs.url\", \"redis://:S@h\"),\n(\"a\", \"b\"),\n(\n    \"ssl.key.pem\",\n    \"S\",\n)";
+    let text = "(\"kafka.options.sasl.password\", \"a\\\"S\"),\n(\"redis.url\", \"redis://:S@h\"),\n(\"a\", \"b\"),\n(\n    \"ssl.key.pem\",\n    \"S\",\n)";
     assert_eq!(
         redacted("src/generated/routes.rs", text),
-        "(\"kafka.options.sasl.password\", \"(redacted)\"),\n(\"jobs.url\", \"redis://:(redacted)@h\"),\n(\"a\", \"b\"),\n(\n    \"ssl.key.pem\",\n    \"(redacted)\",\n)"
+        "(\"kafka.options.sasl.password\", \"(redacted)\"),\n(\"redis.url\", \"redis://:(redacted)@h\"),\n(\"a\", \"b\"),\n(\n    \"ssl.key.pem\",\n    \"(redacted)\",\n)"
     );
 }
 

@@ -1,13 +1,13 @@
-//! Where jobs run: `jobs:` at the top and of a consumer, and their queues.
+//! Where jobs run: `jobs:` of a consumer, their queues, and where Redis is.
 
 use karafka::settings::{redacted_url, redis_url};
 
 use super::{
     super::{
         keys::{Key, Section},
-        types::{Jobs, Text},
+        types::{Manifest, Redis, Text},
         values,
-        yaml::{Entry, Value},
+        yaml::{Entry, Node},
     },
     Reader, first_line,
     scalars::as_written,
@@ -15,37 +15,38 @@ use super::{
 use crate::diagnostic::{Diagnostic, codes, quote};
 
 impl Reader<'_> {
-    /// `jobs: { backend: redis, url: … }` at the top.
-    pub(super) fn jobs(&mut self, key: &'static Key, entry: &Entry) -> Jobs {
-        let mut jobs = Jobs::default();
-        if let Value::Scalar(scalar) = &entry.value.value
-            && !entry.value.is_null()
-        {
-            let written = match scalar.text.as_str() {
-                backend @ ("in_process" | "redis") => format!("{{ backend: {backend} }}"),
-                _ => key.example.to_owned(),
-            };
-            self.report(
-                Diagnostic::error(codes::WRONG_KIND, entry.value.span, "`jobs` takes keys and values here, not a text")
-                    .help(format!("write `jobs: {written}`"))
-                    .suggest(entry.value.span, written),
-            );
-            jobs.backend = Some(as_written(&entry.value));
-            return jobs;
-        }
-        let before = self.diagnostics.len();
-        for (key, entry) in self.keys(Section::Jobs, &entry.value) {
-            match key.name {
-                "backend" => jobs.backend = Some(self.value_as_written(key, entry)),
-                "url" => jobs.url = self.value(key, entry),
-                _ => {}
+    /// `redis: { url: … }`.
+    pub(super) fn redis(&mut self, entry: &Entry) -> Redis {
+        let mut redis = Redis::default();
+        for (key, entry) in self.keys(Section::Redis, &entry.value) {
+            if key.name == "url" {
+                redis.url = self.value(key, entry);
             }
         }
-        if jobs.backend.is_none() && self.diagnostics.len() > before {
-            // The key that was refused may be this one.
-            jobs.backend = Some(Text::new(String::new(), entry.value.span));
+        redis
+    }
+
+    /// What `jobs` at the top once said for all consumers: it is answered with what says it now, and read as that.
+    pub(super) fn former_jobs(&mut self, entry: &Entry, manifest: &mut Manifest) {
+        let Some(Former { backend, url }) = former(entry) else { return };
+        let word = match backend.map(as_written) {
+            Some(backend) if backend.value == "in_process" => "in_process",
+            _ => "redis",
+        };
+        let written = format!("defaults: {{ jobs: {word} }}");
+        let message = "where jobs run is said under `defaults`, for all consumers, and where Redis is under `redis`";
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_KEY, entry.key.span, message);
+        self.report(match url {
+            None => diagnostic.help(format!("write `{written}`")),
+            // An address may hold a password.
+            Some(_) => diagnostic.help(format!("write `{written}` and `redis: {{ url: … }}`")),
+        });
+        // What does not say where they run says nothing of consumers that have no `jobs` of their own.
+        let read = Text::new(if backend.is_some() { word.to_owned() } else { String::new() }, entry.value.span);
+        manifest.defaults.jobs.get_or_insert(read);
+        if let Some(url) = url {
+            manifest.redis.url.get_or_insert(as_written(url));
         }
-        jobs
     }
 
     /// `jobs: redis` of a consumer; and the form of the top, which is no consumer's.
@@ -62,7 +63,7 @@ impl Reader<'_> {
         };
         let mut help = format!("write `jobs: {backend}`");
         if named("url").is_some() {
-            help.push_str("; where Redis is stands at the top, `jobs: { url: … }`, for all consumers");
+            help.push_str("; where Redis is stands at the top, `redis: { url: … }`, for all consumers");
         }
         let place = first_line(self.source, entry.value.span);
         self.report(
@@ -135,4 +136,26 @@ impl Reader<'_> {
         self.report(Diagnostic::error(codes::INVALID_NAME, text.span, message).help(help));
         false
     }
+}
+
+/// What `jobs` at the top said before jobs had names.
+struct Former<'n> {
+    backend: Option<&'n Node>,
+    url: Option<&'n Node>,
+}
+
+/// `jobs: redis`, or `jobs: { backend: redis, url: … }`. No job has the name of either key, as those are constants.
+fn former(entry: &Entry) -> Option<Former<'_>> {
+    let value = &entry.value;
+    let Some(entries) = value.entries() else {
+        return value.word().map(|_| Former { backend: Some(value), url: None });
+    };
+    let named = |name: &str| entries.iter().find(|entry| entry.key.value.text == name).map(|entry| &entry.value);
+    let former = Former { backend: named("backend"), url: named("url") };
+    (former.backend.is_some() || former.url.is_some()).then_some(former)
+}
+
+/// Whether an entry of the top is that.
+pub(super) fn is_former(entry: &Entry) -> bool {
+    entry.key.value.text == "jobs" && former(entry).is_some()
 }

@@ -63,6 +63,7 @@ impl Reader<'_> {
         }
         let mut manifest = Manifest::default();
         self.app = app_of(root);
+        let mut former_jobs = None;
         let keys = self.keys(Section::Root, root);
         for &(key, entry) in &keys {
             let is_section = matches!(key.takes, Takes::Keys(_) | Takes::Named(_));
@@ -72,13 +73,17 @@ impl Reader<'_> {
                 "kafka" => manifest.kafka = self.kafka(key, entry),
                 "environments" => manifest.environments = self.environments(key, entry),
                 "concurrency" => manifest.concurrency = self.value(key, entry),
-                "jobs" => manifest.jobs = self.jobs(key, entry),
+                "redis" => manifest.redis = self.redis(entry),
+                "jobs" => former_jobs = Some(entry),
                 "defaults" => manifest.defaults = self.defaults(key, entry),
                 "messages" => manifest.messages = self.messages(key, entry),
                 "groups" => manifest.groups = self.groups(key, entry),
                 "topics" => manifest.topics = self.topics(key, entry),
                 _ => {}
             }
+        }
+        if let Some(entry) = former_jobs {
+            self.former_jobs(entry, &mut manifest);
         }
         if !keys.iter().any(|(key, _)| key.name == "app") {
             self.missing_app(root);
@@ -149,6 +154,7 @@ impl Reader<'_> {
         let mut known = Vec::with_capacity(entries.len());
         for entry in entries {
             match section.key(&entry.key.value.text) {
+                Some(key) if section == Section::Root && jobs::is_former(entry) => known.push((key, entry)),
                 Some(Key { name, not_yet: Some(instead), .. }) => self.not_supported(name, entry.key.span, instead),
                 Some(key) => known.push((key, entry)),
                 None => {

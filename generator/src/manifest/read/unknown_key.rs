@@ -133,7 +133,7 @@ impl Reader<'_> {
         Some(match key.sections.first()? {
             Section::Root => written,
             Section::Kafka => format!("kafka: {{ {written} }}"),
-            Section::Jobs => format!("jobs: {{ {written} }}"),
+            Section::Redis => format!("redis: {{ {written} }}"),
             Section::Group => format!("groups: {{ {}: {{ {written} }} }}", group()),
             Section::Topic if key.sections.contains(&Section::Defaults) && here != Section::Group => {
                 format!("defaults: {{ {written} }}")

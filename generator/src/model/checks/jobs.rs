@@ -57,16 +57,17 @@ pub(super) fn check(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
     if let Some(interchanger) = &manifest.defaults.interchanger {
         report.add(unused_interchanger(interchanger, "any topic"));
     }
-    if let Some(url) = &manifest.jobs.url {
+    if let Some(url) = &manifest.redis.url {
         let words = "`url` says where Redis is, and all jobs run in the server's process";
-        let help = match (&manifest.jobs.backend, &manifest.defaults.jobs) {
-            (_, Some(_)) => "write `jobs: redis` under `defaults`, or at the consumers whose jobs run there".to_owned(),
-            (backend, None) => {
-                let verb = if backend.is_some() { "write" } else { "add" };
-                format!("{verb} `backend: redis` beside it, or `jobs: redis` to the consumers whose jobs run there")
+        let help = match &manifest.defaults.jobs {
+            Some(_) => {
+                "write `jobs: redis` under `defaults`, or at the consumers whose jobs run there, or take `redis` out"
+            }
+            None => {
+                "write `defaults: { jobs: redis }`, or `jobs: redis` at the consumers whose jobs run there, or take `redis` out"
             }
         };
-        report.add(unused(url, words, format!("{help}, or take `url` out")));
+        report.add(unused(url, words, help.to_owned()));
     }
 }
 

@@ -119,10 +119,7 @@ fn what_follows_from_a_mistake_is_not_said() {
             "messages:\n  Order: { id: \"uuid\" }\ntopics:\n  orders: { message: Order, key: id, controller: OrdersController }\n",
             codes::QUOTED_TYPE,
         ),
-        (
-            "jobs: { backend: redis }\ndefaults: { jobs: {} }\ntopics:\n  a: { controller: AController, batch: {} }\n",
-            codes::WRONG_KIND,
-        ),
+        ("defaults: { jobs: {} }\ntopics:\n  a: { controller: AController, batch: {} }\n", codes::WRONG_KIND),
         (
             "defaults: { queue: low }\ntopics:\n  orders: { controller: orders }\n  more: { controller: MoreController }\n",
             codes::INVALID_CONSTANT,

@@ -100,7 +100,7 @@ fn attempts_lead_somewhere() {
         // A job of Sidekiq's ends in its set of the dead.
         ("topics:\n  one: { controller: A, jobs: redis, retry: { attempts: 5 } }\n", vec![]),
         (
-            "defaults: { retry: { attempts: 5 } }\njobs: { backend: redis }\ntopics:\n  one: { controller: A }\n  two: { controller: B, jobs: in_process }\n",
+            "defaults: { jobs: redis, retry: { attempts: 5 } }\ntopics:\n  one: { controller: A }\n  two: { controller: B, jobs: in_process }\n",
             missing("2:5"),
         ),
         // What is handled at most once has no second attempt, and no dead letter could be added: that alone is said.

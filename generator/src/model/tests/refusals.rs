@@ -27,7 +27,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "broken_promise_jobs_everywhere",
-        "app: a\njobs: { backend: redis }\ngroups:\n  a: { delivery: at_most_once }\ntopics:\n  one: { controller: AController }\n  two: { controller: BController }\n",
+        "app: a\ndefaults: { jobs: redis }\ngroups:\n  a: { delivery: at_most_once }\ntopics:\n  one: { controller: AController }\n  two: { controller: BController }\n",
     ),
     (
         "jobs_in_batches",
@@ -35,7 +35,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "jobs_in_batches_everywhere",
-        "app: a\njobs: { backend: redis }\ntopics:\n  orders: { controller: OrdersController, batch: {} }\n  clicks: { controller: ClicksController, batch: {}, jobs: in_process }\n",
+        "app: a\ndefaults: { jobs: redis }\ntopics:\n  orders: { controller: OrdersController, batch: {} }\n  clicks: { controller: ClicksController, batch: {}, jobs: in_process }\n",
     ),
     (
         "deep_message",
@@ -44,7 +44,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("jobs_in_process", "app: a\ntopics:\n  orders:\n    controller: OrdersController\n    queue: critical\n"),
     (
         "jobs_in_process_own",
-        "app: a\njobs: { backend: redis }\ntopics:\n  orders: { controller: OrdersController, jobs: in_process, queue: critical }\n  clicks: { controller: ClicksController }\n",
+        "app: a\ndefaults: { jobs: redis }\ntopics:\n  orders: { controller: OrdersController, jobs: in_process, queue: critical }\n  clicks: { controller: ClicksController }\n",
     ),
     (
         "jobs_in_process_defaults",
@@ -52,11 +52,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "jobs_in_process_url",
-        "app: a\njobs: { url: \"redis://redis:6379\" }\ntopics:\n  orders: { controller: OrdersController }\n",
+        "app: a\nredis: { url: \"redis://redis:6379\" }\ntopics:\n  orders: { controller: OrdersController }\n",
     ),
     (
         "jobs_in_process_url_by_default",
-        "app: a\njobs: { backend: redis, url: \"redis://redis:6379\" }\ndefaults: { jobs: in_process }\ntopics:\n  orders: { controller: OrdersController }\n",
+        "app: a\nredis: { url: \"redis://redis:6379\" }\ndefaults: { jobs: in_process }\ntopics:\n  orders: { controller: OrdersController }\n",
     ),
     ("unused_interchanger", "app: a\ntopics:\n  orders: { controller: OrdersController, interchanger: binary }\n"),
     (
@@ -662,7 +662,7 @@ fn what_is_right_about_dead_letters_is_not_warned_of() {
             0,
         ),
         (
-            "app: a\njobs: { backend: redis }\ngroups: { a: { drain: 5s } }\ntopics:\n  orders: { controller: A, timeout: 30s }\n  sent: { controller: B, group: b, jobs: in_process, timeout: 30s }\n",
+            "app: a\ndefaults: { jobs: redis }\ngroups: { a: { drain: 5s } }\ntopics:\n  orders: { controller: A, timeout: 30s }\n  sent: { controller: B, group: b, jobs: in_process, timeout: 30s }\n",
             0,
         ),
         // A wrong one is one all the same.

@@ -242,13 +242,13 @@ fn jobs_run_where_the_nearest_word_says() {
 ";
     let with = |first: &str| queues(&format!("app: shop\n{first}{topics}"));
     assert_eq!(with(""), ["audit: -, -, -", "clicks: -, -, -", "orders: redis, critical, -"]);
-    let redis = "jobs: { backend: redis }\n";
+    let redis = "defaults: { jobs: redis }\n";
     assert_eq!(with(redis), ["audit: -, -, -", "clicks: redis, -, -", "orders: redis, critical, -"]);
     let low = "defaults: { jobs: redis, queue: low }\n";
     assert_eq!(with(low), ["audit: -, -, -", "clicks: redis, low, -", "orders: redis, critical, -"]);
-    let here = "jobs: { backend: redis, url: \"${REDIS}\" }\ndefaults: { jobs: in_process, queue: low }\n";
+    let here = "redis: { url: \"${REDIS}\" }\ndefaults: { jobs: in_process, queue: low }\n";
     assert_eq!(with(here), ["audit: -, -, -", "clicks: -, -, -", "orders: redis, critical, -"]);
-    let url = ("jobs.url".to_owned(), "${REDIS}".to_owned());
+    let url = ("redis.url".to_owned(), "${REDIS}".to_owned());
     assert!(model(&format!("app: shop\n{here}{topics}")).settings.contains(&url));
 }
 
@@ -258,13 +258,12 @@ fn jobs_run_where_the_nearest_word_says() {
 fn jobs_have_attempts_without_dead_letters_and_wait_in_redis() {
     let orders = "retry: { attempts: 3, backoff: 1m..1h }";
     let orders = format!("  orders: {{ controller: OrdersController, {orders} }}\n");
-    let lines = queues(&format!("app: shop\njobs: {{ backend: redis }}\ntopics:\n{orders}"));
+    let lines = queues(&format!("app: shop\ndefaults: {{ jobs: redis }}\ntopics:\n{orders}"));
     assert_eq!(lines, ["orders: redis, -, 3"]);
     // A dead letter topic has no dead letters of its own, and its jobs have attempts all the same.
     let lines = queues(
         "app: shop
-jobs: { backend: redis }
-defaults: { dead_letter: \"{topic}.dead\", retry: { attempts: 4, backoff: 1m..1h } }
+defaults: { jobs: redis, dead_letter: \"{topic}.dead\", retry: { attempts: 4, backoff: 1m..1h } }
 topics:
   orders: { controller: OrdersController }
   orders.dead: { controller: DeadController }

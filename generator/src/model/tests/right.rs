@@ -78,11 +78,11 @@ const RIGHT: &[(&str, &str)] = &[
     ),
     (
         "what is for consumers to come",
-        "defaults: { queue: low, interchanger: binary }\njobs: { url: \"redis://localhost\" }\nkafka: { consumer: { group.remote.assignor: uniform } }\n",
+        "defaults: { queue: low, interchanger: binary }\nredis: { url: \"redis://localhost\" }\nkafka: { consumer: { group.remote.assignor: uniform } }\n",
     ),
     (
         "jobs on Redis",
-        "jobs: { backend: redis, url: \"redis://localhost\" }\ntopics:\n  orders: { controller: OrdersController, queue: critical, interchanger: binary }\n",
+        "defaults: { jobs: redis }\nredis: { url: \"redis://localhost\" }\ntopics:\n  orders: { controller: OrdersController, queue: critical, interchanger: binary }\n",
     ),
     (
         "parts of one's own",

@@ -108,7 +108,7 @@ fn nothing_that_is_said_of_settings_is_a_secret() {
         }
     }
     cases.extend(addresses.iter().map(|text| ("kafka.brokers".to_owned(), text.clone())));
-    cases.extend(urls.iter().map(|text| ("jobs.url".to_owned(), text.clone())));
+    cases.extend(urls.iter().map(|text| ("redis.url".to_owned(), text.clone())));
     let none = Flags::default();
     for (key, text) in &cases {
         check(key, text, &said(&[(key, text.clone())], &[], &none));

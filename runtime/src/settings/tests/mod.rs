@@ -327,7 +327,7 @@ static QUEUED: Manifest = Manifest {
     app: "queued",
     version: "0.1.0",
     root: "/",
-    settings: &[("jobs.url", "redis://:${REDIS_PASSWORD:-hunter2}@redis:6379"), ("kafka.brokers", "kafka:9092")],
+    settings: &[("redis.url", "redis://:${REDIS_PASSWORD:-hunter2}@redis:6379"), ("kafka.brokers", "kafka:9092")],
     environments: &[],
     groups: &[GroupEntry { name: "audit", settings: &[] }, GroupEntry { name: "queued", settings: &[] }],
     topics: &[
@@ -390,17 +390,17 @@ fn reads_queues() {
 fn redis_is_where_the_last_layer_says() {
     let redis = |manifest: &Manifest, given: &[(&str, &str)]| {
         let settings = Settings::read(manifest, &variables(given), &Flags::default()).unwrap();
-        (settings.redis.clone().unwrap(), rows(&settings, &["jobs.url"]).concat())
+        (settings.redis.clone().unwrap(), rows(&settings, &["redis.url"]).concat())
     };
     let (url, shown) = redis(&QUEUED, &[PROD, ("REDIS_PASSWORD", "secret")]);
     assert_eq!(url, "redis://:secret@redis:6379");
-    assert_eq!(shown, "jobs.url = redis://:(redacted)@redis:6379  (karafka.yml through ${REDIS_PASSWORD})");
+    assert_eq!(shown, "redis.url = redis://:(redacted)@redis:6379  (karafka.yml through ${REDIS_PASSWORD})");
     let (url, shown) = redis(&QUEUED, &[DEV, ("REDIS_URL", "unix:///run/redis.sock?pass=secret")]);
     assert_eq!(url, "unix:///run/redis.sock?pass=secret");
-    assert_eq!(shown, "jobs.url = unix:///run/redis.sock?pass=(redacted)  (the variable REDIS_URL)");
+    assert_eq!(shown, "redis.url = unix:///run/redis.sock?pass=(redacted)  (the variable REDIS_URL)");
     let (url, shown) = redis(&NOWHERE, &[DEV, ("REDIS_URL", "")]);
     assert_eq!(url, "redis://127.0.0.1:6379");
-    assert_eq!(shown, "jobs.url = redis://127.0.0.1:6379  (the default)");
+    assert_eq!(shown, "redis.url = redis://127.0.0.1:6379  (the default)");
 }
 
 /// If this fails, an app whose consumers here have no queue needs a Redis.
@@ -410,7 +410,7 @@ fn without_queues_there_is_no_redis() {
     for (manifest, flags) in [(&NOWHERE, &audit), (&QUEUED, &audit), (&DEADLY, &Flags::default())] {
         let given = variables(&[PROD, ("REDIS_URL", "rediss://not-looked-at")]);
         let settings = Settings::read(manifest, &given, flags).unwrap();
-        assert_eq!((&settings.redis, rows(&settings, &["jobs.url"])), (&None, vec![]));
+        assert_eq!((&settings.redis, rows(&settings, &["redis.url"])), (&None, vec![]));
     }
     assert_eq!(Settings::read(&NOWHERE, &variables(&[PROD]), &audit).unwrap().redis, None);
 }
@@ -424,7 +424,7 @@ fn names_the_missing_redis() {
         wrong.push_str(&errors(&QUEUED, &[PROD, ("REDIS_URL", url)], &Flags::default()));
     }
     static UNREADABLE: Manifest = Manifest {
-        settings: &[("jobs.url", "${WHERE}"), ("kafka.brokers", "kafka:9092")],
+        settings: &[("redis.url", "${WHERE}"), ("kafka.brokers", "kafka:9092")],
         consumers: &[
             entry("clicks", "audit", &[("jobs", "elsewhere")]),
             entry("orders", "queued", &[("jobs", "redis"), ("queue", "very critical")]),

@@ -107,7 +107,7 @@ fn nothing_is_called_nothing() {
 /// If this fails, a variable is looked for in a password, or is overlooked; or the place of it is wrong.
 #[test]
 fn a_shells_variable_is_found_where_there_may_be_one() {
-    let redis = |url: &str| codes_of(&format!("jobs: {{ backend: redis, url: \"{url}\" }}"));
+    let redis = |url: &str| codes_of(&format!("redis: {{ url: \"{url}\" }}"));
     assert_eq!(redis("$REDIS_URL"), [codes::INVALID_VARIABLE]);
     assert!(!redis("redis://:a$B@h").contains(&codes::INVALID_VARIABLE));
     let (source, found) = diagnostics("app: a\nconcurrency: 1$N\n");

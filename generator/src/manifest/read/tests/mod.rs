@@ -41,8 +41,7 @@ fn every_value_arrives() {
     assert_eq!(manifest.defaults.backoff.as_ref().unwrap().value, "1s..30s");
     assert_eq!(manifest.defaults.attempts.as_ref().unwrap().value, "3");
     assert_eq!(manifest.defaults.dead_letter.as_ref().unwrap().value, "{topic}.dead");
-    assert_eq!(manifest.jobs.backend.as_ref().unwrap().value, "redis");
-    assert_eq!(manifest.jobs.url.as_ref().unwrap().value, "${REDIS_URL:-redis://localhost:6379}");
+    assert_eq!(manifest.redis.url.as_ref().unwrap().value, "${REDIS_URL:-redis://localhost:6379}");
     assert_eq!(manifest.defaults.jobs.as_ref().unwrap().value, "in_process");
     assert_eq!(manifest.defaults.queue.as_ref().unwrap().value, "low");
     assert_eq!(manifest.groups[0].settings.len(), 11);
@@ -198,8 +197,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ("unknown-key environment", "app: a\nenvironments:\n  production: { topics: {} }\n"),
     ("unknown-key homoglyph", "app: a\ntopics:\n  orders: { \u{441}ontroller: A }\n"),
     ("unknown-key defaults", "app: a\ndefaults: { controller: A }\n"),
-    ("not-supported redis tls", "app: a\njobs: { backend: redis, url: \"rediss://:hunter2@redis:6380\" }\n"),
-    ("not-supported redis tls variable", "app: a\njobs: { url: \"rediss://${HOST}\" }\n"),
+    ("not-supported redis tls", "app: a\nredis: { url: \"rediss://:hunter2@redis:6380\" }\n"),
+    ("not-supported redis tls variable", "app: a\nredis: { url: \"rediss://${HOST}\" }\n"),
     ("not-supported delivery", "app: a\ngroups:\n  g: { delivery: exactly_once }\n"),
     (
         "unknown-value start",
@@ -237,26 +236,29 @@ const MISTAKES: &[(&str, &str)] = &[
         "app: a\nkafka: { brokers: [\"a:1\", [\"b:1\"]] }\ntopics:\n  orders: { controller: A, emits: [[clicks], { clicks: {} }] }\n  clicks: {}\n",
     ),
     ("wrong-kind option", "app: a\nkafka: { options: { security: { protocol: ssl } } }\n"),
-    (
-        "wrong-kind jobs",
-        "app: a\njobs: in_process\ntopics:\n  orders: { controller: A, jobs: { backend: in_process } }\n",
-    ),
+    ("wrong-kind jobs", "app: a\ntopics:\n  orders: { controller: A, jobs: { backend: in_process } }\n"),
     (
         "wrong-kind jobs redis",
-        "app: a\njobs: redis\ndefaults: { jobs: { backend: redis, url: \"${REDIS_URL}\" } }\ntopics:\n  orders: { controller: A, jobs: { url: \"redis://h\" } }\n",
+        "app: a\ndefaults: { jobs: { backend: redis, url: \"${REDIS_URL}\" } }\ntopics:\n  orders: { controller: A, jobs: { url: \"redis://h\" } }\n",
     ),
-    ("wrong-kind jobs list", "app: a\njobs: [redis]\n"),
-    ("unknown-key jobs", "app: a\njobs: { bakend: redis, redis: localhost }\n"),
-    ("unknown-value jobs", "app: a\njobs: { backend: sidekiq }\ntopics:\n  orders: { controller: A, jobs: reddis }\n"),
-    ("invalid-url", "app: a\njobs: { backend: redis, url: \"redis://ann:hunter2@redis:port\" }\n"),
+    ("wrong-kind redis", "app: a\nredis: redis://h:6379\n"),
+    (
+        "unknown-key jobs",
+        "app: a\njobs: { backend: redis, url: \"redis://:hunter2@h\" }\ntopics:\n  orders: { controller: A, queue: low }\n",
+    ),
+    ("unknown-key jobs word", "app: a\njobs: in_process\ntopics:\n  orders: { controller: A }\n"),
+    ("unknown-key redis", "app: a\nredis: { ulr: redis://h:6379, backend: redis }\n"),
+    ("not-supported jobs", "app: a\njobs: { ResizeImage: { queue: low } }\n"),
+    ("unknown-value jobs", "app: a\ndefaults: { jobs: sidekiq }\ntopics:\n  orders: { controller: A, jobs: reddis }\n"),
+    ("invalid-url", "app: a\nredis: { url: \"redis://ann:hunter2@redis:port\" }\n"),
     (
         "literal-secret",
         "app: a\nkafka:\n  options: { sasl.password: hunter2, client.id: x }\n  consumer:\n    sasl.password: \"${P:-hunter2}\"\n  producer:\n    ssl.keystore.password: hunter2\n",
     ),
-    ("literal-secret address", "app: a\njobs: { backend: redis, url: \"redis://ann:hunter2@redis\" }\n"),
-    ("literal-secret default", "app: a\njobs: { backend: redis, url: \"${URL:-redis://ann:hunter2@redis}\" }\n"),
+    ("literal-secret address", "app: a\nredis: { url: \"redis://ann:hunter2@redis\" }\n"),
+    ("literal-secret default", "app: a\nredis: { url: \"${URL:-redis://ann:hunter2@redis}\" }\n"),
     ("invalid-broker user", "app: a\nkafka: { brokers: [b:9092, \"ann:hunter2@b:9092\"] }\n"),
-    ("invalid-url host", "app: a\njobs: { url: \"localhost:6379\" }\n"),
+    ("invalid-url host", "app: a\nredis: { url: \"localhost:6379\" }\n"),
     (
         "invalid-name queue",
         "app: a\ndefaults: { queue: very critical }\ntopics:\n  orders: { controller: A, queue: \"critical,3\" }\n",
