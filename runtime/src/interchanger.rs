@@ -59,6 +59,8 @@ impl<T: Serialize + DeserializeOwned> Interchanger<T> for Binary {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::types::{Bytes, Json as AnyJson};
 
@@ -78,7 +80,53 @@ mod tests {
         assert_eq!(Interchanger::<Bytes>::decode(&Json, &text).expect("bytes"), bytes);
     }
 
+    /// Any JSON: every kind of value, in lists and maps, with any text.
+    fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<u64>().prop_map(Into::into),
+            any::<String>().prop_map(Into::into),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                proptest::collection::btree_map(any::<String>(), inner, 0..4)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn is_kept<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
+        message: &T,
+    ) -> std::result::Result<(), TestCaseError> {
+        let (json, binary) = (Json.encode(message).expect("text"), Binary.encode(message).expect("text"));
+        prop_assert_eq!(&Interchanger::<T>::decode(&Json, &json).expect("a message"), message);
+        prop_assert_eq!(&Interchanger::<T>::decode(&Binary, &binary).expect("a message"), message);
+        Ok(())
+    }
+
     proptest::proptest! {
+        /// If this fails, a message comes out of the job queue as another one, or not at all.
+        #[test]
+        fn any_message_is_the_same_on_the_other_side(
+            value in any_json(),
+            bytes in any::<Vec<u8>>(),
+            text in any::<String>(),
+        ) {
+            is_kept(&AnyJson::from(value))?;
+            is_kept(&Bytes::from(bytes))?;
+            is_kept(&text)?;
+        }
+
+        /// If this fails, a job with any text in it stops its worker.
+        #[test]
+        fn no_text_of_a_job_is_a_panic(text in any::<String>()) {
+            let _ = Interchanger::<AnyJson>::decode(&Json, &text);
+            let _ = Interchanger::<AnyJson>::decode(&Binary, &text);
+        }
+
         /// If this fails, the last digit of an amount changes with each topic and each job that it passes.
         #[test]
         fn a_float_is_the_same_on_the_other_side(wide in proptest::num::f64::NORMAL, narrow in proptest::num::f32::NORMAL) {

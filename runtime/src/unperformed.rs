@@ -10,6 +10,8 @@ pub(crate) enum Unperformed {
     Skipped(Cow<'static, str>),
     Deferred(Duration),
     Failed(FailureKind, Error),
+    /// Its interchanger cannot write it as a job: that is as what cannot be parsed, since no further attempt changes it.
+    Unwritable(Error),
     /// It failed when it had been told that the record is somebody else's: that is no failed attempt, and no hook hears of it.
     Taken(Error),
 }

@@ -159,9 +159,14 @@ where
                 (Work::Tombstone(record), None) => self.perform_tombstone(record, ctx).await?,
                 (work, Some(route)) => self.admit_and_enqueue(work, ctx, route).await?,
             };
-            Ok(())
+            match &ended {
+                // Layers are to take back what they have begun.
+                Err(Unperformed::Unwritable(error)) => Err(Error::new(error)),
+                _ => Ok(()),
+            }
         };
         match guarded(ctx.app.layers.attempt(&wrapped, inside), bounds.timeout).await {
+            _ if matches!(ended, Err(Unperformed::Unwritable(_))) => ended,
             Ok(()) => ended,
             Err((kind, error)) => Err(Unperformed::Failed(kind, error)),
         }
@@ -223,6 +228,12 @@ where
         Ok(Ok(()))
     }
 
+    /// A message as a job carries it. An interchanger that panics has not written it.
+    fn written(&self, message: &MessageOf<W>) -> Result<String> {
+        let written = catch_unwind(AssertUnwindSafe(|| self.interchanger.encode(message)));
+        written.unwrap_or_else(|panic| Err(HandlerPanic::caught("the interchanger panicked: ", &*panic).into()))
+    }
+
     /// Admits, and hands over as a job what would be performed.
     async fn admit_and_enqueue(
         &self,
@@ -232,7 +243,10 @@ where
     ) -> Result<Attempt> {
         let text = match work {
             Work::Message(message) => match self.controller.before_enqueue(message, ctx).await? {
-                Admission::Accept => Some(self.interchanger.encode(&message.payload)?),
+                Admission::Accept => match self.written(&message.payload) {
+                    Ok(text) => Some(text),
+                    Err(error) => return Ok(Err(Unperformed::Unwritable(error))),
+                },
                 Admission::Skip(reason) => return Ok(Err(Unperformed::Skipped(reason))),
                 Admission::Defer(wait) => return Ok(Err(Unperformed::Deferred(wait))),
             },

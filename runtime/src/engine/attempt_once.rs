@@ -141,7 +141,9 @@ impl Verdict {
             Unperformed::Skipped(reason) => Self::Skipped(reason.into_owned()),
             Unperformed::Deferred(wait) => Self::Deferred(wait),
             Unperformed::Failed(FailureKind::Panicked, error) => Self::Panicked(error.to_string()),
-            Unperformed::Failed(_, error) | Unperformed::Taken(error) => Self::Failed(error),
+            Unperformed::Failed(_, error) | Unperformed::Unwritable(error) | Unperformed::Taken(error) => {
+                Self::Failed(error)
+            }
         }
     }
 }

@@ -68,8 +68,10 @@ where
         None => Work::Tombstone(record),
         Some(text) => {
             let decoded = guarded(async { parts.interchanger.decode(&text) }, None).await;
+            // As what cannot be parsed: the text stays what it is, so that there is no further attempt, and no hook hears of it.
             let payload = decoded.map_err(|(kind, error)| {
-                JobFailure::Failed(kind, error.context("the interchanger cannot read the job's message"))
+                let error = error.context("the interchanger cannot read the job's message");
+                JobFailure::Failed(kind, Error::permanent(error))
             })?;
             Work::Message(Message { payload, record })
         }

@@ -39,7 +39,7 @@ pub(crate) struct LaneStatus {
     performed_on_their_way: AtomicU64,
     /// Those whose dead letter is.
     dying_on_their_way: AtomicU64,
-    /// Records that wait for a person: they cannot be parsed, and there is no dead letter topic.
+    /// Records that wait for a person: they cannot be parsed, or not be written as jobs, and there is no dead letter topic.
     stuck: AtomicU64,
     /// The offset to read from is gone; nothing more is read.
     halted: AtomicBool,

@@ -147,6 +147,12 @@ impl GroupReporter {
         self.tell(&Event::Unparseable { record, topic, controller, message, error, ordering, dead_letter });
     }
 
+    pub(crate) fn unwritable(&self, record: &Record, error: &Error, ordering: Ordering, dead_letter: Option<&str>) {
+        let Some(entry) = self.entry else { return };
+        let (topic, controller) = (entry.topic, entry.controller);
+        self.tell(&Event::Unwritable { record, topic, controller, error, ordering, dead_letter });
+    }
+
     pub(crate) fn tombstone_refused(&self, record: &Record, ordering: Ordering, dead_letter: Option<&str>) {
         let Some(entry) = self.entry else { return };
         let (topic, controller) = (entry.topic, entry.controller);

@@ -140,6 +140,10 @@ impl Development {
                 let words = paint.red(&format!("cannot be parsed as {}", foreign::line(message)));
                 poison(record, controller, &format!("{words}: {}", with_site(error)))
             }
+            Event::Unwritable { record, controller, error, .. } => {
+                let words = paint.red("cannot be written as a job");
+                poison(record, controller, &format!("{words}: {}", with_site(error)))
+            }
             Event::DeadLettered { place, controller, attempts, error, .. } => {
                 let head = page.head(place, controller);
                 let gave_up = paint.red(&format!("gave up after {}", attempt_words(attempts)));

@@ -198,6 +198,23 @@ pub enum Event<'a> {
         /// Where it goes; without it, its partition (or key) waits.
         dead_letter: Option<&'a str>,
     },
+    /// The interchanger of a record's consumer cannot write its message as a job, and will not be able to; its partition waits
+    /// as for [`Event::Unparseable`].
+    #[non_exhaustive]
+    Unwritable {
+        /// The record, with its bytes.
+        record: &'a Record,
+        /// The topic's key in the manifest.
+        topic: &'a str,
+        /// The controller's constant.
+        controller: &'a str,
+        /// Why.
+        error: &'a Error,
+        /// What waits for it, where it goes nowhere.
+        ordering: Ordering,
+        /// Where it goes; without it, its partition (or key) waits.
+        dead_letter: Option<&'a str>,
+    },
     /// The last attempt failed: the record goes to the dead letter topic, and counts as done when Kafka has it there.
     #[non_exhaustive]
     DeadLettered {

@@ -151,6 +151,22 @@ impl Listener for Production {
                     "cannot be parsed"
                 );
             }
+            Event::Unwritable { record, topic: topic_key, controller, error, dead_letter, .. } => {
+                let (location, backtrace) = location(error.panic_site());
+                about!(
+                    error,
+                    TopicPartitionOffset::from(record),
+                    controller,
+                    topic_key,
+                    error = words(error),
+                    location,
+                    backtrace,
+                    dead_letter,
+                    consequence,
+                    help,
+                    "cannot be written as a job"
+                );
+            }
             Event::DeadLettered { place, controller, attempts, error, topic } => {
                 let (location, backtrace) = location(error.panic_site());
                 about!(

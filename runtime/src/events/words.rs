@@ -26,6 +26,7 @@ pub(crate) const UNADMITTED_HELP: &str = "give what `before_enqueue` waits for a
 pub(super) fn consequence(event: &Event<'_>) -> Option<Cow<'static, str>> {
     let words: Cow<'static, str> = match *event {
         Event::Unparseable { record, topic, ordering, dead_letter, .. }
+        | Event::Unwritable { record, topic, ordering, dead_letter, .. }
         | Event::TombstoneRefused { record, topic, ordering, dead_letter, .. } => match dead_letter {
             Some(dead_letter) => format!("goes to {}", foreign::line(dead_letter)).into(),
             None => waits_for_a_person(record.into(), topic, ordering).into(),
@@ -72,6 +73,16 @@ pub(super) fn help(event: &Event<'_>) -> Option<Cow<'static, str>> {
             let help = unparseable_help(&error.to_string(), message);
             match dead_letter {
                 Some(_) => format!("in karafka.yml, {help}").into(),
+                None => {
+                    let topic = foreign::line(topic);
+                    format!("in karafka.yml, add `dead_letter: {topic}.dead` to `{topic}`, or {help}").into()
+                }
+            }
+        }
+        Event::Unwritable { topic, dead_letter, .. } => {
+            let help = "mend the interchanger, build, and start again";
+            match dead_letter {
+                Some(_) => help.into(),
                 None => {
                     let topic = foreign::line(topic);
                     format!("in karafka.yml, add `dead_letter: {topic}.dead` to `{topic}`, or {help}").into()

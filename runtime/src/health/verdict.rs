@@ -406,7 +406,8 @@ fn of_lane(group: &GroupView, lane: &LaneView, told: &Told, reasons: &mut Vec<Re
             say(Weight::Person, "stuck", Some(waiting.offset), None, None, message, None);
         }
         _ if lane.stuck > 0 => {
-            let message = format!("{} records cannot be parsed and wait for a person", lane.stuck);
+            let message =
+                format!("{} records cannot be parsed, or not be written as jobs, and wait for a person", lane.stuck);
             say(Weight::Person, "stuck", lane.next, None, None, message, None);
         }
         _ => {}

@@ -156,6 +156,9 @@ impl Tally {
             Event::Unparseable { record, controller, error, dead_letter: None, .. } => {
                 waits(record.into(), controller, format!("cannot be parsed: {error}"), None);
             }
+            Event::Unwritable { record, controller, error, dead_letter: None, .. } => {
+                waits(record.into(), controller, format!("cannot be written as a job: {error}"), None);
+            }
             Event::TombstoneRefused { record, controller, dead_letter: None, .. } => {
                 waits(record.into(), controller, "has no value (a tombstone)".to_owned(), None);
             }

@@ -249,7 +249,7 @@ fn of_partitions(page: &mut Page, groups: &[GroupView]) {
     gauge("karafka_partition_refused_copies", help, &|lane| {
         Some(lane.refused.as_ref().map_or(0.0, |(_, all)| *all as f64))
     });
-    let help = "Records that wait for a person: they cannot be parsed, and there is no dead letter topic.";
+    let help = "Records that wait for a person: they cannot be parsed, or not be written as jobs, and there is no dead letter topic.";
     gauge("karafka_partition_stuck_records", help, &|lane| Some(lane.stuck as f64));
 }
 

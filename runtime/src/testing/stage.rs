@@ -257,6 +257,9 @@ impl Listener for Ear {
             Event::Unparseable { record, error, dead_letter, .. } => {
                 refused(record, *dead_letter, format!("it cannot be parsed: {error}"));
             }
+            Event::Unwritable { record, error, dead_letter, .. } => {
+                refused(record, *dead_letter, format!("it cannot be written as a job: {error}"));
+            }
             Event::TombstoneRefused { record, dead_letter, .. } => {
                 refused(record, *dead_letter, "a tombstone, which the manifest does not expect".to_owned());
             }

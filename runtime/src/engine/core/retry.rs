@@ -38,7 +38,7 @@ pub(crate) enum Setback<'a> {
     Skipped,
     /// The controller has put it off.
     Deferred(Duration),
-    /// No attempt can be made at it: it cannot be parsed, or is a tombstone that nobody expects.
+    /// No attempt can do anything for it: it cannot be parsed, or not be written as a job, or is a tombstone that nobody expects.
     Unreadable,
     /// The attempt of this number, from 1, has failed.
     Failed { attempt: u32, error: &'a Error },

@@ -24,6 +24,7 @@ pub(super) enum Why<'a> {
     Skipped(&'a str),
     Deferred(Duration),
     Failed(FailureKind, &'a Error),
+    Unwritable(&'a Error),
     Taken(&'a Error),
 }
 
@@ -33,6 +34,7 @@ impl Unperformed {
             Self::Skipped(reason) => Why::Skipped(reason),
             Self::Deferred(wait) => Why::Deferred(*wait),
             Self::Failed(kind, error) => Why::Failed(*kind, error),
+            Self::Unwritable(error) => Why::Unwritable(error),
             Self::Taken(error) => Why::Taken(error),
         }
     }
@@ -80,6 +82,10 @@ impl<S> LaneDriver<'_, S> {
                 let cause = GivenUp { error_type: kind.error_type(error), error, attempts: attempt };
                 (Setback::Failed { attempt, error }, Some(cause))
             }
+            Why::Unwritable(error) => {
+                let cause = GivenUp { error_type: "interchanger", error, attempts: attempt };
+                (Setback::Unreadable, Some(cause))
+            }
         };
         let jitter = &mut self.jitter;
         let fate = self.consumer.retries().fate(setback, || random.unwrap_or_else(|| jitter.next()));
@@ -91,6 +97,10 @@ impl<S> LaneDriver<'_, S> {
                 count(&counts.deferred);
             }
             Why::Taken(error) => report.left(record, error),
+            Why::Unwritable(error) => {
+                count(&counts.failed);
+                report.unwritable(record, error, self.consumer.ordering, self.consumer.dead_letter.as_deref());
+            }
             Why::Failed(kind, error) => {
                 count(counts.of(kind));
                 match fate {

@@ -4,6 +4,7 @@ use std::{cell::RefCell, collections::BTreeSet};
 
 use super::*;
 use crate::{
+    Interchanger,
     engine::jobs::{self, Jobs},
     jobs::{
         job::Job,
@@ -101,15 +102,16 @@ async fn what_a_job_is_not_performed_for_is_said_as_it_is() {
             "SendsWorker emits, and this process does not reach Kafka, as no job of the queues that it takes emits: the \
              queue of SendsWorker is critical",
         ),
-        (
-            "OrdersWorker",
-            r#"["orders","x"]"#,
-            "the interchanger cannot read the job's message: expected value at line 1",
-        ),
     ] {
         let (words, is_last) = failed(class, args).await;
         assert!(words.starts_with(wanted) && !is_last, "{class} {args}: {words}");
     }
+    let unread = failed("OrdersWorker", r#"["orders","x"]"#).await;
+    assert!(
+        unread.0.starts_with("the interchanger cannot read the job's message: expected value at line 1"),
+        "{unread:?}"
+    );
+    assert!(unread.1, "no further attempt changes its text");
     // What Sidekiq's page shows as the class of the error; the last one is the interchanger's own.
     assert_eq!(
         names.into_inner().into_iter().collect::<Vec<_>>(),
@@ -126,4 +128,69 @@ async fn what_a_job_is_not_performed_for_is_said_as_it_is() {
     assert!(state.seen.lock().expect("no panic").is_empty());
     let good = Job::read(r#"{"class":"OrdersWorker","args":["orders","7"]}"#).expect("a job");
     assert!(jobs.perform(&good).await.is_ok(), "whatever queue it comes from");
+}
+
+/// An interchanger that cannot write 13, and panics over 14.
+#[derive(Default)]
+struct Picky;
+
+impl Interchanger<u64> for Picky {
+    fn encode(&self, message: &u64) -> Result<String> {
+        match message {
+            13 => Err(Error::new("not on a Friday")),
+            14 => panic!("not on a Saturday"),
+            _ => Ok(message.to_string()),
+        }
+    }
+
+    fn decode(&self, text: &str) -> Result<u64> {
+        Ok(text.parse()?)
+    }
+}
+
+const QUEUED: ConsumerEntry =
+    ConsumerEntry { settings: &[("jobs", "redis"), ("retry.backoff", "20ms..100ms")], ..PLAIN.consumers[0] };
+
+fn start_picky(shop: &Shop) -> Groups {
+    let app = App::new(shop.app).consumer::<OrdersWorker, crate::parser::Json, Picky>(&shop.app.consumers[0]);
+    shop.start_app(shop.app, app)
+}
+
+/// If this fails, a message that no interchanger can write is tried for ever, or is lost.
+#[test]
+fn what_cannot_be_written_as_a_job_waits_for_a_person() {
+    static WAITS: Manifest = Manifest { consumers: &[QUEUED], ..PLAIN };
+    let mut shop = Shop { app: &WAITS, ..Shop::open() };
+    // Nobody listens there: nothing of this test is to reach a Redis.
+    shop.variables.insert("REDIS_URL".to_owned(), "redis://127.0.0.1:1".to_owned());
+    shop.send(Some("one key"), Some("13"));
+    for starts in 1..=2 {
+        let running = start_picky(&shop);
+        shop.until("the report", |shop| shop.noted("Unwritable {") == starts);
+        let end = running.join();
+        assert_eq!((end.handled, end.failed, end.dead), (0, 1, 0), "it still holds its partition back: {end:?}");
+    }
+    assert_eq!((shop.noted("Failed {"), shop.noted("not on a Friday")), (0, 2));
+}
+
+/// If this fails, a message that no interchanger can write stops a partition that has somewhere to put it.
+#[test]
+fn what_cannot_be_written_as_a_job_goes_to_the_dead_letter_topic() {
+    static BURIES: Manifest = Manifest {
+        consumers: &[ConsumerEntry {
+            settings: &[("jobs", "redis"), ("dead_letter", "orders.dead"), ("retry.attempts", "9")],
+            ..QUEUED
+        }],
+        ..PLAIN
+    };
+    let mut shop = Shop { app: &BURIES, ..Shop::open() };
+    shop.variables.insert("REDIS_URL".to_owned(), "redis://127.0.0.1:1".to_owned());
+    for number in ["13", "14"] {
+        shop.send(Some("one key"), Some(number));
+    }
+    let running = start_picky(&shop);
+    shop.until("both reports", |shop| shop.noted("Unwritable {") == 2);
+    let end = running.join();
+    assert_eq!((end.handled, end.failed, end.dead), (0, 2, 2), "{end:?}");
+    assert_eq!((shop.noted("not on a Friday"), shop.noted("the interchanger panicked: not on a Saturday")), (1, 1));
 }

@@ -280,6 +280,10 @@ impl Shop {
     fn start_as(&self, manifest: &'static Manifest) -> Groups {
         let app = App::new(manifest)
             .consumer::<OrdersWorker, crate::parser::Json, crate::interchanger::Json>(&manifest.consumers[0]);
+        self.start_app(manifest, app)
+    }
+
+    fn start_app(&self, manifest: &'static Manifest, app: App<Arc<State>>) -> Groups {
         let flags = Flags { default_environment: Some("development"), ..Flags::default() };
         let settings = Settings::read(manifest, &self.variables, &flags).expect("settings");
         let brokers = Brokers { address: self.address.clone(), embedded: true };

@@ -60,6 +60,8 @@ fn every_event(hear: &mut dyn FnMut(&Event<'_>, &[Fact])) {
                 &event,
                 &with(&[REASON, ("as ShopOrder", r#""message_type":"ShopOrder""#), ("12 bytes", r#""bytes":12"#)]),
             );
+            let event = Event::Unwritable { record, topic, controller, error, ordering, dead_letter };
+            hear(&event, &with(&[REASON, ("cannot be written as a job", "cannot be written as a job")]));
             let event = Event::TombstoneRefused { record, topic, controller, ordering, dead_letter };
             hear(&event, &with(&[("has no value", "has no value")]));
         }

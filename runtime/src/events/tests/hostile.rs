@@ -74,6 +74,8 @@ fn every_event(words: &str, hear: &mut dyn FnMut(&Event<'_>)) {
         Event::Panicked { place, controller, attempt: 1, message, site, next },
         Event::Unparseable { record, topic, controller, message, error, ordering, dead_letter },
         Event::Unparseable { record, topic, controller, message, error, ordering, dead_letter: None },
+        Event::Unwritable { record, topic, controller, error, ordering, dead_letter },
+        Event::Unwritable { record, topic, controller, error, ordering, dead_letter: None },
         Event::DeadLettered { place, controller, attempts: 1, error, topic },
         Event::Refused { place, controller, topic, size: 1, is_dead_letter: true, reason, failures: 1 },
         Event::SendFailed { place, controller, topic, reason },
@@ -136,7 +138,7 @@ fn every_event(words: &str, hear: &mut dyn FnMut(&Event<'_>)) {
 }
 
 /// How many kinds of events there are.
-pub(super) const KINDS: usize = 48;
+pub(super) const KINDS: usize = 49;
 
 /// The kind of an event. Whoever adds one finds this, and adds it above too.
 pub(super) fn number(event: &Event<'_>) -> usize {
@@ -189,6 +191,7 @@ pub(super) fn number(event: &Event<'_>) -> usize {
         Event::JobUnfinished { .. } => 45,
         Event::SendFailed { .. } => 46,
         Event::Summary(_) => 47,
+        Event::Unwritable { .. } => 48,
     }
 }
 
