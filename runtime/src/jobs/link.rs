@@ -67,7 +67,8 @@ impl Link {
             return Ok(connection.clone());
         }
         let config = AsyncConnectionConfig::new().set_connection_timeout(CONNECT).set_response_timeout(ANSWER);
-        let made = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut made = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        refuse_cluster(&mut made).await?;
         Ok(kept.insert(made).clone())
     }
 
@@ -100,6 +101,22 @@ impl Link {
                 }
             }
         }
+    }
+}
+
+/// Errors at a node of a Redis Cluster: the keys of one move of a job are on several nodes there, and no script may touch them
+/// all. Sidekiq does not work there either.
+async fn refuse_cluster(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let told: RedisResult<String> = redis::cmd("INFO").arg("cluster").query_async(connection).await;
+    match told {
+        Ok(told) if told.lines().any(|line| line.trim_end() == "cluster_enabled:1") => Err((
+            ErrorKind::ClientError,
+            "this is a node of a Redis Cluster, where no job can be moved: jobs need one Redis",
+        )
+            .into()),
+        Err(error) if error.is_io_error() => Err(error),
+        // A user without the right to ask works on.
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,9 @@
 //! A Redis that refuses any command of any script: no job is lost by it, and none is there twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use redis::{RedisResult, Value, aio::MultiplexedConnection};
@@ -9,6 +12,7 @@ use tokio::runtime::Runtime;
 use super::server::Server;
 use crate::jobs::{
     job::Job,
+    link::Link,
     moves::{self, DueJob, Moved},
     queues::{self, Exchanged},
     scripts::faults::fail_at,
@@ -472,4 +476,16 @@ fn large_jobs_travel_alone() {
         // Equal texts are one in a set.
         assert_eq!(pages, [&[1, MIB - 1, 9 * MIB][..], &[15 * MIB], &[17 * MIB]]);
     });
+}
+
+/// If this fails, the jobs of an app on a Redis Cluster wait for ever, and nobody learns why.
+#[test]
+fn a_node_of_a_cluster_is_refused_with_a_word() {
+    let server = Server::start_with(&["--cluster-enabled", "yes"]);
+    let refused = Runtime::new().expect("a runtime").block_on(async {
+        server.connect().await;
+        Link::new(&server.url(), Arc::new(())).expect("an address").connection().await
+    });
+    let words = refused.expect_err("it is a node of a cluster").to_string();
+    assert!(words.contains("this is a node of a Redis Cluster"), "{words}");
 }
