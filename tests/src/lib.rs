@@ -4,6 +4,7 @@
 //! dropped, also by a panic. What cannot be had (Java, Maven, a compiler) is an error; nothing passes by skipping.
 
 pub mod app;
+pub mod built;
 pub mod cargo;
 pub mod checker;
 pub mod checkout;

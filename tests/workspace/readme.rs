@@ -8,17 +8,13 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use karafka_tests::{
-    checkout, environment,
+    built, checkout, environment,
     process::{self, Process, Signal},
     readme,
 };
 
-/// Set by `.ci/run`: `--release` is run as it stands. Elsewhere it is left out, which saves compiling everything a
-/// second time and changes nothing else.
-const TO_THE_LETTER: &str = "KARAFKA_README_TO_THE_LETTER";
-
-/// Covers a cold build of everything on two busy cores.
-const PATIENCE: Duration = Duration::from_secs(20 * 60);
+/// Covers a build of everything on two busy cores.
+const PATIENCE: Duration = Duration::from_secs(40 * 60);
 
 /// If this fails, the first thing that a visitor copies from the page does not work.
 #[test]
@@ -33,7 +29,9 @@ fn every_command_of_the_readme_works() {
     let commands = readme::commands(&page);
     assert!(commands.iter().any(|command| command.text.contains(" new ")), "the README shows no `new`: {commands:?}");
 
-    let mut reader = Reader { folder: home, target: place.join("readme-target"), server: None };
+    let target = place.join("readme-target");
+    built::copy_dependencies(&target).expect("what is built can be copied");
+    let mut reader = Reader { folder: home, target, server: None };
     for command in commands {
         let worked = reader.obey(&command.text);
         worked.unwrap_or_else(|error| panic!("README.md:{}: `{}`\n{error:?}", command.line, command.text));
@@ -98,8 +96,6 @@ impl Reader {
     }
 
     fn shell(&self, line: &str) -> Result<Command> {
-        let to_the_letter = std::env::var_os(TO_THE_LETTER).is_some();
-        let line = if to_the_letter { line.to_owned() } else { line.replace(" --release", "") };
         let karafka = checkout::karafka()?.parent().context("karafka lies in a folder")?;
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(karafka.to_owned()).chain(std::env::split_paths(&path)))?;
