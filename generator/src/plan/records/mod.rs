@@ -30,8 +30,10 @@ pub struct Reads {
     /// Of each message what it is made of: `total: decimal`, `note?: string`; `| draft` of a choice between texts,
     /// `| created: OrderCreated` of one between messages, and the field by which it is made as `by type`.
     pub messages: BTreeMap<String, BTreeSet<String>>,
-    /// Of each topic that a controller may send to, by its name in Kafka as written: the field that is a record's key, if
-    /// one is.
+    /// Of each topic that the app sends to, by its name in Kafka as written: the field that is a record's key, if one is.
+    ///
+    /// A controller sends to what it emits, a program with the generated producer to every topic. What is consumed here and
+    /// emitted by nobody may have its records, and their keys, from elsewhere: it counts where the manifest names a key.
     pub keys: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -144,8 +146,12 @@ impl Reads {
         }
         let emitted: BTreeSet<&str> =
             model.consumers.iter().flat_map(|consumer| &consumer.emits).map(String::as_str).collect();
-        for topic in emitted.into_iter().filter_map(|key| model.topic(key)) {
-            reads.keys.insert(topic.name.clone(), topic.key_field.iter().cloned().collect());
+        let consumed: BTreeSet<&str> = model.consumers.iter().map(|consumer| consumer.topic.as_str()).collect();
+        for topic in &model.topics {
+            let key = topic.key.as_str();
+            if topic.key_field.is_some() || emitted.contains(key) || !consumed.contains(key) {
+                reads.keys.insert(topic.name.clone(), topic.key_field.iter().cloned().collect());
+            }
         }
         reads
     }
@@ -262,7 +268,12 @@ impl Reads {
     /// Topics whose records are keyed by something else than before.
     fn keyed(&self, new: &Self) -> Vec<Change> {
         let keyed = |(topic, before): (&String, &BTreeSet<String>)| {
-            let now = new.keys.get(topic)?.first();
+            let now = match new.keys.get(topic) {
+                Some(now) => now.first(),
+                // It is consumed alone now, and what is sent to it has no key.
+                None if new.topics.contains_key(topic) => None,
+                None => return None,
+            };
             let is_same = before.first() == now || now.is_some_and(|now| before.contains(now));
             let (from, to) = (before.first().cloned(), now.cloned());
             (!is_same).then(|| Change::Key { topic: topic.clone(), from, to })

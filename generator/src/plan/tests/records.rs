@@ -219,6 +219,47 @@ topics:
     assert_eq!(of("AuditController", "LedgerController"), [""; 0]);
 }
 
+/// If this fails, the key of what only programs send changes and nobody is told, though records of one key are on two
+/// partitions then; or who names the key of what others send is told that they had none.
+#[test]
+fn the_key_of_what_programs_send_is_remembered_too() {
+    const PROGRAMS: &str = "
+app: shop
+messages:
+  Paid: { id: uuid, by: string }
+topics:
+  taken: { name: shop.taken, message: Paid, key: id }
+  told: { message: Paid }
+";
+    const BOTH: &str = "
+app: shop
+messages:
+  Paid: { id: uuid, by: string }
+topics:
+  taken: { name: shop.taken, message: Paid, key: id, controller: TakenController }
+  told: { message: Paid, controller: ToldController }
+";
+    let of = |before: &str, from: &str, to: &str| -> Vec<String> {
+        assert!(before.contains(from), "{from}");
+        let said = said_after(before, &before.replace(from, to));
+        said.iter().map(|said| said.lines().next().unwrap_or_default().to_owned()).collect()
+    };
+    for before in [PROGRAMS, BOTH] {
+        assert_eq!(
+            of(before, "key: id", "key: by"),
+            ["by: the key of records of `shop.taken` is `by` now; it was `id`"]
+        );
+        let said = of(before, ", key: id", "");
+        assert_eq!(said, ["taken: records of `shop.taken` have no key now; theirs was `id`"]);
+        assert_eq!(of(before, "app: shop", "app: shop\nconcurrency: 4"), [""; 0]);
+    }
+    let keyed = |before: &str| of(before, "told: { message: Paid", "told: { message: Paid, key: by");
+    assert_eq!(keyed(PROGRAMS), ["by: the key of records of `told` is `by` now; they had none"]);
+    assert_eq!(keyed(BOTH), [""; 0], "others send to it");
+    let first = of(PROGRAMS, "key: id }", "key: id, controller: TakenController }");
+    assert_eq!(first, [""; 0], "a first controller changes no key");
+}
+
 /// If this fails, whoever updates karafka is told of keys that have not changed.
 #[test]
 fn a_lock_file_that_knows_no_keys_says_nothing_of_them() {
