@@ -217,6 +217,46 @@ topics:
         ["late: `AuditController` reads `late` now, and no longer `orders`"]
     );
     assert_eq!(of("AuditController", "LedgerController"), [""; 0]);
+    let both = |audit: &str| of(&format!("      - {{ controller: OrdersController }}\n{audit}"), audit);
+    assert_eq!(
+        both(&audit.to_owned()),
+        ["orders: `OrdersController` no longer reads `orders`, and others go on"],
+        "the first one goes"
+    );
+}
+
+/// If this fails, a controller under another name hides that another one of its topic has gone.
+#[test]
+fn a_renamed_controller_hides_none_that_left() {
+    let of = |before: &str, now: &str| -> Vec<String> {
+        let app = |consumers: &str| {
+            format!(
+                "app: shop\nmessages:\n  Order: {{ id: uuid }}\ntopics:\n  orders: {{ consumers: [{consumers}] }}\n"
+            )
+        };
+        let said = said_after(&app(before), &app(now));
+        said.iter().map(|said| said.lines().next().unwrap_or_default().to_owned()).collect()
+    };
+    let (a, b) = ("{ controller: AController }", "{ controller: BController, group: b, dead_letter: lost }");
+    let c = "{ controller: CController, group: c }";
+    let renamed = |of: &str| of.replace("Controller,", "2Controller,").replace("Controller }", "2Controller }");
+    // What it reads, and where its dead letters go, says who is who.
+    assert_eq!(
+        of(&[a, b].join(", "), &renamed(b)),
+        ["orders: `AController` no longer reads `orders`, and others go on"]
+    );
+    assert_eq!(
+        of(&[a, b].join(", "), &renamed(a)),
+        ["orders: `BController` no longer reads `orders`, and others go on"]
+    );
+    assert_eq!(
+        of(&[a, c].join(", "), &renamed(a)),
+        [
+            "orders: `AController`, `CController` no longer read `orders`, and only `A2Controller` has come in their place"
+        ]
+    );
+    assert_eq!(of(&[a, b, c].join(", "), &[&renamed(a), b, &renamed(c)].join(", ")), [""; 0]);
+    assert_eq!(of(a, &[&renamed(a), c].join(", ")), [""; 0]);
 }
 
 /// If this fails, the key of what only programs send changes and nobody is told, though records of one key are on two
