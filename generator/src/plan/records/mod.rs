@@ -399,11 +399,11 @@ pub fn warnings(plan: &Plan, manifest: &Source) -> Vec<Finding> {
     plan.changes.iter().map(|change| change.finding(manifest, &read)).collect()
 }
 
-/// What becomes of records that were read.
-const LEFT: &str = "records that were not handled yet stay there, and those to come pile up unread until the topic's retention \
-                    deletes them; they count as lag of the group until Kafka forgets its offsets there \
-                    (`offsets.retention.minutes`, seven days by default). A consumer that comes back to the group before \
-                    that begins where this one has ended, and later where `start` says";
+/// What becomes of records that were read: by this group alone, as others go on.
+const LEFT: &str = "records that its group has not handled yet stay there, and those to come are not handled by it either; other \
+                    groups that read the topic go on as before. All of them count as the group's lag until Kafka forgets its \
+                    offsets there (`offsets.retention.minutes`, seven days by default). A consumer that comes back to the \
+                    group before that begins where this one has ended, and later where `start` says";
 
 fn key_words(topic: &str, from: Option<&str>, to: Option<&str>) -> (String, String) {
     let topic = line(topic);

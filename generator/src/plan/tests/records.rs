@@ -116,7 +116,7 @@ fn what_records_that_are_there_lack_is_said() {
             "  raw: { controller: RawController, emits: [sent, told] }\n",
             "",
             &[
-                ": `RawController` no longer reads `raw`, and nobody here does now\nrecords that were not handled yet stay there",
+                ": `RawController` no longer reads `raw`, and nobody here does now\nrecords that its group has not handled yet stay there",
             ],
         ),
         (
@@ -223,6 +223,18 @@ topics:
         ["orders: `OrdersController` no longer reads `orders`, and others go on"],
         "the first one goes"
     );
+}
+
+/// If this fails, who takes one of two groups from a topic is told that nobody reads it, while the other one does.
+#[test]
+fn who_stops_reading_is_told_of_its_own_group_alone() {
+    let (audit, rest) =
+        ("{ controller: AuditController, group: audit }", "app: shop\ntopics:\n  orders: { consumers: [");
+    let before = format!("{rest}{{ controller: OrdersController }}, {audit}] }}\n");
+    let after = format!("{rest}{{ controller: OrdersController }}] }}\n");
+    let said = said_after(&before, &after).join("\n");
+    assert!(said.contains("other groups that read the topic go on as before"), "{said}");
+    assert!(!said.contains("unread"), "{said}");
 }
 
 /// If this fails, a controller under another name hides that another one of its topic has gone.
