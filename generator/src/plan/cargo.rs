@@ -28,7 +28,9 @@ pub(super) fn with_dependencies(
     if model.consumes() {
         wanted.push(("dev-dependencies", testing, &["testing"]));
     }
-    wanted.extend(OTHER_DEPENDENCIES.iter().map(|one| (one.table, one.line(inherited), one.features)));
+    // Where nothing is consumed, no test is made either.
+    let others = OTHER_DEPENDENCIES.iter().filter(|one| model.consumes() || one.table == "dependencies");
+    wanted.extend(others.map(|one| (one.table, one.line(inherited), one.features)));
     let mut changed = false;
     for (table, line, features) in wanted {
         changed |= ensure(&mut document, table, &line, features, inherited)?;
@@ -399,8 +401,8 @@ mod tests {
             let text = format!("[dependencies]\n{text}");
             let after = super::with_dependencies(&text, &model(topics), &runtime, inherited).unwrap();
             assert_eq!(super::with_dependencies(&after, &model(topics), &runtime, inherited).unwrap(), after);
-            let of_tests = after.split_once("[dev-dependencies]\n").unwrap().1.contains("karafka");
-            assert_eq!(of_tests, !topics.is_empty(), "{after}");
+            let of_tests = after.split_once("[dev-dependencies]\n").map(|(_, tests)| tests.contains("karafka"));
+            assert_eq!(of_tests, (!topics.is_empty()).then_some(true), "{after}");
             after.lines().find(|line| line.starts_with("karafka")).unwrap().to_owned()
         };
         let sends = with("", "", None);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Action, Edit, Entry, LOCK, Lock, Options, Plan, Problem, Reads, Step, Tree, cargo, library,
     lock::{self, Fingerprint},
-    paths::{is_part, is_source, is_test},
+    paths::{is_part, is_source, is_test, part_folder},
     shape,
 };
 use crate::{
@@ -182,30 +182,42 @@ impl Planner<'_> {
     }
 
     /// What the folders of parts hold that their modules must name.
+    ///
+    /// A folder of such a name in which the app has no part, and whose module we did not make, is the crate's own.
     fn layout(&mut self, owned: &BTreeSet<String>) -> Layout {
-        let mut layout = Layout { declared: library::declared(self.tree), ..Layout::default() };
-        for path in self.tree.files().filter(|path| is_part(path) && path.ends_with(".rs")) {
+        let mut declared = library::declared(self.tree);
+        declared.retain(|folder| self.is_ours(&format!("src/{folder}/mod.rs")));
+        let mut layout = Layout { declared, ..Layout::default() };
+        let has_part = |folder: &str| owned.iter().any(|file| part_folder(file) == Some(folder));
+        for path in self.tree.files().filter(|path| path.ends_with(".rs")) {
+            let Some(folder) = part_folder(path) else { continue };
+            if !has_part(folder) && !layout.declared.contains(folder) {
+                continue;
+            }
             // Named by the manifest once and no more: it would not compile, as no topic names it.
             let is_left_over = self.old.owned.contains(path) && !owned.contains(path);
-            let is_ours = path.ends_with("/mod.rs")
-                && (self.old.generated.contains_key(path)
-                    || self.tree.bytes(path).is_some_and(|bytes| bytes.starts_with(BANNER.as_bytes())));
-            if !is_left_over && !is_ours {
+            if !is_left_over && !(path.ends_with("/mod.rs") && self.is_ours(path)) {
                 layout.files.insert(path.to_owned());
             }
         }
         for file in owned {
             let mut folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-            // `src/controllers` is never the module of a file beside it.
-            while folder.matches('/').count() >= 2 {
+            while folder.contains('/') {
                 let beside = format!("{folder}.rs");
-                if layout.files.remove(&beside) {
-                    self.plan.problems.push(Problem::TwoModules { file: beside, folder: folder.to_owned() });
+                layout.files.remove(&beside);
+                if self.tree.entry(&beside) == Some(Entry::File) {
+                    self.problem(Problem::TwoModules { file: beside, folder: folder.to_owned() });
                 }
                 folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
             }
         }
         layout
+    }
+
+    /// Whether the module at `path` is one that we made, as the lock file or its first line says.
+    fn is_ours(&self, path: &str) -> bool {
+        self.old.generated.contains_key(path)
+            || self.tree.bytes(path).is_some_and(|bytes| bytes.starts_with(BANNER.as_bytes()))
     }
 
     /// What tells a text that is generated for `path` from others, and how the file there stands to it.
