@@ -9,7 +9,7 @@ use super::{Problem, library};
 use crate::{
     model::Model,
     names,
-    render::{Dependency, OTHER_DEPENDENCIES, needed_features},
+    render::{Dependency, OTHER_DEPENDENCIES, TOKIO, needed_features},
     source::Span,
     workspace::{Inherited, Workspace, has_default, with_what_they_bring},
 };
@@ -36,6 +36,37 @@ pub(super) fn with_dependencies(
         changed |= ensure(&mut document, table, &line, features, inherited)?;
     }
     Ok(if changed { with_line_ends_of(text, &document.to_string()) } else { text.to_owned() })
+}
+
+/// `text` with what the code of an app that consumes has in a crate of its own from the start.
+pub(super) fn with_tokio(text: &str, inherited: Option<&Inherited>) -> Result<String, Problem> {
+    let mut document: DocumentMut = text.parse().map_err(|error| unreadable(&error))?;
+    let added = ensure(&mut document, TOKIO.table, &TOKIO.line(inherited), TOKIO.features, inherited)?;
+    Ok(if added { with_line_ends_of(text, &document.to_string()) } else { text.to_owned() })
+}
+
+/// Whether `Cargo.toml` names binaries of its own.
+pub(super) fn names_binaries(text: &str) -> bool {
+    let document = Document::parse(text).ok();
+    document.is_some_and(|document| document.get("bin").is_some_and(|binaries| !binaries.is_none()))
+}
+
+/// Whether `Cargo.toml` says which binary `cargo run` means.
+#[must_use]
+pub fn has_default_run(text: &str) -> bool {
+    let document = Document::parse(text).ok();
+    document.is_some_and(|document| document.get("package").is_some_and(|package| package.get("default-run").is_some()))
+}
+
+/// What cargo says of a `default-run` where there is no binary.
+pub(super) fn runs_nothing(text: &str) -> Option<Problem> {
+    let document = Document::parse(text).ok()?;
+    let named = document.get("package")?.get("default-run").filter(|_| !names_binaries(text))?;
+    let words = format!(
+        "`default-run` names {named}, and there is no `src/main.rs`; take the line out",
+        named = named.as_str()?
+    );
+    Some(Problem::Cargo { span: named.span().map(|range| Span::new(range.start, range.end)), words })
 }
 
 /// A text to which lines were added, each line as `old` has it: TOML is written with `\n` alone.

@@ -29,6 +29,9 @@ impl Plan {
     }
 }
 
+/// The program of an app that is a crate of its own.
+const PROGRAM: &str = "src/main.rs";
+
 /// What becomes of a file that the app should have.
 #[derive(Debug)]
 enum Fate {
@@ -169,11 +172,30 @@ impl Planner<'_> {
             (FileKind::Owned | FileKind::Optional, Some(_)) => Fate::Stays,
             // Written once, with the crate: who deleted it does not want it back, and a crate that was there before has
             // what it needs. But each controller that comes later has its test.
+            (FileKind::Optional, None) if path == PROGRAM && self.becomes_a_program() => Fate::New,
             (FileKind::Optional, None) if self.old.owned.contains(path) || !is_test(path) && self.is_there() => {
                 Fate::NotWanted
             }
             (FileKind::Owned | FileKind::Optional, None) => Fate::New,
         }
+    }
+
+    /// Whether a crate of the app's own, which was made to send and has no program, consumes from now on: it gets the one that
+    /// a crate which consumes has from the start. Who deletes that does not want it back.
+    fn becomes_a_program(&self) -> bool {
+        let consumes = |lock: &Lock| !lock.groups.is_empty();
+        let cargo = self.tree.text("Cargo.toml").unwrap_or_default();
+        self.tree.text(LOCK).is_some()
+            && !consumes(self.old)
+            && consumes(&self.new)
+            && self.tree.text(library::PATH).is_some_and(render::was_made_to_send)
+            && !self.has_program()
+            && !cargo::names_binaries(cargo)
+    }
+
+    /// Whether there is a binary where cargo finds it by itself.
+    fn has_program(&self) -> bool {
+        self.tree.entry(PROGRAM).is_some() || self.tree.entry("src/bin").is_some()
     }
 
     /// Whether the crate was there before.
@@ -196,7 +218,8 @@ impl Planner<'_> {
             }
             // Named by the manifest once and no more: it would not compile, as no topic names it.
             let is_left_over = self.old.owned.contains(path) && !owned.contains(path);
-            if !is_left_over && !(path.ends_with("/mod.rs") && self.is_ours(path)) {
+            let is_ours = path.ends_with("/mod.rs") && self.is_ours(path);
+            if !is_left_over && !is_ours {
                 layout.files.insert(path.to_owned());
             }
         }
@@ -277,7 +300,14 @@ impl Planner<'_> {
         }
         self.plan.problems.extend(cargo::other_name(before, model));
         self.plan.problems.extend(cargo::unusable(before));
-        match cargo::with_dependencies(before, model, renderer.dependency(), renderer.inherited()) {
+        let is_new = self.becomes_a_program();
+        if !is_new && !self.has_program() {
+            self.plan.problems.extend(cargo::runs_nothing(before));
+        }
+        let after = cargo::with_dependencies(before, model, renderer.dependency(), renderer.inherited());
+        let after =
+            after.and_then(|after| if is_new { cargo::with_tokio(&after, renderer.inherited()) } else { Ok(after) });
+        match after {
             Ok(after) if after == before => self.push(path, Action::Identical, None, None),
             Ok(after) => self.push(path, Action::Update, Some(before.to_owned()), Some(after)),
             Err(problem) => self.plan.problems.push(problem),

@@ -219,7 +219,7 @@ topics:
     assert_eq!(of("AuditController", "LedgerController"), [""; 0]);
     let both = |audit: &str| of(&format!("      - {{ controller: OrdersController }}\n{audit}"), audit);
     assert_eq!(
-        both(&audit.to_owned()),
+        both(audit),
         ["orders: `OrdersController` no longer reads `orders`, and others go on"],
         "the first one goes"
     );
