@@ -328,9 +328,9 @@ fn sends(model: &Model) -> String {
     let topic = model.topics.first().map_or("TOPIC", |topic| topic.rust_name.as_str());
     format!(
         "send in your program\n  \
-         use karafka::{{Topic, settings::Settings}};\n  \
-         let producer = {name}::generated::producer(&Settings::from_env({name}::generated::manifest())?)?;\n  \
-         let delivered = producer.send({name}::generated::topics::{topic}.record(&message)?).await?;",
+         use {name}::generated::{{self, Settings, Topic, topics}};\n  \
+         let producer = generated::producer(&Settings::from_env(generated::manifest())?)?;\n  \
+         let delivered = producer.send(topics::{topic}.record(&message)?).await?;",
         name = model.crate_name
     )
 }
