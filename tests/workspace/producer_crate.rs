@@ -12,12 +12,10 @@ const MANIFEST: &str = include_str!("manifests/producer.yml");
 const TEST: &str = r###"//! What goes to Kafka.
 
 use karafka::{
-    Topic,
     producer::{ProducerBuilder, StartError, TestProducer},
-    settings::Settings,
     types::Uuid,
 };
-use orders_api::generated::{self, messages, topics};
+use orders_api::generated::{self, Settings, Topic, messages, topics};
 
 #[tokio::test]
 async fn a_message_goes_to_the_topics_name_in_kafka() -> karafka::Result {
@@ -55,6 +53,29 @@ fn the_apps_producer_goes_where_its_settings_say() -> karafka::Result {
 }
 "###;
 
+/// A program that sends as the README and `karafka new` show it, with nothing but the app's crate.
+const PROGRAM: &str = r#"//! Sends as the README shows it.
+
+use std::time::Duration;
+
+use orders_api::generated::{self, Settings, Topic, topics};
+
+async fn sends(
+    message: <topics::Audit as Topic>::Message,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let producer = generated::producer(&Settings::from_env(generated::manifest())?)?;
+    let delivered = producer.send(topics::Audit.record(&message)?).await?;
+    // At the end of the program: what is on its way still arrives.
+    producer.close(Duration::from_secs(10)).await?;
+    println!("{delivered:?}");
+    Ok(())
+}
+
+fn main() {
+    let _ = sends;
+}
+"#;
+
 /// Its app; one for all tests.
 fn orders_api() -> &'static App {
     static APP: OnceLock<App> = OnceLock::new();
@@ -62,6 +83,8 @@ fn orders_api() -> &'static App {
         let app = App::from_manifest("orders-api", MANIFEST).expect("`karafka new --manifest` takes it");
         fs::create_dir(app.folder().join("tests")).expect("a new app that consumes nothing has no tests");
         fs::write(app.folder().join("tests/sends.rs"), TEST).expect("the test is written");
+        fs::create_dir(app.folder().join("examples")).expect("nor has it examples");
+        fs::write(app.folder().join("examples/sends.rs"), PROGRAM).expect("the program is written");
         app
     })
 }
@@ -71,6 +94,12 @@ fn orders_api() -> &'static App {
 #[test]
 fn what_only_sends_is_built_with_a_producer_alone() {
     let app = orders_api();
+    let readme = app.read("README.md").expect("there is a README");
+    let (shown, _) =
+        readme.split_once("```rust\n").and_then(|(_, rest)| rest.split_once("```")).expect("it shows how to send");
+    for line in shown.lines().map(str::trim) {
+        assert!(PROGRAM.lines().any(|known| known.trim() == line) && !line.contains("karafka::"), "{line}");
+    }
     app_checks::check(app);
     let tree = app.cargo().expect("cargo is there").run("tree", &["--prefix", "none", "--edges", "normal,build"]);
     let tree = tree.expect("cargo runs").expect_code(0).expect("cargo lists what it builds").stream(Stream::Out);
@@ -101,14 +130,13 @@ fn a_controller_comes_and_goes() {
     }
 
     karafka(&["generate", "controller", "Orders", "--topic", "order_events"]);
+    assert!(is_there("src/main.rs"), "what runs it");
     check(&["--all-targets"]);
     karafka(&["check"]);
 
     app.rewrite("karafka.yml", &manifest).expect("written");
-    let main = "fn main() {\n    orders_hub::generated::app();\n}\n";
-    fs::write(app.folder().join("src/main.rs"), main).expect("written");
     let said = karafka(&["generate"]);
-    assert!(said.contains("src/main.rs is yours, and calls `generated::app()`"), "{said}");
+    assert!(said.contains("src/main.rs is yours, and uses `generated::app`"), "{said}");
     for path in ["src/generated/prelude.rs", "src/generated/routes.rs", "src/generated/workers.rs"] {
         assert!(!is_there(path), "{path}");
     }

@@ -3,9 +3,10 @@
 use std::mem::ManuallyDrop;
 
 use clap::Subcommand;
+use karafka::foreign;
 use karafka_generator::{
     model::Model,
-    plan::{Edit, Held, Plan, Tree},
+    plan::{self, Action, Edit, Held, Plan, Tree},
     source::Source,
 };
 
@@ -13,6 +14,7 @@ use super::{
     App, Exit, Shell,
     app::{self, MANIFEST},
     files::{self, Mode},
+    host,
     interrupted::Access,
     parts::{ControllerArgs, MessageArgs, PartArgs},
     runtime::{Runtime, absolute},
@@ -74,12 +76,9 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         if exit == Exit::Done && plan.is_in_step() {
             shell.summary(&format!("`{}` is in step", model.app));
         }
-        let main = || app::read("src/main.rs", &app.root.join("src/main.rs"));
-        if exit == Exit::Done && !model.consumes() && main().is_ok_and(|main| main.text.contains("generated::app()")) {
-            shell.next(
-                "src/main.rs is yours, and calls `generated::app()`, which goes with the last controller: take that call out; \
-                 what sends is `generated::producer`",
-            );
+        if exit == Exit::Done {
+            let next = if model.consumes() { program(&tree, &model, &plan, &app) } else { without_app(&tree, &app) };
+            next.iter().for_each(|next| shell.next(next));
         }
         return Ok(exit);
     };
@@ -88,11 +87,44 @@ pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let edited = Source::new(MANIFEST, text);
     let Some(model) = app::model(&edited, shell) else { return Ok(Exit::Wrong) };
     let edit = Edit { path: MANIFEST.to_owned(), before: Some(source.text), after: edited.text.clone() };
-    let (exit, _) = bring_in_step(shell, (&held, &tree, &edited), &model, vec![edit], &args.runtime, args.mode)?;
+    let (exit, plan) = bring_in_step(shell, (&held, &tree, &edited), &model, vec![edit], &args.runtime, args.mode)?;
     if exit == Exit::Done && !args.mode.dry_run {
-        shell.next(&next);
+        let next = [Some(next), program(&tree, &model, &plan, &app)];
+        shell.next(&next.into_iter().flatten().collect::<Vec<_>>().join("\n  "));
     }
     Ok(exit)
+}
+
+/// What the author of a crate has to do whose first controller has come, unless a program of his runs it already, or one was made.
+fn program(tree: &Tree, model: &Model, plan: &Plan, app: &App) -> Option<String> {
+    let consumed = !tree.lock().groups.is_empty();
+    let is_made = plan.steps.iter().any(|step| step.path == "src/main.rs" && step.action == Action::Create);
+    if consumed || is_made || !model.consumes() || !host::users_of_app(&app.root).is_empty() {
+        return None;
+    }
+    Some(format!(
+        "let a program call `{}::generated::app()`: `.run(State::build)` makes it one of its own, `.start(state)` runs inside \
+         of yours",
+        model.crate_name
+    ))
+}
+
+/// What the author of a crate has to do whose last controller has gone: programs are his, and what they call has gone with it.
+fn without_app(tree: &Tree, app: &App) -> Option<String> {
+    let users = host::users_of_app(&app.root);
+    if users.is_empty() {
+        return None;
+    }
+    let (are, use_it) = if users.len() == 1 { ("is", "uses") } else { ("are", "use") };
+    let mut text = format!(
+        "{} {are} yours, and {use_it} `generated::app`, which goes with the last controller: take that out; what sends is \
+         `generated::producer`",
+        users.iter().map(|path| foreign::line(path).to_string()).collect::<Vec<_>>().join(", ")
+    );
+    if tree.text("Cargo.toml").is_some_and(plan::has_default_run) {
+        text.push_str("\n  a program that you delete goes from `default-run` in Cargo.toml, too");
+    }
+    Some(text)
 }
 
 impl Part {

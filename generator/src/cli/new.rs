@@ -106,8 +106,6 @@ enum Place {
     Crate {
         /// The name of its library.
         name: String,
-        /// What its author has to do in files of his own, so that it compiles.
-        notes: Vec<String>,
     },
 }
 
@@ -134,7 +132,7 @@ fn make(root: &Path, making: &Making, runs: bool, shell: &Shell) -> anyhow::Resu
     let access = Access::of("new", making.dry_run);
     let held = holding::hold(root, shell, access)?;
     interrupted::settle(&held, shell, access, &format!("karafka new {}", foreign::path(root)))?;
-    let mut place = Place::at(root)?;
+    let place = Place::at(root)?;
     if runs && matches!(place, Place::Crate { .. }) {
         let words = "`--run` is for a new app; in a crate that is there your own program starts the consumers";
         return Err(WrongCall(words.to_owned()).into());
@@ -145,13 +143,6 @@ fn make(root: &Path, making: &Making, runs: bool, shell: &Shell) -> anyhow::Resu
         let words = "`--run` is for an app that consumes; in this manifest no topic has a `controller:`";
         return Err(WrongCall(words.to_owned()).into());
     }
-    // What only sends has no state, and no module of a program's.
-    if let Place::Crate { notes, .. } = &mut place
-        && !model.consumes()
-    {
-        notes.clear();
-    }
-
     let folder = absolute(root)?;
     let (above, shared) = match place {
         Place::Folder => {
@@ -173,6 +164,10 @@ fn make(root: &Path, making: &Making, runs: bool, shell: &Shell) -> anyhow::Resu
     // All its texts at once: the system takes their memory back faster than we could.
     let plan = ManuallyDrop::new(Plan::new(&model, &renderer, &tree, edits, Options::default()));
     let mode = Mode { dry_run: making.dry_run, ..Mode::default() };
+    let notes = match place {
+        Place::Crate { .. } => notes(root, &model.crate_name, &plan),
+        Place::Folder => Vec::new(),
+    };
     let exit = files::carry_out(shell, &held, &plan, (&tree, &source), mode)?;
     if exit != Exit::Done {
         return Ok((exit, None));
@@ -182,17 +177,15 @@ fn make(root: &Path, making: &Making, runs: bool, shell: &Shell) -> anyhow::Resu
         shell.progress(Tone::Good, "update", &above.new_member());
     }
     if making.dry_run {
-        if let Place::Crate { notes, .. } = &place {
-            notes.iter().for_each(|note| shell.progress(Tone::Notice, "note", note));
-        }
+        notes.iter().for_each(|note| shell.progress(Tone::Notice, "note", note));
         return Ok((exit, None));
     }
     // What follows takes its time, and reads nothing that it would have to keep from others.
     drop(held);
     match &place {
-        Place::Crate { notes, .. } => {
+        Place::Crate { .. } => {
             making.runtime.say_what_is_shared(&folder, renderer.dependency(), false, shell);
-            shell.next(&calls(&model, notes));
+            shell.next(&calls(&model, &notes));
         }
         Place::Folder => {
             if let Some(above) = joins {
@@ -223,7 +216,7 @@ impl Making {
             None => {
                 let name = match place {
                     Place::Folder => folder_name(root)?,
-                    Place::Crate { name, .. } => name.clone(),
+                    Place::Crate { name } => name.clone(),
                 };
                 names::app_name(&name).map_err(|error| WrongCall(error.to_string()))?;
                 Ok(Source::new(MANIFEST, starter_manifest(&name)))
@@ -260,9 +253,7 @@ impl Place {
                  `karafka new .` in one of them"
             );
         };
-        let text = |path: &str| app::read(path, &root.join(path)).ok().map(|source| source.text);
-        let notes = notes(&names::crate_name(&name), text("src/main.rs").as_deref(), text("src/state.rs").as_deref());
-        Ok(Self::Crate { name, notes })
+        Ok(Self::Crate { name })
     }
 }
 
@@ -289,18 +280,23 @@ fn has_state(text: &str) -> bool {
     })
 }
 
-/// What the author of a crate has to do in his program and his state.
-fn notes(name: &str, main: Option<&str>, state: Option<&str>) -> Vec<String> {
+/// What the author of a crate has to do in files of his own, so that it compiles with what `plan` makes: in his program, which
+/// may declare modules that the library has now, and in his state.
+fn notes(root: &Path, name: &str, plan: &Plan) -> Vec<String> {
+    let text = |path: &str| app::read(path, &root.join(path)).ok().map(|source| source.text);
+    let is_made = |path: &str| plan.steps.iter().any(|step| step.path == path);
+    let has = |module: &str| is_made(&format!("src/{module}.rs")) || is_made(&format!("src/{module}/mod.rs"));
+    let (main, state) = (text("src/main.rs"), text("src/state.rs").filter(|_| has("state")));
     let mut notes = Vec::new();
-    for module in ["state", "controllers", "workers", "parsers", "interchangers"] {
-        if main.is_some_and(|main| declares(main, module)) {
+    for module in ["generated", "state", "controllers", "workers", "parsers", "interchangers"] {
+        if has(module) && main.as_ref().is_some_and(|main| declares(main, module)) {
             notes.push(format!(
                 "src/main.rs declares `mod {module};`, and the library does too, which makes two of everything in it: take it \
                  out there, and write `{name}::{module}` for `crate::{module}` in the program"
             ));
         }
     }
-    if state.is_some_and(|state| !has_state(state)) {
+    if state.is_some_and(|state| !has_state(&state)) {
         notes.push(
             "src/state.rs is yours and stays; generated code needs a `pub struct State` in it, the tests its `pub async fn \
              build() -> karafka::Result<Self>`"
@@ -332,9 +328,9 @@ fn sends(model: &Model) -> String {
     let topic = model.topics.first().map_or("TOPIC", |topic| topic.rust_name.as_str());
     format!(
         "send in your program\n  \
-         use karafka::{{Topic, settings::Settings}};\n  \
-         let producer = {name}::generated::producer(&Settings::from_env({name}::generated::manifest())?)?;\n  \
-         let delivered = producer.send({name}::generated::topics::{topic}.record(&message)?).await?;",
+         use {name}::generated::{{self, Settings, Topic, topics}};\n  \
+         let producer = generated::producer(&Settings::from_env(generated::manifest())?)?;\n  \
+         let delivered = producer.send(topics::{topic}.record(&message)?).await?;",
         name = model.crate_name
     )
 }

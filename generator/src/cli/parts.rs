@@ -79,15 +79,7 @@ impl ControllerArgs {
             let emits: Vec<_> = self.emits.iter().map(|key| plain(key)).collect();
             entries.push(("emits", format!("[{}]", emits.join(", "))));
         }
-        let next = if model.consumes() {
-            "write what a message means in `perform`, then `cargo test`".to_owned()
-        } else {
-            format!(
-                "write what a message means in `perform`, and let a program call `{}::generated::app()`: `.run(State::build)` \
-                 makes it one of its own, `.start(state)` runs inside of yours",
-                model.crate_name
-            )
-        };
+        let next = "write what a message means in `perform`, then `cargo test`".to_owned();
         if !model.topics.iter().any(|known| known.key == topic) {
             let entries: Vec<_> = entries.iter().map(|(key, value)| (*key, value.as_str())).collect();
             return Ok((edit::add_topic(text, &topic, &entries)?, next));

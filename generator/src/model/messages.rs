@@ -224,7 +224,7 @@ impl Resolver<'_, '_, '_> {
         let mut variants = Vec::new();
         for (tag, message) in written {
             if !self.messages.declared.contains_key(message.value.as_str()) {
-                unknown_message(&self.messages, message, "`one_of`", self.report);
+                unknown_message(&self.messages, message, NamedBy::Choice, self.report);
             } else if let Some(rust_name) = rust_names.get(&tag.value) {
                 variants.push((tag.value.clone(), rust_name.clone(), message.value.clone()));
             }
@@ -270,18 +270,49 @@ impl Resolver<'_, '_, '_> {
     }
 }
 
-/// Reports a message that `who` names and that is not under `messages:`.
-pub(super) fn unknown_message(messages: &Messages<'_>, name: &Text, who: &str, report: &mut Report<'_>) {
+/// What names a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NamedBy {
+    /// `message` of a topic that is consumed here.
+    Consumed,
+    /// `message` of a topic that the app only sends to: nothing here has a parser.
+    Sent,
+    /// `one_of`.
+    Choice,
+}
+
+impl NamedBy {
+    /// What to write where a parser's name stands for a message's, if it is one.
+    fn instead_of_parser(self, wanted: &str) -> Option<String> {
+        let help = match (self, wanted) {
+            (Self::Choice, "json" | "bytes" | "text") => {
+                let kind = if wanted == "text" { "string" } else { wanted };
+                format!("a choice is between messages: name one that holds it, such as `Raw: {{ value: {kind} }}`")
+            }
+            (_, "json") => "leave `message` out: any JSON value is the default".to_owned(),
+            (Self::Consumed, "bytes" | "text") => format!("write `parser: {wanted}` instead of `message`"),
+            (Self::Sent, "bytes" | "text") => {
+                "leave `message` out: a parser is for what is consumed, and the topic is any JSON value then. What is no JSON, a \
+                 program sends with `ProducerRecord::to(…).value(…)`"
+                    .to_owned()
+            }
+            _ => return None,
+        };
+        Some(help)
+    }
+}
+
+/// Reports a message that is named and is not under `messages:`.
+pub(super) fn unknown_message(messages: &Messages<'_>, name: &Text, by: NamedBy, report: &mut Report<'_>) {
     let wanted = &name.value;
-    let message = format!("{who} names `{wanted}`, which is not under `messages`");
+    let who = if by == NamedBy::Choice { "one_of" } else { "message" };
+    let message = format!("`{who}` names `{wanted}`, which is not under `messages`");
     let diagnostic = Diagnostic::error(codes::UNKNOWN_MESSAGE, name.span, message);
     let diagnostic = if let Some(nested) = messages.get(wanted) {
         let help = format!("`{wanted}` is the type of `{}`; give it an entry of its own under `messages`", nested.path);
         diagnostic.help(help)
-    } else if wanted == "json" {
-        diagnostic.help("leave `message` out: any JSON value is the default")
-    } else if matches!(wanted.as_str(), "bytes" | "text") {
-        diagnostic.help(format!("write `parser: {wanted}` instead of `message`"))
+    } else if let Some(help) = by.instead_of_parser(wanted) {
+        diagnostic.help(help)
     } else if let Some(near) = report.nearest(wanted, messages.names.iter().copied()) {
         let line = report.line(messages.declared[near]);
         diagnostic.help(format!("did you mean `{near}` ({line})?")).suggest(name.span, near)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     Payload, Topic,
-    messages::{self, Messages},
+    messages::{self, Messages, NamedBy},
     report::Report,
 };
 use crate::{
@@ -50,7 +50,8 @@ pub(super) fn declare<'a>(
         if let Some(message) = &topic.message
             && !messages.declared.contains_key(message.value.as_str())
         {
-            messages::unknown_message(messages, message, "`message`", report);
+            let by = if topic.consumers.is_empty() { NamedBy::Sent } else { NamedBy::Consumed };
+            messages::unknown_message(messages, message, by, report);
         }
         index.entry(topic.key.value.as_str()).or_insert(topics.len());
         topics.push(DeclaredTopic { written: topic, rust_name });

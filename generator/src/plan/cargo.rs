@@ -9,7 +9,7 @@ use super::{Problem, library};
 use crate::{
     model::Model,
     names,
-    render::{Dependency, OTHER_DEPENDENCIES, needed_features},
+    render::{Dependency, OTHER_DEPENDENCIES, TOKIO, needed_features},
     source::Span,
     workspace::{Inherited, Workspace, has_default, with_what_they_bring},
 };
@@ -28,12 +28,45 @@ pub(super) fn with_dependencies(
     if model.consumes() {
         wanted.push(("dev-dependencies", testing, &["testing"]));
     }
-    wanted.extend(OTHER_DEPENDENCIES.iter().map(|one| (one.table, one.line(inherited), one.features)));
+    // Where nothing is consumed, no test is made either.
+    let others = OTHER_DEPENDENCIES.iter().filter(|one| model.consumes() || one.table == "dependencies");
+    wanted.extend(others.map(|one| (one.table, one.line(inherited), one.features)));
     let mut changed = false;
     for (table, line, features) in wanted {
         changed |= ensure(&mut document, table, &line, features, inherited)?;
     }
     Ok(if changed { with_line_ends_of(text, &document.to_string()) } else { text.to_owned() })
+}
+
+/// `text` with what the code of an app that consumes has in a crate of its own from the start.
+pub(super) fn with_tokio(text: &str, inherited: Option<&Inherited>) -> Result<String, Problem> {
+    let mut document: DocumentMut = text.parse().map_err(|error| unreadable(&error))?;
+    let added = ensure(&mut document, TOKIO.table, &TOKIO.line(inherited), TOKIO.features, inherited)?;
+    Ok(if added { with_line_ends_of(text, &document.to_string()) } else { text.to_owned() })
+}
+
+/// Whether `Cargo.toml` names binaries of its own.
+pub(super) fn names_binaries(text: &str) -> bool {
+    let document = Document::parse(text).ok();
+    document.is_some_and(|document| document.get("bin").is_some_and(|binaries| !binaries.is_none()))
+}
+
+/// Whether `Cargo.toml` says which binary `cargo run` means.
+#[must_use]
+pub fn has_default_run(text: &str) -> bool {
+    let document = Document::parse(text).ok();
+    document.is_some_and(|document| document.get("package").is_some_and(|package| package.get("default-run").is_some()))
+}
+
+/// What cargo says of a `default-run` where there is no binary.
+pub(super) fn runs_nothing(text: &str) -> Option<Problem> {
+    let document = Document::parse(text).ok()?;
+    let named = document.get("package")?.get("default-run").filter(|_| !names_binaries(text))?;
+    let words = format!(
+        "`default-run` names {named}, and there is no `src/main.rs`; take the line out",
+        named = named.as_str()?
+    );
+    Some(Problem::Cargo { span: named.span().map(|range| Span::new(range.start, range.end)), words })
 }
 
 /// A text to which lines were added, each line as `old` has it: TOML is written with `\n` alone.
@@ -399,8 +432,8 @@ mod tests {
             let text = format!("[dependencies]\n{text}");
             let after = super::with_dependencies(&text, &model(topics), &runtime, inherited).unwrap();
             assert_eq!(super::with_dependencies(&after, &model(topics), &runtime, inherited).unwrap(), after);
-            let of_tests = after.split_once("[dev-dependencies]\n").unwrap().1.contains("karafka");
-            assert_eq!(of_tests, !topics.is_empty(), "{after}");
+            let of_tests = after.split_once("[dev-dependencies]\n").map(|(_, tests)| tests.contains("karafka"));
+            assert_eq!(of_tests, (!topics.is_empty()).then_some(true), "{after}");
             after.lines().find(|line| line.starts_with("karafka")).unwrap().to_owned()
         };
         let sends = with("", "", None);

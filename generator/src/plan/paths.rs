@@ -47,7 +47,13 @@ pub(super) fn is_test(path: &str) -> bool {
 
 /// Whether a path is that of a part: a controller, a worker, a parser, an interchanger.
 pub(super) fn is_part(path: &str) -> bool {
-    ["src/controllers/", "src/workers/", "src/parsers/", "src/interchangers/"].iter().any(|role| path.starts_with(role))
+    part_folder(path).is_some()
+}
+
+/// The folder of parts that a path lies in, such as `controllers`.
+pub(super) fn part_folder(path: &str) -> Option<&str> {
+    let (folder, _) = path.strip_prefix("src/")?.split_once('/')?;
+    ["controllers", "workers", "parsers", "interchangers"].contains(&folder).then_some(folder)
 }
 
 /// Whether a path of the lock file is one that we could have generated: nothing else is ever removed.

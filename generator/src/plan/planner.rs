@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Action, Edit, Entry, LOCK, Lock, Options, Plan, Problem, Reads, Step, Tree, cargo, library,
     lock::{self, Fingerprint},
-    paths::{is_part, is_source, is_test},
+    paths::{is_part, is_source, is_test, part_folder},
     shape,
 };
 use crate::{
@@ -28,6 +28,9 @@ impl Plan {
         planner.plan
     }
 }
+
+/// The program of an app that is a crate of its own.
+const PROGRAM: &str = "src/main.rs";
 
 /// What becomes of a file that the app should have.
 #[derive(Debug)]
@@ -169,11 +172,30 @@ impl Planner<'_> {
             (FileKind::Owned | FileKind::Optional, Some(_)) => Fate::Stays,
             // Written once, with the crate: who deleted it does not want it back, and a crate that was there before has
             // what it needs. But each controller that comes later has its test.
+            (FileKind::Optional, None) if path == PROGRAM && self.becomes_a_program() => Fate::New,
             (FileKind::Optional, None) if self.old.owned.contains(path) || !is_test(path) && self.is_there() => {
                 Fate::NotWanted
             }
             (FileKind::Owned | FileKind::Optional, None) => Fate::New,
         }
+    }
+
+    /// Whether a crate of the app's own, which was made to send and has no program, consumes from now on: it gets the one that
+    /// a crate which consumes has from the start. Who deletes that does not want it back.
+    fn becomes_a_program(&self) -> bool {
+        let consumes = |lock: &Lock| !lock.groups.is_empty();
+        let cargo = self.tree.text("Cargo.toml").unwrap_or_default();
+        self.tree.text(LOCK).is_some()
+            && !consumes(self.old)
+            && consumes(&self.new)
+            && self.tree.text(library::PATH).is_some_and(render::was_made_to_send)
+            && !self.has_program()
+            && !cargo::names_binaries(cargo)
+    }
+
+    /// Whether there is a binary where cargo finds it by itself.
+    fn has_program(&self) -> bool {
+        self.tree.entry(PROGRAM).is_some() || self.tree.entry("src/bin").is_some()
     }
 
     /// Whether the crate was there before.
@@ -182,30 +204,43 @@ impl Planner<'_> {
     }
 
     /// What the folders of parts hold that their modules must name.
+    ///
+    /// A folder of such a name in which the app has no part, and whose module we did not make, is the crate's own.
     fn layout(&mut self, owned: &BTreeSet<String>) -> Layout {
-        let mut layout = Layout { declared: library::declared(self.tree), ..Layout::default() };
-        for path in self.tree.files().filter(|path| is_part(path) && path.ends_with(".rs")) {
+        let mut declared = library::declared(self.tree);
+        declared.retain(|folder| self.is_ours(&format!("src/{folder}/mod.rs")));
+        let mut layout = Layout { declared, ..Layout::default() };
+        let has_part = |folder: &str| owned.iter().any(|file| part_folder(file) == Some(folder));
+        for path in self.tree.files().filter(|path| path.ends_with(".rs")) {
+            let Some(folder) = part_folder(path) else { continue };
+            if !has_part(folder) && !layout.declared.contains(folder) {
+                continue;
+            }
             // Named by the manifest once and no more: it would not compile, as no topic names it.
             let is_left_over = self.old.owned.contains(path) && !owned.contains(path);
-            let is_ours = path.ends_with("/mod.rs")
-                && (self.old.generated.contains_key(path)
-                    || self.tree.bytes(path).is_some_and(|bytes| bytes.starts_with(BANNER.as_bytes())));
+            let is_ours = path.ends_with("/mod.rs") && self.is_ours(path);
             if !is_left_over && !is_ours {
                 layout.files.insert(path.to_owned());
             }
         }
         for file in owned {
             let mut folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-            // `src/controllers` is never the module of a file beside it.
-            while folder.matches('/').count() >= 2 {
+            while folder.contains('/') {
                 let beside = format!("{folder}.rs");
-                if layout.files.remove(&beside) {
-                    self.plan.problems.push(Problem::TwoModules { file: beside, folder: folder.to_owned() });
+                layout.files.remove(&beside);
+                if self.tree.entry(&beside) == Some(Entry::File) {
+                    self.problem(Problem::TwoModules { file: beside, folder: folder.to_owned() });
                 }
                 folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
             }
         }
         layout
+    }
+
+    /// Whether the module at `path` is one that we made, as the lock file or its first line says.
+    fn is_ours(&self, path: &str) -> bool {
+        self.old.generated.contains_key(path)
+            || self.tree.bytes(path).is_some_and(|bytes| bytes.starts_with(BANNER.as_bytes()))
     }
 
     /// What tells a text that is generated for `path` from others, and how the file there stands to it.
@@ -265,7 +300,14 @@ impl Planner<'_> {
         }
         self.plan.problems.extend(cargo::other_name(before, model));
         self.plan.problems.extend(cargo::unusable(before));
-        match cargo::with_dependencies(before, model, renderer.dependency(), renderer.inherited()) {
+        let is_new = self.becomes_a_program();
+        if !is_new && !self.has_program() {
+            self.plan.problems.extend(cargo::runs_nothing(before));
+        }
+        let after = cargo::with_dependencies(before, model, renderer.dependency(), renderer.inherited());
+        let after =
+            after.and_then(|after| if is_new { cargo::with_tokio(&after, renderer.inherited()) } else { Ok(after) });
+        match after {
             Ok(after) if after == before => self.push(path, Action::Identical, None, None),
             Ok(after) => self.push(path, Action::Update, Some(before.to_owned()), Some(after)),
             Err(problem) => self.plan.problems.push(problem),

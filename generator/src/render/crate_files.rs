@@ -112,8 +112,8 @@ pub(crate) const OTHER_DEPENDENCIES: [OtherDependency; 2] = [
 ];
 
 /// What a new app has of tokio, where its code finds it too: what blocks goes to `spawn_blocking`, what is told to stop waits
-/// in a `select!`. Of a crate that was there before, or that only sends, only its tests ask for it.
-const TOKIO: OtherDependency =
+/// in a `select!`. Of a crate that was there before, only its tests ask for it.
+pub(crate) const TOKIO: OtherDependency =
     OtherDependency { table: "dependencies", name: "tokio", version: "1", features: &["macros", "rt", "time"] };
 
 /// A dependency of every app.
@@ -195,6 +195,12 @@ pub(super) fn library(templates: &Templates, model: &Model, folders: &[&'static 
     templates.fill("src/lib.rs", &View { app: &model.app, consumes: model.consumes(), modules })
 }
 
+/// Whether the text of a library is that of a crate which was made for an app that only sends, whatever was added to it.
+pub(crate) fn was_made_to_send(library: &str) -> bool {
+    let first = library.lines().next().unwrap_or_default();
+    first.starts_with("//! ") && first.trim_end().ends_with(": what it sends stands in `karafka.yml`.")
+}
+
 /// The modules of the library beside the folders of parts.
 pub(crate) fn modules(model: &Model) -> &'static [&'static str] {
     if model.consumes() { &["generated", "state"] } else { &["generated"] }
@@ -231,4 +237,25 @@ pub fn cargo_config(build_dir: Option<&str>) -> String {
         build_dir: Option<&'m str>,
     }
     Templates::new().fill("cargo_config.toml", &View { build_dir })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this fails, a crate that was made to send is taken for one that somebody else made, and its first controller comes
+    /// without a program.
+    #[test]
+    fn a_library_that_was_made_to_send_is_known_by_its_first_line() {
+        let library = |topic: &str| {
+            let manifest = format!("app: shop\ntopics:\n  orders: {topic}\n");
+            let model = crate::compile(&crate::source::Source::new("karafka.yml", manifest)).model.unwrap();
+            library(&Templates::new(), &model, &[])
+        };
+        let sends = library("{}");
+        assert!(was_made_to_send(&sends) && was_made_to_send(&sends.replace('\n', "\r\n")), "{sends}");
+        assert!(was_made_to_send(&(sends + "pub mod more;\n")));
+        assert!(!was_made_to_send(&library("{ controller: OrdersController }")));
+        assert!(!was_made_to_send("") && !was_made_to_send("//! Mine.\n"));
+    }
 }

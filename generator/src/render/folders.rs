@@ -16,10 +16,11 @@ use crate::{
 /// What is in the folders of an app's parts already.
 #[derive(Debug, Clone, Default)]
 pub struct Layout {
-    /// Every `.rs` file under `src/controllers`, `src/workers`, `src/parsers`, `src/interchangers`, from the app's
-    /// root, without those that the manifest once named and names no longer, and without generated `mod.rs`.
+    /// Every `.rs` file under those of `src/controllers`, `src/workers`, `src/parsers`, `src/interchangers` that are the
+    /// app's, from its root, without those that the manifest once named and names no longer, and without generated `mod.rs`.
     pub files: BTreeSet<String>,
-    /// The modules that `src/lib.rs` declares: each of these folders needs its `mod.rs`, be there a part in it or not.
+    /// The modules of those folders that were generated and that `src/lib.rs` declares: each of these folders needs its
+    /// `mod.rs`, be there a part in it or not.
     pub declared: BTreeSet<String>,
 }
 

@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub use crate_files::{Dependency, cargo_config, starter_manifest};
-pub(crate) use crate_files::{OTHER_DEPENDENCIES, modules, needed_features};
+pub(crate) use crate_files::{OTHER_DEPENDENCIES, TOKIO, modules, needed_features, was_made_to_send};
 pub use folders::Layout;
 pub use templates::BANNER;
 

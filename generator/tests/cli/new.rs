@@ -61,7 +61,7 @@ fn what_only_sends_is_told_how_to_send() {
     fs::write(host.join("src/state.rs"), "").unwrap();
     fs::write(host.join("src/main.rs"), "mod state;\nfn main() {}\n").unwrap();
     let said = calls(&host, &["install", "--manifest", "../mine.yml", "--karafka-version", "0.1.0"], 0);
-    assert!(said.contains("orders_api::generated::producer(&Settings::from_env"), "{said}");
+    assert!(said.contains("use orders_api::generated::{self, Settings, Topic, topics};"), "{said}");
     assert!(!said.contains("state"), "{said}");
     assert_eq!(fs::read_to_string(host.join("src/lib.rs")).unwrap().matches("pub mod").count(), 1);
 }

@@ -82,6 +82,99 @@ fn a_renamed_controller_is_moved_by_hand() {
     calls(&root, &["check"], 0);
 }
 
+/// If this fails, the first controller of a crate that `karafka new` made to send lies there with nothing that runs it; or a
+/// crate that somebody else made gets a program that he did not ask for.
+#[test]
+fn a_crate_that_only_sent_gets_its_program_with_its_first_controller() {
+    let folder = folder();
+    let manifest = include_str!("../manifests/producer.yml");
+    fs::write(folder.path().join("mine.yml"), manifest).unwrap();
+    let new = |name: &str| {
+        calls(folder.path(), &["new", name, "--manifest", "mine.yml", "--karafka-version", "0.1.0", "-q"], 0);
+        folder.path().join(name)
+    };
+    let text = |root: &Path, path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let first = ["generate", "controller", "Orders", "--topic", "order_events"];
+    let advice = "let a program call `orders_api::generated::app()`";
+
+    let root = new("orders-api");
+    let said = calls(&root, &first, 0);
+    assert!(said.contains("create  src/main.rs") && !said.contains(advice), "{said}");
+    assert!(text(&root, "src/main.rs").contains("generated::app().run(State::build)"));
+    let cargo = text(&root, "Cargo.toml");
+    let (code, tests) = cargo.split_once("[dev-dependencies]").unwrap();
+    assert!(code.contains("tokio = { version = \"1\", features = [\"macros\", \"rt\", \"time\"] }"), "{cargo}");
+    assert!(tests.contains("karafka = ") && tests.contains("tokio = "), "{cargo}");
+    calls(&root, &["check"], 0);
+    // Who does without it does not get it back.
+    fs::remove_file(root.join("src/main.rs")).unwrap();
+    calls(&root, &["check"], 0);
+
+    // By hand in the manifest, after the author has added to what is his.
+    fs::rename(&root, folder.path().join("first")).unwrap();
+    let root = new("orders-api");
+    replace(&root.join("src/lib.rs"), "pub mod generated;", "pub mod client;\npub mod generated;");
+    replace(&root.join("karafka.yml"), "  audit: {}", "  audit: { controller: AuditController }");
+    let checked = calls(&root, &["check"], 1);
+    assert!(checked.contains("src/main.rs"), "{checked}");
+    let said = calls(&root, &["generate"], 0);
+    assert!(said.contains("create  src/main.rs") && !said.contains(advice), "{said}");
+
+    // Whoever has a program, or has made the crate, is told what to call.
+    for (path, to) in [
+        ("src/bin/web.rs", "fn main() {}\n"),
+        ("src/lib.rs", "//! Mine.\n\npub mod generated;\n"),
+        ("Cargo.toml", "\n[[bin]]\nname = \"web\"\npath = \"web.rs\"\n"),
+    ] {
+        fs::remove_dir_all(&root).unwrap();
+        let root = new("orders-api");
+        let to = if path == "Cargo.toml" { text(&root, path) + to } else { to.to_owned() };
+        fs::create_dir_all(root.join("src/bin")).unwrap();
+        if path != "src/bin/web.rs" {
+            fs::remove_dir(root.join("src/bin")).unwrap();
+        }
+        fs::write(root.join(path), to).unwrap();
+        let said = calls(&root, &first, 0);
+        assert!(said.contains(advice) && said.contains("write what a message means"), "{path}: {said}");
+        assert!(!root.join("src/main.rs").exists(), "{path}");
+        assert!(!text(&root, "Cargo.toml").contains("\"time\""), "{path}");
+        calls(&root, &["check"], 0);
+    }
+}
+
+/// If this fails, a program that no longer compiles, or a `Cargo.toml` that cargo refuses, is found out when somebody builds.
+#[test]
+fn what_goes_with_the_last_controller_is_named() {
+    let (_folder, root) = shop();
+    fs::create_dir(root.join("src/bin")).unwrap();
+    fs::write(root.join("src/bin/consumers.rs"), "use shop::generated::app;\nfn main() { drop(app()); }\n").unwrap();
+    let text = fs::read_to_string(root.join("karafka.yml")).unwrap();
+    let without = text.replace("    controller: OrdersController\n    emits: [order_confirmed]\n", "");
+    assert_ne!(text, without);
+    fs::write(root.join("karafka.yml"), without).unwrap();
+    let said = calls(&root, &["generate"], 0);
+    let words = "next: src/bin/consumers.rs, src/main.rs are yours, and use `generated::app`, which goes with the last controller: \
+                 take that out; what sends is `generated::producer`\n  a program that you delete goes from `default-run` in \
+                 Cargo.toml, too\n";
+    assert!(said.contains(words), "{said}");
+    fs::remove_file(root.join("src/bin/consumers.rs")).unwrap();
+    let said = calls(&root, &["generate"], 0);
+    assert!(said.contains("next: src/main.rs is yours, and uses `generated::app`"), "{said}");
+    fs::remove_file(root.join("src/main.rs")).unwrap();
+    // An empty folder of programs may be one that is being filled.
+    let said = calls(&root, &["generate"], 0);
+    assert!(!said.contains("next:"), "{said}");
+    fs::remove_dir(root.join("src/bin")).unwrap();
+    for command in ["check", "generate"] {
+        let said = calls(&root, &[command, "--output-format", "concise"], 1);
+        assert!(said.contains("Cargo.toml:7:15: error[cargo-toml]"), "{said}");
+        assert!(said.contains("`default-run` names shop, and there is no `src/main.rs`"), "{said}");
+    }
+    replace(&root.join("Cargo.toml"), "default-run = \"shop\"\n", "");
+    calls(&root, &["generate"], 0);
+    calls(&root, &["check"], 0);
+}
+
 /// If this fails, a field that is given twice is called something that a person should add by hand.
 #[test]
 fn a_field_that_is_given_twice_is_refused() {

@@ -144,6 +144,63 @@ fn consumers_come_into_a_crate_that_is_there_and_nothing_else_changes() {
     }
 }
 
+/// If this fails, a crate's own folders are taken over because they are called as those of parts are, or keep an app out that
+/// needs none of them; or its author is told to give up a module that is in nobody's way.
+#[test]
+fn a_crate_keeps_the_folders_that_it_has() {
+    const SENDS: &str =
+        "app: web-shop\nmessages:\n  Order: { id: uuid }\ntopics:\n  orders: { message: Order, key: id }\n";
+    let consumes = SENDS.replace("key: id", "key: id, controller: OrdersController");
+    let package = "[package]\nname = \"web-shop\"\nedition = \"2024\"\n";
+    let library = "mod parsers { pub fn parse() {} }\npub mod workers;\n";
+    let own: Files<'_> = &[
+        ("src/controllers/pages.rs", ""),
+        ("src/interchangers/mod.rs", "pub mod inner;\n"),
+        ("src/interchangers/inner.rs", ""),
+        ("src/parsers/unused.rs", ""),
+        ("src/workers/mod.rs", "pub mod mail;\n"),
+        ("src/workers/mail.rs", ""),
+        ("src/main.rs", "mod workers;\nmod parsers;\nfn main() {}\n"),
+    ];
+    for (manifest, declared, said_of) in [
+        (SENDS, "pub mod generated;\n", &[][..]),
+        (consumes.as_str(), "pub mod controllers;\npub mod generated;\npub mod state;\n", &["controllers"]),
+    ] {
+        let folder = tree(&[own, &[("Cargo.toml", package), ("src/lib.rs", library), ("mine.yml", manifest)]].concat());
+        let root = folder.path();
+        let said = calls(root, &["install", "--manifest", "mine.yml", "--karafka-version", "0.1.0"], 0);
+        assert!(!said.contains("src/main.rs declares"), "{said}");
+        for (path, text) in own {
+            assert_eq!(read(root, path), *text, "{path}");
+        }
+        assert_eq!(
+            read(root, "src/lib.rs"),
+            format!("mod parsers {{ pub fn parse() {{}} }}\n{declared}pub mod workers;\n")
+        );
+        for folder in ["controllers", "parsers"] {
+            assert_eq!(root.join(format!("src/{folder}/mod.rs")).exists(), said_of.contains(&folder), "{folder}");
+        }
+        assert_eq!(read(root, "Cargo.toml").contains("[dev-dependencies]"), manifest != SENDS);
+        calls(root, &["check"], 0);
+        calls(root, &["generate"], 0);
+        assert_eq!(read(root, "src/workers/mod.rs"), "pub mod mail;\n");
+    }
+    // What the app needs and the crate has is named, as a folder and as a file.
+    let main = ("src/main.rs", "mod controllers;\nfn main() {}\n");
+    for (path, words) in [
+        ("src/controllers/mod.rs", "is yours, and karafka would generate a file there"),
+        ("src/controllers.rs", "`src/controllers.rs` and `src/controllers/mod.rs` would be one module"),
+    ] {
+        let files: Files<'_> = &[("Cargo.toml", package), ("mine.yml", &consumes), (path, ""), main];
+        let folder = tree(files);
+        let before = everything(folder.path());
+        let made = ["install", "--manifest", "mine.yml", "--karafka-version", "0.1.0"];
+        let said = calls(folder.path(), &made, 1);
+        assert!(said.contains(words), "{said}");
+        assert_eq!(everything(folder.path()), before);
+    }
+}
+
 /// If this fails, `karafka new .` does not say what its generated code will miss, or makes an app where none can be.
 #[test]
 fn what_a_crate_must_have_of_its_own_is_said() {

@@ -48,7 +48,7 @@ pub fn manifest() -> &'static codegen::Manifest {
 
 /// What sends to the topics of karafka.yml, by their names in Kafka: `Settings::from_env(manifest())` says where that is.
 ///
-/// With `karafka::Topic` in scope, a record is `producer.send(topics::ITS_TOPIC.record(&message)?).await?`.
+/// With `generated::Topic` in scope, a record is `producer.send(topics::ITS_TOPIC.record(&message)?).await?`.
 ///
 /// # Errors
 ///

@@ -13,3 +13,6 @@ pub mod workers;
 
 pub use manifest::{manifest, producer};
 pub use routes::app;
+
+// What a program that sends needs beside the topics: where Kafka is, and `record`.
+pub use ::karafka::codegen::{Settings, Topic};

@@ -221,6 +221,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ("unknown_message_far", "app: a\nmessages:\n  NewVideo: { id: uuid }\ntopics:\n  orders: { message: Order }\n"),
     ("unknown_message_json", "app: a\ntopics:\n  orders: { message: json }\n"),
     ("unknown_message_bytes", "app: a\ntopics:\n  orders: { message: bytes }\n"),
+    ("unknown_message_bytes_consumed", "app: a\ntopics:\n  orders: { message: bytes, controller: OrdersController }\n"),
+    (
+        "unknown_message_text_in_a_choice",
+        "app: a\nmessages:\n  Any: { one_of: { raw: text }, by: type }\ntopics:\n  orders: { message: Any }\n",
+    ),
     (
         "unknown_message_nested",
         "app: a\nmessages:\n  Video: { author: { id: u8 } }\ntopics:\n  authors: { message: VideoAuthor }\n",

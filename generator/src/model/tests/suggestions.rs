@@ -128,3 +128,24 @@ fn a_field_that_is_nearly_there_is_asked_for() {
         assert_eq!(error.message.contains("is it"), asks, "{}", error.message);
     }
 }
+
+/// If this fails, whoever writes a parser's name for a message's is told to write what is refused next.
+#[test]
+fn what_stands_instead_of_a_message_is_taken() {
+    for (refused, says, instead) in [
+        ("{ message: bytes, controller: OrdersController }", "write `parser: bytes`", "parser: bytes, "),
+        ("{ message: text, controller: OrdersController }", "write `parser: text`", "parser: text, "),
+        ("{ message: json, controller: OrdersController }", "leave `message` out", ""),
+        ("{ message: bytes }", "leave `message` out", ""),
+        ("{ message: text }", "leave `message` out", ""),
+        ("{ message: json }", "leave `message` out", ""),
+    ] {
+        let manifest = |topic: &str| format!("app: a\ntopics:\n  orders: {topic}\n");
+        let found = compile(&source(&manifest(refused))).diagnostics;
+        let [found] = found.as_slice() else { panic!("{refused}: {found:#?}") };
+        let help = found.help.as_deref().unwrap_or_default();
+        assert!(help.contains(says), "{refused}: {help}");
+        let rest = refused.split_once("controller").map_or("}".to_owned(), |(_, rest)| format!("controller{rest}"));
+        model(&manifest(&format!("{{ {instead}{rest}")));
+    }
+}

@@ -30,8 +30,10 @@ pub struct Reads {
     /// Of each message what it is made of: `total: decimal`, `note?: string`; `| draft` of a choice between texts,
     /// `| created: OrderCreated` of one between messages, and the field by which it is made as `by type`.
     pub messages: BTreeMap<String, BTreeSet<String>>,
-    /// Of each topic that a controller may send to, by its name in Kafka as written: the field that is a record's key, if
-    /// one is.
+    /// Of each topic that the app sends to, by its name in Kafka as written: the field that is a record's key, if one is.
+    ///
+    /// A controller sends to what it emits, a program with the generated producer to every topic. What is consumed here and
+    /// emitted by nobody may have its records, and their keys, from elsewhere: it counts where the manifest names a key.
     pub keys: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -49,12 +51,14 @@ pub enum Change {
         /// The dead letter topics before and now, where they differ.
         dead_letters: Option<(String, String)>,
     },
-    /// A controller reads a topic no longer, and none instead; nobody else has taken its place.
+    /// Controllers read a topic no longer, and none instead; there are more of them than have come in their place.
     Left {
         /// The topic.
         topic: String,
         /// Who read it.
         controllers: Vec<String>,
+        /// Who reads it now in the place of some of them: of which ones, their names alone do not say.
+        come: Vec<String>,
         /// Whether others still do.
         is_read: bool,
     },
@@ -109,6 +113,7 @@ pub enum Difference {
 }
 
 /// One controller on one topic, taken apart.
+#[derive(Clone, Copy)]
 struct Reader<'l> {
     controller: &'l str,
     message: &'l str,
@@ -119,6 +124,11 @@ impl<'l> Reader<'l> {
     fn parse(line: &'l str) -> Option<Self> {
         let mut parts = line.splitn(3, ' ');
         Some(Self { controller: parts.next()?, message: parts.next()?, dead_letter: parts.next() })
+    }
+
+    /// Whether both read the same and send dead letters to the same topic: one may be the other under another name.
+    fn is_like(&self, other: &Self) -> bool {
+        (self.message, self.dead_letter) == (other.message, other.dead_letter)
     }
 }
 
@@ -144,8 +154,12 @@ impl Reads {
         }
         let emitted: BTreeSet<&str> =
             model.consumers.iter().flat_map(|consumer| &consumer.emits).map(String::as_str).collect();
-        for topic in emitted.into_iter().filter_map(|key| model.topic(key)) {
-            reads.keys.insert(topic.name.clone(), topic.key_field.iter().cloned().collect());
+        let consumed: BTreeSet<&str> = model.consumers.iter().map(|consumer| consumer.topic.as_str()).collect();
+        for topic in &model.topics {
+            let key = topic.key.as_str();
+            if topic.key_field.is_some() || emitted.contains(key) || !consumed.contains(key) {
+                reads.keys.insert(topic.name.clone(), topic.key_field.iter().cloned().collect());
+            }
         }
         reads
     }
@@ -237,24 +251,37 @@ impl Reads {
 
     /// Topics that nobody reads any more, or fewer than before: what is in them stays there, and nothing fails.
     fn left(&self, new: &Self, moved: &[Change]) -> Vec<Change> {
-        let readers = |reads: &Self, topic: &str| -> BTreeSet<String> {
+        // Those of `reads` who do not read the topic in `others`.
+        fn only<'l>(reads: &'l Reads, others: &Reads, topic: &str) -> Vec<Reader<'l>> {
             let lines = reads.topics.get(topic).into_iter().flatten();
-            lines.filter_map(|line| Reader::parse(line)).map(|reader| reader.controller.to_owned()).collect()
-        };
-        let is_told = |topic: &String, controller: &String| {
+            let readers = lines.filter_map(|line| Reader::parse(line));
+            readers.filter(|reader| others.reader(topic, reader.controller).is_none()).collect()
+        }
+        let is_told = |topic: &String, controller: &str| {
             moved.iter().any(|change| {
                 matches!(change, Change::Topics { controller: of, from, .. } if of == controller && from.contains(topic))
             })
         };
         let left = |topic: &String| {
-            let (before, now) = (readers(self, topic), readers(new, topic));
+            let (gone, come) = (only(self, new, topic), only(new, self, topic));
             // A controller under another name is in the group that the first one was in, or the guard of groups asks.
-            if now.difference(&before).next().is_some() {
+            if gone.len() <= come.len() {
                 return None;
             }
-            let gone: Vec<_> = before.difference(&now).filter(|one| !is_told(topic, one)).cloned().collect();
-            let change = Change::Left { topic: topic.clone(), controllers: gone.clone(), is_read: !now.is_empty() };
-            (!gone.is_empty()).then_some(change)
+            // As many as are alike before and now are the same ones.
+            let is_renamed = |one: &Reader<'_>| {
+                let alike = |all: &[Reader<'_>]| all.iter().filter(|other| one.is_like(other)).count();
+                alike(&gone) == alike(&come)
+            };
+            let names = |readers: &[Reader<'_>]| -> Vec<String> {
+                let others = readers.iter().filter(|reader| !is_renamed(reader));
+                others.map(|reader| reader.controller.to_owned()).collect()
+            };
+            let (mut controllers, come) = (names(&gone), names(&come));
+            controllers.retain(|one| !is_told(topic, one));
+            let is_read = new.topics.contains_key(topic);
+            let is_left = !controllers.is_empty();
+            is_left.then(|| Change::Left { topic: topic.clone(), controllers, come, is_read })
         };
         self.topics.keys().filter_map(left).collect()
     }
@@ -262,7 +289,12 @@ impl Reads {
     /// Topics whose records are keyed by something else than before.
     fn keyed(&self, new: &Self) -> Vec<Change> {
         let keyed = |(topic, before): (&String, &BTreeSet<String>)| {
-            let now = new.keys.get(topic)?.first();
+            let now = match new.keys.get(topic) {
+                Some(now) => now.first(),
+                // It is consumed alone now, and what is sent to it has no key.
+                None if new.topics.contains_key(topic) => None,
+                None => return None,
+            };
             let is_same = before.first() == now || now.is_some_and(|now| before.contains(now));
             let (from, to) = (before.first().cloned(), now.cloned());
             (!is_same).then(|| Change::Key { topic: topic.clone(), from, to })
@@ -326,9 +358,14 @@ impl Change {
                 }
                 (codes::TOPIC_CHANGE, to.first().and_then(|name| topic_span(read, name)), words, help)
             }
-            Self::Left { topic, controllers, is_read } => {
-                let rest = if *is_read { "others go on" } else { "nobody here does now" };
-                let words = format!("{} no longer reads {}, and {rest}", quoted(controllers), line(topic));
+            Self::Left { topic, controllers, come, is_read } => {
+                let rest = match (come.as_slice(), is_read) {
+                    ([], true) => "others go on".to_owned(),
+                    ([], false) => "nobody here does now".to_owned(),
+                    (come, _) => format!("only {} {} come in their place", quoted(come), singular(come, "has", "have")),
+                };
+                let reads = singular(controllers, "reads", "read");
+                let words = format!("{} no longer {reads} {}, and {rest}", quoted(controllers), line(topic));
                 (codes::TOPIC_CHANGE, topic_span(read, topic), words, LEFT.to_owned())
             }
             Self::Key { topic, from, to } => {
@@ -362,11 +399,11 @@ pub fn warnings(plan: &Plan, manifest: &Source) -> Vec<Finding> {
     plan.changes.iter().map(|change| change.finding(manifest, &read)).collect()
 }
 
-/// What becomes of records that were read.
-const LEFT: &str = "records that were not handled yet stay there, and those to come pile up unread until the topic's retention \
-                    deletes them; they count as lag of the group until Kafka forgets its offsets there \
-                    (`offsets.retention.minutes`, seven days by default). A consumer that comes back to the group before \
-                    that begins where this one has ended, and later where `start` says";
+/// What becomes of records that were read: by this group alone, as others go on.
+const LEFT: &str = "records that its group has not handled yet stay there, and those to come are not handled by it either; other \
+                    groups that read the topic go on as before. All of them count as the group's lag until Kafka forgets its \
+                    offsets there (`offsets.retention.minutes`, seven days by default). A consumer that comes back to the \
+                    group before that begins where this one has ended, and later where `start` says";
 
 fn key_words(topic: &str, from: Option<&str>, to: Option<&str>) -> (String, String) {
     let topic = line(topic);
@@ -434,6 +471,11 @@ fn line(text: &str) -> String {
 fn quoted(names: &[String]) -> String {
     let names: Vec<_> = names.iter().map(|name| line(name)).collect();
     names.join(", ")
+}
+
+/// The one word for one, the other for several.
+fn singular<'w>(names: &[String], one: &'w str, several: &'w str) -> &'w str {
+    if names.len() == 1 { one } else { several }
 }
 
 fn topic_span(read: &Manifest, name: &str) -> Option<Span> {

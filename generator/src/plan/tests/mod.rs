@@ -166,7 +166,12 @@ fn a_folder_without_a_part_is_there_only_if_the_library_declares_it() {
     assert!(library.contains("pub mod generated;\npub mod parsers;\npub mod state;\n"), "{library}");
     assert!(is_there("parsers") && !is_there("workers"));
 
+    // As it was generated then; of a crate's own nothing is (`a_crate_keeps_the_folders_that_it_has`).
     fs::write(root.join("src/lib.rs"), library + "pub mod workers;\n").unwrap();
+    fs::create_dir(root.join("src/workers")).unwrap();
+    fs::write(root.join("src/workers/mod.rs"), format!("{}\n\n//! Workers.\n", crate::render::BANNER)).unwrap();
+    let options = Options { force: true, ..Options::default() };
+    apply(root, &plan_with(root, FIRST, options), &|| false).unwrap();
     generate(SECOND);
     assert!(is_there("parsers") && is_there("workers") && !is_there("interchangers"));
     assert!(plan_with(root, SECOND, Options::default()).is_in_step());

@@ -116,7 +116,7 @@ fn what_records_that_are_there_lack_is_said() {
             "  raw: { controller: RawController, emits: [sent, told] }\n",
             "",
             &[
-                ": `RawController` no longer reads `raw`, and nobody here does now\nrecords that were not handled yet stay there",
+                ": `RawController` no longer reads `raw`, and nobody here does now\nrecords that its group has not handled yet stay there",
             ],
         ),
         (
@@ -217,6 +217,99 @@ topics:
         ["late: `AuditController` reads `late` now, and no longer `orders`"]
     );
     assert_eq!(of("AuditController", "LedgerController"), [""; 0]);
+    let both = |audit: &str| of(&format!("      - {{ controller: OrdersController }}\n{audit}"), audit);
+    assert_eq!(
+        both(audit),
+        ["orders: `OrdersController` no longer reads `orders`, and others go on"],
+        "the first one goes"
+    );
+}
+
+/// If this fails, who takes one of two groups from a topic is told that nobody reads it, while the other one does.
+#[test]
+fn who_stops_reading_is_told_of_its_own_group_alone() {
+    let (audit, rest) =
+        ("{ controller: AuditController, group: audit }", "app: shop\ntopics:\n  orders: { consumers: [");
+    let before = format!("{rest}{{ controller: OrdersController }}, {audit}] }}\n");
+    let after = format!("{rest}{{ controller: OrdersController }}] }}\n");
+    let said = said_after(&before, &after).join("\n");
+    assert!(said.contains("other groups that read the topic go on as before"), "{said}");
+    assert!(!said.contains("unread"), "{said}");
+}
+
+/// If this fails, a controller under another name hides that another one of its topic has gone.
+#[test]
+fn a_renamed_controller_hides_none_that_left() {
+    let of = |before: &str, now: &str| -> Vec<String> {
+        let app = |consumers: &str| {
+            format!(
+                "app: shop\nmessages:\n  Order: {{ id: uuid }}\ntopics:\n  orders: {{ consumers: [{consumers}] }}\n"
+            )
+        };
+        let said = said_after(&app(before), &app(now));
+        said.iter().map(|said| said.lines().next().unwrap_or_default().to_owned()).collect()
+    };
+    let (a, b) = ("{ controller: AController }", "{ controller: BController, group: b, dead_letter: lost }");
+    let c = "{ controller: CController, group: c }";
+    let renamed = |of: &str| of.replace("Controller,", "2Controller,").replace("Controller }", "2Controller }");
+    // What it reads, and where its dead letters go, says who is who.
+    assert_eq!(
+        of(&[a, b].join(", "), &renamed(b)),
+        ["orders: `AController` no longer reads `orders`, and others go on"]
+    );
+    assert_eq!(
+        of(&[a, b].join(", "), &renamed(a)),
+        ["orders: `BController` no longer reads `orders`, and others go on"]
+    );
+    assert_eq!(
+        of(&[a, c].join(", "), &renamed(a)),
+        [
+            "orders: `AController`, `CController` no longer read `orders`, and only `A2Controller` has come in their place"
+        ]
+    );
+    assert_eq!(of(&[a, b, c].join(", "), &[&renamed(a), b, &renamed(c)].join(", ")), [""; 0]);
+    assert_eq!(of(a, &[&renamed(a), c].join(", ")), [""; 0]);
+}
+
+/// If this fails, the key of what only programs send changes and nobody is told, though records of one key are on two
+/// partitions then; or who names the key of what others send is told that they had none.
+#[test]
+fn the_key_of_what_programs_send_is_remembered_too() {
+    const PROGRAMS: &str = "
+app: shop
+messages:
+  Paid: { id: uuid, by: string }
+topics:
+  taken: { name: shop.taken, message: Paid, key: id }
+  told: { message: Paid }
+";
+    const BOTH: &str = "
+app: shop
+messages:
+  Paid: { id: uuid, by: string }
+topics:
+  taken: { name: shop.taken, message: Paid, key: id, controller: TakenController }
+  told: { message: Paid, controller: ToldController }
+";
+    let of = |before: &str, from: &str, to: &str| -> Vec<String> {
+        assert!(before.contains(from), "{from}");
+        let said = said_after(before, &before.replace(from, to));
+        said.iter().map(|said| said.lines().next().unwrap_or_default().to_owned()).collect()
+    };
+    for before in [PROGRAMS, BOTH] {
+        assert_eq!(
+            of(before, "key: id", "key: by"),
+            ["by: the key of records of `shop.taken` is `by` now; it was `id`"]
+        );
+        let said = of(before, ", key: id", "");
+        assert_eq!(said, ["taken: records of `shop.taken` have no key now; theirs was `id`"]);
+        assert_eq!(of(before, "app: shop", "app: shop\nconcurrency: 4"), [""; 0]);
+    }
+    let keyed = |before: &str| of(before, "told: { message: Paid", "told: { message: Paid, key: by");
+    assert_eq!(keyed(PROGRAMS), ["by: the key of records of `told` is `by` now; they had none"]);
+    assert_eq!(keyed(BOTH), [""; 0], "others send to it");
+    let first = of(PROGRAMS, "key: id }", "key: id, controller: TakenController }");
+    assert_eq!(first, [""; 0], "a first controller changes no key");
 }
 
 /// If this fails, whoever updates karafka is told of keys that have not changed.
