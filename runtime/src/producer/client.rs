@@ -45,9 +45,9 @@ pub(crate) struct ProducerClient {
 struct Inner {
     /// Topics that records were sent to; dropped before the client that they belong to.
     topics: RwLock<BTreeMap<String, Arc<KnownTopic>>>,
-    /// Dropped before the client, too.
-    polling: Polling,
+    /// Dropped before what polls it, which has the last part of the client, and ends it.
     client: Arc<BaseProducer<Acknowledgements>>,
+    polling: Polling,
     bounds: Bounds,
     watch: Arc<ProducerWatch>,
     room: Arc<Room>,
@@ -172,7 +172,7 @@ impl ProducerClient {
         let waits = Arc::clone(&room);
         let polling = Polling::start(Arc::clone(&client), move || waits.wake(), at_times)
             .map_err(|error| start(KafkaError::ClientCreation(format!("no thread for what is sent: {error}"))))?;
-        let inner = Inner { topics: RwLock::default(), polling, client, bounds, watch, room, fates };
+        let inner = Inner { topics: RwLock::default(), client, polling, bounds, watch, room, fates };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -428,7 +428,9 @@ impl Drop for Clones {
             }
             close::begin(Arc::clone(shared), ON_DROP);
         }
-        // What hands out reports cannot wait for them.
+        // It blocks, be this a task's thread: a program that ends right after would lose what is on its way without a word, and
+        // `close` is there for who can wait. What is given up in the end is told (`close::close`, `Polling`). What hands out reports
+        // cannot wait for them.
         if !clients.iter().any(ProducerClient::is_here) {
             shared.ending.block(ON_DROP + close::REPORTS);
         }

@@ -569,3 +569,82 @@ fn a_panic_of_whoever_is_told_is_forgotten() {
         assert_eq!(producer.close(Duration::from_secs(20)).await, Ok(()));
     });
 }
+
+/// A client whose brokers are away, and who is told of its records.
+fn far_away(told: &Arc<Told>, records: u64) -> client::ProducerClient {
+    let properties = [("bootstrap.servers", "127.0.0.1:9"), ("queue.buffering.max.messages", "100000")];
+    let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let client = client::ProducerClient::new(&properties, Arc::default()).expect("a client");
+    for number in 0..records {
+        let ticket = crate::outgoing::Ticket::new(number, crate::outgoing::Sent::Emit(""));
+        let report = DeliveryReport { sender: Arc::clone(told) as _, ticket };
+        let content = Content { value: Some(vec![1]), ..Content::default() };
+        assert!(matches!(client.try_enqueue("audit", &content, Some(Box::new(report))), Ok(Handed::Over)));
+    }
+    client
+}
+
+/// Is told of records, and takes its time.
+#[derive(Default)]
+struct Told {
+    slow: Duration,
+    threads: Mutex<Vec<String>>,
+}
+
+impl crate::outgoing::Sender for Told {
+    fn delivered(&self, _: crate::outgoing::Ticket, _: Delivered) {}
+
+    fn undelivered(&self, _: crate::outgoing::Ticket, _: Outgoing, error: SendError) {
+        assert!(matches!(error, SendError::Undelivered { .. }), "{error}");
+        std::thread::sleep(self.slow);
+        self.threads.lock().push(std::thread::current().name().unwrap_or_default().to_owned());
+    }
+}
+
+/// If this fails, a task that lets go of the last part of a client holds up all others of its thread, as while a broker's address is
+/// asked for; or a sender waits for ever for what became of a record that was given up with its client.
+#[test]
+fn who_drops_a_client_waits_little_and_every_sender_is_told() {
+    let told = Arc::new(Told { slow: Duration::from_millis(3), ..Told::default() });
+    let client = far_away(&told, 1_000);
+    let begun = std::time::Instant::now();
+    drop(client);
+    let waited = begun.elapsed();
+    assert!(waited < polling::END + Duration::from_secs(1), "{waited:?}");
+    while told.threads.lock().len() < 1_000 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{} were told", told.threads.lock().len());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(told.threads.lock().iter().all(|thread| thread == "karafka sends"), "{:?}", told.threads.lock()[0]);
+
+    // Where nothing is on its way, it has ended when the drop returns, so that no process ends amid it.
+    let client = far_away(&told, 0);
+    let begun = std::time::Instant::now();
+    drop(client);
+    assert!(begun.elapsed() < polling::END, "{:?}", begun.elapsed());
+}
+
+/// If this fails, one waker that panics ends the thread that hands out reports, and every other sender waits for ever.
+#[test]
+fn a_panic_of_who_waits_for_room_is_forgotten() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("on fire");
+        }
+    }
+    let broker = broker();
+    let producer = producer(&broker, &[("queue.buffering.max.messages", "1"), ("linger.ms", "50")]);
+    let waker = Arc::new(Panics).into();
+    let mut context = std::task::Context::from_waker(&waker);
+    let first = producer.send(copy(vec![1]));
+    let mut burning = Box::pin(producer.send(copy(vec![2])));
+    assert!(burning.as_mut().poll(&mut context).is_pending());
+    assert_eq!(format!("{burning:?}"), "Delivery(waits for room)");
+    runtime().block_on(async {
+        first.await.expect("acknowledged");
+        burning.await.expect("acknowledged");
+        producer.send(copy(vec![3])).await.expect("acknowledged");
+        assert_eq!(producer.close(Duration::from_secs(20)).await, Ok(()));
+    });
+}
