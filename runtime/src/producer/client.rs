@@ -220,7 +220,7 @@ impl ProducerClient {
     }
 
     /// No lock is held here when somebody is told, who may send.
-    fn hand_over(
+    pub(super) fn hand_over(
         &self,
         topic: &str,
         content: &Content,
@@ -228,6 +228,8 @@ impl ProducerClient {
     ) -> Result<Handed, SendError> {
         let Inner { client, bounds, room, fates, .. } = &*self.inner;
         let refused = |code| bounds.refused(topic, content.size(), code);
+    /// Hands a record to the queue, whoever else waits for room; gives the report back if there is none.
+    ///
         let known = self.known(topic).ok_or_else(|| refused(RDKafkaErrorCode::InvalidTopic))?;
         room.enter();
         match native::produce(client.client(), &known.produced, content, Opaque(report)) {
