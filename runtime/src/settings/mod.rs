@@ -278,7 +278,8 @@ impl Settings {
         let missing = brokers.is_none() && layers.errors.is_empty();
         let brokers = layers.read_optional(brokers, parse::brokers);
         if missing && environment != DEVELOPMENT {
-            layers.errors.push(SettingError::NoBrokers { environment: environment.clone() });
+            let consumes = !manifest.consumers.is_empty();
+            layers.errors.push(SettingError::NoBrokers { environment: environment.clone(), consumes });
         }
 
         let from_variables = FromVariables::of(variables);
