@@ -174,14 +174,30 @@ fn type_name_of<E>() -> &'static str {
     }
 }
 
+/// Errors that an app can meet: where each lies in the crate, and the path under which its documentation has it. Two of them go by
+/// one name.
+const PUBLIC: [(&str, &str); 11] = [
+    ("broker::BrokerError", "karafka::broker::BrokerError"),
+    ("broker::beacon::UntrustedBeacon", "karafka::broker::UntrustedBeacon"),
+    ("engine::start_error::StartError", "karafka::StartError"),
+    ("outgoing::error::SendError", "karafka::producer::SendError"),
+    ("producer::builder::StartError", "karafka::producer::StartError"),
+    ("producer::close::NotDelivered", "karafka::producer::NotDelivered"),
+    ("settings::error::SettingError", "karafka::settings::SettingError"),
+    ("settings::error::SettingErrors", "karafka::settings::SettingErrors"),
+    ("settings::expand::ExpandError", "karafka::settings::ExpandError"),
+    ("settings::options::OptionError", "karafka::settings::OptionError"),
+    ("types::json::number::NotANumber", "karafka::types::NotANumber"),
+];
+
 /// What one of karafka's own types is called, by its path in the crate: the public path of one that an app meets, the name
 /// alone of any other.
 fn public_name(path: &'static str) -> &'static str {
-    match path.rsplit("::").next() {
-        _ if path.contains('<') => path,
-        Some("SendError") => "karafka::producer::SendError",
-        last => last.unwrap_or(path),
+    if path.contains('<') {
+        return path;
     }
+    let known = PUBLIC.iter().find(|(within, _)| *within == path).map(|(_, public)| *public);
+    known.or_else(|| path.rsplit("::").next()).unwrap_or(path)
 }
 
 /// An error with words before it.
@@ -362,9 +378,79 @@ mod tests {
         {
             let error = || crate::producer::SendError::Missing { topic: String::new() };
             for error in [Error::from(error()), Error::from_boxed(error()), Error::permanent(error())] {
-                // Of a permanent one the type is gone in its box.
-                assert!(["karafka::producer::SendError", "karafka::Error"].contains(&error.type_name()), "{error:?}");
+                assert_eq!(error.type_name(), "karafka::producer::SendError");
             }
         }
+    }
+
+    /// If this fails, two errors go by one name in dead letters and logs, or by one that nobody finds in the documentation.
+    #[cfg(feature = "consumer")]
+    #[test]
+    fn every_public_error_has_its_own_public_name() {
+        // By paths that compile, so that none is of a type that has moved away.
+        macro_rules! names {
+            ($($path:path),+ $(,)?) => { vec![$((type_name_of::<$path>(), stringify!($path))),+] };
+        }
+        let names = names![
+            crate::broker::BrokerError,
+            crate::broker::UntrustedBeacon,
+            crate::StartError,
+            crate::producer::SendError,
+            crate::producer::StartError,
+            crate::producer::NotDelivered,
+            crate::settings::SettingError,
+            crate::settings::SettingErrors,
+            crate::settings::ExpandError,
+            crate::settings::OptionError,
+            crate::types::NotANumber,
+        ];
+        for (name, path) in &names {
+            assert_eq!(*name, path.replace("crate::", "karafka::"));
+        }
+        let told: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+        assert_eq!(told, PUBLIC.map(|(_, public)| public));
+        let distinct: std::collections::BTreeSet<_> = told.iter().collect();
+        assert_eq!(distinct.len(), PUBLIC.len());
+    }
+
+    /// If this fails, a public error was added to the crate, and goes by its bare name in dead letters and logs.
+    #[test]
+    fn no_public_error_is_forgotten() {
+        let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let (mut folders, mut found) = (vec![source], std::collections::BTreeSet::new());
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+                if entry.is_dir() {
+                    folders.push(entry);
+                } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                    found.extend(public_errors(&std::fs::read_to_string(&entry).expect("a text")));
+                }
+            }
+        }
+        let known = PUBLIC.iter().filter_map(|(within, _)| within.rsplit("::").next()).map(str::to_owned).collect();
+        assert_eq!(found, known);
+    }
+
+    /// The public types of a file that are errors: those that derive it, and those for which it is written.
+    fn public_errors(text: &str) -> Vec<String> {
+        let type_of = |line: &str| {
+            let rest = line.strip_prefix("pub enum ").or_else(|| line.strip_prefix("pub struct "))?;
+            Some(rest.split(|end: char| !end.is_alphanumeric()).next()?.to_owned())
+        };
+        let lines: Vec<_> = text.lines().collect();
+        let derives = |at: &usize| lines[*at].starts_with("#[derive(") && lines[*at].contains("thiserror::Error");
+        let derived = (0..lines.len()).filter(derives).filter_map(|at| {
+            // What stands between is attributes and comments.
+            let item = lines[at..].iter().find(|line| line.contains("enum ") || line.contains("struct "));
+            item.and_then(|line| type_of(line))
+        });
+        let is_public = |name: &&str| lines.iter().any(|line| type_of(line).is_some_and(|known| known == **name));
+        let written = lines.iter().filter(|line| line.starts_with("impl"));
+        let written = written.filter_map(|line| line.split_once("Error for ")?.1.split(' ').next());
+        // Others' traits are called so, too, as serde's.
+        let standard = |name: &&str| {
+            ["std::error::Error for ", "StdError for "].iter().any(|of| text.contains(&format!("impl {of}{name}")))
+        };
+        derived.chain(written.filter(is_public).filter(standard).map(str::to_owned)).collect()
     }
 }

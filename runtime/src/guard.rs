@@ -1,7 +1,7 @@
 //! An attempt at anything, guarded: what bounds it, and in which ways it fails.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     task::{Context, Poll},
@@ -57,15 +57,24 @@ pub(crate) async fn guarded<T>(
     attempt: impl Future<Output = Result<T>>,
     timeout: Option<Duration>,
 ) -> Result<T, (FailureKind, Error)> {
-    let attempt = CatchPanic { future: pin!(attempt) };
-    let ended = match timeout {
-        None => attempt.await,
-        Some(limit) => match tokio::time::timeout(limit, attempt).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                return Err((FailureKind::TimedOut, Error::new(format_args!("not done within {limit:?}"))));
-            }
-        },
+    let mut attempt = pin!(Some(attempt));
+    let ended = {
+        let running = poll_fn(|cx| attempt.as_mut().as_pin_mut().map_or(Poll::Pending, |attempt| attempt.poll(cx)));
+        let caught = CatchPanic { future: pin!(running) };
+        match timeout {
+            None => Ok(caught.await),
+            Some(limit) => tokio::time::timeout(limit, caught).await.map_err(|_| limit),
+        }
+    };
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(limit) => {
+            // It is dropped where it waits, and what it drops may panic as it may itself.
+            let dropped = catch_unwind(AssertUnwindSafe(|| attempt.set(None)));
+            let panicked = dropped.map_err(|panic| HandlerPanic::caught("; what was dropped then panicked: ", &*panic));
+            let words = panicked.err().map(|panic| panic.to_string()).unwrap_or_default();
+            return Err((FailureKind::TimedOut, Error::new(format_args!("not done within {limit:?}{words}"))));
+        }
     };
     match ended {
         Ok(Ok(done)) => Ok(done),

@@ -194,6 +194,33 @@ mod tests {
         assert_eq!(started.elapsed().as_secs(), 90);
     }
 
+    /// If this fails, an attempt that runs out of time takes its caller down when something that it held panics on its way out.
+    #[tokio::test(start_paused = true)]
+    async fn what_a_time_out_drops_may_panic() {
+        struct Burns;
+        impl Drop for Burns {
+            fn drop(&mut self) {
+                panic!("on fire");
+            }
+        }
+        let mut told = Vec::new();
+        let done = Retry::new()
+            .attempts(2)
+            .timeout(Duration::from_secs(1))
+            .after_failure(|failure| told.push((failure.kind, failure.error.to_string())))
+            .perform(async |attempt| {
+                if attempt > 1 {
+                    return Ok(attempt);
+                }
+                let _burns = Burns;
+                std::future::pending().await
+            })
+            .await;
+        assert_eq!(done.expect("the second goes well"), 2);
+        let words = "not done within 1s; what was dropped then panicked: on fire".to_owned();
+        assert_eq!(told, [(FailureKind::TimedOut, words)]);
+    }
+
     /// A handler that uses it has to be able to move between threads.
     fn assert_send<T: Send>(_: &T) {}
 

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(2);
 ///
 /// It keeps records in memory only, at most 5 MiB or 100,000 batches a partition, and says so when it drops some. The
 /// app, `karafka send` and other processes of the app find it by themselves; a program that the app runs inside of is told
-/// with KARAFKA_BROKERS. Ctrl-C stops it.
+/// with KARAFKA_BROKERS, and so is one that only sends. Ctrl-C stops it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -54,8 +54,14 @@ pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     Beacon::of(&broker)
         .leave(&app.root)
         .with_context(|| format!("the broker's address cannot be left in `{}`", foreign::path(&app.root)))?;
-    let send = app.manifest.consumers.first().map_or("TOPIC", |consumer| consumer.topic);
-    shell.out(&page(app.manifest.app, broker.address(), &topics, send, host::is_program(&app.root)))?;
+    let consumed = app.manifest.consumers.first().map(|consumer| consumer.topic);
+    let send = consumed.or_else(|| app.manifest.topics.first().map(|topic| topic.key)).unwrap_or("TOPIC");
+    let user = match consumed {
+        None => User::Sends,
+        Some(_) if host::is_program(&app.root) => User::Program,
+        Some(_) => User::Host,
+    };
+    shell.out(&page(app.manifest.app, broker.address(), &topics, send, user))?;
 
     let mut told = BTreeMap::new();
     loop {
@@ -91,8 +97,19 @@ pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Where the broker is and how to use it. `is_program`: the app runs by itself, and not inside of another program.
-fn page(app: &str, address: &str, topics: &[(String, i32)], send: &str, is_program: bool) -> String {
+/// What an app's code is in, and so how it hears of a broker.
+#[derive(Clone, Copy)]
+enum User {
+    /// A program of the app's own, which finds the broker.
+    Program,
+    /// Another program, inside of which the app consumes.
+    Host,
+    /// A program that sends to the app's topics: nothing is consumed.
+    Sends,
+}
+
+/// Where the broker is and how to use it.
+fn page(app: &str, address: &str, topics: &[(String, i32)], send: &str, user: User) -> String {
     let mut page = status_line(Tone::Good, "broker", &format!("{address}, for {app}"), false);
     let rows: Vec<_> = topics
         .iter()
@@ -102,17 +119,21 @@ fn page(app: &str, address: &str, topics: &[(String, i32)], send: &str, is_progr
         })
         .collect();
     page.push_str(&karafka::topology::table(&rows, "              ", "   "));
-    let users = if is_program {
-        format!(
+    let finds = format!("`karafka send {send} --sample 3` finds it");
+    // Where Kafka is, is the program's to say: from the environment where it takes settings from there.
+    let users = match user {
+        User::Program => format!(
             "the app finds it: `cargo run`; so does `karafka send {send} --sample 3`\n              others: \
              KARAFKA_BROKERS={address}"
-        )
-    } else {
-        // Where Kafka is, is the program's to say: from the environment where it takes settings from there.
-        format!(
-            "`karafka send {send} --sample 3` finds it\n              the program that the app runs in: \
-             KARAFKA_BROKERS={address} cargo run, if it takes its settings `with_env`"
-        )
+        ),
+        User::Host => format!(
+            "{finds}\n              the program that the app runs in: KARAFKA_BROKERS={address} cargo run, if it takes its \
+             settings `with_env`"
+        ),
+        User::Sends => format!(
+            "{finds}\n              a program that sends: KARAFKA_BROKERS={address} cargo run, if its producer has its settings \
+             by `Settings::from_env`"
+        ),
     };
     page.push_str(&format!("\n              {users}\n              Ctrl-C stops it, and its records are gone\n"));
     page
@@ -120,14 +141,17 @@ fn page(app: &str, address: &str, topics: &[(String, i32)], send: &str, is_progr
 
 #[cfg(test)]
 mod tests {
-    /// If this fails, a person who starts a broker is not told how to use it.
+    use super::User;
+
+    /// If this fails, a person who starts a broker is not told how to use it, or of calls that the app does not have.
     #[test]
     fn the_page_says_what_to_do() {
         let topics = [("orders".to_owned(), 4), ("video.details".to_owned(), 1)];
-        let page = |is_program| super::page("shop", "127.0.0.1:40213", &topics, "orders", is_program);
+        let page = |user| super::page("shop", "127.0.0.1:40213", &topics, "orders", user);
         insta::with_settings!({snapshot_path => "../../../tests/snapshots", prepend_module_to_snapshot => false}, {
-            insta::assert_snapshot!("broker_start", page(true));
-            insta::assert_snapshot!("broker_start_inside", page(false));
+            insta::assert_snapshot!("broker_start", page(User::Program));
+            insta::assert_snapshot!("broker_start_inside", page(User::Host));
+            insta::assert_snapshot!("broker_start_sends", page(User::Sends));
         });
     }
 }

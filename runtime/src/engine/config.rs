@@ -150,14 +150,15 @@ fn config_of(properties: &BTreeMap<String, String>) -> ClientConfig {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use rdkafka::consumer::BaseConsumer;
 
     use super::*;
     use crate::{
-        manifest::{GroupEntry, Manifest},
-        settings::Flags,
+        manifest::{GroupEntry, Manifest, Setting},
+        producer::client::ProducerClient,
+        settings::{Flags, SettingError, check_option, option_names, side},
     };
 
     static MANIFEST: Manifest = Manifest {
@@ -232,5 +233,68 @@ mod tests {
             let made = config.create::<BaseConsumer>();
             assert!(made.is_ok(), "group {group}, embedded {embedded}: {:?}", made.err());
         }
+    }
+
+    /// Two values that librdkafka takes for a property, if it is one that a text can say.
+    fn values(name: &str) -> Option<[&'static str; 2]> {
+        let texts =
+            ["true", "false", "all", "-1", "1", "2", "5", "100", "5000", "100000", "x", "y", "none", "lz4", "gzip"];
+        let more =
+            ["earliest", "latest", "file", "broker", "range", "roundrobin", "read_committed", "read_uncommitted"];
+        let rest = ["fifo", "lifo", "classic", "consumer", "plaintext", "sasl_plaintext", "use_all_dns_ips", "default"];
+        let all = texts.into_iter().chain(more).chain(rest).chain(["any", "v4", "random", "murmur2"]);
+        let mut taken = all.filter(|text| check_option(name, text).is_ok());
+        Some([taken.next()?, taken.next()?])
+    }
+
+    /// If this fails, a property that a person has written is overridden, and nobody tells them.
+    #[test]
+    fn what_is_written_holds_or_is_refused() {
+        let brokers = Brokers { address: "127.0.0.1:1".to_owned(), embedded: false };
+        let (mut held, mut refused) = (BTreeSet::new(), BTreeSet::new());
+        for name in option_names() {
+            let (Some(values), true) = (values(&name), side(&name).is_some()) else { continue };
+            for (section, of_consumers, of_producers) in [
+                ("kafka.options.", true, true),
+                ("kafka.consumer.", true, false),
+                ("kafka.producer.", false, true),
+                ("groups.shop.kafka.", true, false),
+            ] {
+                // What consumers would read as the least that they fetch: `Settings::consumer_properties` says why.
+                let of_consumers = of_consumers && !(name == "message.max.bytes" && section == "kafka.options.");
+                for value in values {
+                    let written: Setting = (format!("{section}{name}").leak(), value);
+                    let of_group = written.0.strip_prefix("groups.shop.").map(|key| (key, value));
+                    let manifest = Manifest {
+                        settings: if of_group.is_some() { &[] } else { vec![written].leak() },
+                        groups: vec![GroupEntry {
+                            name: "shop",
+                            settings: of_group.into_iter().collect::<Vec<_>>().leak(),
+                        }]
+                        .leak(),
+                        ..Manifest::NEW
+                    };
+                    let variables = BTreeMap::from([("KARAFKA_ENV".to_owned(), "development".to_owned())]);
+                    let settings = match Settings::read(Box::leak(Box::new(manifest)), &variables, &Flags::default()) {
+                        Ok(settings) => settings,
+                        Err(errors) => {
+                            assert!(matches!(errors[..], [SettingError::Refused { .. }]), "{errors:?}");
+                            refused.insert(name.clone());
+                            continue;
+                        }
+                    };
+                    let consumer = of_consumers.then(|| consumer(&settings, &settings.groups[0], &brokers));
+                    let producer = of_producers.then(|| ProducerClient::config(&producer(&settings, &brokers)));
+                    for config in [consumer, producer].into_iter().flatten() {
+                        let holds = config.get(one_spelling(&name)).unwrap_or_default();
+                        // Of a `client.id` it is the first part.
+                        let is_held = holds == value || (name == "client.id" && holds.starts_with(value));
+                        assert!(is_held, "{section}{name}: {value} is written, and {holds} holds");
+                    }
+                    held.insert(name.clone());
+                }
+            }
+        }
+        assert!(held.len() > 80 && refused.contains("delivery.report.only.error"), "{held:?} {refused:?}");
     }
 }

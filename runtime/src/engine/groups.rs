@@ -173,7 +173,9 @@ impl Groups {
             }
         }
         if let Some(producer) = self.producer {
-            // Lanes have waited for what they sent; what is left belongs to handlers that were cut off.
+            // Lanes have waited for what they sent; what is left belongs to handlers that were cut off, and is counted in
+            // `unacknowledged`. It is given up when the last of them lets go of the producer, which holds up no thread of theirs
+            // (`producer::polling`).
             let _ = producer.flush(Duration::from_secs(1));
             end.producer = producer.failure();
         }

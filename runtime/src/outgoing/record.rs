@@ -66,7 +66,8 @@ impl ProducerRecord {
         self
     }
 
-    /// With this timestamp, in milliseconds since 1970, instead of the time when it is sent.
+    /// With this timestamp, in milliseconds since 1970, instead of the time when it is sent. To librdkafka 0 is no timestamp: it stands
+    /// for that time.
     pub fn timestamp_ms(mut self, timestamp: i64) -> Self {
         self.content.timestamp = Some(timestamp);
         self

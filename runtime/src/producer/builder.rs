@@ -9,7 +9,7 @@ use super::{
 use crate::{
     librdkafka,
     manifest::Manifest,
-    settings::{Clients, SettingErrors, Settings, authorities, one_spelling},
+    settings::{Clients, SettingErrors, Settings, authorities, one_spelling, refused_by_hand},
     sync::Mutex,
     trace::TraceContext,
 };
@@ -45,6 +45,15 @@ pub enum StartError {
         "no brokers are configured: set KARAFKA_BROKERS, such as `localhost:9092`, or call `brokers` of the builder"
     )]
     NoBrokers,
+    /// A property is not to be said of a producer: another call of the builder says it, or the producer could not keep what it
+    /// promises.
+    #[error("`{name}` is no property to give a producer: {instead}")]
+    Property {
+        /// The property.
+        name: String,
+        /// What to do instead.
+        instead: &'static str,
+    },
     /// librdkafka makes no client of what it is told.
     #[error(transparent)]
     Client(#[from] SendError),
@@ -126,7 +135,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// With a property of librdkafka, over whatever was said of it before.
+    /// With a property of librdkafka, over whatever was said of it before. What a producer sets itself, such as
+    /// `delivery.report.only.error`, keeps it from starting.
     pub fn property(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
         self.properties.insert(one_spelling(name.as_ref()).to_owned(), value.into());
         self
@@ -174,6 +184,11 @@ impl ProducerBuilder {
     ///
     /// [`StartError`].
     pub fn start(self) -> Result<Producer, StartError> {
+        for (name, value) in &self.properties {
+            if let Some(instead) = refused_by_hand(name, value) {
+                return Err(StartError::Property { name: name.clone(), instead });
+            }
+        }
         let brokers = self.brokers.clone().ok_or(StartError::NoBrokers)?;
         let properties = self.client_properties(brokers);
         self.on(|fates| {
@@ -244,5 +259,33 @@ mod tests {
         assert_eq!(whom(&by_hand), whom(&of_an_app));
         let told = Producer::builder().property("security.protocol", "ssl").property("ssl.ca.location", "/etc/ca.pem");
         assert_eq!(whom(&told.client_properties(String::new())).as_deref(), Some("/etc/ca.pem"));
+    }
+
+    /// If this fails, a producer does not do what its program says, and nobody is told: it waits for reports that never come, has
+    /// another name, or sends elsewhere.
+    #[test]
+    fn what_a_producer_sets_itself_is_refused() {
+        for (name, value, instead) in [
+            ("bootstrap.servers", "kafka:9092", "call `brokers` of the builder"),
+            ("metadata.broker.list", "kafka:9092", "call `brokers` of the builder"),
+            ("client.id", "web", "call `client_id` of the builder"),
+            ("delivery.report.only.error", "true", "leave it out: whoever sends a record waits for its report"),
+            ("log_level", "7", "set KARAFKA_LOG"),
+            ("log.queue", "false", "set KARAFKA_LOG"),
+            ("test.mock.num.brokers", "3", "leave it out: a broker inside of the client"),
+            ("transactional.id", "x", "leave it out: nothing is sent in transactions"),
+        ] {
+            let error = Producer::builder().brokers("127.0.0.1:9").property(name, value).start().expect_err(name);
+            let words = error.to_string();
+            assert!(
+                words.starts_with(&format!("`{}` is no property to give a producer: ", one_spelling(name))),
+                "{words}"
+            );
+            assert!(words.contains(instead), "{words}");
+        }
+        for (name, value) in [("delivery.report.only.error", "false"), ("acks", "1"), ("enable.idempotence", "false")] {
+            let builder = Producer::builder().brokers("127.0.0.1:9").property(name, value);
+            assert!(builder.start().is_ok(), "{name}");
+        }
     }
 }

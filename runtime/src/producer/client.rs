@@ -45,9 +45,9 @@ pub(crate) struct ProducerClient {
 struct Inner {
     /// Topics that records were sent to; dropped before the client that they belong to.
     topics: RwLock<BTreeMap<String, Arc<KnownTopic>>>,
-    /// Dropped before the client, too.
-    polling: Polling,
+    /// Dropped before what polls it, which has the last part of the client, and ends it.
     client: Arc<BaseProducer<Acknowledgements>>,
+    polling: Polling,
     bounds: Bounds,
     watch: Arc<ProducerWatch>,
     room: Arc<Room>,
@@ -137,21 +137,7 @@ impl ProducerClient {
     ///
     /// [`SendError::Start`] with what librdkafka says of the properties.
     pub(crate) fn new(properties: &BTreeMap<String, String>, fates: Arc<Fates>) -> Result<Self, SendError> {
-        let mut config = ClientConfig::new();
-        let ours = [
-            ("acks", "all"),
-            ("enable.idempotence", "true"),
-            ("message.max.bytes", LARGEST),
-            // On by default: a broker counts compressed bytes, so that what came compressed also goes.
-            ("compression.type", "lz4"),
-        ];
-        let given = properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in ours.into_iter().chain(given) {
-            config.set(one_spelling(name), value);
-        }
-        // Whoever sends waits for each report.
-        config.set("delivery.report.only.error", "false");
-        librdkafka::hear_causes(&mut config);
+        let config = Self::config(properties);
         let start = |error| SendError::Start { reason: librdkafka::why_no_client(error) };
         let bounds = bounds(&config).map_err(start)?;
         let watch = Arc::new(ProducerWatch::of(&config));
@@ -172,11 +158,34 @@ impl ProducerClient {
         let waits = Arc::clone(&room);
         let polling = Polling::start(Arc::clone(&client), move || waits.wake(), at_times)
             .map_err(|error| start(KafkaError::ClientCreation(format!("no thread for what is sent: {error}"))))?;
-        let inner = Inner { topics: RwLock::default(), polling, client, bounds, watch, room, fates };
+        let inner = Inner { topics: RwLock::default(), client, polling, bounds, watch, room, fates };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Waits until there is room for a record that came back, behind those who wait already, and hands it over, while `may` lets
+    /// What librdkafka is told: these properties, over what holds where nobody says otherwise.
+    ///
+    /// What is set over them here is refused where they are said, by `settings::refused` and its neighbours (held by
+    /// `engine::config::tests::what_is_written_holds_or_is_refused`).
+    pub(crate) fn config(properties: &BTreeMap<String, String>) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        let ours = [
+            ("acks", "all"),
+            ("enable.idempotence", "true"),
+            ("message.max.bytes", LARGEST),
+            // On by default: a broker counts compressed bytes, so that what came compressed also goes.
+            ("compression.type", "lz4"),
+        ];
+        let given = properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in ours.into_iter().chain(given) {
+            config.set(one_spelling(name), value);
+        }
+        // Whoever sends waits for each report.
+        config.set("delivery.report.only.error", "false");
+        librdkafka::hear_causes(&mut config);
+        config
+    }
+
+    /// Waits until there is room for a record that came back, beside those who wait already, and hands it over, while `may` lets
     /// it.
     pub(crate) async fn wait_for_room<G>(
         &self,
@@ -219,8 +228,10 @@ impl ProducerClient {
         Some(Arc::clone(self.inner.topics.write().entry(topic.to_owned()).or_insert_with(|| Arc::new(known))))
     }
 
+    /// Hands a record to the queue, whoever else waits for room; gives the report back if there is none.
+    ///
     /// No lock is held here when somebody is told, who may send.
-    fn hand_over(
+    pub(super) fn hand_over(
         &self,
         topic: &str,
         content: &Content,

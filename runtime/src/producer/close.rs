@@ -28,7 +28,8 @@ pub struct NotDelivered {
 /// Between two looks for room in a queue that is full.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// How long the reports of what is given up may take, beyond the budget: nobody outside of this process is asked for them.
+/// How long the reports of what is given up may take, beyond the budget, and what is being handed over: nobody outside of this
+/// process is asked for them.
 pub(super) const REPORTS: Duration = Duration::from_secs(2);
 
 /// More than anybody waits: what is added to now must be a time.
@@ -105,7 +106,8 @@ pub(super) fn begin(shared: Arc<Shared>, budget: Duration) {
 
 fn close(shared: &Shared, budget: Duration) -> Result<(), NotDelivered> {
     let deadline = Instant::now() + budget;
-    shared.gate.empty(deadline);
+    // However short the budget is: what is handed over after this is in no count.
+    shared.gate.empty(deadline.max(Instant::now() + REPORTS));
     shared.clients().iter().for_each(ProducerClient::wake_who_waits);
     let deliveries = Deliveries::new(&shared.fates);
     for (outlet, record) in shared.take_buffer() {
@@ -155,7 +157,8 @@ fn send(
     };
     let mut report = Some(report);
     loop {
-        report = match client.try_enqueue(topic, content, report)? {
+        // Nobody is waited behind: the gate is shut for whoever waits for room still, and who is not awaited never leaves.
+        report = match client.hand_over(topic, content, report)? {
             Handed::Over => return Ok(()),
             Handed::Back(report) => report,
         };

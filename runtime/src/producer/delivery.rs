@@ -17,7 +17,7 @@ use crate::{
 ///
 /// Where there was room for the record, it is on its way already, and goes on if this is dropped; what nobody waits for is
 /// logged if it is not delivered. Where the producer's queue was full, it waits for room while it is awaited, and is not sent,
-/// which is logged, if this is dropped.
+/// which is logged and told to listeners, if this is dropped.
 #[must_use = "what became of the record is told here: await it, or use `send_and_forget`"]
 pub struct Delivery(State);
 
@@ -77,7 +77,8 @@ impl Drop for Delivery {
             State::OnItsWay(slot) => slot.leave(),
             State::Over(Some(Err(error)), fates) => fates.note_unheard(error),
             State::WaitsForRoom(_, slot, topic) => {
-                slot.fates.note_unheard(&SendError::Full { topic: std::mem::take(topic) });
+                let error = SendError::Full { topic: std::mem::take(topic) };
+                slot.fates.failed(error.topic(), &error, false);
             }
             State::Over(..) => {}
         }

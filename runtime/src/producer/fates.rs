@@ -15,7 +15,7 @@ use crate::{
 /// It is called on the thread that sends, and on the producer's own: what takes long holds up both. It may send by itself. A
 /// panic is logged and forgotten. How many records are on their way is asked with [`Producer::in_flight`](super::Producer::in_flight).
 pub trait DeliveryListener: Send + Sync + 'static {
-    /// A record is on its way: `bytes` of key, value and headers.
+    /// A record is on its way: `bytes` of key, value and headers. What became of it may be told before, as on another thread.
     fn sent(&self, topic: &str, bytes: usize) {
         let _ = (topic, bytes);
     }

@@ -58,7 +58,7 @@ use self::{
     fates::Fates,
     gate::{Gate, Inside},
     test_producer::Remembered,
-    variant::LazyClient,
+    variant::{Kind, LazyClient},
 };
 pub use crate::outgoing::{Delivered, ProducerRecord, SendError, SizeBound};
 use crate::{
@@ -90,7 +90,7 @@ struct Clones(Arc<Shared>);
 struct Shared {
     /// The outlet that no variant was asked for.
     first: Arc<Outlet>,
-    variants: Mutex<BTreeMap<Variant, Arc<Outlet>>>,
+    variants: Mutex<BTreeMap<Kind, Arc<Outlet>>>,
     /// A topic's name in Kafka by its key in the manifest.
     names: BTreeMap<String, String>,
     when_full: WhenFull,
@@ -193,7 +193,8 @@ impl Producer {
 
     /// Sends many records, and waits until the fate of each is known. The results are in the order of the records.
     ///
-    /// One that fails does not keep the others back.
+    /// One that fails does not keep the others back. Where this is dropped before it is ready, those that are not on their way are not
+    /// sent.
     pub async fn send_all<R: Into<ProducerRecord>>(
         &self,
         records: impl IntoIterator<Item = R>,
@@ -240,7 +241,7 @@ impl Producer {
     }
 
     /// Sends one record, and waits only until it is on its way. If Kafka does not have it in the end, a
-    /// [`DeliveryListener`] and the log say so.
+    /// [`DeliveryListener`] and the log say so. Where this is dropped before it is ready, the record is not sent.
     ///
     /// # Errors
     ///
@@ -267,9 +268,9 @@ impl Producer {
                 let variant = own.variant().with(variant);
                 match first.varied(variant) {
                     None => Arc::clone(&shared.first),
-                    Some((known_as, varied)) => {
+                    Some((kind, varied)) => {
                         let mut variants = shared.variants.lock();
-                        Arc::clone(variants.entry(known_as).or_insert_with(|| Arc::new(Outlet::Kafka(varied))))
+                        Arc::clone(variants.entry(kind).or_insert_with(|| Arc::new(Outlet::Kafka(varied))))
                     }
                 }
             }
@@ -428,7 +429,9 @@ impl Drop for Clones {
             }
             close::begin(Arc::clone(shared), ON_DROP);
         }
-        // What hands out reports cannot wait for them.
+        // It blocks, be this a task's thread: a program that ends right after would lose what is on its way without a word, and
+        // `close` is there for who can wait. What is given up in the end is told (`close::close`, `Polling`). What hands out reports
+        // cannot wait for them.
         if !clients.iter().any(ProducerClient::is_here) {
             shared.ending.block(ON_DROP + close::REPORTS);
         }

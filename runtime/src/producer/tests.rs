@@ -569,3 +569,152 @@ fn a_panic_of_whoever_is_told_is_forgotten() {
         assert_eq!(producer.close(Duration::from_secs(20)).await, Ok(()));
     });
 }
+
+/// A client whose brokers are away, and who is told of its records.
+fn far_away(told: &Arc<Told>, records: u64) -> client::ProducerClient {
+    let properties = [("bootstrap.servers", "127.0.0.1:9"), ("queue.buffering.max.messages", "100000")];
+    let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let client = client::ProducerClient::new(&properties, Arc::default()).expect("a client");
+    for number in 0..records {
+        let ticket = crate::outgoing::Ticket::new(number, crate::outgoing::Sent::Emit(""));
+        let report = DeliveryReport { sender: Arc::clone(told) as _, ticket };
+        let content = Content { value: Some(vec![1]), ..Content::default() };
+        // Of several topics, as the reports of one come all at once.
+        let topic = format!("audit-{}", number % 20);
+        assert!(matches!(client.try_enqueue(&topic, &content, Some(Box::new(report))), Ok(Handed::Over)));
+    }
+    client
+}
+
+/// Is told of records, and takes its time.
+#[derive(Default)]
+struct Told {
+    slow: Duration,
+    threads: Mutex<Vec<String>>,
+}
+
+impl crate::outgoing::Sender for Told {
+    fn delivered(&self, _: crate::outgoing::Ticket, _: Delivered) {}
+
+    fn undelivered(&self, _: crate::outgoing::Ticket, _: Outgoing, error: SendError) {
+        assert!(matches!(error, SendError::Undelivered { .. }), "{error}");
+        std::thread::sleep(self.slow);
+        self.threads.lock().push(std::thread::current().name().unwrap_or_default().to_owned());
+    }
+}
+
+/// If this fails, a task that lets go of the last part of a client holds up all others of its thread, as while a broker's address is
+/// asked for; or a sender waits for ever for what became of a record that was given up with its client.
+#[test]
+fn who_drops_a_client_waits_little_and_every_sender_is_told() {
+    let told = Arc::new(Told { slow: Duration::from_millis(3), ..Told::default() });
+    let client = far_away(&told, 1_000);
+    let begun = std::time::Instant::now();
+    drop(client);
+    let waited = begun.elapsed();
+    assert!(waited < polling::END + Duration::from_secs(1), "{waited:?}");
+    while told.threads.lock().len() < 1_000 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{} were told", told.threads.lock().len());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(told.threads.lock().iter().all(|thread| thread == "karafka sends"), "{:?}", told.threads.lock()[0]);
+
+    // Where nothing is on its way, it has ended when the drop returns, so that no process ends amid it.
+    let client = far_away(&told, 0);
+    let begun = std::time::Instant::now();
+    drop(client);
+    assert!(begun.elapsed() < polling::END, "{:?}", begun.elapsed());
+}
+
+/// If this fails, one waker that panics ends the thread that hands out reports, and every other sender waits for ever.
+#[test]
+fn a_panic_of_who_waits_for_room_is_forgotten() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("on fire");
+        }
+    }
+    let broker = broker();
+    let producer = producer(&broker, &[("queue.buffering.max.messages", "1"), ("linger.ms", "50")]);
+    let waker = Arc::new(Panics).into();
+    let mut context = std::task::Context::from_waker(&waker);
+    let first = producer.send(copy(vec![1]));
+    let mut burning = Box::pin(producer.send(copy(vec![2])));
+    assert!(burning.as_mut().poll(&mut context).is_pending());
+    assert_eq!(format!("{burning:?}"), "Delivery(waits for room)");
+    runtime().block_on(async {
+        first.await.expect("acknowledged");
+        burning.await.expect("acknowledged");
+        producer.send(copy(vec![3])).await.expect("acknowledged");
+        assert_eq!(producer.close(Duration::from_secs(20)).await, Ok(()));
+    });
+}
+
+/// If this fails, a closed producer keeps what is buffered back behind somebody who waits for room and is not awaited, gives it up
+/// when its time is over, and nothing was in its way.
+#[test]
+fn nobody_who_waits_for_room_is_in_the_way_of_the_end() {
+    let broker = broker();
+    let producer = producer(&broker, &[("queue.buffering.max.messages", "1")]);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    runtime().block_on(async {
+        let first = producer.send(copy(vec![1]));
+        let mut waits = Box::pin(producer.send(copy(vec![2])));
+        assert!(waits.as_mut().poll(&mut context).is_pending());
+        producer.buffer(copy(vec![3])).expect("open");
+        assert_eq!(producer.close(Duration::from_secs(10)).await, Ok(()));
+        first.await.expect("acknowledged");
+        let error = waits.await.expect_err("it came too late");
+        assert!(matches!(error, SendError::Closed { .. }), "{error}");
+    });
+}
+
+/// If this fails, something is sent after the end that a close in no time has told of.
+#[test]
+fn whoever_is_inside_is_waited_for_however_little_time_there_is() {
+    let kafka = TestProducer::new();
+    let (inside, is_inside) = std::sync::mpsc::channel();
+    kafka.fail_if(move |_| {
+        inside.send(()).expect("heard");
+        std::thread::sleep(Duration::from_millis(50));
+        None
+    });
+    let producer = kafka.producer();
+    let sender = producer.clone();
+    let sending = std::thread::spawn(move || runtime().block_on(sender.send(ProducerRecord::to("audit"))));
+    is_inside.recv().expect("it is inside");
+    runtime().block_on(producer.close(Duration::ZERO)).expect("nothing is given up");
+    assert_eq!(kafka.records().len(), 1);
+    sending.join().expect("no panic").expect("taken");
+}
+
+/// If this fails, a listener that counts what has failed misses what nobody has awaited.
+#[test]
+fn a_record_that_is_let_go_before_there_is_room_has_failed() {
+    struct Failed(Arc<Mutex<Vec<String>>>);
+    impl DeliveryListener for Failed {
+        fn failed(&self, topic: &str, error: &SendError) {
+            self.0.lock().push(format!("{topic}: {}", matches!(error, SendError::Full { .. })));
+        }
+    }
+    let failed = Arc::<Mutex<Vec<String>>>::default();
+    let builder = Producer::builder().brokers("127.0.0.1:9").property("queue.buffering.max.messages", "1");
+    let producer = builder.listener(Failed(Arc::clone(&failed))).start().expect("a producer");
+    let first = producer.send(copy(vec![1]));
+    drop(producer.send(copy(vec![2])));
+    assert_eq!(*failed.lock(), ["copies: true"]);
+    drop(first);
+}
+
+/// If this fails, one kind of client is there twice, with connections and threads of its own, and its records overtake each other.
+#[test]
+fn a_variant_that_says_what_holds_anyway_is_no_other() {
+    let producer = nowhere().start().expect("a producer");
+    let leader = producer.variant(Variant::new().acks(Acks::Leader));
+    let same = producer.variant(Variant::new().acks(Acks::Leader).compression(Compression::Lz4));
+    assert!(Arc::ptr_eq(&leader.outlet, &same.outlet));
+    let other = producer.variant(Variant::new().acks(Acks::Leader).compression(Compression::Gzip));
+    assert!(!Arc::ptr_eq(&leader.outlet, &other.outlet));
+    assert!(Arc::ptr_eq(&other.variant(Variant::new().compression(Compression::Lz4)).outlet, &leader.outlet));
+}

@@ -100,6 +100,9 @@ impl Variant {
     }
 }
 
+/// Acknowledgements and compression of a client, as librdkafka has them.
+pub(super) type Kind = (String, String);
+
 /// A client, once somebody needs it.
 ///
 /// What cannot be made is tried again with the next record: file handles and certificates come and go.
@@ -139,15 +142,16 @@ impl LazyClient {
         self.variant
     }
 
-    /// One like this first one of a producer but for what the variant says, and what it is known as; `None` if that is the same.
-    pub(super) fn varied(&self, variant: Variant) -> Option<(Variant, Self)> {
+    /// One like this first one of a producer but for what the variant says, and its kind; `None` if that is the same.
+    pub(super) fn varied(&self, variant: Variant) -> Option<(Kind, Self)> {
         let variant = self.variant.with(variant);
         let varied = Self::new(self.said.clone(), variant, Arc::clone(&self.fates));
-        (varied.kind() != self.kind()).then_some((variant, varied))
+        let kind = varied.kind();
+        (kind != self.kind()).then_some((kind, varied))
     }
 
     /// What of a client makes it another one: acknowledgements and compression, said or by default.
-    fn kind(&self) -> (String, String) {
+    fn kind(&self) -> Kind {
         let said = |name: &str, default: &str| self.said.get(name).map_or(default, |text| text.trim()).to_owned();
         let acks = self.variant.acks.map_or_else(|| said("acks", "all"), |acks| acks.as_str().to_owned());
         let acks = Acks::read(&acks).map_or(acks, |acks| acks.as_str().to_owned());

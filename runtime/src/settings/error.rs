@@ -35,12 +35,18 @@ impl fmt::Display for SettingErrors {
 pub enum SettingError {
     /// No layer says where Kafka is, and this is not development.
     #[error(
-        "no brokers are configured\n  set KARAFKA_BROKERS, or `kafka.brokers` in karafka.yml (environment: {environment})\n  \
-         (in development an embedded broker would have been started: KARAFKA_ENV=development)"
+        "no brokers are configured\n  set KARAFKA_BROKERS, or `kafka.brokers` in karafka.yml (environment: {environment})\n  {}",
+        if *consumes {
+            "(in development an app that is a program of its own starts an embedded broker: KARAFKA_ENV=development)"
+        } else {
+            "(what only sends starts none anywhere: `karafka broker` runs one for development)"
+        }
     )]
     NoBrokers {
         /// The environment.
         environment: String,
+        /// Whether the app consumes something: one that only sends starts no broker in development.
+        consumes: bool,
     },
     /// No layer says where Redis is, jobs run there, and this is not development.
     #[error(

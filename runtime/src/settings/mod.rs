@@ -36,9 +36,10 @@ pub use error::{SettingError, SettingErrors};
 pub use expand::ExpandError;
 use layers::Layers;
 pub use layers::{Origin, Value};
+pub(crate) use options::refused_by_hand;
 pub use options::{
     DEFAULT_FEATURES, OptionError, check_option, compiled_in, feature_help, knows_option, needed_feature, option_names,
-    refused, refused_option, refused_options,
+    refused, refused_of_some, refused_option, refused_options,
 };
 pub use properties::{Properties, Side, one_spelling, side};
 pub use questions::{Question, questions};
@@ -277,7 +278,8 @@ impl Settings {
         let missing = brokers.is_none() && layers.errors.is_empty();
         let brokers = layers.read_optional(brokers, parse::brokers);
         if missing && environment != DEVELOPMENT {
-            layers.errors.push(SettingError::NoBrokers { environment: environment.clone() });
+            let consumes = !manifest.consumers.is_empty();
+            layers.errors.push(SettingError::NoBrokers { environment: environment.clone(), consumes });
         }
 
         let from_variables = FromVariables::of(variables);

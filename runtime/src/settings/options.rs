@@ -6,12 +6,13 @@ use super::{REDACTED, properties::is_number, shown};
 
 /// Properties that would break the engine's promise, or that the manifest has a key of its own for, each with what to
 /// do instead.
-const REFUSED: [(&str, &str); 17] = [
+const REFUSED: [(&str, &str); 21] = [
     ("acks", ALL_REPLICAS),
     ("auto.commit.enable", ENGINE_COMMITS),
     ("auto.commit.interval.ms", ENGINE_COMMITS),
     ("auto.offset.reset", "write `start` at the topic, or under `defaults`"),
     ("bootstrap.servers", "write `kafka.brokers`, or set KARAFKA_BROKERS"),
+    ("delivery.report.only.error", "leave it out: whoever sends a record waits for its report, as that Kafka has it"),
     ("enable.auto.commit", ENGINE_COMMITS),
     ("enable.auto.offset.store", ENGINE_COMMITS),
     ("enable.partition.eof", "leave it out: the engine sets it"),
@@ -21,26 +22,36 @@ const REFUSED: [(&str, &str); 17] = [
     ),
     ("group.instance.id", "write `instance_id` at the group, under `groups`"),
     ("group.protocol", "write `protocol` at the group, under `groups`"),
+    ("log.queue", OWN_LOG),
+    ("log_level", OWN_LOG),
     ("metadata.broker.list", "write `kafka.brokers`, or set KARAFKA_BROKERS"),
     ("offset.store.method", ENGINE_COMMITS),
     ("partition.assignment.strategy", "write `assignor` at the group, under `groups`"),
     (LOADS_CODE, "leave it out: an app's code is its crate's, and a manifest loads none"),
     ("request.required.acks", ALL_REPLICAS),
-    ("transactional.id", "leave it out: the engine sets it"),
+    (
+        "test.mock.num.brokers",
+        "leave it out: a broker inside of the client would stand in the place of Kafka; `karafka broker` runs one beside the app",
+    ),
+    ("transactional.id", "leave it out: nothing is sent in transactions"),
 ];
 
 /// librdkafka loads, and runs, what this names as soon as it is set: also where a property is only looked at.
 const LOADS_CODE: &str = "plugin.library.paths";
 
 /// What may stand there all the same: it says what the engine does anyway.
-const HARMLESS: [(&str, &[&str]); 4] = [
+const HARMLESS: [(&str, &[&str]); 5] = [
     ("acks", &["all", "-1"]),
+    ("delivery.report.only.error", &["false"]),
     ("enable.auto.commit", &["false"]),
     ("enable.auto.offset.store", &["false"]),
     ("request.required.acks", &["all", "-1"]),
 ];
 
 const ALL_REPLICAS: &str = "leave it out: what an app sends counts as sent when all replicas in sync have it";
+
+const OWN_LOG: &str =
+    "set KARAFKA_LOG where the app runs, such as `info,librdkafka=debug`: the client's log goes into the app's";
 
 const ENGINE_COMMITS: &str = "leave it out: the engine commits what was handled, and nothing else";
 
@@ -54,11 +65,31 @@ pub fn refused_option(name: &str) -> Option<&'static str> {
 }
 
 /// As [`refused_option`], but lets pass what says what the engine does anyway: `enable.auto.commit: false`,
-/// `enable.auto.offset.store: false` and `acks: all`.
+/// `enable.auto.offset.store: false`, `delivery.report.only.error: false` and `acks: all`.
 #[must_use]
 pub fn refused(name: &str, value: &str) -> Option<&'static str> {
     let harmless = HARMLESS.iter().any(|(lenient, values)| *lenient == name && values.contains(&value.trim()));
     if harmless { None } else { refused_option(name) }
+}
+
+/// As [`refused`], for what is said of some of an app's clients: under `kafka.consumer`, `kafka.producer` or `kafka` of a group.
+#[must_use]
+pub fn refused_of_some(name: &str, value: &str) -> Option<&'static str> {
+    if name == "client.id" {
+        return Some("write it under `kafka.options`: all clients of an app go by one");
+    }
+    refused(name, value)
+}
+
+/// Why a program may not say a property, by its [`one_spelling`], of a producer that it makes by hand: what to do instead. It may
+/// choose its acknowledgements, and whose code it loads.
+pub(crate) fn refused_by_hand(name: &str, value: &str) -> Option<&'static str> {
+    match name {
+        "acks" | LOADS_CODE => None,
+        "bootstrap.servers" => Some("call `brokers` of the builder"),
+        "client.id" => Some("call `client_id` of the builder"),
+        _ => refused(name, value),
+    }
 }
 
 /// The properties that are refused whatever their value, in alphabetical order.
@@ -277,6 +308,20 @@ mod tests {
             assert!(refused("acks", acks).is_some() && refused("request.required.acks", acks).is_some());
         }
         assert_eq!((refused("acks", "all"), refused("acks", "-1")), (None, None));
+        assert_eq!(refused("delivery.report.only.error", "false"), None);
+        assert!(refused("client.id", "x").is_none() && refused_of_some("client.id", "x").is_some());
+        for (name, value) in [
+            ("delivery.report.only.error", "true"),
+            ("log.queue", "false"),
+            ("log_level", "7"),
+            ("test.mock.num.brokers", "1"),
+            ("transactional.id", "x"),
+        ] {
+            for refused in [refused, refused_of_some, refused_by_hand] {
+                assert!(refused(name, value).is_some(), "{name}");
+            }
+        }
+        assert_eq!(refused_by_hand("acks", "1"), None);
     }
 
     /// If this fails, a refused name is misspelt here, and what it should stop goes through.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Layers, Origin, SettingError, Value,
-    options::refused,
+    Layers, OPTIONS, Origin, SettingError, Value,
+    options::{refused, refused_of_some},
     properties::{Properties, one_spelling},
 };
 use crate::manifest::Setting;
@@ -83,6 +83,8 @@ impl Found {
             Origin::Variable(_) | Origin::Flag(_) => 2,
         };
         let Some(value) = value else { return };
+        let [of_all, ..] = OPTIONS;
+        let refused = if value.key.starts_with(of_all) { refused } else { refused_of_some };
         if let Some(instead) = refused(name, &value.text) {
             layers.errors.push(SettingError::Refused { key: value.key, origin: value.origin, instead });
             return;

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use super::{TopicKey, simulation::Simulation, stage::Call};
+use super::{
+    TopicKey,
+    simulation::Simulation,
+    stage::{Call, Script},
+};
 use crate::{
     client::{ClientEvent, TopicPartition},
     context::simulated::Act,
@@ -136,7 +140,8 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     pub fn fail(&self, topic: impl TopicKey, times: u32, why: impl fmt::Display) {
         let topic = topic.key();
         let why = why.to_string();
-        self.script(topic, move |call| if call.attempt <= times { Act::fail(&why) } else { Act::Perform });
+        let decide = move |call: &Call| if call.attempt <= times { Act::fail(&why) } else { Act::Perform };
+        self.decided_by(topic, Script { decide: Box::new(decide), fails: (times < u32::MAX).then_some(times) });
     }
 
     /// As [`Simulation::fail_always`].
@@ -157,9 +162,13 @@ impl<S: Send + Sync + 'static> InGroup<'_, S> {
     /// When the group does not consume the topic.
     #[track_caller]
     pub fn script(&self, topic: impl TopicKey, script: impl FnMut(&Call) -> Act + Send + 'static) {
-        let topic = topic.key();
+        self.decided_by(topic.key(), Script { decide: Box::new(script), fails: None });
+    }
+
+    #[track_caller]
+    fn decided_by(&self, topic: &str, script: Script) {
         let name = self.consumed(topic);
-        self.run.stage.script(&self.group.id, name, Some(Box::new(script)));
+        self.run.stage.script(&self.group.id, name, Some(script));
     }
 
     /// As [`Simulation::revoke`].

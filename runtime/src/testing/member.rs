@@ -43,7 +43,7 @@ pub(super) async fn run(group: String, prepared: Prepared, source: Source) -> Op
         }
     }
     let end = running.leave(until);
-    source.touch();
+    source.touch_group(&group);
     Some(end)
 }
 

@@ -53,8 +53,9 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     /// # Panics
     ///
     /// When the app does not run; when nothing happens any more but attempts at records that have no dead letter topic, 100
-    /// of them at one record during this wait; or when the app is not done within 24 hours of virtual time. For records that
-    /// always fail there are [`Simulation::advance`] and [`Simulation::until`].
+    /// of them at one record during this wait; or when the app is not done within 24 hours of virtual time. Attempts that
+    /// [`Simulation::fail`] has failed are not among the 100; of a [`Simulation::script`] nobody knows when it ends. For
+    /// records that always fail there are [`Simulation::advance`] and [`Simulation::until`].
     pub async fn settle(&self) {
         self.settle_groups(&self.groups().collect::<Vec<_>>()).await;
     }
@@ -73,12 +74,14 @@ impl<S: Send + Sync + 'static> Simulation<S> {
                     !endless.is_all_that_happens(groups),
                     "nothing is left but attempts that fail, {attempts} of them at one record by now, and no dead letter topic \
                      ends them: `advance` and `until` wait for what comes before that.{}",
-                    self.summary()
+                    summary(groups)
                 );
             }
-            let quiet = self.source.quiet_for();
+            // What happens in other groups is not waited for.
+            let quiet = groups.iter().map(|group| self.source.group_quiet_for(&group.group.id)).min();
+            let quiet = quiet.unwrap_or_default();
             if quiet < QUIET {
-                self.expect_patience("everything is done", begun);
+                self.expect_patience(groups, "everything is done", begun);
                 tokio::time::sleep(QUIET - quiet).await;
                 continue;
             }
@@ -86,7 +89,7 @@ impl<S: Send + Sync + 'static> Simulation<S> {
             if groups.iter().all(InGroup::is_settled) {
                 return;
             }
-            self.wait("everything is done", begun, activity.as_mut()).await;
+            self.wait(groups, "everything is done", begun, activity.as_mut()).await;
         }
     }
 
@@ -101,54 +104,38 @@ impl<S: Send + Sync + 'static> Simulation<S> {
 
     pub(super) async fn wait_until(&self, what: &str, done: impl Fn() -> bool) {
         assert!(self.is_running(), "the app does not run: `start` it first");
-        let begun = self.source.age();
+        let (begun, groups) = (self.source.age(), self.groups().collect::<Vec<_>>());
         loop {
             self.expect_well().await;
             let mut activity = pin!(self.source.activity());
             if done() {
                 return;
             }
-            self.wait(what, begun, activity.as_mut()).await;
+            self.wait(&groups, what, begun, activity.as_mut()).await;
         }
     }
 
-    async fn wait(&self, what: &str, begun: Duration, activity: impl Future<Output = ()>) {
-        let left = self.expect_patience(what, begun);
+    async fn wait(&self, groups: &[InGroup<'_, S>], what: &str, begun: Duration, activity: impl Future<Output = ()>) {
+        let left = self.expect_patience(groups, what, begun);
         if tokio::time::timeout(left, activity).await.is_err() {
-            self.give_up(what);
+            self.give_up(groups, what);
         }
     }
 
     /// How long what has begun then may still be waited for; fails the test if that is over.
-    fn expect_patience(&self, what: &str, begun: Duration) -> Duration {
+    fn expect_patience(&self, groups: &[InGroup<'_, S>], what: &str, begun: Duration) -> Duration {
         let [virtual_time, real_time] = PATIENCE;
         let patience = if self.is_real { real_time } else { virtual_time };
         let left = (begun + patience).saturating_sub(self.source.age());
         if left.is_zero() {
-            self.give_up(what);
+            self.give_up(groups, what);
         }
         left
     }
 
-    fn give_up(&self, what: &str) -> ! {
+    fn give_up(&self, groups: &[InGroup<'_, S>], what: &str) -> ! {
         let (kind, hours) = if self.is_real { ("", "60 s") } else { (" of virtual time", "24 h") };
-        panic!("{what}: that did not come within {hours}{kind}.{}", self.summary());
-    }
-
-    /// What is not done, in words.
-    fn summary(&self) -> String {
-        let mut words = String::new();
-        for group in self.groups() {
-            for sent in group.topics().flat_map(|topic| group.pending(topic)) {
-                let _ = write!(words, "\n`{}` has not finished {sent}:", group.group.name);
-                let history = group.history(&sent);
-                let lines: Vec<_> = history.lines().collect();
-                for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
-                    let _ = write!(words, "\n  {line}");
-                }
-            }
-        }
-        if words.is_empty() { " Nothing is pending.".to_owned() } else { words }
+        panic!("{what}: that did not come within {hours}{kind}.{}", summary(groups));
     }
 
     fn groups(&self) -> impl Iterator<Item = InGroup<'_, S>> {
@@ -284,6 +271,22 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     pub fn elapsed(&self) -> Duration {
         self.source.age()
     }
+}
+
+/// What these groups have not done, in words.
+fn summary<S: Send + Sync + 'static>(groups: &[InGroup<'_, S>]) -> String {
+    let mut words = String::new();
+    for group in groups {
+        for sent in group.topics().flat_map(|topic| group.pending(topic)) {
+            let _ = write!(words, "\n`{}` has not finished {sent}:", group.group.name);
+            let history = group.history(&sent);
+            let lines: Vec<_> = history.lines().collect();
+            for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+                let _ = write!(words, "\n  {line}");
+            }
+        }
+    }
+    if words.is_empty() { " Nothing is pending.".to_owned() } else { words }
 }
 
 impl<S: Send + Sync + 'static> InGroup<'_, S> {

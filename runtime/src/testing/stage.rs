@@ -34,7 +34,11 @@ pub struct Call {
 }
 
 /// Decides on attempts.
-pub(crate) type Script = Box<dyn FnMut(&Call) -> Act + Send>;
+pub(crate) struct Script {
+    pub(crate) decide: Box<dyn FnMut(&Call) -> Act + Send>,
+    /// How many attempts at each record it fails before it ends, where that is known.
+    pub(crate) fails: Option<u32>,
+}
 
 /// A record, by its topic's name in Kafka.
 pub(crate) type At = (String, i32, i64);
@@ -65,6 +69,8 @@ pub(crate) struct History {
     pub(crate) status: Status,
     /// Attempts that have begun and were not put off.
     pub(crate) attempts: u32,
+    /// The number of the last one, as a script is told it.
+    number: u32,
     /// What happened, in words, each with the time since the simulation began.
     pub(crate) lines: Vec<(Duration, String)>,
 }
@@ -109,6 +115,14 @@ impl Stage {
         inner.histories.get(group).and_then(|histories| histories.get(at)).map_or(0, |history| history.attempts)
     }
 
+    /// Whether a script fails attempts at a record still, and is known to end.
+    pub(crate) fn is_failed_for_a_while(&self, group: &str, at: &At) -> bool {
+        let inner = self.lock();
+        let script = inner.scripts.get(&(group.to_owned(), at.0.clone()));
+        let number = inner.histories.get(group).and_then(|histories| histories.get(at)).map_or(0, |known| known.number);
+        script.and_then(|script| script.fails).is_some_and(|fails| number <= fails)
+    }
+
     /// How far a group is with a record.
     pub(crate) fn status(&self, group: &str, at: &At) -> Status {
         let histories = self.lock();
@@ -147,7 +161,7 @@ impl Stage {
         history.status = status;
         history.lines.push((age, words));
         drop(inner);
-        self.source.touch();
+        self.source.touch_group(group);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -167,7 +181,7 @@ impl Attempts for Stage {
         let at = (record.topic().to_owned(), call.partition, call.offset);
         let mut inner = self.lock();
         let act = match inner.scripts.get_mut(&(group.to_owned(), at.0.clone())) {
-            Some(script) => catch_unwind(AssertUnwindSafe(|| script(&call))),
+            Some(script) => catch_unwind(AssertUnwindSafe(|| (script.decide)(&call))),
             None => Ok(Act::Perform),
         };
         let act = act.unwrap_or_else(|panic| {
@@ -177,8 +191,9 @@ impl Attempts for Stage {
         let history = inner.history(group, &at);
         history.status = Status::AtWork;
         history.attempts += 1;
+        history.number = attempt;
         drop(inner);
-        self.source.touch();
+        self.source.touch_group(group);
         // A process that was killed does nothing more.
         if self.source.is_down() { Act::Hang } else { act }
     }

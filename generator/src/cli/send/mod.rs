@@ -44,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = interval)]
     interval: Option<Duration>,
 
-    /// Where Kafka is; by default as the app's settings say, or else the app's embedded broker
+    /// Where Kafka is; by default as the app's settings say, or else the broker that runs for development
     #[arg(long, value_name = "HOST:PORT,…")]
     brokers: Option<String>,
 }

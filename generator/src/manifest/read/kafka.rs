@@ -1,7 +1,8 @@
 //! `kafka:`: brokers, and properties of librdkafka.
 
 use karafka::settings::{
-    OptionError, Side, check_option, is_secret, knows_option, one_spelling, option_names, refused, shown, side,
+    OptionError, Side, check_option, is_secret, knows_option, one_spelling, option_names, refused, refused_of_some,
+    shown, side,
 };
 
 use super::{
@@ -68,7 +69,7 @@ impl Reader<'_> {
                 continue;
             }
             secret = is_secret(&name.value).then_some(entry);
-            let Some(value) = self.option(&name, &entry.value) else {
+            let Some(value) = self.option(wanted, &name, &entry.value) else {
                 self.has_refused_options = true;
                 continue;
             };
@@ -113,7 +114,7 @@ impl Reader<'_> {
         true
     }
 
-    fn option(&mut self, name: &Text, node: &Node) -> Option<Text> {
+    fn option(&mut self, wanted: Side, name: &Text, node: &Node) -> Option<Text> {
         let text = match &node.value {
             Value::Scalar(Scalar { text, .. }) if !node.is_null() => Text::new(text.clone(), node.span),
             Value::Scalar(_) => {
@@ -150,6 +151,7 @@ impl Reader<'_> {
         if !self.check_ascii(name) {
             return None;
         }
+        let refused = if wanted == Side::Both { refused } else { refused_of_some };
         if let Some(instead) = refused(&name.value, &text.value) {
             self.report(
                 Diagnostic::error(

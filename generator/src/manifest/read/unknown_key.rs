@@ -1,6 +1,6 @@
 //! Keys that are none of their place: what was meant, and where it belongs.
 
-use karafka::settings::{Side, is_secret, knows_option, refused, side};
+use karafka::settings::{Side, is_secret, knows_option, refused, refused_of_some, side};
 
 use super::{
     super::{
@@ -74,7 +74,7 @@ impl Reader<'_> {
             let written = match section {
                 Section::Kafka => format!("{part}: {{ {property} }}"),
                 _ if part == "producer" => format!("kafka: {{ producer: {{ {property} }} }}"),
-                Section::Group => format!("kafka: {{ {property} }}"),
+                Section::Group if refused_of_some(word, value).is_none() => format!("kafka: {{ {property} }}"),
                 Section::Topic | Section::Consumer | Section::Defaults => {
                     format!("groups: {{ {}: {{ kafka: {{ {property} }} }} }}", self.group_of(beside))
                 }

@@ -205,7 +205,8 @@ impl<'c, P: Clone> Rules<'c, P> {
 
     fn idempotence(&mut self) {
         let flag = |name: &str| match self.client.get(name) {
-            None => Some((false, None)),
+            // As the producer has them where nobody says (`producer::client`).
+            None => Some((name == "enable.idempotence", None)),
             Some(written) => Some((truth(written.value.as_deref()?)?, Some(written))),
         };
         match (flag("enable.idempotence"), flag("enable.gapless.guarantee")) {
@@ -220,7 +221,8 @@ impl<'c, P: Clone> Rules<'c, P> {
                         _ => number.is_some_and(|number| number.value > 1.0),
                     };
                     if is_wrong {
-                        let words = format!("with `enable.idempotence: true`, `{name}` must be {right}");
+                        let by_default = if switch.is_some() { "" } else { ", as it is by default" };
+                        let words = format!("with `enable.idempotence: true`{by_default}, `{name}` must be {right}");
                         self.report(self.client.get(name), switch, ConflictKind::Forbidden { words, help });
                     }
                 }

@@ -23,6 +23,8 @@ fn refusal(of: ClientUse, given: Given<'_>) -> Option<String> {
     let mut config = ClientConfig::new();
     if let ClientUse::Group(protocol) = of {
         config.set("group.protocol", protocol.as_str());
+    } else {
+        config.set("enable.idempotence", "true");
     }
     for (name, value) in given {
         config.set(*name, *value);
@@ -116,10 +118,19 @@ fn each_conflict_is_librdkafkas_and_is_said_in_words() {
             ],
         ),
         (ClientUse::Producer, &[("enable.idempotence", "true"), ("max.in.flight", "5"), ("retries", "1")], &[]),
-        (ClientUse::Producer, &[("max.in.flight", "6"), ("retries", "0"), ("queuing.strategy", "lifo")], &[]),
         (
             ClientUse::Producer,
-            &[("enable.gapless.guarantee", "true")],
+            &[("enable.idempotence", "false"), ("max.in.flight", "6"), ("retries", "0"), ("queuing.strategy", "lifo")],
+            &[],
+        ),
+        (
+            ClientUse::Producer,
+            &[("max.in.flight", "6")],
+            &["with `enable.idempotence: true`, as it is by default, `max.in.flight` must be 5 or less"],
+        ),
+        (
+            ClientUse::Producer,
+            &[("enable.gapless.guarantee", "true"), ("enable.idempotence", "false")],
             &["`enable.gapless.guarantee: true` needs `enable.idempotence: true`"],
         ),
         (

@@ -157,7 +157,24 @@ fn the_last_name_of_a_groups_property_counts() {
 #[test]
 fn only_flags_are_of_the_call() {
     assert!(SettingError::NothingSelected.is_of_call());
-    assert!(!SettingError::NoBrokers { environment: "production".to_owned() }.is_of_call());
+    assert!(!SettingError::NoBrokers { environment: "production".to_owned(), consumes: true }.is_of_call());
+}
+
+/// If this fails, who only sends waits for a broker that nobody starts, or whose app starts one is not told so.
+#[test]
+fn a_broker_is_promised_only_where_one_is_started() {
+    for (consumes, words) in [
+        (true, "in development an app that is a program of its own starts an embedded broker"),
+        (false, "what only sends starts none anywhere: `karafka broker` runs one for development"),
+    ] {
+        let consumers: &[ConsumerEntry] =
+            if consumes { &[ConsumerEntry { topic: "orders", ..ConsumerEntry::NEW }] } else { &[] };
+        let manifest = Manifest { consumers, ..Manifest::NEW };
+        let variables = BTreeMap::from([("KARAFKA_ENV".to_owned(), "production".to_owned())]);
+        let (_, errors) = Settings::examine(&manifest, &variables, &Flags::default());
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert!(errors.iter().any(|error| error.contains(words)), "{errors:?}");
+    }
 }
 
 /// If this fails, one variable that is not set is told as two mistakes, and the second one sends its reader to write what is

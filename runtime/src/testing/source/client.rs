@@ -124,14 +124,14 @@ impl Client for Member {
             let offset = committed.as_ref().map(|commit| commit.offset);
             let lost = self.topics.get(&*partition.topic).copied().unwrap_or_default().lost;
             let Begin { start, passed } = positions::begin(offset, Some(&log), None, lost);
-            let (source, partition) = (self.source.clone(), partition.clone());
+            let (source, of, partition) = (self.source.clone(), self.group.clone(), partition.clone());
             let next = start.unwrap_or(log.start);
-            let queue = Queue { source, partition: partition.clone(), first: next, next, is_lost: false };
+            let queue = Queue { source, group: of, partition: partition.clone(), first: next, next, is_lost: false };
             let (log, queue) = (Some(log), Box::new(queue));
             assigned.push(Assigned { partition, start, committed, passed, log, others, queue });
         }
         drop(known);
-        self.source.touch();
+        self.source.touch_group(&self.group);
         Ok(assigned)
     }
 
@@ -169,7 +169,7 @@ impl Client for Member {
                 group.assigned.remove(partition);
             }
         }
-        self.source.touch();
+        self.source.touch_group(&self.group);
     }
 
     fn commit(&mut self, number: u64, commits: &[Commit]) {
@@ -179,7 +179,7 @@ impl Client for Member {
             // A dead process hears nothing; what it does after its death must not matter.
             self.unheard.push_back(CommitAnswer { number, ended: Ok(()) });
         }
-        self.source.touch();
+        self.source.touch_group(&self.group);
     }
 
     fn answer(&mut self, at_most: Duration) -> Option<CommitAnswer> {
@@ -217,13 +217,14 @@ impl Client for Member {
             #[cfg(test)]
             group.closed.replace(how);
         }
-        self.source.touch();
+        self.source.touch_group(&self.group);
         has_closed
     }
 }
 
 struct Queue {
     source: Source,
+    group: String,
     partition: TopicPartition,
     /// Where reading has begun.
     first: i64,
@@ -250,7 +251,7 @@ impl RecordQueue for Queue {
         self.next += drained as i64;
         drop(inner);
         if drained > 0 {
-            self.source.touch();
+            self.source.touch_group(&self.group);
         }
     }
 

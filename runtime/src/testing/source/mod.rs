@@ -43,6 +43,8 @@ struct Inner {
     born: Instant,
     /// When something last happened.
     active: Instant,
+    /// When something last happened that is about every group.
+    of_all: Instant,
     /// By topic, then by partition.
     topics: BTreeMap<String, Vec<Vec<Kept>>>,
     groups: BTreeMap<String, Group>,
@@ -78,6 +80,8 @@ pub(crate) enum Origin {
 
 #[derive(Default)]
 struct Group {
+    /// When something last happened in it.
+    active: Option<Instant>,
     commits: BTreeMap<TopicPartition, (i64, Option<String>)>,
     /// What is answered to commits.
     refusal: Option<CommitError>,
@@ -138,8 +142,9 @@ impl Source {
         let now = clock::now();
         let (topics, groups, keyless) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (begins, ids) = (BTreeMap::new(), BTreeMap::new());
-        let active = now;
-        let inner = Inner { born: now, active, topics, groups, keyless, is_down: false, begins, ids, is_old: false };
+        let (active, of_all) = (now, now);
+        let inner =
+            Inner { born: now, active, of_all, topics, groups, keyless, is_down: false, begins, ids, is_old: false };
         Self(Arc::new(Shared { inner: Mutex::new(inner), activity: Notify::new() }))
     }
 
@@ -178,6 +183,8 @@ impl Source {
         let record = OwnedRecord { topic, partition, offset, timestamp_ms: Some(timestamp), key, value, headers };
         log.push(Kept { record, origin });
         let place = TopicPartition { topic: topic_of, partition };
+        let readers = groups.values_mut().filter(|group| group.assigned.contains_key(&place));
+        readers.for_each(|group| group.active = Some(now));
         let wakes: Vec<_> = groups.values().filter_map(|group| group.assigned.get(&place).cloned()).collect();
         drop(inner);
         wakes.iter().for_each(|wake| wake());
@@ -219,16 +226,16 @@ impl Source {
     }
 
     /// The group's member is dead to it from here on, whatever it still says.
-    pub(crate) fn cut(&self, group: &str) {
+    pub(crate) fn cut(&self, name: &str) {
         let mut inner = self.lock();
-        let group = inner.group(group);
+        let group = inner.group(name);
         group.member += 1;
         group.events.clear();
         group.moving.clear();
         group.assigned.clear();
         group.waits = None;
         drop(inner);
-        self.touch();
+        self.touch_group(name);
     }
 
     /// The app was killed, with every member that it had; or it may start again.
@@ -249,16 +256,16 @@ impl Source {
     }
 
     /// What the group says next to its member.
-    pub(crate) fn say(&self, group: &str, event: ClientEvent) {
+    pub(crate) fn say(&self, name: &str, event: ClientEvent) {
         let mut inner = self.lock();
-        let group = inner.group(group);
+        let group = inner.group(name);
         group.events.push_back(event);
         #[cfg(test)]
         if let Some(Waits::Thread(thread)) = &group.waits {
             thread.unpark();
         }
         drop(inner);
-        self.touch();
+        self.touch_group(name);
     }
 
     /// Partitions that the group's member reads.
@@ -284,15 +291,34 @@ impl Source {
         self.lock().groups.get(group)?.commits.get(partition).cloned()
     }
 
-    /// Notes that something happens.
+    /// Notes that something happens that is about every group.
     pub(crate) fn touch(&self) {
-        self.lock().active = clock::now();
+        let mut inner = self.lock();
+        inner.active = clock::now();
+        inner.of_all = inner.active;
+        drop(inner);
+        self.0.activity.notify_waiters();
+    }
+
+    /// Notes that something happens in a group.
+    pub(crate) fn touch_group(&self, group: &str) {
+        let mut inner = self.lock();
+        inner.active = clock::now();
+        inner.group(group).active = Some(clock::now());
+        drop(inner);
         self.0.activity.notify_waiters();
     }
 
     /// How long nothing has happened.
     pub(crate) fn quiet_for(&self) -> Duration {
         clock::since(self.lock().active)
+    }
+
+    /// How long nothing has happened in a group.
+    pub(crate) fn group_quiet_for(&self, group: &str) -> Duration {
+        let inner = self.lock();
+        let active = inner.groups.get(group).and_then(|group| group.active);
+        clock::since(active.unwrap_or(inner.born).max(inner.of_all))
     }
 
     /// Ends when something happens after this call.

@@ -285,14 +285,22 @@ async fn what_ends_late_is_waited_for() {
         shop(BY_PARTITION, &[payments("shop", &[("dead_letter", "{topic}.dead"), ("retry.attempts", "150")])]);
     let run_of = run;
     let run = run_of(&WITHOUT);
-    run.fail("payments", 90, "card declined");
+    // Of this script nobody knows that it ends; what was attempted before a wait counts in none.
+    run.script("payments", |call| if call.attempt <= 150 { Act::fail("card declined") } else { Act::Perform });
     let payment = run.send("payments", "7");
+    run.until(|run| run.attempts(&payment) == 90).await;
     run.settle().await;
-    assert_eq!(run.attempts(&payment), 91);
-    // It counts anew in each wait.
-    run.fail("payments", 90, "card declined");
-    run.send("payments", "8");
+    assert_eq!(run.attempts(&payment), 151);
+
+    // Of this one it is known, after a crash too, which has taken the number of the attempt with it.
+    let run = run_of(&WITHOUT);
+    run.fail("payments", 250, "card declined");
+    let payment = run.send("payments", "7");
+    run.until(|run| run.attempts(&payment) == 40).await;
+    run.crash().await;
+    run.start();
     run.settle().await;
+    assert!(run.is_done(&payment) && run.attempts(&payment) > 250, "{}", run.attempts(&payment));
 
     let run = run_of(&PATIENT);
     run.fail_always("payments", "card declined");
@@ -311,6 +319,43 @@ async fn what_ends_late_is_waited_for() {
     run.send_keyed("payments", "bad", "7");
     run.settle().await;
     assert!(run.elapsed() - begun >= Duration::from_secs(10 * 60 * 60));
+}
+
+/// If this fails, a record that its controller fails for ever keeps a test for a day because a script has failed it before.
+#[tokio::test]
+async fn what_comes_after_a_script_is_judged_by_itself() {
+    static SLOW: Manifest = shop(BY_PARTITION, &[payments("shop", &[("timeout", "1s")])]);
+    let run = run(&SLOW);
+    run.fail("payments", 250, "card declined");
+    *run.state().takes.lock().expect("no panic") = Duration::from_secs(2);
+    let payment = run.send("payments", "7");
+    let run = Arc::new(run);
+    let waits = Arc::clone(&run);
+    tokio::spawn(async move { waits.settle().await }).await.expect_err("it gives up");
+    let attempts = run.attempts(&payment);
+    assert!((350..370).contains(&attempts), "{attempts}");
+}
+
+/// If this fails, a test of one group waits for the failures of another one, is told that they never end, or reads of them
+/// where it asks what its own group has not done.
+#[tokio::test]
+async fn a_group_is_judged_by_itself() {
+    static FAST: Manifest = shop(
+        &[GroupEntry { name: "audit", settings: &[] }, GroupEntry { name: "shop", settings: &[] }],
+        &[payments("audit", &[]), payments("shop", &[("retry.backoff", "10ms..20ms")])],
+    );
+    let run = Arc::new(run(&FAST));
+    run.group("shop").fail_always("payments", "card declined");
+    let payment = run.send("payments", "7");
+    run.group("audit").settle().await;
+    assert!(run.group("audit").is_done(&payment) && !run.group("shop").is_done(&payment));
+    assert!(run.elapsed() < Duration::from_secs(5), "{:?}", run.elapsed());
+    run.group("audit").script("payments", |_| Act::Hang);
+    run.send("payments", "8");
+    let waits = Arc::clone(&run);
+    let words = tokio::spawn(async move { waits.group("shop").settle().await }).await.expect_err("it gives up");
+    let words = words.into_panic().downcast_ref::<String>().expect("words").clone();
+    assert!(words.contains("`shop` has not finished") && !words.contains("`audit`"), "{words}");
 }
 
 /// If this fails, an assertion in a script is taken for a failure of the controller, and the test passes.

@@ -371,6 +371,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "app: a\ngroups:\n  a: { kafka: { group.id: b, partition.assignment.strategy: range, enable.auto.commit: true } }\n",
     ),
     (
+        "engine-option silent",
+        "app: a\nkafka:\n  options: { delivery.report.only.error: \"${ONLY?}\", log_level: 7, log.queue: false, test.mock.num.brokers: 1, client.id: a }\n  consumer: { client.id: b }\n  producer: { client.id: c, delivery.report.only.error: false }\ngroups:\n  a: { kafka: { client.id: d } }\n",
+    ),
+    (
         "misplaced-option",
         "app: a\nkafka:\n  consumer: { linger.ms: 5 }\n  producer: { session.timeout.ms: \"${S?}\" }\ngroups:\n  a: { kafka: { compression.type: lz4 } }\n",
     ),
