@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -186,6 +187,10 @@ impl Copy {
                 fs::create_dir_all(folder)?;
             }
             fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        for (link, to) in checkout::links()? {
+            let link = root.join(link);
+            symlink(to, &link).with_context(|| format!("cannot make the link {}", link.display()))?;
         }
         Ok(rewritten)
     }

@@ -89,6 +89,16 @@ pub fn files() -> Result<Vec<PathBuf>> {
     Ok(listed()?.into_iter().filter(|name| root().join(name).is_file()).collect())
 }
 
+/// Links to folders among what git tracks or would track, relative to the top, and where each leads.
+///
+/// # Errors
+///
+/// As [`files`].
+pub fn links() -> Result<Vec<(PathBuf, PathBuf)>> {
+    let led = |name: PathBuf| Some((name.clone(), fs::read_link(root().join(name)).ok()?));
+    Ok(listed()?.into_iter().filter(|name| root().join(name).is_dir()).filter_map(led).collect())
+}
+
 /// The same, with what is only a link to a folder, or gone.
 fn listed() -> Result<Vec<PathBuf>> {
     let mut git = Command::new("git");
