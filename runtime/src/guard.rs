@@ -1,7 +1,7 @@
 //! An attempt at anything, guarded: what bounds it, and in which ways it fails.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     task::{Context, Poll},
@@ -58,13 +58,12 @@ pub(crate) async fn guarded<T>(
     timeout: Option<Duration>,
 ) -> Result<T, (FailureKind, Error)> {
     let mut attempt = pin!(Some(attempt));
-    let ended = {
-        let running = poll_fn(|cx| attempt.as_mut().as_pin_mut().map_or(Poll::Pending, |attempt| attempt.poll(cx)));
-        let caught = CatchPanic { future: pin!(running) };
-        match timeout {
+    let ended = match attempt.as_mut().as_pin_mut().map(|future| CatchPanic { future }) {
+        None => unreachable!("it was put there"),
+        Some(caught) => match timeout {
             None => Ok(caught.await),
             Some(limit) => tokio::time::timeout(limit, caught).await.map_err(|_| limit),
-        }
+        },
     };
     let ended = match ended {
         Ok(ended) => ended,
