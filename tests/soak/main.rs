@@ -161,7 +161,7 @@ impl Members {
             }
             2 => {
                 let victim = self.running.first_mut().context("nobody runs")?;
-                victim.signal(Signal::STOP)?;
+                victim.freeze()?;
                 self.frozen = Some(victim.id());
                 self.bound += trial.uncommitted()?;
             }

@@ -321,7 +321,7 @@ pub(super) fn row_21_frozen_past_the_session(bench: &Bench) -> Result<()> {
     trial.wait_until("work of both", &mut [&mut first, &mut second], PATIENCE, |log| {
         ids.iter().all(|id| log.begun_by(*id) >= 200)
     })?;
-    first.signal(Signal::STOP)?;
+    first.freeze()?;
     let bound = trial.uncommitted()?;
     let before = trial.log.begun_by(ids[0]);
     // What it was at stands still, and is not at work beside what others begin meanwhile.

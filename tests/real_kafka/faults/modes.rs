@@ -68,7 +68,7 @@ pub(super) fn row_14_retention_passes_the_position(bench: &Bench) -> Result<()> 
     trial.wait_done(100, &mut [&mut process], PATIENCE)?;
     trial.wait_committed(PATIENCE)?;
     // The process stands still while the records that it would read next come and go.
-    process.signal(Signal::STOP)?;
+    process.freeze()?;
     let producer = Producer::new(bench.kafka.address())?;
     // The first answers the fetch that waits at the broker; what comes after it has to be asked for.
     send(&producer, trial.topic(), 0, "k", 100, "")?;

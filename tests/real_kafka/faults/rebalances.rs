@@ -103,7 +103,7 @@ fn amid_a_slow_rebalance(bench: &Bench, name: &str, route: Route, fault: Fault) 
         let waits_since = now()?;
         thread::sleep(WAITS);
         let mut victim = members.remove(0);
-        victim.signal(if fault == Fault::Kill { Signal::KILL } else { Signal::STOP })?;
+        if fault == Fault::Kill { victim.signal(Signal::KILL) } else { victim.freeze() }?;
         let at = now()?;
         trial.log.read()?;
         let is_slow = !members[0].text().contains(r#""message":"revoked""#);

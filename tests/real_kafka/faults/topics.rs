@@ -166,7 +166,7 @@ pub(super) fn row_17_a_topic_is_recreated_unseen(bench: &Bench) -> Result<()> {
     trial.wait_done(500, &mut [&mut process], PATIENCE)?;
     trial.wait_committed(PATIENCE)?;
     trial.begin_anew()?;
-    process.signal(Signal::STOP)?;
+    process.freeze()?;
     bench.kafka.delete_topic(trial.topic())?;
     bench.kafka.create_topic(trial.topic(), 2)?;
     fill(bench, &trial, 2, 0..2_000, |_| String::new())?;

@@ -68,6 +68,11 @@ impl Broker {
         self.process().signal(signal)
     }
 
+    /// Stops it, and waits until it stands still.
+    pub(super) fn freeze(&self) -> Result<()> {
+        self.process().freeze()
+    }
+
     /// Kills it, and waits until it is gone.
     pub(super) fn kill(&self) -> Result<()> {
         let mut process = self.process();

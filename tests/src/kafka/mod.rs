@@ -104,7 +104,7 @@ impl Kafka {
     ///
     /// When one has ended.
     pub fn freeze(&self) -> Result<()> {
-        self.brokers.iter().try_for_each(|broker| broker.signal(Signal::STOP))
+        self.brokers.iter().try_for_each(|broker| broker.freeze())
     }
 
     /// Lets frozen brokers go on.

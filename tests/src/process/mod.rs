@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
-use rustix::process::{Pid, kill_process, kill_process_group};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use self::guardian::Guardian;
 
@@ -172,6 +172,29 @@ impl Process {
             // Woken by each line; the cap is for the end of the process, which nobody announces.
             drop(self.output.more.wait_timeout(lines, left.min(Duration::from_millis(50))));
         }
+    }
+
+    /// Stops the process itself (`SIGSTOP`), and waits until each of its threads stands still.
+    ///
+    /// The signal alone is not enough: one thread takes it, and until that is scheduled, which takes milliseconds on a
+    /// busy machine, the others go on.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended already, or goes on for ten seconds.
+    pub fn freeze(&mut self) -> Result<()> {
+        self.signal(Signal::STOP)?;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        // Left to be seen again: a process that stands still already tells of it no second time.
+        let told = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        while waitid(WaitId::Pid(self.pid()?), told)?.is_none() {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{} ended with {status} before it stood still:\n{}", self.name, self.text());
+            }
+            ensure!(Instant::now() < deadline, "{} does not stand still:\n{}", self.name, self.text());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Sends a signal to the process itself, not to what it started.
@@ -362,6 +385,24 @@ mod tests {
         match std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) {
             Ok(stat) => stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')),
             Err(_) => rustix::process::test_kill_process(pid).is_err(),
+        }
+    }
+
+    /// If this fails, a broker that a test has frozen still acknowledges records.
+    #[test]
+    fn a_frozen_process_stands_still_each_time() {
+        let mut process = shell("while :; do echo more; done");
+        let lines = |process: &Process| process.output.lines.lock().map(|lines| lines.len()).expect("lines");
+        for _ in 0..20 {
+            process.freeze().expect("it stands still");
+            process.freeze().expect("and once more");
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).expect("a process");
+            assert!(stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')), "{stat}");
+            let before = lines(&process);
+            process.signal(Signal::CONT).expect("it goes on");
+            while lines(&process) == before {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
     }
 

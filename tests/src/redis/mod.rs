@@ -141,7 +141,7 @@ impl Redis {
     ///
     /// When it has ended.
     pub fn freeze(&self) -> Result<()> {
-        self.process().signal(Signal::STOP)
+        self.process().freeze()
     }
 
     /// Lets a frozen one go on.
