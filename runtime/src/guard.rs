@@ -57,24 +57,35 @@ pub(crate) async fn guarded<T>(
     attempt: impl Future<Output = Result<T>>,
     timeout: Option<Duration>,
 ) -> Result<T, (FailureKind, Error)> {
+    match timeout {
+        None => guarded_for_ever(pin!(attempt)).await,
+        Some(limit) => guarded_for(attempt, limit).await,
+    }
+}
+
+/// As [`guarded`], for an attempt that may take as long as it likes.
+pub(crate) async fn guarded_for_ever<T>(
+    attempt: Pin<&mut impl Future<Output = Result<T>>>,
+) -> Result<T, (FailureKind, Error)> {
+    judged(CatchPanic { future: attempt }.await)
+}
+
+/// As [`guarded`], for one with a limit. It has to be the attempt itself and no reference to it, because it is dropped
+/// where it waits when that is over, and what it drops may panic as it may itself.
+async fn guarded_for<T>(attempt: impl Future<Output = Result<T>>, limit: Duration) -> Result<T, (FailureKind, Error)> {
     let mut attempt = pin!(Some(attempt));
-    let ended = match attempt.as_mut().as_pin_mut().map(|future| CatchPanic { future }) {
-        None => unreachable!("it was put there"),
-        Some(caught) => match timeout {
-            None => Ok(caught.await),
-            Some(limit) => tokio::time::timeout(limit, caught).await.map_err(|_| limit),
-        },
-    };
-    let ended = match ended {
-        Ok(ended) => ended,
-        Err(limit) => {
-            // It is dropped where it waits, and what it drops may panic as it may itself.
-            let dropped = catch_unwind(AssertUnwindSafe(|| attempt.set(None)));
-            let panicked = dropped.map_err(|panic| HandlerPanic::caught("; what was dropped then panicked: ", &*panic));
-            let words = panicked.err().map(|panic| panic.to_string()).unwrap_or_default();
-            return Err((FailureKind::TimedOut, Error::new(format_args!("not done within {limit:?}{words}"))));
-        }
-    };
+    if let Some(future) = attempt.as_mut().as_pin_mut()
+        && let Ok(ended) = tokio::time::timeout(limit, CatchPanic { future }).await
+    {
+        return judged(ended);
+    }
+    let dropped = catch_unwind(AssertUnwindSafe(|| attempt.set(None)));
+    let panicked = dropped.map_err(|panic| HandlerPanic::caught("; what was dropped then panicked: ", &*panic));
+    let words = panicked.err().map(|panic| panic.to_string()).unwrap_or_default();
+    Err((FailureKind::TimedOut, Error::new(format_args!("not done within {limit:?}{words}"))))
+}
+
+fn judged<T>(ended: Result<Result<T>, HandlerPanic>) -> Result<T, (FailureKind, Error)> {
     match ended {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => Err((FailureKind::Error, error)),

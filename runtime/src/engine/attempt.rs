@@ -1,11 +1,9 @@
 //! One attempt at one message: admitted, performed, with panics caught and a bound on its time.
 
 use std::{
-    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use crate::{
@@ -13,7 +11,7 @@ use crate::{
     context::{EmitScope, WaitsForRoom},
     events::TopicPartitionOffset,
     foreign,
-    guard::{Bounds, CatchPanic, FailureKind, guarded},
+    guard::{Bounds, CatchPanic, FailureKind, guarded, guarded_for_ever},
     jobs::enqueue::JobRoute,
     outgoing::{DeliveryReport, Sent, Ticket},
     panics::{HandlerPanic, PanicSite},
@@ -131,10 +129,11 @@ where
         bounds: Bounds,
     ) -> Attempt {
         let attempt = match work {
-            Work::Message(message) if ctx.performs_unwrapped() => {
-                guard(pin!(self.admit_and_perform(message, ctx)), bounds.timeout).await
+            Work::Message(message) if ctx.performs_unwrapped() && bounds.timeout.is_none() => {
+                let performed = guarded_for_ever(pin!(self.admit_and_perform(message, ctx))).await;
+                performed.unwrap_or_else(|(kind, error)| Err(Unperformed::Failed(kind, error)))
             }
-            // In a place of its own, so that an attempt at a message that is performed, and in no layers, is small.
+            // In a place of its own, so that an attempt at a message that is performed, and that is all, is small.
             _ => Box::pin(self.attempt_in_layers(work, ctx, bounds)).await,
         };
         if matches!(attempt, Err(Unperformed::Failed(..))) {
@@ -290,8 +289,4 @@ fn enqueue<'a, C: crate::Routed>(
             Some(Arc::clone(lane).wait_for_room(*sequence, room))
         }
     })
-}
-
-async fn guard(attempt: impl Future<Output = Result<Attempt>>, timeout: Option<Duration>) -> Attempt {
-    guarded(attempt, timeout).await.unwrap_or_else(|(kind, error)| Err(Unperformed::Failed(kind, error)))
 }

@@ -1,8 +1,8 @@
 //! One attempt at a job: its message read, performed, and what it emits acknowledged.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
+    future::Future,
+    pin::Pin,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -76,8 +76,12 @@ where
             Work::Message(Message { payload, record })
         }
     };
-    let mut attempt = pin!(parts.perform_job(&work, &ctx, &emits, bounds).instrument(span));
-    poll_fn(|cx| trace::within(ctx.trace.as_deref(), || attempt.as_mut().poll(cx))).await
+    let attempt = parts.perform_job(&work, &ctx, &emits, bounds).instrument(span);
+    match ctx.trace.as_deref() {
+        None => attempt.await,
+        // What producers of the app's own send in it belongs to the trace, too.
+        Some(trace) => trace.clone().scope(attempt).await,
+    }
 }
 
 /// What becomes of a job whose controller takes batches.

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use tracing::{Span, debug_span, info_span};
 
-use super::{CURRENT, TraceContext};
+use super::TraceContext;
 use crate::{Record, random::new_id};
 
 /// Both, as the client takes names.
@@ -19,14 +19,6 @@ pub(crate) fn of(record: &mut Record) -> Option<Box<TraceContext>> {
 
 /// What filters call the spans.
 const TARGET: &str = "karafka::perform";
-
-/// Polls an attempt in the trace that its record came with: what producers of the app's own send in it has a span there.
-pub(crate) fn within<T>(trace: Option<&TraceContext>, poll: impl FnOnce() -> T) -> T {
-    match trace {
-        None => poll(),
-        Some(trace) => CURRENT.sync_scope(trace.clone(), poll),
-    }
-}
 
 /// Whether somebody listens to spans. Looking for a trace in each record is not free.
 pub(crate) fn is_wanted() -> bool {

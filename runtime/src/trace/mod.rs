@@ -8,7 +8,7 @@ mod attempt;
 use std::{fmt, future::Future};
 
 #[cfg(feature = "consumer")]
-pub(crate) use self::attempt::{is_wanted, of, span, within};
+pub(crate) use self::attempt::{is_wanted, of, span};
 use crate::random::new_id;
 
 /// The header that names a trace and the span that a record was sent from.

@@ -48,8 +48,12 @@ where
         let mut guard = PollGuard::new(status, slot.sequence, slot.offset, ctx.attempt());
         let span = trace::span(work.record(), group, ctx.attempt(), ctx.trace.as_deref());
         let mut attempt = pin!(parts.attempt(work, ctx, bounds));
-        let trace = ctx.trace.as_deref();
-        let ended = poll_fn(|cx| span.in_scope(|| trace::within(trace, || guard.poll(cx, attempt.as_mut())))).await;
+        let polled = poll_fn(|cx| span.in_scope(|| guard.poll(cx, attempt.as_mut())));
+        let ended = match ctx.trace.as_deref() {
+            None => polled.await,
+            // In a place of its own, so that an attempt without a trace is small.
+            Some(trace) => Box::pin(trace.clone().scope(polled)).await,
+        };
         slot.ended = ended;
     }
     slot

@@ -135,7 +135,10 @@ impl BatchController for AuditController {
                 }
                 Some(Strike::Error) => return Err(Error::new("the books are shut")),
                 Some(Strike::Panic) => panic!("the books are on fire"),
-                Some(_) => std::future::pending().await,
+                Some(_) => {
+                    let _burns = Burns;
+                    std::future::pending::<()>().await;
+                }
                 None => {}
             }
             if audit.emits.load(Ordering::Relaxed) {

@@ -14,6 +14,7 @@ mod producer;
 mod sizes;
 mod stall;
 mod standstill;
+mod timeouts;
 mod told;
 
 use std::{
@@ -86,10 +87,21 @@ struct State {
     emits: AtomicBool,
     /// A handler that has sent something takes some time to end.
     lingers: AtomicBool,
+    /// The next attempt never ends, and what it holds panics when it is dropped.
+    burns: AtomicBool,
     /// While it is set, every attempt fails.
     outage: AtomicBool,
     /// The `traceparent` of each attempt.
     traces: Mutex<Vec<Option<String>>>,
+}
+
+/// Panics when it is dropped.
+struct Burns;
+
+impl Drop for Burns {
+    fn drop(&mut self) {
+        panic!("on fire");
+    }
 }
 
 #[derive(Default)]
@@ -129,6 +141,10 @@ impl Controller for OrdersController {
     async fn perform(&self, message: &Message<u64>, ctx: &Context<Self>) -> Result {
         let (state, number) = (ctx.state(), message.payload);
         state.traces.lock().expect("no panic").push(ctx.trace.as_ref().map(|trace| trace.traceparent()));
+        if state.burns.swap(false, Ordering::Relaxed) {
+            let _burns = Burns;
+            std::future::pending::<()>().await;
+        }
         let sleep = *state.sleep.lock().expect("no panic");
         if !sleep.is_zero() {
             tokio::select! {
@@ -162,6 +178,10 @@ impl Controller for OrdersController {
     }
 
     async fn perform_tombstone(&self, record: &Record, ctx: &Context<Self>) -> Result {
+        if ctx.state().burns.swap(false, Ordering::Relaxed) {
+            let _burns = Burns;
+            std::future::pending::<()>().await;
+        }
         if ctx.state().outage.load(Ordering::Relaxed) {
             return Err(Error::new("the shop is closed"));
         }
