@@ -101,7 +101,7 @@ fn tls_and_zstd_are_in_unless_an_app_leaves_them_out() {
     let (by_default, without) = (runtime(&[]), runtime(&["--no-default-features", "--features", "consumer,jobs"]));
     assert!(without.contains("rdkafka-sys"), "{without:?}");
     // OpenSSL from source: the system's headers are not on every machine.
-    for name in ["openssl-src", "openssl-sys", "zstd-sys"] {
+    for name in ["openssl-src", "openssl-sys", "zstd-sys", "ring"] {
         assert!(by_default.contains(name) && !without.contains(name), "{name}");
     }
 }
@@ -110,7 +110,7 @@ fn tls_and_zstd_are_in_unless_an_app_leaves_them_out() {
 /// jobs on Redis a client of that.
 #[test]
 fn each_feature_brings_what_it_needs_and_nothing_else() {
-    let heavy = ["axum", "clap", "hyper", "rdkafka", "redis"];
+    let heavy = ["axum", "clap", "hyper", "rdkafka", "redis", "ring"];
     for (feature, wanted) in [
         ("", &[][..]),
         ("retry", &[]),
@@ -119,6 +119,7 @@ fn each_feature_brings_what_it_needs_and_nothing_else() {
         ("consumer", &["clap", "hyper", "rdkafka"]),
         ("testing", &["clap", "hyper", "rdkafka"]),
         ("jobs", &["clap", "hyper", "rdkafka", "redis"]),
+        ("jobs,ssl", &["clap", "hyper", "rdkafka", "redis", "ring"]),
     ] {
         let built = runtime(&["--no-default-features", "--features", feature]);
         let found: Vec<_> = heavy.into_iter().filter(|name| built.contains(*name)).collect();

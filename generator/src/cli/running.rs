@@ -67,7 +67,7 @@ impl RunningApp {
         let (settings, mut errors) = self.examine_for(Clients::Producer, brokers);
         errors.retain(|error| match error {
             SettingError::NoRedis { .. } => false,
-            SettingError::Wrong { key, .. } | SettingError::Expand { key, .. } => key != "redis.url",
+            SettingError::Wrong { key, .. } | SettingError::Expand { key, .. } => !key.starts_with("redis."),
             _ => true,
         });
         if errors.is_empty() {

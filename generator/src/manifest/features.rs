@@ -1,6 +1,6 @@
-//! Properties of librdkafka that need a feature of the runtime.
+//! What needs a feature of the runtime: properties of librdkafka, and Redis over TLS.
 
-use karafka::settings::{feature_help, needed_feature, one_spelling};
+use karafka::settings::{Redis, feature_help, needed_feature, one_spelling};
 
 use super::{
     types::Manifest,
@@ -25,6 +25,7 @@ pub fn missing_features(manifest: &Manifest) -> Vec<(&'static str, Diagnostic)> 
         })
         .collect();
     missing.extend(by_default(manifest));
+    missing.extend(over_tls(manifest));
     missing.sort_by_key(|(_, diagnostic)| diagnostic.span);
     missing.dedup();
     missing
@@ -44,6 +45,16 @@ fn by_default(manifest: &Manifest) -> Option<(&'static str, Diagnostic)> {
     let help = "write the mechanism, such as `sasl.mechanism: SCRAM-SHA-512`, or add `features = [\"gssapi\"]` to `karafka` in \
                 Cargo.toml";
     Some(("gssapi", Diagnostic::warning(codes::MISSING_FEATURE, name.span, message).help(help)))
+}
+
+/// Redis over TLS.
+fn over_tls(manifest: &Manifest) -> Option<(&'static str, Diagnostic)> {
+    let url = manifest.redis.url.as_ref()?;
+    let known = values::without_variables(&url.value);
+    Redis::at(known.trim()).is_over_tls().then(|| {
+        let message = "Redis over TLS needs the feature `ssl` of karafka";
+        ("ssl", Diagnostic::warning(codes::MISSING_FEATURE, url.span, message).help(feature_help("ssl")))
+    })
 }
 
 #[cfg(test)]
@@ -81,6 +92,26 @@ mod tests {
         let found = missing_features(&manifest.unwrap_or_default());
         let features: Vec<_> = found.iter().map(|(feature, _)| *feature).collect();
         assert_eq!(features, ["gssapi", "zstd"]);
+    }
+
+    /// If this fails, an app that cannot reach its Redis for want of a feature is called right.
+    #[test]
+    fn redis_over_tls_needs_tls() {
+        let features = |url: &str| {
+            let source = Source::new("karafka.yml", format!("app: a\nredis: {{ url: \"{url}\" }}\n"));
+            let (manifest, diagnostics) = read(&source);
+            assert_eq!(diagnostics, [], "{url}");
+            let found = missing_features(&manifest.unwrap_or_default());
+            found.into_iter().map(|(feature, _)| feature).collect::<Vec<_>>()
+        };
+        for url in
+            ["rediss://redis", "rediss+sentinel://redis/jobs", "rediss://${HOST}", "${REDIS_URL:-rediss://redis}"]
+        {
+            assert_eq!(features(url), ["ssl"], "{url}");
+        }
+        for url in ["redis://redis", "${REDIS_URL}", "unix:///run/redis.sock"] {
+            assert_eq!(features(url), [""; 0], "{url}");
+        }
     }
 
     /// If this fails, `security.protocol: sasl_ssl` alone is called right, and the app asks for a feature when it starts.

@@ -117,6 +117,8 @@ pub enum Takes {
     Size,
     /// The address of a Redis, with `${…}`.
     RedisUrl,
+    /// The name of a file where the app runs, with `${…}`.
+    File,
     /// The name of a job queue, without `${…}`.
     Queue,
     /// A list of topics' keys.
@@ -282,6 +284,27 @@ pub const KEYS: &[Key] = &[
         Takes::RedisUrl,
         "redis://localhost:6379",
         "Where Redis is, if the variable `REDIS_URL` does not say; in development `redis://127.0.0.1:6379` by default.",
+    ),
+    key(
+        &[Redis],
+        "ca_file",
+        Takes::File,
+        "/etc/tls/redis-ca.pem",
+        "With `rediss://`: certificates (PEM) of who vouches for Redis, instead of those whom the system trusts.",
+    ),
+    key(
+        &[Redis],
+        "certificate_file",
+        Takes::File,
+        "/etc/tls/app.pem",
+        "With `rediss://`: the app's own certificate (PEM), where Redis asks for one.",
+    ),
+    key(
+        &[Redis],
+        "key_file",
+        Takes::File,
+        "/etc/tls/app.key",
+        "The key of that certificate (PEM), without a passphrase.",
     ),
     key(
         &[Message],

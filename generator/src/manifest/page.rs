@@ -89,7 +89,10 @@ fn takes(takes: &Takes) -> String {
         Takes::Start => "`earliest`, `latest`, an age such as `24h ago`, or a moment (RFC 3339)".to_owned(),
         Takes::Backoff => "a duration, or a range of them".to_owned(),
         Takes::Size => "a size in KiB, MiB or GiB".to_owned(),
-        Takes::RedisUrl => "an address of Redis, `redis://…` or `unix:///…`".to_owned(),
+        Takes::RedisUrl => {
+            "an address of Redis, `redis://…`, `rediss://…`, `redis+sentinel://…` or `unix:///…`".to_owned()
+        }
+        Takes::File => "the name of a file".to_owned(),
         Takes::Queue => "a name, 1 to 100 of `A-Z a-z 0-9 _ . -`".to_owned(),
         Takes::Topics => "a list of topics' keys".to_owned(),
         Takes::Options => "librdkafka properties".to_owned(),

@@ -131,7 +131,10 @@ fn value(key: &Key) -> Value {
         }
         Takes::Backoff => json!({ "type": "string", "pattern": format!(r"^{DURATION}(\.\.{DURATION})?$|{VARIABLE}") }),
         Takes::Size => json!({ "type": "string", "pattern": format!("^[0-9]+(KiB|MiB|GiB)$|{VARIABLE}") }),
-        Takes::RedisUrl => json!({ "type": "string", "pattern": format!("^(redis://.|unix:///.)|{VARIABLE}") }),
+        Takes::RedisUrl => {
+            json!({ "type": "string", "pattern": format!("^(rediss?(\\+sentinel)?://.|unix:///.)|{VARIABLE}") })
+        }
+        Takes::File => json!({ "type": "string", "pattern": r"\S" }),
         Takes::Queue => json!({ "type": ["string", "number"], "pattern": "^[A-Za-z0-9_.-]{1,100}$" }),
         Takes::Topics => json!({ "type": "array", "items": text(), "uniqueItems": true }),
         Takes::Options => json!({

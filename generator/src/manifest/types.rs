@@ -74,13 +74,28 @@ fn shown_options(options: &[(Text, Text)]) -> BTreeMap<String, String> {
 pub struct Redis {
     /// `url:`, as [`karafka::settings::redis_url`] takes it, or `${…}`
     pub url: Option<Text>,
+    /// `ca_file:`
+    pub ca_file: Option<Text>,
+    /// `certificate_file:`
+    pub certificate_file: Option<Text>,
+    /// `key_file:`
+    pub key_file: Option<Text>,
+}
+
+impl Redis {
+    /// What is written, each by its key.
+    pub fn written(&self) -> impl Iterator<Item = (&'static str, &Text)> {
+        let Self { url, ca_file, certificate_file, key_file } = self;
+        let texts = [url, ca_file, certificate_file, key_file];
+        let named = ["url", "ca_file", "certificate_file", "key_file"].into_iter().zip(texts);
+        named.filter_map(|(name, text)| Some((name, text.as_ref()?)))
+    }
 }
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url } = self;
-        let url = url.as_ref().map(|text| redacted_url(&text.value));
-        f.debug_struct("Redis").field("url", &url).finish()
+        let shown = self.written().map(|(name, text)| (name, redacted_url(&text.value)));
+        f.debug_map().entries(shown).finish()
     }
 }
 

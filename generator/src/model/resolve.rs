@@ -64,7 +64,7 @@ pub fn resolve(source: &Source, manifest: &Manifest) -> (Option<Model>, Vec<Diag
     let model = Model {
         app: app.to_owned(),
         crate_name: names::crate_name(app),
-        settings: settings(&manifest.kafka, manifest.concurrency.as_ref(), manifest.redis.url.as_ref()),
+        settings: settings(&manifest.kafka, manifest.concurrency.as_ref(), &manifest.redis),
         environments: environments(&manifest.environments),
         groups,
         messages,
@@ -78,14 +78,14 @@ pub fn resolve(source: &Source, manifest: &Manifest) -> (Option<Model>, Vec<Diag
     (Some(model), report.finish())
 }
 
-fn settings(kafka: &manifest::Kafka, concurrency: Option<&Text>, redis: Option<&Text>) -> Vec<Setting> {
+fn settings(kafka: &manifest::Kafka, concurrency: Option<&Text>, redis: &manifest::Redis) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut add = |key: String, value: &Text| settings.push((key, value.value.clone()));
     if let Some(concurrency) = concurrency {
         add("concurrency".to_owned(), concurrency);
     }
-    if let Some(url) = redis {
-        add("redis.url".to_owned(), url);
+    for (name, text) in redis.written() {
+        add(format!("redis.{name}"), text);
     }
     if let Some(brokers) = &kafka.brokers {
         add("kafka.brokers".to_owned(), brokers);
@@ -103,7 +103,10 @@ fn environments(environments: &[manifest::Environment]) -> Vec<(String, Vec<Sett
     let mut resolved: Vec<_> = environments
         .iter()
         .map(|environment| {
-            (environment.name.value.clone(), settings(&environment.kafka, environment.concurrency.as_ref(), None))
+            (
+                environment.name.value.clone(),
+                settings(&environment.kafka, environment.concurrency.as_ref(), &manifest::Redis::default()),
+            )
         })
         .collect();
     resolved.sort();

@@ -19,8 +19,7 @@ pub struct Model {
     pub app: String,
     /// The library's name in Rust: `app` with `-` as `_`.
     pub crate_name: String,
-    /// `kafka.brokers`, `kafka.options.*`, `kafka.consumer.*`, `kafka.producer.*`, `concurrency`,
-    /// `redis.url`.
+    /// `kafka.brokers`, `kafka.options.*`, `kafka.consumer.*`, `kafka.producer.*`, `concurrency`, `redis.*`.
     pub settings: Vec<Setting>,
     /// Name and settings of each environment, in alphabetical order.
     pub environments: Vec<(String, Vec<Setting>)>,

@@ -130,14 +130,15 @@ type Enqueuers = (BTreeMap<String, Arc<Enqueuer>>, Option<oneshot::Sender<()>>);
 
 #[cfg(feature = "jobs")]
 fn enqueuers(settings: &Settings, reporter: &Reporter) -> Result<Enqueuers, StartError> {
-    let Some(url) = &settings.redis else { return Ok((BTreeMap::new(), None)) };
+    let Some(redis) = &settings.redis else { return Ok((BTreeMap::new(), None)) };
     let selected = settings.consumers.iter().filter(|consumer| consumer.selected);
     let queues: BTreeSet<&String> = selected.filter_map(|consumer| consumer.queue.as_ref()).collect();
     let mut enqueuers = BTreeMap::new();
     let mut all = crate::jobs::enqueue::Pushing::new()?;
     for queue in queues {
-        let (enqueuer, pushing) = Enqueuer::new(url, queue, reporter.listener())
-            .map_err(|error| StartError::Redis { url: settings::redacted_url(url), reason: error.to_string() })?;
+        let (enqueuer, pushing) = Enqueuer::new(redis, queue, reporter.listener()).map_err(|error| {
+            StartError::Redis { url: settings::redacted_url(&redis.url), reason: error.to_string() }
+        })?;
         all.add(pushing);
         enqueuers.insert(queue.clone(), Arc::new(enqueuer));
     }

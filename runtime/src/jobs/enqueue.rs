@@ -19,6 +19,7 @@ use crate::{
     Record,
     events::Listener,
     outgoing::{Delivered, DeliveryReport},
+    settings::Redis,
 };
 
 /// Bytes of jobs of a queue that may wait for Redis: beyond that, records wait in their partitions. As many are pushed
@@ -127,13 +128,13 @@ impl Enqueuer {
     ///
     /// # Errors
     ///
-    /// What is wrong with `url`. That nothing answers there is no error but a wait.
+    /// What is wrong with its address or a file. That nothing answers there is no error but a wait.
     pub(crate) fn new(
-        url: &str,
+        redis: &Redis,
         queue: &str,
         listener: &Arc<dyn Listener>,
     ) -> RedisResult<(Self, impl Future<Output = ()> + Send + use<>)> {
-        let link = Link::new(url, Arc::clone(listener))?;
+        let link = Link::new(redis, Arc::clone(listener))?;
         let (pushes, waiting) = mpsc::unbounded_channel();
         let pushing = run(link, queue.to_owned(), waiting);
         let (room, is_told) = (Arc::new(Semaphore::new(ROOM as usize)), listener.wants_done());

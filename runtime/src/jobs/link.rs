@@ -6,11 +6,12 @@ use futures_util::future::BoxFuture;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, aio::MultiplexedConnection};
 use tokio::sync::{Mutex, Notify};
 
+use super::{certificates::Certificates, sentinels::Sentinels};
 use crate::{
     backoff::{Jitter, after},
     events::{Event, Listener},
     random,
-    settings::Backoff,
+    settings::{Backoff, Redis},
 };
 
 /// How long a connection may take.
@@ -24,11 +25,19 @@ const BACKOFF: Backoff = Backoff { min: Duration::from_millis(100), max: Duratio
 
 /// Redis, as a part of the process reaches it.
 pub(crate) struct Link {
-    client: Client,
+    place: Place,
     connection: Mutex<Option<MultiplexedConnection>>,
     listener: Arc<dyn Listener>,
     /// Wakes those that wait for their next try, when another has been answered again.
     answers: Notify,
+}
+
+/// Where Redis is.
+#[derive(Clone)]
+enum Place {
+    At(Client),
+    /// Where these say, each time anew.
+    KnownBy(Arc<Sentinels>),
 }
 
 impl Link {
@@ -36,18 +45,22 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// What is wrong with `url`.
-    pub(crate) fn new(url: &str, listener: Arc<dyn Listener>) -> RedisResult<Self> {
-        Ok(Self::to(Client::open(url)?, listener))
+    /// What is wrong with its address, or with a file of certificates.
+    pub(crate) fn new(redis: &Redis, listener: Arc<dyn Listener>) -> RedisResult<Self> {
+        let place = match Sentinels::of(redis)? {
+            Some(sentinels) => Place::KnownBy(Arc::new(sentinels)),
+            None => Place::At(Certificates::of(redis)?.client(&*redis.url)?),
+        };
+        Ok(Self::to(place, listener))
     }
 
     /// Another connection to the same Redis, for commands that wait.
     pub(crate) fn another(&self) -> Self {
-        Self::to(self.client.clone(), Arc::clone(&self.listener))
+        Self::to(self.place.clone(), Arc::clone(&self.listener))
     }
 
-    fn to(client: Client, listener: Arc<dyn Listener>) -> Self {
-        Self { client, connection: Mutex::new(None), listener, answers: Notify::new() }
+    fn to(place: Place, listener: Arc<dyn Listener>) -> Self {
+        Self { place, connection: Mutex::new(None), listener, answers: Notify::new() }
     }
 
     /// What goes wrong from now on with one task.
@@ -67,7 +80,10 @@ impl Link {
             return Ok(connection.clone());
         }
         let config = AsyncConnectionConfig::new().set_connection_timeout(CONNECT).set_response_timeout(ANSWER);
-        let mut made = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut made = match &self.place {
+            Place::At(client) => client.get_multiplexed_async_connection_with_config(&config).await?,
+            Place::KnownBy(sentinels) => sentinels.connection(&config).await?,
+        };
         refuse_cluster(&mut made).await?;
         Ok(kept.insert(made).clone())
     }
@@ -214,7 +230,7 @@ mod tests {
     /// If this fails, what waits for Redis goes on some seconds after Redis has, or one that fails keeps the others trying.
     #[tokio::test(start_paused = true)]
     async fn who_is_answered_again_wakes_the_others() {
-        let link = Link::new("redis://127.0.0.1", Arc::new(())).expect("an address");
+        let link = Link::new(&Redis::at("redis://127.0.0.1"), Arc::new(())).expect("an address");
         let began = tokio::time::Instant::now();
         let mut trouble = link.trouble();
         tokio::join!(link.rest(Duration::from_secs(3)), async { trouble.over() });
@@ -228,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_for_redis_is_counted_until_it_does_not() {
         let tally = Arc::new(Tally::new(Arc::new(())));
-        let link = Link::new("redis://127.0.0.1", Arc::clone(&tally) as _).expect("an address");
+        let link = Link::new(&Redis::at("redis://127.0.0.1"), Arc::clone(&tally) as _).expect("an address");
         let away = || tally.told(Instant::now()).redis.away;
         let (mut one, mut two) = (link.trouble(), link.trouble());
         one.over();

@@ -17,12 +17,14 @@
 //! | `processes`, `<identity>`, `<identity>:work`, `<identity>:workers`, `<identity>-signals` | what Sidekiq's page reads |
 //! | `stat:processed`, `stat:failed`, and with `:YYYY-MM-DD` | counters |
 
+mod certificates;
 pub(crate) mod enqueue;
 pub(crate) mod job;
 mod link;
 pub(crate) mod moves;
 pub(crate) mod queues;
 mod scripts;
+mod sentinels;
 pub(crate) mod verdict;
 pub(crate) mod worker;
 

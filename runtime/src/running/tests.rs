@@ -344,7 +344,8 @@ async fn a_worker_runs_beside_the_consumers() {
         || App::new(&WITH_JOBS).consumer::<OrdersWorker, parser::Json, interchanger::Json>(&WITH_JOBS.consumers[0]);
     let settings = || {
         let mut settings = Settings::from_manifest(&WITH_JOBS).expect("settings");
-        (settings.brokers, settings.redis) = (Some(kafka.broker.address().to_owned()), Some(redis.url()));
+        (settings.brokers, settings.redis) =
+            (Some(kafka.broker.address().to_owned()), Some(crate::settings::Redis::at(redis.url())));
         settings
     };
     let (state, ear) = (Shared::default(), Ear::default());

@@ -26,7 +26,7 @@ use crate::{
     layer::Layers,
     manifest::Manifest,
     producer::client::ProducerClient,
-    settings::{Settings, redacted_url},
+    settings::{Redis, Settings, redacted_url},
 };
 
 /// The queues that a worker with these settings may take jobs from.
@@ -40,8 +40,8 @@ pub(crate) struct Jobs<'a, S> {
     pub(crate) routes: Vec<Route<S>>,
     pub(crate) layers: Layers<S>,
     pub(crate) settings: &'a Settings,
-    /// Where Redis is.
-    pub(crate) redis: &'a str,
+    /// How to reach Redis.
+    pub(crate) redis: &'a Redis,
     /// Where Kafka is, if jobs send anything there.
     pub(crate) brokers: Option<&'a Brokers>,
     pub(crate) queues: Queues,
@@ -76,7 +76,7 @@ impl JobsWorker {
         }
         let _watchdog = watchdog::start(Arc::clone(&watch), Arc::clone(&listener), runtime, sending)?;
         let worker = Worker::new(WorkerParts {
-            url: redis.to_owned(),
+            redis,
             app: manifest.app,
             queues,
             concurrency: settings.concurrency,
@@ -86,7 +86,7 @@ impl JobsWorker {
             listener,
         });
         let worker =
-            worker.map_err(|error| StartError::Redis { url: redacted_url(redis), reason: error.to_string() })?;
+            worker.map_err(|error| StartError::Redis { url: redacted_url(&redis.url), reason: error.to_string() })?;
         let (producer_failure, thread) = (None, None);
         Ok(Self { worker, watch, jobs_watch, producer, producer_failure, thread, _watchdog })
     }

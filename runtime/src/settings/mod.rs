@@ -15,6 +15,7 @@ mod options;
 pub mod parse;
 mod properties;
 mod questions;
+mod redis;
 mod redis_url;
 mod secret;
 pub mod sizes;
@@ -43,6 +44,9 @@ pub use options::{
 };
 pub use properties::{Properties, Side, one_spelling, side};
 pub use questions::{Question, questions};
+pub use redis::{Identity, Redis};
+#[cfg(feature = "jobs")]
+pub(crate) use redis_url::SentinelUrl;
 pub use redis_url::{redacted_url, redis_url};
 pub(crate) use secret::shown_all;
 pub use secret::{REDACTED, is_secret, shown};
@@ -115,9 +119,8 @@ pub struct Settings {
     pub consumer_options: BTreeMap<String, String>,
     /// `kafka.producer`, over `options`.
     pub producer_options: BTreeMap<String, String>,
-    /// Where Redis is, as [`redis_url`] takes it. It may hold a password: show [`redacted_url`]. `None`: no consumer
-    /// that the flags leave in has a queue.
-    pub redis: Option<String>,
+    /// How to reach Redis. `None`: no consumer that the flags leave in has a queue.
+    pub redis: Option<Redis>,
     /// How many performs a group runs at once where it does not say.
     pub concurrency: usize,
     /// How long a stop may take.
@@ -193,7 +196,7 @@ impl fmt::Debug for Settings {
             .field("options", &texts(options))
             .field("consumer_options", &texts(consumer_options))
             .field("producer_options", &texts(producer_options))
-            .field("redis", &redis.as_deref().map(redacted_url))
+            .field("redis", redis)
             .field("concurrency", concurrency)
             .field("shutdown_timeout", shutdown_timeout)
             .field("health", health)
@@ -342,7 +345,7 @@ impl Settings {
         let topics: Vec<_> = hand_over.map(|consumer| consumer.topic.clone()).collect();
         if !topics.is_empty() {
             match cfg!(feature = "jobs") {
-                true => settings.redis = redis(&mut layers, &environment),
+                true => settings.redis = redis::read(&mut layers, &environment),
                 false => layers.errors.push(SettingError::JobsNotCompiledIn { topics }),
             }
         }
@@ -515,24 +518,8 @@ fn refuse_unknown_keys(layers: &mut Layers<'_>, manifest: &Manifest) {
     let of_environments = manifest.environments.iter().flat_map(|(_, settings)| settings.iter());
     let written = manifest.settings.iter().chain(of_environments).map(|(key, _)| *key);
     let is_option = |key: &str| OPTIONS.iter().any(|prefix| key.starts_with(prefix));
-    let known = [BROKERS, REDIS, "concurrency", "shutdown_timeout", "health"];
+    let known = [&[BROKERS, "concurrency", "shutdown_timeout", "health"], &redis::KEYS[..]].concat();
     entries::refuse_unknown(layers, written.filter(|key| !is_option(key)), &known, str::to_owned);
-}
-
-/// Where Redis is. In development there is a default; elsewhere jobs would wait on a machine that nobody has named.
-fn redis(layers: &mut Layers<'_>, environment: &str) -> Option<String> {
-    let errors = layers.errors.len();
-    let value = layers.process(REDIS, None, Some("REDIS_URL"));
-    let missing = value.is_none() && layers.errors.len() == errors;
-    if !missing {
-        return layers.read_optional(value, redis_url);
-    }
-    if environment != DEVELOPMENT {
-        layers.errors.push(SettingError::NoRedis { environment: environment.to_owned() });
-        return None;
-    }
-    layers.note_default(REDIS, DEVELOPMENT_REDIS);
-    Some(DEVELOPMENT_REDIS.to_owned())
 }
 
 /// `KARAFKA_ENV`, or what fits how the process was started.

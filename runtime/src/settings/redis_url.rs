@@ -3,9 +3,15 @@
 use super::{REDACTED, parse::Expected};
 
 const FORMS: Expected = "`redis://host:port`, with `user:password@` before the host and `/db` behind the port where \
-                         they are needed, or `unix:///path`";
+                         they are needed, `rediss://…` over TLS, `redis+sentinel://host,host/name` for whom \
+                         Sentinels know by that name, or `unix:///path`";
 
-/// An address of Redis: `redis://[user:password@]host[:port][/db]` or `unix:///path[?db=0&user=…&pass=…]`.
+/// An address of Redis: `redis://[user:password@]host[:port][/db]`, the same with `rediss` over TLS, or
+/// `unix:///path[?db=0&user=…&pass=…]`.
+///
+/// Or those of Sentinels, which know where Redis is by a name: `redis+sentinel://[user:password@]host[:port][,…]/name[/db]`,
+/// and with `rediss+sentinel` all over TLS. User and password are for Redis; `?sentinel_user=…&sentinel_password=…` are for the
+/// Sentinels.
 ///
 /// `@`, `/`, `?`, `#` and `%` of a password itself are written as `%40`, `%2F`, `%3F`, `%23` and `%25`.
 ///
@@ -14,13 +20,17 @@ const FORMS: Expected = "`redis://host:port`, with `user:password@` before the h
 /// What it must be.
 pub fn redis_url(text: &str) -> Result<String, Expected> {
     let text = text.trim();
-    if has_scheme(text, "rediss") {
-        return Err("`redis://…` or `unix:///…`: TLS to Redis is not supported yet");
+    // `#insecure`, as some clients have it.
+    if text.contains('#') && (has_scheme(text, "rediss") || has_scheme(text, "rediss+sentinel")) {
+        return Err(
+            "`rediss://…` without `#…`: certificates are always looked at, and `redis.ca_file` names who vouches",
+        );
     }
-    let fits = match (text.strip_prefix("redis://"), text.strip_prefix("unix://")) {
+    let host = text.strip_prefix("redis://").or_else(|| text.strip_prefix("rediss://"));
+    let fits = match (host, text.strip_prefix("unix://")) {
         (Some(rest), _) => is_host(rest),
         (_, Some(rest)) => is_socket(rest),
-        (None, None) => false,
+        (None, None) => SentinelUrl::read(text).is_some(),
     };
     let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control());
     if fits && plain { Ok(text.to_owned()) } else { Err(FORMS) }
@@ -62,6 +72,53 @@ pub fn redacted_url(url: &str) -> String {
     }
     shown.push_str(&url[at..]);
     shown
+}
+
+/// The address of a Redis that Sentinels know.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SentinelUrl<'u> {
+    /// The scheme of Redis and of each Sentinel: `redis` or `rediss`.
+    pub(crate) scheme: &'u str,
+    /// `user:password` for Redis, encoded.
+    pub(crate) user: Option<&'u str>,
+    /// Each as `host` or `host:port`.
+    pub(crate) sentinels: Vec<&'u str>,
+    /// What the Sentinels call it.
+    pub(crate) name: &'u str,
+    /// The number of a database, or nothing.
+    pub(crate) database: &'u str,
+    /// User and password for the Sentinels, encoded.
+    pub(crate) sentinel_user: &'u str,
+    pub(crate) sentinel_password: &'u str,
+}
+
+impl<'u> SentinelUrl<'u> {
+    /// Reads one; `None` if it is something else, or wrong.
+    pub(crate) fn read(url: &'u str) -> Option<Self> {
+        let (scheme, rest) =
+            url.split_once("+sentinel://").filter(|(scheme, _)| matches!(*scheme, "redis" | "rediss"))?;
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = rest.split_once('/')?;
+        let (user, hosts) = match authority.rsplit_once('@') {
+            Some((user, hosts)) => (Some(user), hosts),
+            None => (None, authority),
+        };
+        let (name, database) = path.split_once('/').unwrap_or((path, ""));
+        let (mut sentinel_user, mut sentinel_password) = ("", "");
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=')? {
+                ("sentinel_user", value) => sentinel_user = value,
+                ("sentinel_password", value) => sentinel_password = value,
+                _ => return None,
+            }
+        }
+        let sentinels: Vec<_> = hosts.split(',').collect();
+        let is_name =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        let fits =
+            is_name && is_database(database) && sentinels.iter().all(|host| !host.contains('/') && is_host(host));
+        fits.then_some(Self { scheme, user, sentinels, name, database, sentinel_user, sentinel_password })
+    }
 }
 
 /// Whether a text begins with a scheme and its `://`, in any case.
@@ -119,6 +176,11 @@ mod tests {
             "redis://:hunter2@redis.internal:6380/15",
             "redis://ann:p%40ss@h",
             "redis://h:6379/0?protocol=resp3",
+            "rediss://ann:p%40ss@redis.internal:6380/2",
+            "rediss://[::1]",
+            "redis+sentinel://one,two:26380,[::1]:26379/jobs",
+            "redis+sentinel://ann:p%40ss@one/jobs.eu/2?sentinel_user=bob&sentinel_password=p%2Fw",
+            "rediss+sentinel://one/jobs",
             "unix:///run/redis/redis.sock",
             "unix:///run/redis.sock?db=2&pass=hunter2",
         ] {
@@ -146,16 +208,31 @@ mod tests {
             "unix:///",
             "unix:///run/redis.sock?db=x",
             "http://localhost:6379",
+            "REDISS://h",
+            "rediss://:6379",
+            "rediss:///run/redis.sock",
+            "redis+sentinel://one",
+            "redis+sentinel://one/",
+            "redis+sentinel:///jobs",
+            "redis+sentinel://one,,two/jobs",
+            "redis+sentinel://one/jobs/x",
+            "redis+sentinel://one/jobs?password=x",
+            "redis+sentinel://one/jobs?sentinel_user",
+            "redis+sentinel://one:0/jobs",
+            "sentinel://one/jobs",
+            "unix+sentinel:///run/redis.sock",
         ] {
             assert_eq!(redis_url(text), Err(FORMS), "{text}");
         }
     }
 
-    /// If this fails, jobs that should be encrypted go over the network in the clear, or nobody learns why not.
+    /// If this fails, somebody who reads along can pass for the Redis that was meant.
     #[test]
-    fn tls_is_refused_by_name() {
-        for text in ["rediss://h:6380", "REDISS://h"] {
-            assert!(redis_url(text).unwrap_err().ends_with("TLS to Redis is not supported yet"), "{text}");
+    fn certificates_are_always_looked_at() {
+        for text in
+            ["rediss://h:6380#insecure", "rediss://h/#insecure", "rediss://h#", "rediss+sentinel://h/jobs#insecure"]
+        {
+            assert!(redis_url(text).unwrap_err().contains("certificates are always looked at"), "{text}");
         }
     }
 
@@ -172,6 +249,11 @@ mod tests {
             ("redis://ann:@h", "redis://ann:@h"),
             ("rediss://ann:hunter2@h", "rediss://ann:(redacted)@h"),
             ("ann:hunter2@h", "ann:(redacted)@h"),
+            ("redis+sentinel://:hunter2@one,two:1/jobs", "redis+sentinel://:(redacted)@one,two:1/jobs"),
+            (
+                "redis+sentinel://one/jobs?sentinel_password=hunter2",
+                "redis+sentinel://one/jobs?sentinel_password=(redacted)",
+            ),
             ("hunter2@h", "(redacted)@h"),
             ("unix:///run/a@b.sock", "unix:///run/a@b.sock"),
             ("unix:///run/a.sock?db=1&pass=hunter2", "unix:///run/a.sock?db=1&pass=(redacted)"),
@@ -191,7 +273,7 @@ mod tests {
     proptest::proptest! {
         /// If this fails, some text that was meant for an address stops the app with a panic.
         #[test]
-        fn never_panics(text in r"(redis|rediss|unix|://|/|:|@|\?|&|=|pass|é|\[|\]|[a-z0-9 ]){0,16}") {
+        fn never_panics(text in r"(redis|rediss|unix|\+sentinel|,|://|/|:|@|\?|&|=|pass|é|\[|\]|[a-z0-9 ]){0,16}") {
             let _ = redis_url(&text);
             let _ = redacted_url(&text);
         }

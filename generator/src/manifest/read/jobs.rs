@@ -15,12 +15,16 @@ use super::{
 use crate::diagnostic::{Diagnostic, codes, quote};
 
 impl Reader<'_> {
-    /// `redis: { url: … }`.
+    /// How to reach Redis.
     pub(super) fn redis(&mut self, entry: &Entry) -> Redis {
         let mut redis = Redis::default();
         for (key, entry) in self.keys(Section::Redis, &entry.value) {
-            if key.name == "url" {
-                redis.url = self.value(key, entry);
+            match key.name {
+                "url" => redis.url = self.value(key, entry),
+                "ca_file" => redis.ca_file = self.value(key, entry),
+                "certificate_file" => redis.certificate_file = self.value(key, entry),
+                "key_file" => redis.key_file = self.value(key, entry),
+                _ => {}
             }
         }
         redis
@@ -83,13 +87,6 @@ impl Reader<'_> {
             self.warn_of_password(text);
             return true;
         };
-        if text.value.trim().to_ascii_lowercase().starts_with("rediss:") {
-            self.report(
-                Diagnostic::error(codes::NOT_SUPPORTED, text.span, "TLS to Redis is not supported yet")
-                    .help("write `redis://…`, by way of a network that you trust or of a tunnel"),
-            );
-            return false;
-        }
         if known {
             let shown = quote(&redacted_url(&text.value));
             self.report(
@@ -115,6 +112,17 @@ impl Reader<'_> {
                 .help("write `\"${REDIS_URL}\"`, and set that variable where the app runs")
                 .suggest(text.span, "\"${REDIS_URL}\""),
         );
+    }
+
+    /// The name of a file of the machine that the app runs on, which may not be this one.
+    pub(super) fn is_file(&mut self, key: &Key, text: &Text) -> bool {
+        let is_named = !text.value.trim().is_empty();
+        if !is_named {
+            let message = format!("`{}` is empty", key.name);
+            let help = format!("write `{}: {}`, or take it out", key.name, key.example);
+            self.report(Diagnostic::error(codes::EMPTY_VALUE, text.span, message).help(help));
+        }
+        is_named
     }
 
     pub(super) fn is_queue(&mut self, key: &Key, text: &Text) -> bool {

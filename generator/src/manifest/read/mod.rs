@@ -269,9 +269,14 @@ fn takes_text(takes: &Takes, text: &str) -> bool {
         Takes::Choice(words) => words.iter().any(|word| word.text == text && word.not_yet.is_none()),
         Takes::Constant(_) => text.starts_with(|c: char| c.is_ascii_uppercase()),
         Takes::Brokers => text.contains(':') && values::broken_broker(text).is_none(),
-        Takes::Name | Takes::Id | Takes::TopicName | Takes::DeadLetter | Takes::Queue | Takes::Field | Takes::Start => {
-            true
-        }
+        Takes::Name
+        | Takes::Id
+        | Takes::TopicName
+        | Takes::DeadLetter
+        | Takes::Queue
+        | Takes::Field
+        | Takes::Start
+        | Takes::File => true,
         _ => false,
     }
 }

@@ -47,7 +47,8 @@ impl Reader<'_> {
             | Takes::DurationWithin(_)
             | Takes::Start
             | Takes::Backoff
-            | Takes::Size => match self.known(key, &text, &entry.value)? {
+            | Takes::Size
+            | Takes::File => match self.known(key, &text, &entry.value)? {
                 Some(known) => self.is_setting(key, &known),
                 None => true,
             },
@@ -85,6 +86,7 @@ impl Reader<'_> {
             Takes::Start => self.is_start(key, text),
             Takes::Backoff => self.is_backoff(key, text),
             Takes::Size => self.is_size(key, text),
+            Takes::File => self.is_file(key, text),
             _ => false,
         }
     }

@@ -3,7 +3,7 @@
 use super::Facts;
 use crate::{
     diagnostic::{Diagnostic, codes},
-    manifest::{ConsumerSettings, Text},
+    manifest::{ConsumerSettings, Redis, Text, literal},
     model::{
         controllers::Handled,
         jobs::{backend, is_redis},
@@ -15,6 +15,7 @@ use crate::{
 /// Reports queues, an address of Redis and interchangers where no jobs run on Redis, and batches where they do.
 pub(super) fn check(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
     let (manifest, handled) = (facts.manifest, &facts.consumers.handled);
+    check_files_of_tls(&manifest.redis, report);
     for (consumer, written, _) in handled {
         let own = &written.settings;
         let backend = backend(own, manifest);
@@ -57,8 +58,8 @@ pub(super) fn check(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
     if let Some(interchanger) = &manifest.defaults.interchanger {
         report.add(unused_interchanger(interchanger, "any topic"));
     }
-    if let Some(url) = &manifest.redis.url {
-        let words = "`url` says where Redis is, and all jobs run in the server's process";
+    if let Some((name, text)) = manifest.redis.written().next() {
+        let words = format!("`{name}` says how to reach Redis, and all jobs run in the server's process");
         let help = match &manifest.defaults.jobs {
             Some(_) => {
                 "write `jobs: redis` under `defaults`, or at the consumers whose jobs run there, or take `redis` out"
@@ -67,8 +68,30 @@ pub(super) fn check(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
                 "write `defaults: { jobs: redis }`, or `jobs: redis` at the consumers whose jobs run there, or take `redis` out"
             }
         };
-        report.add(unused(url, words, help.to_owned()));
+        report.add(unused(text, &words, help.to_owned()));
     }
+}
+
+/// Files that say by which certificates Redis is reached, where they do not go with what stands beside them.
+fn check_files_of_tls(redis: &Redis, report: &mut Report<'_>) {
+    let Some((first, text)) = redis.written().find(|(name, _)| *name != "url") else { return };
+    let is_plain =
+        |url: &&Text| literal(&url.value).is_some_and(|url| !karafka::settings::Redis::at(url.trim()).is_over_tls());
+    if let Some(url) = redis.url.as_ref().filter(is_plain) {
+        let words = format!("`{first}` is for Redis over TLS, and `url` is not");
+        let diagnostic =
+            Diagnostic::error(codes::INVALID_URL, text.span, words).related(url.span, "this is not encrypted");
+        report.add(diagnostic.help("write `url: rediss://…`, or take the files out"));
+        return;
+    }
+    let (text, own, other) = match (&redis.certificate_file, &redis.key_file) {
+        (Some(certificate), None) => (certificate, "certificate_file", "key_file"),
+        (None, Some(key)) => (key, "key_file", "certificate_file"),
+        _ => return,
+    };
+    let words = format!("`{own}` stands without `{other}`, and a certificate is of no use without its key");
+    let help = format!("write `{other}: …` beside it, or take `{own}` out");
+    report.add(Diagnostic::error(codes::MISSING_KEY, text.span, words).help(help));
 }
 
 /// An interchanger that no job needs, as none leaves the process; the routing tables of Ruby name one all the same.

@@ -58,6 +58,14 @@ const MISTAKES: &[(&str, &str)] = &[
         "jobs_in_process_url_by_default",
         "app: a\nredis: { url: \"redis://redis:6379\" }\ndefaults: { jobs: in_process }\ntopics:\n  orders: { controller: OrdersController }\n",
     ),
+    (
+        "invalid_url_files",
+        "app: a\nredis: { url: \"redis://redis\", ca_file: /ca.pem, key_file: /a.key }\ndefaults: { jobs: redis }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "missing_key_certificate",
+        "app: a\nredis: { url: \"rediss://redis\", ca_file: /ca.pem, key_file: /a.key }\ndefaults: { jobs: redis }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
     ("unused_interchanger", "app: a\ntopics:\n  orders: { controller: OrdersController, interchanger: binary }\n"),
     (
         "unused_interchanger_defaults",

@@ -31,6 +31,7 @@ use crate::{
     metrics::Tally,
     outgoing::{Delivered, DeliveryReport, Outgoing, Sender, Sent, Ticket},
     producer::SendError,
+    settings::Redis,
 };
 
 /// Until a failover must be over for those who come by name: some tries.
@@ -80,7 +81,7 @@ fn a_push_arrives_at_the_new_master() {
     let (tell, told) = mpsc::channel();
     let sender: Arc<dyn Sender> = Arc::new(Tells(tell));
     let listener: Arc<dyn Listener> = Arc::new(());
-    let (enqueuer, pushing) = Enqueuer::new(&scene.name.url(), "default", &listener).expect("an address");
+    let (enqueuer, pushing) = Enqueuer::new(&Redis::at(scene.name.url()), "default", &listener).expect("an address");
     scene.runtime.spawn(pushing);
     let push = |number: u64| {
         let report = DeliveryReport { sender: Arc::clone(&sender), ticket: Ticket::new(number, Sent::Job) };
@@ -101,7 +102,7 @@ fn a_worker_takes_jobs_from_the_new_master() {
     let scene = Scene::set();
     let (tell, told) = mpsc::channel();
     let worker = Worker::new(WorkerParts {
-        url: scene.name.url(),
+        redis: &Redis::at(scene.name.url()),
         app: "test",
         queues: Queues::read(&[], &BTreeSet::from(["default"])).expect("queues"),
         concurrency: 2,
@@ -132,7 +133,7 @@ fn who_waits_for_redis_goes_on_with_the_first_that_is_answered() {
     let server = Server::start();
     Runtime::new().expect("a runtime").block_on(async {
         server.connect().await;
-        let link = Link::new(&server.url(), Arc::new(())).expect("an address");
+        let link = Link::new(&Redis::at(server.url()), Arc::new(())).expect("an address");
         let (refuses, tries) = (AtomicBool::new(true), AtomicU32::new(0));
         let task = || async {
             link.until_done(|mut connection| {
@@ -171,7 +172,7 @@ fn a_queue_that_waits_is_counted_until_redis_takes_its_jobs() {
     let (tell, told) = mpsc::channel();
     let tally = Arc::new(Tally::new(Arc::new(())));
     let listener = Arc::clone(&tally) as Arc<dyn Listener>;
-    let (enqueuer, pushing) = Enqueuer::new(&scene.name.url(), "default", &listener).expect("an address");
+    let (enqueuer, pushing) = Enqueuer::new(&Redis::at(scene.name.url()), "default", &listener).expect("an address");
     scene.runtime.spawn(pushing);
     let report = DeliveryReport { sender: Arc::new(Tells(tell)), ticket: Ticket::new(1, Sent::Job) };
     assert!(enqueuer.try_push(job("1"), report).is_ok());

@@ -10,11 +10,15 @@ mod histories;
 #[cfg(feature = "real-redis")]
 mod refusals;
 #[cfg(feature = "real-redis")]
+mod sentinels;
+#[cfg(feature = "real-redis")]
 mod server;
 #[cfg(feature = "real-redis")]
 mod tells;
 #[cfg(feature = "real-redis")]
 mod theirs;
+#[cfg(all(feature = "real-redis", feature = "ssl"))]
+mod tls;
 #[cfg(feature = "real-redis")]
 mod worker;
 

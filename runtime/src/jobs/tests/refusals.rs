@@ -10,13 +10,16 @@ use redis::{RedisResult, Value, aio::MultiplexedConnection};
 use tokio::runtime::Runtime;
 
 use super::server::Server;
-use crate::jobs::{
-    job::Job,
-    link::Link,
-    moves::{self, DueJob, Moved},
-    queues::{self, Exchanged},
-    scripts::faults::fail_at,
-    verdict::{Next, after_death, untouched},
+use crate::{
+    jobs::{
+        job::Job,
+        link::Link,
+        moves::{self, DueJob, Moved},
+        queues::{self, Exchanged},
+        scripts::faults::fail_at,
+        verdict::{Next, after_death, untouched},
+    },
+    settings::Redis,
 };
 
 const NOW: i64 = 1_795_396_682_000;
@@ -484,7 +487,7 @@ fn a_node_of_a_cluster_is_refused_with_a_word() {
     let server = Server::start_with(&["--cluster-enabled", "yes"]);
     let refused = Runtime::new().expect("a runtime").block_on(async {
         server.connect().await;
-        Link::new(&server.url(), Arc::new(())).expect("an address").connection().await
+        Link::new(&Redis::at(server.url()), Arc::new(())).expect("an address").connection().await
     });
     let words = refused.expect_err("it is a node of a cluster").to_string();
     assert!(words.contains("this is a node of a Redis Cluster"), "{words}");

@@ -21,6 +21,7 @@ use crate::{
         verdict::seconds,
         worker::{Queues, Signal, Worker, WorkerEnd, WorkerParts},
     },
+    settings::Redis,
 };
 
 /// Long enough for a busy machine.
@@ -53,7 +54,7 @@ impl Scene {
         let (tell, told) = mpsc::channel();
         let stay = Arc::new(Stay::default());
         let worker = Worker::new(WorkerParts {
-            url,
+            redis: &Redis::at(url),
             app: "test",
             queues: Queues::read(&[], &BTreeSet::from(["default"])).expect("queues"),
             concurrency: 2,

@@ -22,6 +22,7 @@ use crate::{
         queues,
         worker::{NotPerformed, Perform, Performed, Queues, Signal, Worker, WorkerEnd, WorkerParts},
     },
+    settings::Redis,
 };
 
 /// Long enough for a busy machine.
@@ -75,7 +76,7 @@ impl Scene {
         let does = Arc::new(Does::default());
         block_on(server.connect());
         let worker = Worker::new(WorkerParts {
-            url: server.url(),
+            redis: &Redis::at(server.url()),
             app: "test",
             queues: Queues::read(&[], &BTreeSet::from(["default"])).expect("queues"),
             concurrency: 2,

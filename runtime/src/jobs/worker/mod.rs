@@ -54,7 +54,7 @@ use super::{
 use crate::{
     Error, FailureKind,
     events::{Event, Listener},
-    settings::Backoff,
+    settings::{Backoff, Redis},
     sync::Mutex,
 };
 
@@ -110,9 +110,9 @@ pub(crate) enum Signal {
 }
 
 /// What a worker is made with.
-pub(crate) struct WorkerParts {
-    /// Where Redis is.
-    pub(crate) url: String,
+pub(crate) struct WorkerParts<'a> {
+    /// How to reach Redis.
+    pub(crate) redis: &'a Redis,
     /// The app's name, which Sidekiq's page shows as a tag.
     pub(crate) app: &'static str,
     pub(crate) queues: Queues,
@@ -179,9 +179,9 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// What is wrong with the URL.
-    pub(crate) fn new(parts: WorkerParts) -> RedisResult<Arc<Self>> {
-        let WorkerParts { url, app, queues, concurrency, shutdown_timeout, perform, runtime, listener } = parts;
+    /// What is wrong with the address of Redis, or with a file.
+    pub(crate) fn new(parts: WorkerParts<'_>) -> RedisResult<Arc<Self>> {
+        let WorkerParts { redis, app, queues, concurrency, shutdown_timeout, perform, runtime, listener } = parts;
         Ok(Arc::new(Self {
             identity: heartbeat::identity(),
             started_at: verdict::seconds(now_ms()),
@@ -189,7 +189,7 @@ impl Worker {
             queues,
             concurrency,
             shutdown_timeout,
-            link: Link::new(&url, Arc::clone(&listener))?,
+            link: Link::new(redis, Arc::clone(&listener))?,
             in_progress: InProgress::default(),
             perform,
             runtime,

@@ -41,8 +41,8 @@ pub(super) fn page(
         BrokerOrigin::Beside => format!("embedded in another process, {address}"),
     };
     let _ = writeln!(page, "  broker      {broker}");
-    if let Some(url) = &settings.redis {
-        let _ = writeln!(page, "  redis       {}; jobs wait there for `worker`", redacted_url(url));
+    if let Some(redis) = &settings.redis {
+        let _ = writeln!(page, "  redis       {}; jobs wait there for `worker`", redacted_url(&redis.url));
     }
     let mut rows = Vec::new();
     for group in settings.groups.iter().filter(|group| group.selected) {

@@ -19,7 +19,7 @@ pub(in crate::server) fn page(
     health: Option<SocketAddr>,
 ) -> String {
     let mut page = first_line("worker of ", manifest, settings, health);
-    let redis = settings.redis.as_deref().map(redacted_url).unwrap_or_default();
+    let redis = settings.redis.as_ref().map(|redis| redacted_url(&redis.url)).unwrap_or_default();
     let _ = writeln!(page, "  redis       {redis}");
     let _ = writeln!(page, "  process     {}", worker.identity());
     let _ = writeln!(page, "  queues      {}, {} jobs at once", worker.queues().words(), settings.concurrency);
@@ -42,7 +42,7 @@ pub(in crate::server) fn page(
 /// The same for machines.
 pub(in crate::server) fn log(manifest: &Manifest, settings: &Settings, worker: &Worker, health: Option<SocketAddr>) {
     let (app, version, environment) = (manifest.app, manifest.version, settings.environment.as_str());
-    let redis = settings.redis.as_deref().map(redacted_url);
+    let redis = settings.redis.as_ref().map(|redis| redacted_url(&redis.url));
     let (process, queues, concurrency) = (worker.identity(), worker.queues().words(), settings.concurrency);
     let (health, karafka) = (health.map(tracing::field::display), info::VERSION);
     tracing::info!(target: "karafka", app, version, environment, karafka, health, redis, process, queues, concurrency, "worker started");

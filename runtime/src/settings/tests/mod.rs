@@ -1,5 +1,6 @@
 mod details;
 mod groups;
+mod redis;
 
 use std::fmt::Write as _;
 
@@ -385,24 +386,6 @@ fn reads_queues() {
     assert_eq!(rows(&settings, &[".jobs", ".queue"]), wanted);
 }
 
-/// If this fails, jobs go to another Redis than a person says, or `info` shows its password.
-#[test]
-fn redis_is_where_the_last_layer_says() {
-    let redis = |manifest: &Manifest, given: &[(&str, &str)]| {
-        let settings = Settings::read(manifest, &variables(given), &Flags::default()).unwrap();
-        (settings.redis.clone().unwrap(), rows(&settings, &["redis.url"]).concat())
-    };
-    let (url, shown) = redis(&QUEUED, &[PROD, ("REDIS_PASSWORD", "secret")]);
-    assert_eq!(url, "redis://:secret@redis:6379");
-    assert_eq!(shown, "redis.url = redis://:(redacted)@redis:6379  (karafka.yml through ${REDIS_PASSWORD})");
-    let (url, shown) = redis(&QUEUED, &[DEV, ("REDIS_URL", "unix:///run/redis.sock?pass=secret")]);
-    assert_eq!(url, "unix:///run/redis.sock?pass=secret");
-    assert_eq!(shown, "redis.url = unix:///run/redis.sock?pass=(redacted)  (the variable REDIS_URL)");
-    let (url, shown) = redis(&NOWHERE, &[DEV, ("REDIS_URL", "")]);
-    assert_eq!(url, "redis://127.0.0.1:6379");
-    assert_eq!(shown, "redis.url = redis://127.0.0.1:6379  (the default)");
-}
-
 /// If this fails, an app whose consumers here have no queue needs a Redis.
 #[test]
 fn without_queues_there_is_no_redis() {
@@ -420,7 +403,7 @@ fn without_queues_there_is_no_redis() {
 fn names_the_missing_redis() {
     snapshot("settings_no_redis", &errors(&NOWHERE, &[PROD], &Flags::default()));
     let mut wrong = String::new();
-    for url in ["rediss://ann:hunter2@redis:6380", "redis://ann:hunter2@redis:port", "localhost:6379"] {
+    for url in ["rediss://ann:hunter2@redis:6380#insecure", "redis://ann:hunter2@redis:port", "localhost:6379"] {
         wrong.push_str(&errors(&QUEUED, &[PROD, ("REDIS_URL", url)], &Flags::default()));
     }
     static UNREADABLE: Manifest = Manifest {

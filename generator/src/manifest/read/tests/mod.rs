@@ -197,8 +197,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("unknown-key environment", "app: a\nenvironments:\n  production: { topics: {} }\n"),
     ("unknown-key homoglyph", "app: a\ntopics:\n  orders: { \u{441}ontroller: A }\n"),
     ("unknown-key defaults", "app: a\ndefaults: { controller: A }\n"),
-    ("not-supported redis tls", "app: a\nredis: { url: \"rediss://:hunter2@redis:6380\" }\n"),
-    ("not-supported redis tls variable", "app: a\nredis: { url: \"rediss://${HOST}\" }\n"),
+    ("invalid-url redis insecure", "app: a\nredis: { url: \"rediss://:hunter2@redis:6380#insecure\" }\n"),
     ("not-supported delivery", "app: a\ngroups:\n  g: { delivery: exactly_once }\n"),
     (
         "unknown-value start",
