@@ -23,7 +23,7 @@ fn called(here: &Path, mut folders: impl Iterator<Item = PathBuf>) -> String {
 
 /// A path as one word of a shell's line.
 pub(crate) fn word(path: &Path) -> String {
-    let shown = foreign::path(path).to_string();
+    let shown = foreign::path(path);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:=@%".contains(c);
     if !shown.is_empty() && shown.chars().all(is_plain) { shown } else { format!("'{}'", shown.replace('\'', "'\\''")) }
 }

@@ -353,7 +353,8 @@ impl Planner<'_> {
             self.push(path, action, Some(before), None);
         }
         let kept: Vec<String> = self.old.owned.difference(&self.new.owned).cloned().collect();
-        let tested: BTreeSet<String> = self.old.owned.iter().filter(|path| self.was_named(path)).map(flat).collect();
+        let tested: BTreeSet<String> =
+            self.old.owned.iter().filter(|path| self.was_named(path)).map(|path| flat(path)).collect();
         for path in kept.into_iter().filter(|path| self.tree.entry(path) == Some(Entry::File)) {
             let is_new = if is_test(&path) { tested.contains(&flat(&path)) } else { self.was_named(&path) };
             if !is_new {
@@ -414,7 +415,7 @@ impl Planner<'_> {
 }
 
 /// The name of a controller's test, or of the test that a controller has: a namespace is a prefix there.
-fn flat(path: &String) -> String {
+fn flat(path: &str) -> String {
     let name = path.strip_prefix("src/controllers/").or_else(|| path.strip_prefix("tests/")).unwrap_or(path);
     name.trim_end_matches(".rs").replace('/', "_")
 }
