@@ -124,6 +124,11 @@ impl Workspace {
         self.table()?.get("dependencies")?.get(name)
     }
 
+    /// The oldest Rust that members promise to be built with, where they inherit it.
+    fn rust_version(&self) -> Option<&str> {
+        self.table()?.get("package")?.get("rust-version")?.as_str()
+    }
+
     fn table(&self) -> Option<&dyn TableLike> {
         self.document.get("workspace").and_then(Item::as_table_like)
     }
@@ -174,6 +179,31 @@ pub struct NoMembers;
 /// `./crates/a/` is `crates/a`.
 fn plain(path: &str) -> &str {
     path.strip_prefix("./").unwrap_or(path).trim_end_matches('/')
+}
+
+/// Where a `rust-version` stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromisedBy {
+    /// In the crate's own `Cargo.toml`.
+    Crate,
+    /// In that of the workspace above it.
+    Workspace,
+}
+
+/// The `rust-version` of a crate with this `Cargo.toml`, or of one that is still to be made as a member of this workspace.
+#[must_use]
+pub fn promised_rust(cargo: Option<&str>, workspace: Option<&Workspace>) -> Option<(String, PromisedBy)> {
+    let inherited = || Some((workspace?.rust_version()?.to_owned(), PromisedBy::Workspace));
+    let Some(text) = cargo else { return inherited() };
+    let document: DocumentMut = text.parse().ok()?;
+    match document.get("package")?.get("rust-version")?.as_str() {
+        Some(version) => Some((version.to_owned(), PromisedBy::Crate)),
+        // At the root of a workspace both stand in one file.
+        None => match Workspace::parse(text) {
+            Some(workspace) => Some((workspace.rust_version()?.to_owned(), PromisedBy::Crate)),
+            None => inherited(),
+        },
+    }
 }
 
 /// The version in the `Cargo.toml` of a package; one that it inherits is looked up in `workspace`.

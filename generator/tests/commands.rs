@@ -92,9 +92,13 @@ struct Broker(Child);
 
 impl Broker {
     fn start(root: &Path) -> Self {
+        Self::start_with(root, &[])
+    }
+
+    fn start_with(root: &Path, flags: &[&str]) -> Self {
         // Tests that run under `nohup` hand on to their processes that a hang-up means nothing.
         let mut command = Command::new("env");
-        command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_karafka"), "broker"]).current_dir(root);
+        command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_karafka"), "broker"]).args(flags).current_dir(root);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         let broker = Self(child);
         let began = Instant::now();
@@ -186,6 +190,29 @@ fn sends_to_the_apps_broker() {
     assert!(second.starts_with("status: 1\n") && second.contains("a broker runs already for shop"), "{second}");
     assert_eq!(broker.signal("-INT"), Some(0));
     assert!(!Beacon::path(app.path()).exists());
+}
+
+/// If this fails, a program whose settings name a port finds nothing there, or a person is not told why it cannot be had.
+#[test]
+fn a_broker_has_the_port_that_it_is_given() {
+    let app = app();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let refused = run(app.path(), &["broker", "--port", &port]);
+    let words = format!(
+        "error: port {port} of 127.0.0.1 is taken by another process\n  name another one, or leave `--port` out"
+    );
+    assert!(refused.starts_with("status: 1\n") && refused.contains(&words), "{refused}");
+    for wrong in ["0", "65536", "kafka"] {
+        assert!(run(app.path(), &["broker", "--port", wrong]).starts_with("status: 2\n"), "{wrong}");
+    }
+    drop(taken);
+    let broker = Broker::start_with(app.path(), &["--port", &port]);
+    let address = format!("127.0.0.1:{port}");
+    assert_eq!(Beacon::find(app.path()).expect("ours").expect("a broker").address, address);
+    let said = run(app.path(), &["send", "orders", "--sample", "2", "--brokers", &address]);
+    assert!(said.starts_with("status: 0\n"), "{said}");
+    assert_eq!(broker.signal("-INT"), Some(0));
 }
 
 /// If this fails, a broker whose terminal goes away leaves its address behind.

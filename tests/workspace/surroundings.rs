@@ -78,6 +78,43 @@ impl State {
 }
 ";
 
+/// A `State` that its program makes from what it has.
+const GIVEN: &str = "\
+//! What requests and messages share.
+
+/// It has a greeting.
+#[derive(Debug)]
+pub struct State {
+    /// For everybody.
+    pub greeting: &'static str,
+}
+
+impl State {
+    /// Makes it.
+    #[must_use]
+    pub fn build(greeting: &'static str) -> Self {
+        Self { greeting }
+    }
+}
+";
+
+/// Programs of the crate `name` that call the consumers as `karafka install` has said, word for word; `state` comes before.
+fn told_programs(said: &str, name: &str, state: &str) -> [(String, String); 2] {
+    let call = |title: &str| {
+        let line = said.lines().find_map(|line| line.trim_start().strip_prefix(title));
+        line.unwrap_or_else(|| panic!("{title}: {said}")).trim().to_owned()
+    };
+    let state = if said.contains(&format!("`state` is a `{name}::state::State`")) { state } else { "" };
+    let beside = format!(
+        "//! As it was told.\n\n#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {{\n{state}\n{}\n{}\nprintln!(\"{{end}}\");\nOk(())\n}}\n",
+        call("beside other work:"),
+        call("and at its end:")
+    );
+    let alone =
+        format!("//! As it was told.\n\nfn main() -> std::process::ExitCode {{\n{state}\n{}\n}}\n", call("alone:"));
+    [("beside".to_owned(), beside), ("alone".to_owned(), alone)]
+}
+
 fn karafka(folder: &Path, arguments: &[&str]) -> String {
     let mut command = checkout::karafka_command(folder).expect("the command is built");
     let ended = process::run(command.args(arguments), Duration::from_secs(60)).expect("it ends");
@@ -98,6 +135,9 @@ fn a_member_and_a_program_with_consumers_are_built_and_tested() {
         ("crates/web/Cargo.toml", PROGRAM),
         ("crates/web/src/main.rs", MAIN),
         ("crates/web/src/state.rs", STATE),
+        ("crates/mail/Cargo.toml", &PROGRAM.replace("web-shop", "web-mail")),
+        ("crates/mail/src/lib.rs", "//! Ours.\n"),
+        ("crates/mail/src/state.rs", GIVEN),
         ("rustfmt.toml", "max_width = 80\nhard_tabs = true\n"),
     ] {
         let path = home.join(path);
@@ -110,6 +150,21 @@ fn a_member_and_a_program_with_consumers_are_built_and_tested() {
     let said = karafka(&web, &["install"]);
     assert!(said.contains("web_shop::generated::app()"), "{said}");
     assert!(!said.contains("src/state.rs is yours"), "{said}");
+    let mail = home.join("crates/mail");
+    let said_of_mail = karafka(&mail, &["install"]);
+    assert!(said_of_mail.contains("make it in another way in these tests"), "{said_of_mail}");
+    let test = mail.join("tests/orders_controller.rs");
+    let text = fs::read_to_string(&test).expect("a test");
+    let made = text.replace("State::build().await.expect(\"the state is built\")", "State::build(\"hello\")");
+    assert_ne!(made, text);
+    fs::write(&test, made).expect("written");
+    for (folder, said, name) in [(&web, &said, "web_shop"), (&mail, &said_of_mail, "web_mail")] {
+        fs::create_dir_all(folder.join("src/bin")).expect("made");
+        let state = format!("let state = {name}::state::State::build(\"hello\");");
+        for (program, text) in told_programs(said, name, &state) {
+            fs::write(folder.join(format!("src/bin/{name}_{program}.rs")), text).expect("written");
+        }
+    }
     karafka(&home, &["new", "crates/billing"]);
 
     let cargo = Cargo::within(&home).expect("cargo");

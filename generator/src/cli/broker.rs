@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
 use karafka::{
-    broker::{Beacon, EmbeddedBroker},
+    broker::{Beacon, BrokerError, EmbeddedBroker},
     foreign,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,10 +31,15 @@ const LOOK: Duration = Duration::from_secs(2);
 #[command(after_help = "\
 Examples:
   karafka broker                             then, in another terminal: cargo run
+  karafka broker --port 9092                 where a program's settings expect it
   karafka send orders --sample 3")]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// The port that it listens on; by default any that is free
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+}
 
-pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before the broker is there, so that no signal leaves an address behind.
     let mut signals = runtime.block_on(async {
@@ -50,7 +56,7 @@ pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
         Err(distrust) => shell.progress(Tone::Notice, "ignored", &distrust.to_string()),
     }
     let topics = settings.development_topics();
-    let broker = EmbeddedBroker::start(&topics)?;
+    let broker = start(&topics, args.port)?;
     Beacon::of(&broker)
         .leave(&app.root)
         .with_context(|| format!("the broker's address cannot be left in `{}`", foreign::path(&app.root)))?;
@@ -95,6 +101,22 @@ pub(crate) fn run(_args: &Args, shell: &Shell) -> anyhow::Result<Exit> {
     Beacon::remove(&app.root);
     shell.progress(Tone::Calm, "stopped", "the broker and its records are gone");
     Ok(Exit::Done)
+}
+
+/// Starts the broker, on this port if one is named.
+fn start(topics: &[(String, i32)], port: Option<u16>) -> anyhow::Result<EmbeddedBroker> {
+    let started = match port {
+        Some(port) => EmbeddedBroker::start_on(topics, port),
+        None => EmbeddedBroker::start(topics),
+    };
+    match started {
+        Err(BrokerError::Port { port, source }) if source.kind() == io::ErrorKind::AddrInUse => {
+            bail!(
+                "port {port} of 127.0.0.1 is taken by another process\n  name another one, or leave `--port` out: then it takes one that is free"
+            )
+        }
+        started => Ok(started?),
+    }
 }
 
 /// What an app's code is in, and so how it hears of a broker.

@@ -183,12 +183,14 @@ fn note(plan: &Plan, step: &Step) -> String {
         },
         Action::Remove => "no longer wanted".to_owned(),
         Action::Update if matches!(step.path.as_str(), "karafka.yml" | "Cargo.toml") => {
-            match (&step.before, &step.after) {
-                (Some(before), Some(after)) => match line_changes(before, after) {
-                    (added, 0) => format!("+{}", lines(added)),
-                    (added, removed) => format!("+{added} -{}", lines(removed)),
-                },
-                _ => String::new(),
+            let (Some(before), Some(after)) = (&step.before, &step.after) else { return String::new() };
+            let changed = match line_changes(before, after) {
+                (added, 0) => format!("+{}", lines(added)),
+                (added, removed) => format!("+{added} -{}", lines(removed)),
+            };
+            match plan::changed_dependencies(before, after) {
+                Some(dependencies) if step.path == "Cargo.toml" => format!("{changed}: {dependencies}"),
+                _ => changed,
             }
         }
         Action::Conflict | Action::Create | Action::Update | Action::Identical => String::new(),

@@ -11,7 +11,7 @@ use karafka_generator::{
 };
 
 use super::{
-    App, Exit, Shell,
+    App, Exit, Shell, advice,
     app::{self, MANIFEST},
     files::{self, Mode},
     host,
@@ -102,10 +102,10 @@ fn program(tree: &Tree, model: &Model, plan: &Plan, app: &App) -> Option<String>
     if consumed || is_made || !model.consumes() || !host::users_of_app(&app.root).is_empty() {
         return None;
     }
+    let name = &model.crate_name;
     Some(format!(
-        "let a program call `{}::generated::app()`: `.run(State::build)` makes it one of its own, `.start(state)` runs inside \
-         of yours",
-        model.crate_name
+        "let a program call `{name}::generated::app()`: `.run({})` makes it one of its own, `.start(state)` runs inside of yours",
+        advice::built(&app.root, name)
     ))
 }
 

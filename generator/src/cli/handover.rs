@@ -7,7 +7,7 @@ use cargo_metadata::{MetadataCommand, Package, TargetKind};
 use karafka::foreign;
 use karafka_generator::model::Model;
 
-use super::{App, Exit, Shell, settled::cargo};
+use super::{App, Exit, Shell, advice, settled::cargo, shell::Tone};
 
 /// How the app is built, and what it is told.
 #[derive(Debug, clap::Args)]
@@ -66,6 +66,8 @@ pub(crate) fn hand_over(app: &App, command: &str, args: &Handover, shell: &Shell
         cargo.arg("--quiet");
     }
     cargo.args(["--", command]).args(&args.arguments);
+    // Of a crate that is built already cargo says nothing for a while, and into a file no progress at all.
+    shell.progress(Tone::Good, "building", &format!("{}, with cargo", foreign::line(&binary)));
     // Returns only if cargo cannot be started.
     let error = cargo.exec();
     bail!("cargo cannot be started: {error}")
@@ -87,21 +89,28 @@ pub(crate) fn binary(root: &Path) -> anyhow::Result<String> {
     };
     let package = metadata.packages.iter().find(|package| package.manifest_path.as_std_path() == manifest);
     let package = package.with_context(|| format!("`{}` is not that of a crate", foreign::path(&manifest)))?;
-    choose(package, &root.join("src/main.rs"))
+    choose(package, &root)
 }
 
 /// That of `main`, or else what cargo itself would run, or the only one.
-fn choose(package: &Package, main: &Path) -> anyhow::Result<String> {
+fn choose(package: &Package, root: &Path) -> anyhow::Result<String> {
+    let main = root.join("src/main.rs");
     let binaries: Vec<_> = package.targets.iter().filter(|target| target.kind.contains(&TargetKind::Bin)).collect();
     let of_main = binaries.iter().find(|target| target.src_path.as_std_path() == main);
     match (of_main, &package.default_run, binaries.as_slice()) {
         (Some(target), _, _) => Ok(target.name.clone()),
         (None, Some(name), _) => Ok(name.clone()),
         (None, None, [only]) => Ok(only.name.clone()),
-        (None, None, []) => bail!(
-            "the crate `{}` has no binary\n  make one: a src/main.rs that calls `generated::app().run(State::build)`",
-            foreign::line(&package.name)
-        ),
+        (None, None, []) => {
+            let library = package.targets.iter().find(|target| target.kind.contains(&TargetKind::Lib));
+            let name = library.map_or_else(|| package.name.replace('-', "_"), |library| library.name.clone());
+            let call = advice::alone(root, &name);
+            bail!(
+                "the crate `{}` has no binary\n  make one: a src/main.rs that calls `{}`",
+                foreign::line(&package.name),
+                foreign::line(&call)
+            )
+        }
         (None, None, many) => {
             let names: Vec<_> = many.iter().map(|target| format!("`{}`", foreign::line(&target.name))).collect();
             bail!("none of {} is made of src/main.rs\n  say which one runs the app: `--bin NAME`", names.join(", "))

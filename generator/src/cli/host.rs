@@ -37,15 +37,13 @@ fn binaries(root: &Path) -> impl Iterator<Item = (PathBuf, String)> {
 }
 
 /// A text of Rust without its line comments.
-fn code(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn code(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code))
 }
 
-/// Whether a program's text names `app` of the generated module: by its path, or in a list of a `use`.
-fn names_app(text: &str) -> bool {
-    let code = code(text).collect::<Vec<_>>().join("\n");
+/// The words of code, and each of its signs by itself.
+pub(super) fn tokens(code: &str) -> Vec<&str> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    // Words, and each sign by itself.
     let mut tokens = Vec::new();
     let mut rest = code.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -53,6 +51,13 @@ fn names_app(text: &str) -> bool {
         tokens.push(&rest[..end]);
         rest = rest[end..].trim_start();
     }
+    tokens
+}
+
+/// Whether a program's text names `app` of the generated module: by its path, or in a list of a `use`.
+fn names_app(text: &str) -> bool {
+    let code = code(text).collect::<Vec<_>>().join("\n");
+    let tokens = tokens(&code);
     let calls = || tokens.windows(3).any(|three| three == ["app", "(", ")"]);
     (0..tokens.len()).any(|at| match &tokens[at..] {
         ["generated", ":", ":", "app", ..] => true,

@@ -3,6 +3,7 @@
 //! Results go to standard output, progress and diagnostics to standard error. A command gives an [`Exit`], or an error
 //! that is shown as `error: …`; nothing else decides the exit status.
 
+mod advice;
 mod app;
 mod broker;
 mod check;
@@ -21,12 +22,14 @@ mod routes;
 mod run;
 mod running;
 mod runtime;
+mod rust_version;
 mod send;
 mod server;
 mod settled;
 mod shell;
 mod surroundings;
 mod topology;
+mod typed;
 mod worker;
 
 use std::{io, path::PathBuf, process::ExitCode};

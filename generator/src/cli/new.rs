@@ -13,22 +13,23 @@ use karafka_generator::{
     memory,
     model::Model,
     names,
-    plan::{Edit, Options, Plan, Tree, declares, read_stream},
+    plan::{Edit, Options, Plan, Tree, read_stream},
     render::starter_manifest,
     source::Source,
 };
 
 use super::{
-    Exit, Shell, WrongCall,
+    Exit, Shell, WrongCall, advice,
     app::{self, MANIFEST},
     files::{self, Mode},
     holding,
     interrupted::{self, Access},
     run,
     runtime::{Runtime, absolute},
-    settled,
+    rust_version, settled,
     shell::Tone,
     surroundings::{self, Above},
+    typed::word,
 };
 
 /// Make an app: manifest, crate, one controller, one test, README
@@ -131,7 +132,7 @@ fn make(root: &Path, making: &Making, runs: bool, shell: &Shell) -> anyhow::Resu
     memory::take(app::MEMORY);
     let access = Access::of("new", making.dry_run);
     let held = holding::hold(root, shell, access)?;
-    interrupted::settle(&held, shell, access, &format!("karafka new {}", foreign::path(root)))?;
+    interrupted::settle(&held, shell, access, &format!("karafka new {}", word(root)))?;
     let place = Place::at(root)?;
     if runs && matches!(place, Place::Crate { .. }) {
         let words = "`--run` is for a new app; in a crate that is there your own program starts the consumers";
@@ -165,18 +166,22 @@ fn make(root: &Path, making: &Making, runs: bool, shell: &Shell) -> anyhow::Resu
     let plan = ManuallyDrop::new(Plan::new(&model, &renderer, &tree, edits, Options::default()));
     let mode = Mode { dry_run: making.dry_run, ..Mode::default() };
     let notes = match place {
-        Place::Crate { .. } => notes(root, &model.crate_name, &plan),
+        Place::Crate { .. } => advice::notes(root, &model, &plan),
         Place::Folder => Vec::new(),
     };
     let exit = files::carry_out(shell, &held, &plan, (&tree, &source), mode)?;
     if exit != Exit::Done {
         return Ok((exit, None));
     }
+    if let Some(words) = rust_version::too_old(&folder, above.as_ref()) {
+        shell.progress(Tone::Bad, "too old", &words);
+    }
     let joins = above.as_ref().filter(|above| matches!(place, Place::Folder) && !above.has_member());
     if let Some(above) = joins {
         shell.progress(Tone::Good, "update", &above.new_member());
     }
     if making.dry_run {
+        making.runtime.say_what_is_shared(&folder, renderer.dependency(), has_shared, shell);
         notes.iter().for_each(|note| shell.progress(Tone::Notice, "note", note));
         return Ok((exit, None));
     }
@@ -185,7 +190,7 @@ fn make(root: &Path, making: &Making, runs: bool, shell: &Shell) -> anyhow::Resu
     match &place {
         Place::Crate { .. } => {
             making.runtime.say_what_is_shared(&folder, renderer.dependency(), false, shell);
-            shell.next(&calls(&model, &notes));
+            shell.next(&advice::calls(root, &model, &notes));
         }
         Place::Folder => {
             if let Some(above) = joins {
@@ -200,9 +205,9 @@ fn make(root: &Path, making: &Making, runs: bool, shell: &Shell) -> anyhow::Resu
             }
             making.runtime.say_what_is_shared(&folder, renderer.dependency(), has_shared, shell);
             if !model.consumes() {
-                shell.next(&sends(&model));
+                shell.next(&advice::sends(&model));
             } else if !runs {
-                shell.next(&format!("cd {} && cargo run", foreign::path(root)));
+                shell.next(&format!("cd {} && cargo run", word(root)));
             }
         }
     }
@@ -263,76 +268,6 @@ fn names_of_crate(cargo: &str) -> Option<String> {
     let name = |table: &str| document.get(table)?.get("name")?.as_str().map(str::to_owned);
     let package = name("package")?;
     Some(name("lib").unwrap_or(package))
-}
-
-/// Whether a text of Rust makes a `State` known.
-fn has_state(text: &str) -> bool {
-    let words = |line: &str| {
-        let line = line.split("//").next().unwrap_or_default();
-        let words = line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
-        words.map(str::to_owned).collect::<Vec<_>>()
-    };
-    text.lines().map(words).any(|words| {
-        let is_public = words.first().is_some_and(|word| word == "pub");
-        is_public
-            && words.iter().any(|word| ["struct", "enum", "type", "use"].contains(&word.as_str()))
-            && words.iter().any(|word| word == "State")
-    })
-}
-
-/// What the author of a crate has to do in files of his own, so that it compiles with what `plan` makes: in his program, which
-/// may declare modules that the library has now, and in his state.
-fn notes(root: &Path, name: &str, plan: &Plan) -> Vec<String> {
-    let text = |path: &str| app::read(path, &root.join(path)).ok().map(|source| source.text);
-    let is_made = |path: &str| plan.steps.iter().any(|step| step.path == path);
-    let has = |module: &str| is_made(&format!("src/{module}.rs")) || is_made(&format!("src/{module}/mod.rs"));
-    let (main, state) = (text("src/main.rs"), text("src/state.rs").filter(|_| has("state")));
-    let mut notes = Vec::new();
-    for module in ["generated", "state", "controllers", "workers", "parsers", "interchangers"] {
-        if has(module) && main.as_ref().is_some_and(|main| declares(main, module)) {
-            notes.push(format!(
-                "src/main.rs declares `mod {module};`, and the library does too, which makes two of everything in it: take it \
-                 out there, and write `{name}::{module}` for `crate::{module}` in the program"
-            ));
-        }
-    }
-    if state.is_some_and(|state| !has_state(&state)) {
-        notes.push(
-            "src/state.rs is yours and stays; generated code needs a `pub struct State` in it, the tests its `pub async fn \
-             build() -> karafka::Result<Self>`"
-                .to_owned(),
-        );
-    }
-    notes
-}
-
-/// What the author of a crate must call.
-fn calls(model: &Model, notes: &[String]) -> String {
-    let name = &model.crate_name;
-    let mut text = if model.consumes() {
-        format!(
-            "call the consumers in your program\n  \
-         beside other work:  let consumers = {name}::generated::app().with_env()?.start(State::build().await?).await?;\n  \
-         and at its end:     let end = consumers.stop(Duration::from_secs(30)).await;\n  \
-         alone:              {name}::generated::app().run(State::build)"
-        )
-    } else {
-        sends(model)
-    };
-    notes.iter().for_each(|note| text.push_str(&format!("\n  {note}")));
-    text
-}
-
-/// How a program sends to the topics of an app that consumes nothing.
-fn sends(model: &Model) -> String {
-    let topic = model.topics.first().map_or("TOPIC", |topic| topic.rust_name.as_str());
-    format!(
-        "send in your program\n  \
-         use {name}::generated::{{self, Settings, Topic, topics}};\n  \
-         let producer = generated::producer(&Settings::from_env(generated::manifest())?)?;\n  \
-         let delivered = producer.send(topics::{topic}.record(&message)?).await?;",
-        name = model.crate_name
-    )
 }
 
 /// Whether this is `.`, however it is written.

@@ -23,7 +23,13 @@ use karafka_generator::{
 };
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
-use super::{Exit, Shell, files::interruption, settled::cargo, shell::Tone};
+use super::{
+    Exit, Shell,
+    files::interruption,
+    settled::cargo,
+    shell::Tone,
+    typed::{ourselves, word},
+};
 
 /// How many sample messages a new app gets.
 const SAMPLES: usize = 5;
@@ -108,9 +114,10 @@ fn feed(shell: &Shell, root: &Path, folder: &Path, model: &Model, is_over: &dyn 
     send.arg(&beacon.address).arg("--app").arg(root).stdin(Stdio::null()).stdout(Stdio::null());
     if matches!(send.status(), Ok(status) if status.success()) && !is_over() {
         shell.next(&format!(
-            "open {}; send your own with `karafka send {topic} --sample 1 --app {}`; Ctrl-C stops",
+            "open {}; send your own, in another terminal, with `{} send {topic} --sample 1 --app {}`; Ctrl-C stops",
             foreign::path(&folder.join(consumer.controller.file())),
-            foreign::path(folder),
+            ourselves(),
+            word(root),
         ));
     }
 }
@@ -136,8 +143,8 @@ pub(crate) fn build(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    // Our own words say how far it is; cargo's are for when it fails.
-    if !shell.verbose {
+    // On a terminal our own words say how far it is. Elsewhere nothing can move, and cargo's lines tell that it works.
+    if shell.quiet || shows_bar(shell) {
         command.arg("--quiet");
     }
     // `cargo run` sets these for us, about our own package.
@@ -145,6 +152,14 @@ pub(crate) fn build(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR") {
             command.env_remove(name);
         }
+    }
+    if !shell.quiet && !shows_bar(shell) {
+        let (app, crates) = (&model.app, crates(root));
+        shell.progress(
+            Tone::Good,
+            "building",
+            &format!("{app} and up to {crates} crates, which takes minutes the first time"),
+        );
     }
     let mut child = command.stdout(Stdio::piped()).spawn().context("cargo cannot be started; is it installed?")?;
     let program = follow(shell, root, model, &mut child)?;
@@ -158,11 +173,16 @@ pub(crate) fn build(shell: &Shell, root: &Path, model: &Model) -> anyhow::Result
     }
 }
 
+/// Whether a bar on the terminal says how far the build is.
+fn shows_bar(shell: &Shell) -> bool {
+    !shell.quiet && !shell.verbose && io::stderr().is_terminal()
+}
+
 /// Reads cargo's messages as they come, shows how far the build is, and gives the binary's path.
 fn follow(shell: &Shell, root: &Path, model: &Model, child: &mut Child) -> anyhow::Result<Option<PathBuf>> {
     let Some(messages) = child.stdout.take() else { return Ok(None) };
     let total = crates(root);
-    let bar = (!shell.quiet && std::io::stderr().is_terminal() && !shell.verbose).then(|| {
+    let bar = shows_bar(shell).then(|| {
         let style = ProgressStyle::with_template("{prefix:>12}  {msg}  [{bar:28.green}] {pos}/{len}")
             .map(|style| style.progress_chars("=> "));
         let bar = ProgressBar::new(total);
@@ -173,9 +193,6 @@ fn follow(shell: &Shell, root: &Path, model: &Model, child: &mut Child) -> anyho
         bar.set_message(model.app.clone());
         bar
     });
-    if bar.is_none() {
-        shell.progress(Tone::Good, "building", &format!("{} and up to {total} crates", model.app));
-    }
     let mut program = None;
     let mut built = std::collections::HashSet::new();
     for message in Message::parse_stream(BufReader::new(messages)) {

@@ -4,6 +4,7 @@ pub mod bounds;
 pub mod edit;
 mod features;
 pub mod keys;
+mod option_values;
 mod page;
 mod read;
 mod ruby;

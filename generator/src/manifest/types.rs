@@ -37,6 +37,9 @@ pub struct Manifest {
     pub topics: Vec<Topic>,
     /// Whether properties of librdkafka were refused, so that those that are here are not all that are written.
     pub has_refused_options: bool,
+    /// The entries whose keys are misspelt, and which were read as what they were meant for: those without entries of their own,
+    /// in the order of the file.
+    pub misspelt: Vec<Span>,
 }
 
 /// `kafka:`; option values are text, whatever YAML thinks of them. `Debug` shows no secret.
@@ -119,6 +122,8 @@ pub struct Group {
     /// `commit_interval`, `id`:
     /// those that this version can do, checked, in the order of the file.
     pub settings: Vec<(Text, Text)>,
+    /// Those settings that are written and were refused, so that what they say is not known.
+    pub refused: Vec<&'static str>,
     /// `kafka:`, properties of its client.
     pub kafka: Vec<(Text, Text)>,
 }
@@ -139,10 +144,11 @@ impl Group {
 
 impl fmt::Debug for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, settings, kafka } = self;
+        let Self { name, settings, refused, kafka } = self;
         f.debug_struct("Group")
             .field("name", name)
             .field("settings", settings)
+            .field("refused", refused)
             .field("kafka", &shown_options(kafka))
             .finish()
     }

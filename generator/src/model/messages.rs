@@ -1,6 +1,6 @@
 //! Messages: every record, nested record and enum gets its name, every field its Rust name and its type.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{Field, Message, Scalar, Shape, Type, circles, report::Report};
 use crate::{
@@ -26,7 +26,7 @@ pub(super) struct Messages<'a> {
     /// Where the fields of each type are written.
     pub(super) field_spans: Vec<Vec<Span>>,
     /// Types and those of their fields that are there and were refused.
-    refused: HashMap<String, HashSet<String>>,
+    refused: HashMap<String, Vec<String>>,
 }
 
 impl Messages<'_> {
@@ -37,7 +37,12 @@ impl Messages<'_> {
 
     /// Whether a type may have a field of this name that was refused, as its type may be wrong.
     pub(super) fn has_refused(&self, name: &str, field: &str) -> bool {
-        self.refused.get(name).is_some_and(|fields| fields.contains(field))
+        self.refused(name).any(|refused| refused == field)
+    }
+
+    /// The fields of a type that were refused, in the order of the file.
+    pub(super) fn refused(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.refused.get(name).into_iter().flatten().map(String::as_str)
     }
 }
 
@@ -235,7 +240,7 @@ impl Resolver<'_, '_, '_> {
 
     /// Notes that a type has this field, of which no more is known.
     fn refused(&mut self, name: &str, field: &Text) {
-        self.messages.refused.entry(name.to_owned()).or_default().insert(field.value.clone());
+        self.messages.refused.entry(name.to_owned()).or_default().push(field.value.clone());
     }
 
     fn refuse_part(&mut self, what: &str, name: &Text, error: &NameError) {

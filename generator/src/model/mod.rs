@@ -28,7 +28,7 @@ pub use types::*;
 use std::collections::BTreeMap;
 
 use crate::{
-    diagnostic::{Diagnostic, Severity},
+    diagnostic::{Diagnostic, Severity, codes},
     manifest,
     source::{Source, Span},
 };
@@ -44,6 +44,17 @@ pub struct Compiled {
     pub features: Vec<(&'static str, Diagnostic)>,
 }
 
+/// What is said of a key for standing where it does, whatever its value.
+const ABOUT_KEYS: [&str; 7] = [
+    codes::MISSING_DEAD_LETTER,
+    codes::BROKEN_PROMISE,
+    codes::CONFLICTING_KEYS,
+    codes::JOBS_IN_BATCHES,
+    codes::JOBS_IN_PROCESS,
+    codes::PROTOCOL_CONFLICT,
+    codes::UNUSED_INTERCHANGER,
+];
+
 /// Reads and resolves a manifest. Total: any text gives a model, or at least one error.
 #[must_use]
 pub fn compile(source: &Source) -> Compiled {
@@ -57,9 +68,15 @@ pub fn compile(source: &Source) -> Compiled {
         let before = refused.range(..span.end.max(span.start + 1)).next_back();
         before.is_some_and(|(&start, &end)| start >= span.start || end > span.start)
     };
+    // That a key stands there at all is wrong only once it is called what it is taken for.
+    let is_consequence = |found: &Diagnostic| {
+        let behind = manifest.misspelt.partition_point(|entry| entry.start <= found.span.start);
+        let before = behind.checked_sub(1).and_then(|at| manifest.misspelt.get(at));
+        ABOUT_KEYS.contains(&found.code) && before.is_some_and(|entry| found.span.end <= entry.end)
+    };
     // What the reader has refused is refused once; and it may have left out what a warning misses.
     let new = resolved.into_iter().filter(|found| match found.severity {
-        Severity::Error => !manifest.is_partial && !is_refused(found.span),
+        Severity::Error => !manifest.is_partial && !is_refused(found.span) && !is_consequence(found),
         Severity::Warning | Severity::Note => refused.is_empty(),
     });
     diagnostics.extend(new);

@@ -241,6 +241,27 @@ pub(super) fn other_name(text: &str, model: &Model) -> Option<Problem> {
     })
 }
 
+/// The dependencies that a `Cargo.toml` gets or gets features for, for a person: `karafka, serde; for tests karafka, tokio`.
+#[must_use]
+pub fn changed_dependencies(before: &str, after: &str) -> Option<String> {
+    let (before, after) = (Document::parse(before).ok()?, Document::parse(after).ok()?);
+    let text = |item: Option<&Item>| item.map(|item| item.to_string().trim().to_owned());
+    let changed = |table: &str| {
+        let has = |name: &str| before.get(table).and_then(|table| table.get(name));
+        let entries = after.get(table).and_then(Item::as_table_like).into_iter().flat_map(TableLike::iter);
+        let changed = entries.filter(|(name, item)| text(Some(item)) != text(has(name)));
+        let mut names: Vec<&str> = changed.map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.join(", ")
+    };
+    match (changed("dependencies").as_str(), changed("dev-dependencies").as_str()) {
+        ("", "") => None,
+        (code, "") => Some(code.to_owned()),
+        ("", tests) => Some(format!("for tests {tests}")),
+        (code, tests) => Some(format!("{code}; for tests {tests}")),
+    }
+}
+
 /// The folder that the app has the runtime from, if it has it from one, and where its `Cargo.toml` says so.
 #[must_use]
 pub fn runtime_folder(text: &str) -> Option<(String, Span)> {
@@ -286,6 +307,24 @@ mod tests {
     /// For an app that consumes.
     fn with_dependencies(text: &str, runtime: &Dependency, inherited: Option<&Inherited>) -> Result<String, Problem> {
         super::with_dependencies(text, &model("controller: OrdersController"), runtime, inherited)
+    }
+
+    /// If this fails, somebody who looks at what would be done does not see what his crate would build from then on.
+    #[test]
+    fn the_dependencies_that_come_are_named() {
+        const TESTS: &str = "for tests karafka, tokio";
+        for (before, named) in [
+            ("[package]\nname = \"a\"\n", format!("karafka, serde; {TESTS}")),
+            (
+                "[package]\nname = \"a\"\n[dependencies]\nserde = { version = \"1\", features = [\"derive\"] } # ours\n",
+                format!("karafka; {TESTS}"),
+            ),
+            ("[package]\nname = \"a\"\n[dependencies]\nserde = \"1\"\n", format!("karafka, serde; {TESTS}")),
+        ] {
+            let after = with_dependencies(before, &Dependency::Version("0.1".to_owned()), None).unwrap();
+            assert_eq!(changed_dependencies(before, &after), Some(named), "{after}");
+            assert_eq!(changed_dependencies(&after, &after), None);
+        }
     }
 
     /// If this fails, an app without TLS is called right, or one with it is warned for ever.

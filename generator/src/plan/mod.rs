@@ -26,7 +26,7 @@ mod tests;
 mod tree;
 
 pub use apply::ApplyError;
-pub use cargo::{has_default_run, lacks_feature, runtime_folder};
+pub use cargo::{changed_dependencies, has_default_run, lacks_feature, runtime_folder};
 pub use drift::{drift, obstacles};
 pub use hold::{Held, Holder};
 pub use journal::{Journals, NoJournals};

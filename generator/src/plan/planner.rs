@@ -353,10 +353,24 @@ impl Planner<'_> {
             self.push(path, action, Some(before), None);
         }
         let kept: Vec<String> = self.old.owned.difference(&self.new.owned).cloned().collect();
+        let tested: BTreeSet<String> =
+            self.old.owned.iter().filter(|path| self.was_named(path)).map(|path| flat(path)).collect();
         for path in kept.into_iter().filter(|path| self.tree.entry(path) == Some(Entry::File)) {
+            let is_new = if is_test(&path) { tested.contains(&flat(&path)) } else { self.was_named(&path) };
+            if !is_new {
+                self.plan.left_before.insert(path.clone());
+            }
             self.new.owned.insert(path.clone());
             self.push(path, Action::Keep, None, None);
         }
+    }
+
+    /// Whether the manifest named this part when the crate was last brought in step: the generated module of its folder
+    /// declares those, and no others of them.
+    fn was_named(&self, part: &str) -> bool {
+        let Some((folder, file)) = part.rsplit_once('/').filter(|_| is_part(part)) else { return false };
+        let module = self.tree.text(&format!("{folder}/mod.rs"));
+        module.is_some_and(|module| library::declares(module, file.trim_end_matches(".rs")))
     }
 
     fn lock(&mut self) {
@@ -398,6 +412,12 @@ impl Planner<'_> {
         }
         self.plan.steps.push(Step { path, action, before, after });
     }
+}
+
+/// The name of a controller's test, or of the test that a controller has: a namespace is a prefix there.
+fn flat(path: &str) -> String {
+    let name = path.strip_prefix("src/controllers/").or_else(|| path.strip_prefix("tests/")).unwrap_or(path);
+    name.trim_end_matches(".rs").replace('/', "_")
 }
 
 fn quoted(names: &[&String]) -> String {

@@ -7,7 +7,7 @@ use super::{
 
 impl Plan {
     /// Where the content of a file belongs that is no longer in the manifest: the only new one of its kind, if it is the
-    /// only one that is left.
+    /// only one that was left just now.
     #[must_use]
     pub fn renamed_to(&self, left: &str) -> Option<&str> {
         let kind = kind(left)?;
@@ -15,6 +15,7 @@ impl Plan {
             self.steps
                 .iter()
                 .filter(move |step| step.action == action && self::kind(&step.path) == Some(kind))
+                .filter(|step| !self.left_before.contains(&step.path))
                 .map(|step| step.path.as_str())
         };
         let [left_over, new] = [Action::Keep, Action::Create].map(|action| {

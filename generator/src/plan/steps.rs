@@ -1,5 +1,7 @@
 //! What will be done to an app's files: a plan, and its steps.
 
+use std::collections::BTreeSet;
+
 use super::{Change, Problem};
 
 /// What happens to a file.
@@ -90,6 +92,8 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// What it means for records that are in Kafka already.
     pub changes: Vec<Change>,
+    /// Files of the user's that the manifest did not name before either: nothing that comes now is what became of them.
+    pub left_before: BTreeSet<String>,
 }
 
 impl Plan {

@@ -1,5 +1,6 @@
 //! The command as a person calls it: a whole app in a folder of its own, and the real binary.
 
+mod book;
 mod concurrent;
 #[cfg(unix)]
 mod interrupted;

@@ -82,6 +82,34 @@ fn a_renamed_controller_is_moved_by_hand() {
     calls(&root, &["check"], 0);
 }
 
+/// If this fails, a person who adds a controller is told to overwrite it with one that he gave up long ago.
+#[test]
+fn what_was_left_before_became_nothing_that_comes_now() {
+    let (_folder, root) = shop();
+    let manifest = root.join("karafka.yml");
+    replace(&manifest, "    controller: OrdersController\n    emits: [order_confirmed]\n", "");
+    let said = calls(&root, &["generate"], 0);
+    assert!(said.contains("keep  src/controllers/orders_controller.rs  no longer in the manifest"), "{said}");
+    for arguments in [
+        &["generate", "controller", "Sales::Refunds"][..],
+        &["generate", "controller", "Videos"],
+        &["generate", "worker", "Workers::Slow", "--topic", "videos"],
+    ] {
+        let said = calls(&root, arguments, 0);
+        assert!(said.contains("create  ") && !said.contains("git mv"), "{said}");
+    }
+    // And what is left now is not taken for what was left before.
+    replace(&manifest, "Sales::RefundsController", "Sales::BackController");
+    let said = calls(&root, &["generate"], 0);
+    for (old, new) in [
+        ("src/controllers/sales/refunds_controller.rs", "src/controllers/sales/back_controller.rs"),
+        ("tests/sales_refunds_controller.rs", "tests/sales_back_controller.rs"),
+    ] {
+        assert!(said.contains(&format!("git mv -f {old} {new}")), "{said}");
+    }
+    assert_eq!(said.matches("git mv").count(), 2, "{said}");
+}
+
 /// If this fails, the first controller of a crate that `karafka new` made to send lies there with nothing that runs it; or a
 /// crate that somebody else made gets a program that he did not ask for.
 #[test]

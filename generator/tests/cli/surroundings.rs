@@ -205,17 +205,27 @@ fn a_crate_keeps_the_folders_that_it_has() {
 #[test]
 fn what_a_crate_must_have_of_its_own_is_said() {
     let package = "[package]\nname = \"shop\"\n";
-    for (state, is_told) in [
-        ("pub struct Other;\n", true),
-        ("pub struct State { pool: Pool }\n", false),
-        ("pub use crate::app::AppState as State;\n", false),
-        ("// pub struct State;\nstruct State;\n", true),
+    const NO_STATE: &str = "generated code needs a `pub struct State` in it";
+    const NO_BUILD: &str = "generated tests call `State::build()`";
+    const BUILD: &str = "shop::state::State::build";
+    for (state, told) in [
+        ("pub struct Other;\n", NO_STATE),
+        ("pub struct State { pool: Pool }\n", NO_BUILD),
+        ("pub struct State;\nimpl State {\n    pub fn build(pool: Pool) -> Self {\n", NO_BUILD),
+        ("pub use crate::app::AppState as State;\n", NO_BUILD),
+        ("// pub struct State;\nstruct State;\n", NO_STATE),
+        ("pub struct State;\nimpl State {\n    pub async fn build() -> karafka::Result<Self> {\n", ""),
     ] {
         let folder = tree(&[("Cargo.toml", package), ("src/main.rs", "mod state;\n"), ("src/state.rs", state)]);
         for arguments in [&["install", "--dry-run"][..], &["install"]] {
             let said = calls(folder.path(), &[arguments, &["--karafka-version", "0.1.0"]].concat(), 0);
-            assert_eq!(said.contains("src/state.rs is yours and stays"), is_told, "{state}: {said}");
+            for note in [NO_STATE, NO_BUILD] {
+                assert_eq!(said.contains(note), note == told, "{state}: {said}");
+            }
             assert!(said.contains("src/main.rs declares `mod state;`"), "{said}");
+            let is_dry = arguments.contains(&"--dry-run");
+            assert_eq!(said.contains(BUILD), told.is_empty() && !is_dry, "{state}: {said}");
+            assert_eq!(said.contains(".start(state).await?"), !told.is_empty() && !is_dry, "{state}: {said}");
         }
         assert_eq!(read(folder.path(), "src/state.rs"), state);
     }
@@ -243,6 +253,71 @@ fn what_a_crate_must_have_of_its_own_is_said() {
         assert!(said.starts_with("exit 1") || said.starts_with("exit 2"), "{what}: {said}");
         assert!(said.contains(words), "{what}: {said}");
         assert_eq!(everything(folder.path()), before, "{what}");
+    }
+}
+
+/// If this fails, a library's author is told to call what no program can name.
+#[test]
+fn a_state_that_only_the_library_sees_is_named() {
+    let package = ("Cargo.toml", "[package]\nname = \"shop\"\n");
+    for (library, is_told) in [("mod state;\n", true), ("pub(crate) mod state;\n", true), ("pub mod state;\n", false)] {
+        let folder = tree(&[package, ("src/lib.rs", library), ("src/state.rs", "pub struct State;\n")]);
+        let said = calls(folder.path(), &["install", "--karafka-version", "0.1.0"], 0);
+        assert_eq!(said.contains("src/lib.rs declares `mod state;` for itself"), is_told, "{library}: {said}");
+    }
+}
+
+/// If this fails, somebody who looks first does not see what his crate depends on afterwards, or sees something else.
+#[test]
+fn a_dry_run_of_install_says_what_comes_as_the_real_one_does() {
+    let folder = tree(&[("Cargo.toml", "[package]\nname = \"shop\"\n"), ("src/lib.rs", "")]);
+    let facts = |said: &str| {
+        let is_fact = |line: &&str| {
+            ["update", "create", "depends", "too old", "note"].iter().any(|word| line.trim_start().starts_with(word))
+        };
+        said.lines().filter(is_fact).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let dry = facts(&calls(folder.path(), &["install", "--dry-run"], 0));
+    let line = |word: &str| dry.iter().find(|line| line.contains(word)).unwrap_or_else(|| panic!("{word}: {dry:?}"));
+    assert!(line("Cargo.toml").ends_with(": karafka, serde; for tests karafka, tokio"), "{dry:?}");
+    assert!(line("depends").contains("on the checkout in"), "{dry:?}");
+    assert_eq!(dry, facts(&calls(folder.path(), &["install"], 0)));
+}
+
+/// If this fails, a team that promises an older Rust hears from cargo in somebody else's build that it no longer does.
+#[test]
+fn a_rust_version_that_is_too_old_is_said() {
+    const PACKAGE: &str = "[package]\nname = \"shop\"\n";
+    const INHERITS: &str = "[package]\nname = \"shop\"\nrust-version.workspace = true\n";
+    let workspace = |version: &str| {
+        format!(
+            "[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n[workspace.package]\nrust-version = \"{version}\"\n"
+        )
+    };
+    let (old, new) = (workspace("1.70"), workspace("1.89"));
+    let at_once = format!("{INHERITS}{}", old.replace("members = [\"crates/*\"]\n", ""));
+    let cases: [(&str, Files<'_>, &str, bool); 8] = [
+        ("of its own", &[("Cargo.toml", "[package]\nname = \"shop\"\nrust-version = \"1.88.2\"\n")], ".", true),
+        ("enough", &[("Cargo.toml", "[package]\nname = \"shop\"\nrust-version = \"1.89\"\n")], ".", false),
+        ("none", &[("Cargo.toml", PACKAGE)], ".", false),
+        ("at the root", &[("Cargo.toml", &at_once)], ".", true),
+        ("of the workspace", &[("Cargo.toml", &old), ("crates/shop/Cargo.toml", INHERITS)], "crates/shop", true),
+        ("not inherited", &[("Cargo.toml", &old), ("crates/shop/Cargo.toml", PACKAGE)], "crates/shop", false),
+        ("a new member", &[("Cargo.toml", &old)], ".", true),
+        ("a new member of one that has enough", &[("Cargo.toml", &new)], ".", false),
+    ];
+    for (what, files, from, told) in cases {
+        let arguments: &[&str] = if what.starts_with("a new member") { &["new", "crates/mail"] } else { &["install"] };
+        let folder = tree(files);
+        for dry in [&["--dry-run"][..], &[]] {
+            let said = calls(&folder.path().join(from), &[arguments, &["--karafka-version", "0.1.0"], dry].concat(), 0);
+            let line = said.lines().find(|line| line.trim_start().starts_with("too old"));
+            assert_eq!(line.is_some(), told, "{what}: {said}");
+            if let Some(line) = line {
+                assert!(line.contains("Cargo.toml promises") && !line.contains("crates/"), "{what}: {line}");
+                assert!(line.contains("write \"1.89\" there"), "{what}: {line}");
+            }
+        }
     }
 }
 
@@ -293,6 +368,25 @@ fn an_app_that_stays_on_this_machine_is_told_by_new_and_in_ci() {
     }
 }
 
+/// If this fails, whoever waits for the first build in a workflow or behind a pipe sees nothing for minutes, and stops it.
+#[cfg(unix)]
+#[test]
+fn a_build_that_nobody_sees_says_that_it_goes_on() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder();
+    let cargo = folder.path().join("cargo.sh");
+    fs::write(&cargo, "#!/bin/sh\nif [ \"$1\" = build ]; then echo \"cargo $@\" >&2; fi\n").unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    for (name, quiet) in [("shop", &[][..]), ("mail", &["--quiet"])] {
+        let mut command =
+            karafka(folder.path(), &[&["new", name, "--run", "--karafka-version", "0.1.0"], quiet].concat());
+        let said = said(&command.env("CARGO", &cargo).output().unwrap(), folder.path());
+        let (before, after) = said.split_once("cargo build").unwrap_or_else(|| panic!("{said}"));
+        assert_eq!(before.contains(&format!("building  {name} and up to ")), quiet.is_empty(), "{said}");
+        assert_eq!(after.lines().next().unwrap().contains("--quiet"), !quiet.is_empty(), "{said}");
+    }
+}
+
 /// If this fails, a second binary, another name of the package or a profile is the end of `karafka server`.
 #[cfg(unix)]
 #[test]
@@ -338,7 +432,9 @@ fn server_runs_the_binary_of_main_whatever_else_there_is() {
     ] {
         fs::write(&manifest, original.replacen(from, to, 1)).unwrap();
         let said = server(arguments);
-        assert_eq!(said, format!("exit 0\n---- out\n{ran}---- err\n"), "{to}");
+        // Cargo says nothing while it waits, and little into a file.
+        let binary = ran.split_whitespace().nth(2).unwrap();
+        assert_eq!(said, format!("exit 0\n---- out\n{ran}---- err\n    building  {binary}, with cargo\n"), "{to}");
     }
     fs::write(&manifest, &original).unwrap();
     fs::remove_file(root.join("src/main.rs")).unwrap();

@@ -4,6 +4,7 @@
 //! so that nobody takes a lost record for a bug of the app.
 
 mod beacon;
+mod port;
 
 use std::time::Duration;
 
@@ -15,10 +16,13 @@ use rdkafka::{
 
 pub use beacon::{Beacon, UntrustedBeacon};
 
+use self::port::ChosenPort;
 use crate::native::MockCluster;
 
 /// A broker inside this process; gone with all its records when it is dropped.
 pub struct EmbeddedBroker {
+    /// Leads to the cluster, where its own port is not the one that was asked for.
+    _port: Option<ChosenPort>,
     /// Owns the cluster; its own queue is never used.
     _owner: BaseProducer,
     cluster: MockCluster,
@@ -34,6 +38,14 @@ pub enum BrokerError {
     /// It could not be started.
     #[error("the embedded broker cannot start: {0}")]
     Start(String),
+    /// It does not get the port that was asked for.
+    #[error("the broker cannot have port {port} of 127.0.0.1")]
+    Port {
+        /// The port.
+        port: u16,
+        /// The system's word.
+        source: std::io::Error,
+    },
     /// It did not make a topic.
     #[error("the embedded broker cannot make the topic `{topic}`: {reason}")]
     Topic {
@@ -62,6 +74,22 @@ impl EmbeddedBroker {
     ///
     /// [`BrokerError`], with librdkafka's word.
     pub fn start(topics: &[(String, i32)]) -> Result<Self, BrokerError> {
+        Self::start_at(topics, None)
+    }
+
+    /// As [`EmbeddedBroker::start`], but on this port of the loopback interface.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError::Port`] if it cannot be had, as when it is taken; else as [`EmbeddedBroker::start`].
+    pub fn start_on(topics: &[(String, i32)], port: u16) -> Result<Self, BrokerError> {
+        Self::start_at(topics, Some(port))
+    }
+
+    fn start_at(topics: &[(String, i32)], port: Option<u16>) -> Result<Self, BrokerError> {
+        // Before there is a broker: most of what can go wrong here is that somebody else has it.
+        let no_port = |source| BrokerError::Port { port: port.unwrap_or_default(), source };
+        let listener = port.map(ChosenPort::take).transpose().map_err(no_port)?;
         let refused = |error: rdkafka::error::KafkaError| BrokerError::Start(error.to_string());
         let mut config = ClientConfig::new();
         config.set("test.mock.num.brokers", "1").set("log_level", "3");
@@ -75,10 +103,18 @@ impl EmbeddedBroker {
                 .create_topic(topic, *partitions)
                 .map_err(|reason| BrokerError::Topic { topic: topic.clone(), reason })?;
         }
-        let address = cluster.address();
+        let within = cluster.address();
+        let port = listener.map(|listener| ChosenPort::open(listener, within.clone())).transpose().map_err(no_port)?;
+        let address = match &port {
+            Some(port) => {
+                cluster.announce(port.number());
+                format!("127.0.0.1:{}", port.number())
+            }
+            None => within,
+        };
         let watch =
             ClientConfig::new().set("bootstrap.servers", &address).set("log_level", "3").create().map_err(refused)?;
-        Ok(Self { _owner: owner, cluster, watch, topics: topics.to_vec(), address })
+        Ok(Self { _port: port, _owner: owner, cluster, watch, topics: topics.to_vec(), address })
     }
 
     /// Where it listens, as `127.0.0.1:40213`.
@@ -137,6 +173,34 @@ mod tests {
         outgoing::Outgoing,
         producer::{Compression, Producer},
     };
+
+    /// If this fails, a program whose settings name a port finds no broker there, or is sent on to another one where a firewall or
+    /// a container has none; or a taken port is found out by a client that never gets an answer.
+    #[test]
+    fn a_port_that_was_chosen_leads_to_the_broker_and_nothing_else_is_told() {
+        let free =
+            std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let topics = [("orders".to_owned(), 2)];
+        let broker = EmbeddedBroker::start_on(&topics, free).expect("a broker");
+        assert_eq!(broker.address(), format!("127.0.0.1:{free}"));
+        let metadata = broker.watch.fetch_metadata(None, Duration::from_secs(30)).expect("an answer");
+        let told: Vec<_> = metadata.brokers().iter().map(|broker| (broker.host(), broker.port())).collect();
+        assert_eq!(told, [("127.0.0.1", i32::from(free))]);
+        let producer = Producer::builder().brokers(broker.address()).start().expect("a producer");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
+        runtime.block_on(async {
+            let outgoing = Outgoing { topic: "orders".to_owned(), value: Some(b"x".to_vec()), ..Outgoing::default() };
+            producer.send(outgoing).await.expect("acknowledged");
+        });
+        let taken = EmbeddedBroker::start_on(&topics, free).err().expect("it is taken");
+        assert!(
+            matches!(&taken, BrokerError::Port { port, source }
+            if *port == free && source.kind() == std::io::ErrorKind::AddrInUse),
+            "{taken:?}"
+        );
+        drop(broker);
+        EmbeddedBroker::start_on(&topics, free).expect("it is free again");
+    }
 
     /// If this fails, records vanish from the embedded broker and somebody looks for the bug in an app.
     #[test]

@@ -38,6 +38,12 @@ impl MockCluster {
         unsafe { CStr::from_ptr(sys::rd_kafka_mock_cluster_bootstraps(self.0.as_ptr())) }.to_string_lossy().into_owned()
     }
 
+    /// Its only broker tells clients to come to this port of the loopback interface.
+    pub(crate) fn announce(self, port: u16) {
+        // SAFETY: the cluster is live; the host is a string that ends in NUL, and is copied.
+        unsafe { sys::rd_kafka_mock_broker_set_host_port(self.0.as_ptr(), 1, c"127.0.0.1".as_ptr(), port.into()) };
+    }
+
     /// Its first broker does not take the next commits, and says so only when nobody waits any more.
     #[cfg(test)]
     pub(crate) fn refuse_commits_in_silence(self, commits: usize) {

@@ -8,11 +8,12 @@ use karafka::settings::{
 use super::{
     super::{
         keys::{Key, Section, nearest},
+        option_values,
         types::{Kafka, Text},
         values,
         yaml::{Entry, Node, Scalar, Value},
     },
-    Reader, text_of,
+    Reader, list, text_of,
 };
 use crate::{
     diagnostic::{Diagnostic, codes, quote},
@@ -185,6 +186,12 @@ impl Reader<'_> {
         let known = known.unwrap_or_default();
         let which = if has_variables { "the default " } else { "" };
         match verdict {
+            // librdkafka takes any text here, and makes no client with it.
+            Ok(()) if !known.is_empty() && option_values::is_none_of(&name.value, &known) => {
+                let diagnostic = self.other_value(name, &text, &known, which)?;
+                self.report(diagnostic);
+                None
+            }
             // What this command was built without, the app may have been built with: see `missing_features`.
             Ok(()) | Err(OptionError::NotCompiledIn { .. }) => {
                 if is_secret(&name.value) && values::is_literal(&text.value) {
@@ -213,6 +220,10 @@ impl Reader<'_> {
                 None
             }
             Err(error) => {
+                if let Some(diagnostic) = self.other_value(name, &text, &known, which) {
+                    self.report(diagnostic);
+                    return None;
+                }
                 let reason = if let OptionError::Invalid { reason, .. } = error { reason } else { error.to_string() };
                 let value = shown(&name.value, &known);
                 let message = format!("{} does not take {which}{}", quote(&name.value), quote(&value));
@@ -235,6 +246,25 @@ impl Reader<'_> {
                 .help(format!("write `\"${{{variable}}}\"`, and set that variable where the app runs"))
                 .suggest(text.span, format!("\"${{{variable}}}\"")),
         );
+    }
+
+    /// What is said of a value that is none of the few that its property takes; nothing of a property that takes others.
+    fn other_value(&self, name: &Text, text: &Text, known: &str, which: &str) -> Option<Diagnostic> {
+        // One of them that is refused all the same is refused for another reason.
+        let values = option_values::of(&name.value).filter(|values| !values.contains(&known))?;
+        let message = format!("{} does not take {which}{}", quote(&name.value), quote(known));
+        let diagnostic = Diagnostic::error(codes::INVALID_OPTION, text.span, message);
+        let near = option_values::meant(known, values);
+        // Only of what stands there as it is can the whole be replaced.
+        let is_plain = self.source.text.get(text.span.start..text.span.end) == Some(known);
+        Some(match near {
+            Some(near) if is_plain => diagnostic.help(format!("did you mean `{near}`?")).suggest(text.span, near),
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => {
+                let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
+                diagnostic.help(format!("it takes {}", list(&values, "or")))
+            }
+        })
     }
 
     fn unknown_option(&mut self, name: &Text) {

@@ -195,6 +195,12 @@ impl Reader<'_> {
                     .help(format!("write {}: the field may be absent or null", quote(&meant)))
                     .suggest(entry.key.span, meant),
                 );
+                // It is there, whatever it is: who names it is not wrong as well.
+                let name = Text::new(written.trim_matches('?').trim_end().to_owned(), entry.key.span);
+                if !places.contains_key(written.trim_matches('?').trim_end()) {
+                    places.insert(written.trim_matches('?').trim_end(), name.span);
+                    fields.push(Field { name, optional: true, kind: Spanned::new(Type::Unread, entry.value.span) });
+                }
                 continue;
             }
             let optional = written.ends_with('?');

@@ -27,7 +27,7 @@ use crate::{
 #[must_use]
 pub fn read(source: &Source) -> (Option<Manifest>, Vec<Diagnostic>) {
     let (root, diagnostics) = yaml::parse(source);
-    let mut reader = Reader { source, diagnostics, app: None, has_refused_options: false };
+    let mut reader = Reader { source, diagnostics, app: None, has_refused_options: false, misspelt: Vec::new() };
     let manifest = root.and_then(|root| reader.manifest(&root));
     (manifest, in_file_order(reader.diagnostics))
 }
@@ -46,6 +46,7 @@ struct Reader<'s> {
     /// The app's name, for words about what has its name by default.
     app: Option<String>,
     has_refused_options: bool,
+    misspelt: Vec<Span>,
 }
 
 impl Reader<'_> {
@@ -89,6 +90,8 @@ impl Reader<'_> {
             self.missing_app(root);
         }
         manifest.has_refused_options = self.has_refused_options;
+        manifest.misspelt = std::mem::take(&mut self.misspelt);
+        manifest.misspelt.sort();
         Some(manifest)
     }
 
@@ -124,15 +127,19 @@ impl Reader<'_> {
         let mut groups = Vec::new();
         for entry in self.named(key, entry) {
             let name = self.name_of("a group", entry);
-            let (mut settings, mut kafka) = (Vec::new(), Vec::new());
+            let (mut settings, mut refused, mut kafka) = (Vec::new(), Vec::new(), Vec::new());
             for (key, entry) in self.keys(Section::Group, &entry.value) {
                 if key.takes == Takes::Options {
                     kafka = self.options(key, entry, Side::Consumer);
-                } else if let Some(value) = self.value(key, entry) {
-                    settings.push((text_of(entry), value));
+                    continue;
+                }
+                match self.value(key, entry) {
+                    // Under the name that was meant, if it is misspelt.
+                    Some(value) => settings.push((Text::new(key.name.to_owned(), entry.key.span), value)),
+                    None => refused.push(key.name),
                 }
             }
-            groups.push(Group { name, settings, kafka });
+            groups.push(Group { name, settings, refused, kafka });
         }
         groups
     }
@@ -159,6 +166,10 @@ impl Reader<'_> {
                 Some(key) => known.push((key, entry)),
                 None => {
                     if let Some(key) = self.unknown_key(section, entry, entries) {
+                        if entry.value.entries().is_none() {
+                            let end = entry.value.span.end.max(entry.key.span.end);
+                            self.misspelt.push(Span::new(entry.key.span.start, end));
+                        }
                         known.push((key, entry));
                     }
                 }

@@ -1,6 +1,6 @@
 //! Keys that are none of their place: what was meant, and where it belongs.
 
-use karafka::settings::{Side, is_secret, knows_option, refused, refused_of_some, side};
+use karafka::settings::{Side, is_secret, knows_option, option_names, refused, refused_of_some, side};
 
 use super::{
     super::{
@@ -20,6 +20,12 @@ const VARIABLES: &[(&[&str], &str, &str)] = &[
     (&["log", "log_level", "logging", "logger"], "KARAFKA_LOG", "debug"),
     (&["env", "environment"], "KARAFKA_ENV", "production"),
 ];
+
+/// The property of librdkafka that was meant by a key with dots in it, which no key of a manifest has.
+fn property_meant(word: &str) -> Option<String> {
+    let names = word.contains('.').then(option_names)?;
+    nearest(word, names.iter().map(String::as_str)).map(str::to_owned)
+}
 
 impl Reader<'_> {
     /// Reports a key that is none of its section's, and gives the one that it is read as: what is meant is known, so
@@ -81,6 +87,13 @@ impl Reader<'_> {
                 _ => format!("kafka: {{ options: {{ {property} }} }}"),
             };
             return (diagnostic.help(format!("it is a property of librdkafka: write `{written}`")), None);
+        }
+        if let Some(near) = property_meant(word) {
+            // Where it belongs is said of it once it is called right.
+            return (
+                diagnostic.help(format!("did you mean `{near}`, a property of librdkafka?")).suggest(span, near),
+                None,
+            );
         }
         let near = nearest(word, section.keys().map(|key| key.name)).and_then(|near| section.key(near));
         match (near, elsewhere(section, word)) {

@@ -43,18 +43,23 @@ pub(super) fn check(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
     let manifest = facts.manifest;
     let names = facts.groups.iter().map(|group| group.name.as_str());
     let clients: Vec<Client<'_>> = names
-        .map(|name| {
+        .filter_map(|name| {
             let group = manifest.groups.iter().find(|group| group.name.value == name);
+            // Whether what stands in it is right hangs on a protocol that was refused.
+            if group.is_some_and(|group| group.refused.contains(&"protocol")) {
+                return None;
+            }
             let is_new = group.and_then(|group| group.setting("protocol")).is_some_and(|text| text.value == "consumer");
-            Client { key: name, group, protocol: if is_new { Protocol::Consumer } else { Protocol::Classic } }
+            Some(Client { key: name, group, protocol: if is_new { Protocol::Consumer } else { Protocol::Classic } })
         })
         .collect();
     assignors(manifest, &clients, report);
     let classic = clients.iter().filter(|client| client.protocol == Protocol::Classic);
     let classic: Vec<&str> = classic.map(|client| client.key).filter(|key| !key.contains("${")).collect();
-    // What is missing may be what was refused.
-    let is_known = |conflict: &Conflict<Place>| {
-        !manifest.has_refused_options || !matches!(conflict.kind, ConflictKind::Missing { .. })
+    // What is missing, or is as it is by default, may be what was refused.
+    let is_known = |conflict: &Conflict<Place>| match conflict.kind {
+        ConflictKind::LeftToBroker(_) => true,
+        _ => !manifest.has_refused_options || conflict.other.is_some(),
     };
     let mut reported = BTreeSet::new();
     let environments = manifest.environments.iter().map(|environment| Some(&environment.kafka));
@@ -132,7 +137,8 @@ fn assignors(manifest: &Manifest, clients: &[Client<'_>], report: &mut Report<'_
             _ => {}
         }
     }
-    if clients.iter().all(|client| client.protocol == Protocol::Classic) && !clients.is_empty() {
+    let is_each_known = manifest.groups.iter().all(|group| !group.refused.contains(&"protocol"));
+    if is_each_known && clients.iter().all(|client| client.protocol == Protocol::Classic) && !clients.is_empty() {
         let kafkas = manifest.environments.iter().map(|environment| &environment.kafka).chain([&manifest.kafka]);
         let options = kafkas.flat_map(|kafka| kafka.options.iter().chain(&kafka.consumer));
         options.filter(is_remote).for_each(|(name, _)| remote_assignor(name, report));

@@ -38,12 +38,15 @@ fn check_key(topic: &manifest::Topic, field: &Text, messages: &Messages<'_>, rep
             }
             let words = format!("`key` names `{}`, which is not a field of `{}`", field.value, record.name);
             let mut diagnostic = Diagnostic::error(codes::UNKNOWN_FIELD, field.span, words);
-            let near = report.nearest(&field.value, fields.iter().map(|field| field.wire_name.as_str()));
+            // Those that were refused are there, too, and what is wrong with them has been said.
+            let mut names: Vec<&str> = fields.iter().map(|field| field.wire_name.as_str()).collect();
+            names.extend(messages.refused(&record.name));
+            let near = report.nearest(&field.value, names.iter().copied());
             diagnostic = match near {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")).suggest(field.span, near),
-                None if fields.is_empty() => diagnostic.help("it has no fields"),
+                None if names.is_empty() => diagnostic.help("it has no fields"),
                 None => {
-                    let names: Vec<_> = fields.iter().map(|field| format!("`{}`", field.wire_name)).collect();
+                    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
                     diagnostic.help(format!("its fields are {}", names.join(", ")))
                 }
             };

@@ -1,6 +1,7 @@
 //! YAML in, a model or diagnostics out.
 
 mod alone;
+mod consequences;
 mod dead_letters;
 mod groups;
 mod limits;
