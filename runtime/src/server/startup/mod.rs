@@ -74,6 +74,9 @@ pub(super) fn page(
     for clash in settings.clashes() {
         let _ = writeln!(page, "  sizes       {}\n              {}", foreign::line(&clash.words), clash.help);
     }
+    for unverified in settings.unverified() {
+        let _ = writeln!(page, "  unverified  {}\n              {}", foreign::line(&unverified.words), unverified.help);
+    }
     if let Some(address) = health {
         let _ = writeln!(page, "  health      http://{address}/live  /ready  /metrics");
     }
@@ -111,6 +114,9 @@ pub(super) fn log(manifest: &Manifest, settings: &Settings, brokers: &str, healt
     }
     for clash in settings.clashes() {
         tracing::warn!(target: "karafka", help = clash.help, "{}", foreign::cut(&clash.words));
+    }
+    for unverified in settings.unverified() {
+        tracing::warn!(target: "karafka", help = unverified.help, "{}", foreign::cut(&unverified.words));
     }
 }
 
