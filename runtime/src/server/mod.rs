@@ -21,7 +21,7 @@ use std::{
 
 use command_line::{Command, FlowFormat, RoutesFormat};
 use signals::Signals;
-pub use signals::hang_up_is_ignored;
+pub use signals::{hang_up_is_ignored, shutdown_signal};
 
 use crate::{
     App, Result, foreign, info,
