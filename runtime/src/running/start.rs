@@ -83,9 +83,7 @@ impl<S: Send + Sync + 'static> Configured<S> {
         for clash in settings.clashes() {
             tracing::warn!(target: "karafka", help = clash.help, "{}", foreign::cut(&clash.words));
         }
-        for unverified in settings.unverified() {
-            tracing::warn!(target: "karafka", help = unverified.help, "{}", foreign::cut(&unverified.words));
-        }
+        settings.log_unverified();
         let (log, tell_due) = RateLimited::shared(Production);
         let vitals = Arc::new(Vitals::new(manifest, Listeners::beside(log, listeners)));
         let listener = vitals.listener();

@@ -3,6 +3,8 @@
 use std::{fs, io, path::Path};
 
 use super::{SettingError, Settings, Value, one_spelling};
+#[cfg(feature = "consumer")]
+use crate::foreign;
 
 /// Properties that name a file which is read when a client is made.
 const FILES: [&str; 5] =
@@ -74,6 +76,14 @@ impl Settings {
             })
         });
         found.collect()
+    }
+
+    /// Warns of that in the log of a process that starts.
+    #[cfg(feature = "consumer")]
+    pub(crate) fn log_unverified(&self) {
+        for Unverified { words, help } in self.unverified() {
+            tracing::warn!(target: "karafka", help, "{}", foreign::cut(&words));
+        }
     }
 
     /// The properties by their one spelling, if a client talks to a broker over TLS.

@@ -187,6 +187,15 @@ fn info_says_what_was_left_to_defaults() {
     ] {
         assert!(text.contains(line), "no {line} in\n{text}");
     }
+    let (settings, _) = Settings::examine(&OPEN, &BTreeMap::new(), &Flags::default());
+    let page = startup::page(&OPEN, &settings, startup::BrokerOrigin::Configured, "h:1", None);
+    let log = secrets::logged(|| startup::log(&OPEN, &settings, "h:1", None));
+    for said in [page, log] {
+        assert!(
+            said.contains("`kafka.options.enable.ssl.certificate.verification: false`, from karafka.yml"),
+            "{said}"
+        );
+    }
     let set = [
         ("PREFIX", "a"),
         ("AT", "h"),
