@@ -44,10 +44,16 @@ pub fn text(
     let lines: Vec<_> = lines.into_iter().map(|(name, words)| vec![name.to_owned(), words]).collect();
 
     let mut rows = vec![["SETTING", "VALUE", "FROM"].map(str::to_owned).to_vec()];
-    rows.extend(
-        settings.values.iter().map(|value| vec![value.key.clone(), value.shown().into_owned(), value.source()]),
-    );
+    let values = settings.values.iter();
+    rows.extend(values.map(|value| vec![value.key.clone(), value.shown().into_owned(), value.source()]));
+    let left_out = settings.left_out.iter();
+    rows.extend(left_out.map(|left_out| vec![left_out.key.clone(), "(left out)".to_owned(), left_out.source()]));
+    // What a layer leaves out comes after what holds instead.
+    rows[1..].sort_by(|one, next| one[0].cmp(&next[0]));
     let mut text = format!("{}\n{}", table(&lines, "", "   "), table(&rows, "", "   "));
+    for unverified in settings.unverified() {
+        text.push_str(&format!("\nwarning: {}\n  {}\n", unverified.words, unverified.help));
+    }
     for question in questions {
         text.push_str(&format!("\nwarning: {question}\n"));
     }

@@ -151,6 +151,9 @@ pub use topic::{EmittedBy, Key, Topic};
 #[cfg(feature = "producer")]
 pub use {chrono, rust_decimal, uuid};
 
+#[cfg(feature = "consumer")]
+pub use server::shutdown_signal;
+
 // For the command `karafka`, which hears the same signals.
 #[cfg(feature = "consumer")]
 #[doc(hidden)]

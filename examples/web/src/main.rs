@@ -5,21 +5,19 @@
 use std::{env, error::Error, net::SocketAddr, process::ExitCode};
 
 use karafka::settings::Settings;
-use tokio::{net::TcpListener, signal};
+use tokio::net::TcpListener;
 
 use web::{generated, rates::Rates, state::State};
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
+    // First of all, so that no signal ends the process before it can stop well.
+    let shutdown = karafka::shutdown_signal()?;
     let settings = Settings::from_env(generated::app().manifest())?;
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     let rates = match env::var("RATES") {
         Ok(address) => address.parse()?,
         Err(_) => SocketAddr::from(([127, 0, 0, 1], 4000)),
-    };
-    let shutdown = async {
-        // Without a way to hear of Ctrl-C it is better to end at once than never.
-        let _ = signal::ctrl_c().await;
     };
     let end = web::web::run(
         listener,

@@ -1,11 +1,12 @@
 //! What librdkafka is told: the settings, and what belongs to the engine.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use rdkafka::ClientConfig;
 
 use super::group::Wait;
 use crate::{
+    broker::Beacon,
     librdkafka::unique_client_id,
     settings::{DRAIN, Group, Protocol, Settings, drain, one_spelling},
 };
@@ -17,6 +18,24 @@ pub(crate) struct Brokers {
     pub(crate) address: String,
     /// Whether they are an [`crate::broker::EmbeddedBroker`], in this process or another.
     pub(crate) embedded: bool,
+}
+
+impl Brokers {
+    /// Those that somebody names: they may be what `karafka broker` runs for the app whose folder is `root`.
+    pub(crate) fn named(address: String, root: &Path) -> Self {
+        let embedded = local(&address).is_some_and(|address| {
+            // What lies there and is not believed is said by whoever looks for a broker.
+            Beacon::find(root).is_ok_and(|beacon| beacon.is_some_and(|beacon| beacon.address == address))
+        });
+        Self { address, embedded }
+    }
+}
+
+/// One port of this machine, as a beacon has it.
+fn local(address: &str) -> Option<String> {
+    let address = address.trim();
+    let port = address.strip_prefix("127.0.0.1:").or_else(|| address.strip_prefix("localhost:"))?;
+    port.parse().ok().map(|port: u16| format!("127.0.0.1:{port}"))
 }
 
 /// How long a connection that is cut again and again may wait to be made again, in milliseconds, where nobody says.
@@ -109,7 +128,9 @@ pub(crate) fn wait(group: &Group, consumer: &ClientConfig) -> Wait {
             Some(Duration::from_millis(said.unwrap_or(45_000)))
         }
     };
-    Wait { session, instance_id: group.instance_id.clone() }
+    let brokers = consumer.get("bootstrap.servers").unwrap_or_default();
+    let may_be_for_development = session.is_some() && brokers.split(',').all(|broker| local(broker).is_some());
+    Wait { session, instance_id: group.instance_id.clone(), may_be_for_development }
 }
 
 /// How long a group waits for the answer of a member in a rebalance.
@@ -156,6 +177,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        broker::EmbeddedBroker,
         manifest::{GroupEntry, Manifest, Setting},
         producer::client::ProducerClient,
         settings::{Flags, SettingError, check_option, option_names, side},
@@ -210,6 +232,22 @@ mod tests {
             (patient.get("fetch.wait.max.ms"), patient.get("max.partition.fetch.bytes")),
             (Some("2"), Some("65536"))
         );
+    }
+
+    /// If this fails, an app that was stopped well and is told by a variable where `karafka broker` is waits there for most of
+    /// a minute when it is started again; or a real broker is taken for that one, and its members for dead after a second.
+    #[test]
+    fn a_broker_for_development_is_known_by_its_address() {
+        let broker = EmbeddedBroker::start(&[]).expect("a broker");
+        let folder = tempfile::tempdir().expect("a folder");
+        let is_embedded = |address: &str| Brokers::named(address.to_owned(), folder.path()).embedded;
+        assert!(!is_embedded(broker.address()), "it is not this app's");
+        Beacon::of(&broker).leave(folder.path()).expect("left");
+        let port = broker.address().rsplit_once(':').expect("a port").1;
+        assert!(is_embedded(broker.address()) && is_embedded(&format!(" localhost:{port}")));
+        for other in ["kafka:9092", "127.0.0.1:9", "localhost:port", &format!("{},kafka:9092", broker.address())] {
+            assert!(!is_embedded(other), "{other}");
+        }
     }
 
     /// If this fails, an app with properties that are right does not start, or its member is taken for dead.

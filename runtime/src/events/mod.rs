@@ -5,6 +5,7 @@
 
 mod development;
 mod excerpt;
+mod filter;
 mod listeners;
 pub(crate) mod position;
 mod production;

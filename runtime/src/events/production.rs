@@ -3,11 +3,16 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tracing::{debug, error, info, warn};
-use tracing_subscriber::{EnvFilter, fmt, util::TryInitError};
+use tracing_subscriber::{
+    fmt,
+    layer::SubscriberExt as _,
+    registry,
+    util::{SubscriberInitExt as _, TryInitError},
+};
 
 use super::{
     Event, JobName, Listener, NAMED, Obstacle, PanicSite, RevocationCause, Severity, Summary, Summed,
-    TopicPartitionOffset, Totals,
+    TopicPartitionOffset, Totals, filter,
     position::{Lost, Positioned, Waits},
     repeated,
     words::{self, places},
@@ -41,7 +46,8 @@ pub enum LogFormat {
 }
 
 /// Sends everything that goes through `tracing` and `log` to the process's output, filtered by `KARAFKA_LOG`, else
-/// `RUST_LOG`, else `info` and above. Characters that a terminal acts on are written out, whoever wrote them. What the client reports comes as events too, so its wrapper's own lines are left out;
+/// `RUST_LOG`, else `info` and above. Characters that a terminal acts on are written out, whoever wrote them. What the client
+/// reports comes as events too, so its wrapper's own lines are left out;
 /// and so are the spans of attempts, because looking for a trace in each record is not free: `karafka::perform=info` has
 /// them, with trace, record and attempt on each line that a handler writes.
 ///
@@ -49,21 +55,21 @@ pub enum LogFormat {
 ///
 /// If a subscriber was set before; that one stays.
 pub fn log_to(format: LogFormat, variables: &BTreeMap<String, String>) -> Result<(), TryInitError> {
-    use tracing_subscriber::util::SubscriberInitExt;
-
-    let said = ["KARAFKA_LOG", "RUST_LOG"].iter().find_map(|name| variables.get(*name).filter(|text| !text.is_empty()));
-    let filter = said.map_or("info,karafka::perform=off,rdkafka=off,librdkafka=error", String::as_str);
-    let filter = EnvFilter::builder().parse_lossy(filter);
+    let (filter, complaints) = filter::of(variables);
     match format {
         LogFormat::Json => {
             let writer = || LogWriter { inner: std::io::stdout(), form: LogForm::Json };
-            fmt().json().flatten_event(true).with_writer(writer).with_env_filter(filter).finish().try_init()
+            let lines = fmt::layer().json().flatten_event(true).with_writer(writer);
+            registry().with(lines).with(filter).try_init()?;
         }
         LogFormat::Text { color } => {
             let writer = move || LogWriter { inner: std::io::stderr(), form: LogForm::Text { colors: color } };
-            fmt().compact().with_ansi(color).with_writer(writer).with_env_filter(filter).finish().try_init()
+            let lines = fmt::layer().compact().with_ansi(color).with_writer(writer);
+            registry().with(lines).with(filter).try_init()?;
         }
     }
+    complaints.iter().for_each(|complaint| warn!(target: TARGET, "{}", foreign::cut(complaint)));
+    Ok(())
 }
 
 /// Writes one event about one record, with its place in fields of their own.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     librdkafka,
     manifest::Manifest,
-    settings::{Clients, SettingErrors, Settings, authorities, one_spelling, refused_by_hand},
+    settings::{Clients, SettingErrors, Settings, authorities, is_tls, one_spelling, refused_by_hand, unverified},
     sync::Mutex,
     trace::TraceContext,
 };
@@ -42,7 +42,9 @@ pub enum StartError {
     Settings(#[from] SettingErrors),
     /// Nothing says where Kafka is.
     #[error(
-        "no brokers are configured: set KARAFKA_BROKERS, such as `localhost:9092`, or call `brokers` of the builder"
+        "no brokers are configured: call `brokers` of the builder, such as with `localhost:9092`, or begin with what says it: \
+         `from_settings` with the settings of a manifest that has `kafka.brokers`; `from_env`, or `Settings::from_env`, where \
+         KARAFKA_BROKERS is set"
     )]
     NoBrokers,
     /// A property is not to be said of a producer: another call of the builder says it, or the producer could not keep what it
@@ -191,6 +193,12 @@ impl ProducerBuilder {
         }
         let brokers = self.brokers.clone().ok_or(StartError::NoBrokers)?;
         let properties = self.client_properties(brokers);
+        if properties.get("security.protocol").is_some_and(|protocol| is_tls(protocol)) {
+            for (name, value) in &properties {
+                let Some((words, help)) = unverified(name, value) else { continue };
+                tracing::warn!(target: "karafka", help, "`{name}: {value}`, of a producer: {words}");
+            }
+        }
         self.on(|fates| {
             let client = LazyClient::new(properties, Variant::new(), Arc::clone(fates));
             client.get()?;
@@ -259,6 +267,15 @@ mod tests {
         assert_eq!(whom(&by_hand), whom(&of_an_app));
         let told = Producer::builder().property("security.protocol", "ssl").property("ssl.ca.location", "/etc/ca.pem");
         assert_eq!(whom(&told.client_properties(String::new())).as_deref(), Some("/etc/ca.pem"));
+    }
+
+    /// If this fails, whoever has brokers in a manifest or in a variable is not told how a producer comes to read them.
+    #[test]
+    fn every_way_to_say_where_kafka_is_is_named() {
+        let words = Producer::builder().start().expect_err("nobody says it").to_string();
+        for way in ["`brokers` of the builder", "`from_settings`", "`kafka.brokers`", "`from_env`", "KARAFKA_BROKERS"] {
+            assert!(words.contains(way), "no {way} in {words}");
+        }
     }
 
     /// If this fails, a producer does not do what its program says, and nobody is told: it waits for reports that never come, has

@@ -3,12 +3,9 @@
 //! ```no_run
 //! # async fn main_of(app: karafka::App<()>) -> Result<(), Box<dyn std::error::Error>> {
 //! // `app` is what the generated `app()` returns.
+//! let shutdown = karafka::shutdown_signal()?;
 //! let running = app.with_env()?.start(()).await?;
-//! let end = running
-//!     .until(async {
-//!         let _ = tokio::signal::ctrl_c().await;
-//!     })
-//!     .await;
+//! let end = running.until(shutdown).await;
 //! if !end.is_clean() {
 //!     eprintln!("{end}");
 //! }

@@ -2,6 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     sync::Arc,
     thread,
 };
@@ -19,6 +20,7 @@ use crate::{
     events::{Listeners, Production, RateLimited},
     foreign,
     health::Vitals,
+    manifest::Manifest,
     panics::HandlerPanic,
     settings::{Clients, Consumer, SettingErrors, Settings},
 };
@@ -73,7 +75,7 @@ impl<S: Send + Sync + 'static> Configured<S> {
     fn start_consumers(self, state: S, runtime: &Handle) -> Result<Running, StartError> {
         let Self { app: App { manifest, routes, layers, listeners }, settings } = self;
         let settings = settings.checked_for(Clients::All)?;
-        let brokers = brokers(&settings)?;
+        let brokers = brokers(manifest, &settings)?;
         let hands_over = |consumer: &Consumer| consumer.selected && consumer.queue.is_some();
         if settings.redis.is_none() && settings.consumers.iter().any(hands_over) {
             return Err(StartError::NoRedis);
@@ -81,6 +83,7 @@ impl<S: Send + Sync + 'static> Configured<S> {
         for clash in settings.clashes() {
             tracing::warn!(target: "karafka", help = clash.help, "{}", foreign::cut(&clash.words));
         }
+        settings.log_unverified();
         let (log, tell_due) = RateLimited::shared(Production);
         let vitals = Arc::new(Vitals::new(manifest, Listeners::beside(log, listeners)));
         let listener = vitals.listener();
@@ -110,9 +113,9 @@ pub(super) fn spawn(
 }
 
 /// Where Kafka is, as the settings say.
-pub(super) fn brokers(settings: &Settings) -> Result<Brokers, StartError> {
+pub(super) fn brokers(manifest: &Manifest, settings: &Settings) -> Result<Brokers, StartError> {
     let address = settings.brokers.clone().ok_or(StartError::NoBrokers)?;
-    Ok(Brokers { address, embedded: false })
+    Ok(Brokers::named(address, Path::new(manifest.root)))
 }
 
 /// Runs what blocks, as it asks Kafka, on a thread of its own. The app's parts are made there, and find the runtime.

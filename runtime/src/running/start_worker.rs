@@ -43,7 +43,8 @@ impl<S: Send + Sync + 'static> Configured<S> {
         let redis = settings.redis.clone().ok_or(StartError::NoRedis)?;
         let sends = jobs::send(&routes, &settings, &queues);
         let settings = settings.checked_for(if sends { Clients::Producer } else { Clients::None })?;
-        let brokers = if sends { Some(brokers(&settings)?) } else { None };
+        let brokers = if sends { Some(brokers(manifest, &settings)?) } else { None };
+        settings.log_unverified();
         let (log, tell_due) = RateLimited::shared(Production);
         let vitals = Arc::new(Vitals::new(manifest, Listeners::beside(log, listeners)));
         let listener = vitals.listener();

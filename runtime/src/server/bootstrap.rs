@@ -67,7 +67,7 @@ pub(super) fn checked(
         settings = settings.for_embedded_broker();
     }
     if errors.is_empty() {
-        errors = settings.check_options().err().unwrap_or_default();
+        errors = settings.check_options().and_then(|()| settings.check_files()).err().unwrap_or_default();
     }
     (settings, errors)
 }

@@ -45,7 +45,8 @@ impl DevelopmentBroker {
         listener: &Arc<dyn Listener>,
     ) -> Result<(BrokerOrigin, Brokers, Option<Self>), BrokerError> {
         if let Some(address) = settings.brokers.clone() {
-            return Ok((BrokerOrigin::Configured, Brokers { address, embedded: false }, None));
+            let brokers = Brokers::named(address, Path::new(manifest.root));
+            return Ok((BrokerOrigin::Configured, brokers, None));
         }
         let broker = Self::find_or_start(manifest, settings, listener)?;
         let (place, address) = match &broker {

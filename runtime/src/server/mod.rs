@@ -21,7 +21,7 @@ use std::{
 
 use command_line::{Command, FlowFormat, RoutesFormat};
 use signals::Signals;
-pub use signals::hang_up_is_ignored;
+pub use signals::{hang_up_is_ignored, shutdown_signal};
 
 use crate::{
     App, Result, foreign, info,
@@ -90,7 +90,9 @@ where
         Some(Command::Info) => {
             let variables = process_variables();
             let (settings, mut errors) = Settings::examine(app.manifest, &variables, &Flags::default());
-            errors.extend(settings.check_options().err().unwrap_or_default());
+            for checked in [settings.check_options(), settings.check_files()] {
+                errors.extend(checked.err().unwrap_or_default());
+            }
             info::text(app.manifest, &settings, &questions(app.manifest, &variables), &errors, &[])
         }
         Some(Command::Version) => {

@@ -2,7 +2,9 @@
 //! keep them from being heard.
 
 use std::{
-    fs, future, io, process,
+    fs,
+    future::{self, Future},
+    io, process,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -122,6 +124,39 @@ impl Signals {
     }
 }
 
+/// Listens for SIGTERM, by which Kubernetes, systemd and `docker stop` end a process, and for SIGINT, which Ctrl-C sends; the
+/// future ends with the first of either.
+///
+/// For a program that an app runs inside of: [`App::run`] hears signals by itself. From this call on neither signal ends the
+/// process any more, so call it before what takes long, and stop when the future ends:
+///
+/// ```no_run
+/// # async fn run(consumers: karafka::Running) -> std::io::Result<()> {
+/// let shutdown = karafka::shutdown_signal()?;
+/// let end = consumers.until(shutdown).await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// When the system lets nobody listen.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime, and in one without IO (`enable_all`).
+///
+/// [`App::run`]: crate::App::run
+pub fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let (mut interrupts, mut terminations) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupts.recv() => {}
+            _ = terminations.recv() => {}
+        }
+    })
+}
+
 /// Takes over SIGHUP, unless the process was started to ignore it.
 fn hang_ups() -> io::Result<Option<unix::Signal>> {
     if hang_up_is_ignored() { Ok(None) } else { signal(SignalKind::hangup()).map(Some) }
@@ -149,7 +184,49 @@ pub fn hang_up_is_ignored() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        env,
+        io::{BufRead as _, BufReader},
+        os::unix::process::ExitStatusExt as _,
+        process::{Command, Stdio},
+    };
+
+    use rustix::process::{Pid, Signal as Sent, kill_process};
+
     use super::*;
+
+    const TEST: &str = "server::signals::tests::a_host_hears_either_signal";
+    const HOST: &str = "KARAFKA_TEST_HOST";
+
+    /// If this fails, a program that an app runs inside of is killed where it is to stop, by a rollout or at a terminal, and
+    /// records are done again; or it never ends.
+    #[test]
+    fn a_host_hears_either_signal() {
+        // The host: in a process of its own, as nobody could stop this one any more.
+        if env::var_os(HOST).is_some() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
+            runtime.block_on(async {
+                let shutdown = shutdown_signal().expect("heard");
+                io::Write::write_all(&mut io::stderr(), b"listens\n").expect("said");
+                // A signal that comes before anybody waits is none that is lost.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::timeout(Duration::from_secs(30), shutdown).await.expect("a signal");
+            });
+            return;
+        }
+        for signal in [Sent::TERM, Sent::INT] {
+            let mut host = Command::new(env::current_exe().expect("this test"));
+            host.args([TEST, "--exact", "--nocapture"]).env(HOST, "1").stdout(Stdio::null()).stderr(Stdio::piped());
+            let mut host = host.spawn().expect("it runs");
+            let lines = BufReader::new(host.stderr.take().expect("its words")).lines();
+            let listens = lines.map_while(Result::ok).find(|line| line == "listens");
+            assert!(listens.is_some(), "it does not listen");
+            let pid = Pid::from_raw(host.id().try_into().expect("small")).expect("a process");
+            kill_process(pid, signal).expect("sent");
+            let status = host.wait().expect("it ends");
+            assert!(status.success() && status.signal().is_none(), "{signal:?}: {status}");
+        }
+    }
 
     /// If this fails, closing a terminal, of which an app hears twice, throws away what it was doing; or a person who asks
     /// for the end again and again waits for it.

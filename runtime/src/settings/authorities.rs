@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, env};
 
+use super::is_tls;
+
 /// Variables from which OpenSSL itself takes the authorities to trust.
 const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
@@ -17,8 +19,7 @@ pub(crate) fn trust(properties: &mut BTreeMap<String, String>) {
 }
 
 fn trust_beside(properties: &mut BTreeMap<String, String>, is_said_by_variable: bool) {
-    let protocol = properties.get("security.protocol").map(|text| text.trim().to_ascii_lowercase());
-    let is_tls = protocol.is_some_and(|protocol| protocol == "ssl" || protocol == "sasl_ssl");
+    let is_tls = properties.get("security.protocol").is_some_and(|protocol| is_tls(protocol));
     if is_tls && !is_said_by_variable && WRITTEN.iter().all(|name| !properties.contains_key(*name)) {
         properties.insert("ssl.ca.location".to_owned(), "probe".to_owned());
     }

@@ -46,6 +46,7 @@ impl SettingError {
             | Self::Wrong { key, origin, .. }
             | Self::Refused { key, origin, .. }
             | Self::Option { key, origin, .. } => clients.read(key) || matches!(origin, Origin::Flag(_)),
+            Self::File { key, .. } => clients.read(key),
             Self::NoRedis { .. }
             | Self::JobsNotCompiledIn { .. }
             | Self::UnknownKey { .. }
@@ -64,6 +65,7 @@ impl Settings {
         for values in [&mut self.values, &mut self.unread] {
             values.retain(|value| clients.read(&value.key));
         }
+        self.left_out.retain(|left_out| clients.read(&left_out.key));
         if clients != Clients::All {
             self.groups.iter_mut().for_each(|group| group.selected = false);
             self.consumer_options.clear();
@@ -179,7 +181,7 @@ impl Settings {
     }
 
     /// The property of librdkafka that a key is about.
-    fn property_of<'k>(&self, key: &'k str) -> Option<&'k str> {
+    pub(super) fn property_of<'k>(&self, key: &'k str) -> Option<&'k str> {
         let of_group = |group: &Group| key.strip_prefix(&group_prefix(&group.name));
         OPTIONS
             .iter()

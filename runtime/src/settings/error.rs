@@ -1,8 +1,8 @@
 //! What keeps an app from starting, before it has talked to anything.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
-use super::{ExpandError, Group, OptionError, Origin, Value, conflicts::Conflict};
+use super::{ExpandError, Group, OptionError, Origin, Value, conflicts::Conflict, written_options::variable_of};
 use crate::foreign;
 
 /// Everything that is wrong with the settings, at least one thing; a line or several for each.
@@ -100,7 +100,7 @@ pub enum SettingError {
         instead: &'static str,
     },
     /// A property that librdkafka does not take.
-    #[error("`{key}` in {origin}: {error}{}", option_help(error))]
+    #[error("`{key}` in {origin}: {error}{}", option_help(error, origin))]
     Option {
         /// The setting's dotted key.
         key: String,
@@ -108,6 +108,18 @@ pub enum SettingError {
         origin: Origin,
         /// What librdkafka has against it.
         error: OptionError,
+    },
+    /// A file that a client is to read is not there, or cannot be read.
+    #[error("`{key}`, from {source_of}: {reason}: `{}`", foreign::path(path))]
+    File {
+        /// The setting's dotted key.
+        key: String,
+        /// Where its text came from, in words.
+        source_of: String,
+        /// The file, from the root on.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// Properties of librdkafka that do not fit together, or do not fit their group.
     #[error(
@@ -198,7 +210,7 @@ impl SettingError {
         match self {
             Self::Expand { key, origin, .. } | Self::Wrong { key, origin, .. } | Self::Refused { key, origin, .. } => {
                 let (key, origin) = (key.clone(), origin.clone());
-                Some(Value { key, text: String::new(), origin, through: Vec::new() })
+                Some(Value { key, origin, ..Value::default() })
             }
             _ => None,
         }
@@ -246,6 +258,7 @@ impl SettingError {
             | Self::JobsNotCompiledIn { .. }
             | Self::UnknownKey { .. }
             | Self::SameName { .. }
+            | Self::File { .. }
             | Self::OwnDeadLetter { .. } => false,
         }
     }
@@ -271,11 +284,16 @@ fn are_all(names: &[String]) -> String {
 }
 
 /// Which variables a value went through.
-pub(super) fn through_words(through: &[String]) -> String {
-    if through.is_empty() {
+fn through_words(variables: &[String]) -> String {
+    through(variables, |_| "")
+}
+
+/// The same, with some words behind each.
+pub(super) fn through(variables: &[String], note: impl Fn(&str) -> &'static str) -> String {
+    if variables.is_empty() {
         return String::new();
     }
-    let names: Vec<String> = through.iter().map(|name| format!("${{{name}}}")).collect();
+    let names: Vec<String> = variables.iter().map(|name| format!("${{{name}}}{}", note(name))).collect();
     format!(" through {}", names.join(", "))
 }
 
@@ -294,10 +312,15 @@ fn expand_help(key: &str, error: &ExpandError) -> String {
     }
 }
 
-fn option_help(error: &OptionError) -> String {
+fn option_help(error: &OptionError, origin: &Origin) -> String {
     match error {
-        OptionError::Unknown { .. } => {
-            "\n  all of them: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md".to_owned()
+        OptionError::Unknown { name } => {
+            let all = "all of them: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md";
+            let meant = super::options::nearest_option(name).map(|meant| match origin {
+                Origin::Variable(_) => format!("did you mean `{}`?", variable_of(&meant)),
+                _ => format!("did you mean `{meant}`?"),
+            });
+            format!("\n  {}{all}", meant.map(|words| format!("{words}\n  ")).unwrap_or_default())
         }
         OptionError::NotCompiledIn { feature, .. } => {
             format!("\n  {}", super::feature_help(feature))

@@ -17,12 +17,14 @@ pub struct Expanded {
     pub text: Option<String>,
     /// The variables that it names, in their order.
     pub variables: Vec<String>,
+    /// Those of them that are not set: their defaults are in the text, or, without a text, they leave the setting out.
+    pub absent: Vec<String>,
 }
 
 impl fmt::Debug for Expanded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text: _, variables } = self;
-        f.debug_struct("Expanded").field("variables", variables).finish_non_exhaustive()
+        let Self { text: _, variables, absent } = self;
+        f.debug_struct("Expanded").field("variables", variables).field("absent", absent).finish_non_exhaustive()
     }
 }
 
@@ -66,7 +68,7 @@ enum Fallback<'a> {
 ///
 /// The first [`ExpandError`], in the order of the text.
 pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> Result<Expanded, ExpandError> {
-    let mut expanded = Expanded { text: None, variables: Vec::new() };
+    let mut expanded = Expanded { text: None, variables: Vec::new(), absent: Vec::new() };
     let mut result = String::with_capacity(text.len());
     let mut left_out = false;
     for piece in pieces(text)? {
@@ -80,8 +82,19 @@ pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> Result<Expand
         expanded.variables.push(name.to_owned());
         let value = variables.get(name).map(String::as_str);
         match (value, otherwise) {
-            (Some(""), Fallback::Default(default)) | (None, Fallback::Default(default)) => result.push_str(default),
-            (Some(""), Fallback::LeaveOut) | (None, Fallback::LeaveOut) => left_out = true,
+            (Some("") | None, Fallback::Default(default)) => {
+                if !left_out {
+                    expanded.absent.push(name.to_owned());
+                }
+                result.push_str(default);
+            }
+            (Some("") | None, Fallback::LeaveOut) => {
+                // Defaults beside it come to nothing.
+                if !std::mem::replace(&mut left_out, true) {
+                    expanded.absent.clear();
+                }
+                expanded.absent.push(name.to_owned());
+            }
             (None, Fallback::Fail) => return Err(ExpandError::Unset { variable: name.to_owned() }),
             (Some(value), _) => result.push_str(value),
         }

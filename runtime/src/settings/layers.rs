@@ -2,11 +2,11 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use super::{ExpandError, REDACTED, SettingError, expand, is_secret, shown};
+use super::{ExpandError, REDACTED, SettingError, error::through, expand, is_secret, shown};
 use crate::manifest::{Manifest, Setting};
 
 /// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
     /// The manifest.
@@ -18,6 +18,7 @@ pub enum Origin {
     /// A flag of the command line.
     Flag(&'static str),
     /// Nobody says it: karafka's own value.
+    #[default]
     Default,
 }
 
@@ -34,7 +35,7 @@ impl fmt::Display for Origin {
 }
 
 /// A setting as it was found, for `info`. `Debug` shows no secret.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Value {
     /// Its dotted key, such as `kafka.options.security.protocol` or `groups.audit.concurrency`.
     pub key: String,
@@ -44,17 +45,40 @@ pub struct Value {
     pub origin: Origin,
     /// The variables that its text in the manifest names.
     pub through: Vec<String>,
+    /// Those of them that are not set, so that the text has what the manifest writes in their place.
+    pub by_default: Vec<String>,
+}
+
+/// What the manifest leaves out, as it writes `${NAME?}` and nobody sets that variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The setting's dotted key.
+    pub key: String,
+    /// Where it is written.
+    pub origin: Origin,
+    /// The variables for want of which it is left out.
+    pub variables: Vec<String>,
+}
+
+impl LeftOut {
+    /// Where it is written, in words, with the variables that are not set.
+    #[must_use]
+    pub fn source(&self) -> String {
+        let through = through(&self.variables, |_| " (not set)");
+        format!("{}{through}", self.origin)
+    }
 }
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, text: _, origin, through } = self;
+        let Self { key, text: _, origin, through, by_default } = self;
         let (key, text) = (key, self.shown());
         f.debug_struct("Value")
             .field("key", key)
             .field("text", &text)
             .field("origin", origin)
             .field("through", through)
+            .field("by_default", by_default)
             .finish()
     }
 }
@@ -69,7 +93,10 @@ impl Value {
     /// Where it came from, in words, with the variables that it went through.
     #[must_use]
     pub fn source(&self) -> String {
-        format!("{}{}", self.origin, super::error::through_words(&self.through))
+        let words = through(&self.through, |name| {
+            if self.by_default.iter().any(|absent| absent == name) { " (not set: its default)" } else { "" }
+        });
+        format!("{}{words}", self.origin)
     }
 }
 
@@ -85,12 +112,13 @@ pub(super) struct Layers<'a> {
     environment: &'a str,
     variables: &'a BTreeMap<String, String>,
     pub(super) values: Vec<Value>,
+    pub(super) left_out: Vec<LeftOut>,
     pub(super) errors: Vec<SettingError>,
 }
 
 impl<'a> Layers<'a> {
     pub(super) fn new(manifest: &'a Manifest, environment: &'a str, variables: &'a BTreeMap<String, String>) -> Self {
-        Self { manifest, environment, variables, values: Vec::new(), errors: Vec::new() }
+        Self { manifest, environment, variables, values: Vec::new(), left_out: Vec::new(), errors: Vec::new() }
     }
 
     /// A setting of the process: a flag, else a variable, else what the manifest says.
@@ -120,7 +148,7 @@ impl<'a> Layers<'a> {
         variable: Option<&str>,
     ) -> Option<Value> {
         let value =
-            |text: &str, origin| Value { key: key.to_owned(), text: text.to_owned(), origin, through: Vec::new() };
+            |text: &str, origin| Value { key: key.to_owned(), text: text.to_owned(), origin, ..Value::default() };
         if let Some((flag, text)) = flag {
             return Some(value(text, Origin::Flag(flag)));
         }
@@ -188,12 +216,7 @@ impl<'a> Layers<'a> {
     /// Remembers what holds where nobody says anything.
     pub(super) fn note_default(&mut self, key: &str, text: &str) {
         if !self.values.iter().any(|value| value.key == key) {
-            self.values.push(Value {
-                key: key.to_owned(),
-                text: text.to_owned(),
-                origin: Origin::Default,
-                through: Vec::new(),
-            });
+            self.values.push(Value { key: key.to_owned(), text: text.to_owned(), ..Value::default() });
         }
     }
 
@@ -207,8 +230,15 @@ impl<'a> Layers<'a> {
         for Written { text, origin } in written {
             match expand::expand(text, self.variables) {
                 Ok(expanded) => {
-                    let Some(text) = expanded.text else { continue };
-                    return Some(Value { key: key.to_owned(), text, origin, through: expanded.variables });
+                    let (key, absent) = (key.to_owned(), expanded.absent);
+                    let Some(text) = expanded.text else {
+                        let left_out = LeftOut { key, origin, variables: absent };
+                        if !self.left_out.contains(&left_out) {
+                            self.left_out.push(left_out);
+                        }
+                        continue;
+                    };
+                    return Some(Value { key, text, origin, through: expanded.variables, by_default: absent });
                 }
                 Err(error) => {
                     let error = match error {

@@ -19,6 +19,7 @@ mod redis;
 mod redis_url;
 mod secret;
 pub mod sizes;
+mod tls;
 mod written_options;
 
 use std::{
@@ -36,7 +37,7 @@ pub use entries::{
 pub use error::{SettingError, SettingErrors};
 pub use expand::ExpandError;
 use layers::Layers;
-pub use layers::{Origin, Value};
+pub use layers::{LeftOut, Origin, Value};
 pub(crate) use options::refused_by_hand;
 pub use options::{
     DEFAULT_FEATURES, OptionError, check_option, compiled_in, feature_help, knows_option, needed_feature, option_names,
@@ -50,6 +51,9 @@ pub(crate) use redis_url::SentinelUrl;
 pub use redis_url::{redacted_url, redis_url};
 pub(crate) use secret::shown_all;
 pub use secret::{REDACTED, is_secret, shown};
+
+pub use tls::Unverified;
+pub(crate) use tls::{is_tls, unverified};
 
 use self::written_options::FromVariables;
 pub use crate::backoff::Backoff;
@@ -135,6 +139,8 @@ pub struct Settings {
     pub consumers: Vec<Consumer>,
     /// Every value with its origin, sorted by key, for `info`.
     pub values: Vec<Value>,
+    /// What an optional variable leaves out, sorted by key, for `info`.
+    pub left_out: Vec<LeftOut>,
     /// What stands in a layer and is an error, without its text: it is there, so nothing else is wrong for want of it.
     unread: Vec<Value>,
 }
@@ -182,6 +188,7 @@ impl fmt::Debug for Settings {
             topics,
             consumers,
             values,
+            left_out,
             unread,
         } = self;
         let texts = |options| -> BTreeMap<_, _> {
@@ -204,6 +211,7 @@ impl fmt::Debug for Settings {
             .field("topics", topics)
             .field("consumers", consumers)
             .field("values", values)
+            .field("left_out", left_out)
             .field("unread", unread)
             .finish()
     }
@@ -255,10 +263,10 @@ impl Settings {
         if errors.is_empty() { Ok(settings) } else { Err(SettingErrors(errors)) }
     }
 
-    /// As a process has them that makes these clients, and whose properties librdkafka takes.
+    /// As a process has them that makes these clients, and whose properties librdkafka takes and whose files are there.
     pub(crate) fn checked_for(self, clients: Clients) -> Result<Self, SettingErrors> {
         let settings = self.for_clients(clients);
-        match settings.check_options() {
+        match settings.check_options().and_then(|()| settings.check_files()) {
             Ok(()) => Ok(settings),
             Err(errors) => Err(SettingErrors(errors)),
         }
@@ -273,7 +281,12 @@ impl Settings {
     ) -> (Self, Vec<SettingError>) {
         let (environment, origin) = environment(variables, flags);
         let mut layers = Layers::new(manifest, &environment, variables);
-        layers.values.push(Value { key: "environment".to_owned(), text: environment.clone(), origin, through: vec![] });
+        layers.values.push(Value {
+            key: "environment".to_owned(),
+            text: environment.clone(),
+            origin,
+            ..Value::default()
+        });
 
         refuse_unknown_keys(&mut layers, manifest);
         let flag = flags.brokers.as_deref().map(|text| ("--brokers", text));
@@ -338,6 +351,7 @@ impl Settings {
             topics,
             consumers,
             values: Vec::new(),
+            left_out: Vec::new(),
             unread: Vec::new(),
         };
         let misnamed = settings.select(flags);
@@ -349,9 +363,11 @@ impl Settings {
                 false => layers.errors.push(SettingError::JobsNotCompiledIn { topics }),
             }
         }
-        let Layers { values, mut errors, .. } = layers;
+        let Layers { values, left_out, mut errors, .. } = layers;
         settings.values = values;
         settings.values.sort_by(|a, b| a.key.cmp(&b.key));
+        settings.left_out = left_out;
+        settings.left_out.sort_by(|a, b| a.key.cmp(&b.key));
         settings.unread = errors.iter().filter_map(SettingError::unread).collect();
         errors.extend(settings.names_that_meet());
         errors.extend(settings.own_dead_letters());

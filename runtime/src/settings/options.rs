@@ -2,7 +2,11 @@
 
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaConfRes};
 
-use super::{REDACTED, properties::is_number, shown};
+use super::{
+    REDACTED,
+    properties::{is_number, listed, one_spelling},
+    shown,
+};
 
 /// Properties that would break the engine's promise, or that the manifest has a key of its own for, each with what to
 /// do instead.
@@ -144,8 +148,11 @@ pub fn check_option(name: &str, value: &str) -> Result<(), OptionError> {
     }
     match ClientConfig::new().set(name, value).create_native_config() {
         Ok(_) if is_number(name) && has_unit(value) => Err(OptionError::Unit { name: owned() }),
-        Ok(_) => missing_mechanism(name, value)
-            .map_or(Ok(()), |feature| Err(OptionError::NotCompiledIn { name: owned(), feature })),
+        Ok(_) => match (no_mechanism(name, value), missing_mechanism(name, value)) {
+            (Some(reason), _) => Err(OptionError::Invalid { name: owned(), reason }),
+            (None, Some(feature)) => Err(OptionError::NotCompiledIn { name: owned(), feature }),
+            (None, None) => Ok(()),
+        },
         Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
             Err(OptionError::Unknown { name: owned() })
         }
@@ -198,10 +205,39 @@ const UNLISTED: [&str; 13] = [
 #[must_use]
 pub fn option_names() -> Vec<String> {
     let mut names = crate::native::property_names();
-    names.extend(UNLISTED.map(str::to_owned));
+    // What is not set, such as a password, is in the table alone.
+    names.extend(listed().chain(UNLISTED).map(str::to_owned));
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// The property that was probably meant.
+pub(super) fn nearest_option(name: &str) -> Option<String> {
+    let name = name.to_ascii_lowercase();
+    let names = option_names();
+    let far = |known: &String| strsim::osa_distance(&name, known);
+    let nearest = names.iter().min_by_key(|known| far(known))?;
+    // A slip in each word, or two; more is another word.
+    (far(nearest) <= (name.len() / 5).clamp(1, 3)).then(|| nearest.clone())
+}
+
+/// The mechanisms of SASL that librdkafka has, as it spells them.
+const MECHANISMS: [&str; 6] = ["GSSAPI", "OAUTHBEARER", "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+
+/// What is wrong with a mechanism: librdkafka takes any text for one, and makes no client then.
+fn no_mechanism(name: &str, value: &str) -> Option<String> {
+    if one_spelling(name) != "sasl.mechanism" || MECHANISMS.contains(&value) {
+        return None;
+    }
+    // With other signs in between, or none, in other letters, or with a slip.
+    let plain = |text: &str| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).collect()
+    };
+    let far = |known: &&str| strsim::osa_distance(&plain(value), &plain(known));
+    let nearest = MECHANISMS.iter().min_by_key(|known| far(known)).filter(|known| far(known) <= 2);
+    let meant = nearest.map(|known| format!("did you mean `{known}`? ")).unwrap_or_default();
+    Some(format!("it is no mechanism: {meant}There are {}", MECHANISMS.join(", ")))
 }
 
 /// The cargo features of `karafka` that are on unless an app says `default-features = false`.
@@ -352,7 +388,7 @@ mod tests {
         assert!(knows_option("fetch.min.bytes") && knows_option("ssl.ca.location") && !knows_option("fetch.min.byte"));
         assert_eq!(check_option("fetch.min.bytes", "1"), Ok(()));
         let names = option_names();
-        for name in ["fetch.min.bytes", "ssl.ca.location", "auto.offset.reset", "compression.type"] {
+        for name in ["fetch.min.bytes", "ssl.ca.location", "auto.offset.reset", "compression.type", "sasl.username"] {
             assert!(names.iter().any(|known| known == name), "{name}");
         }
         assert!(names.is_sorted_by(|one, next| one < next), "for a person to read");
@@ -379,6 +415,57 @@ mod tests {
             ("group.instance.id", "10s"),
         ] {
             assert_eq!(check_option(name, value), Ok(()), "{name}: {value}");
+        }
+    }
+
+    /// If this fails, an app with a misspelt mechanism passes `check` and `info`, and ends when it makes its client; or one that
+    /// librdkafka has is refused.
+    #[test]
+    fn a_mechanism_is_one_that_librdkafka_has() {
+        for name in ["sasl.mechanism", "sasl.mechanisms"] {
+            for (value, meant) in [
+                ("SCRAM-SHA512", Some("SCRAM-SHA-512")),
+                ("scram-sha-256", Some("SCRAM-SHA-256")),
+                ("SCRAM_SHA_512", Some("SCRAM-SHA-512")),
+                ("plain", Some("PLAIN")),
+                (" PLAIN", Some("PLAIN")),
+                ("OAUTHBEARR", Some("OAUTHBEARER")),
+                ("GSSAPI,PLAIN", None),
+                ("LDAP", None),
+            ] {
+                let Err(OptionError::Invalid { reason, .. }) = check_option(name, value) else {
+                    panic!("`{value}` is taken")
+                };
+                let says = meant.map(|meant| format!("did you mean `{meant}`?"));
+                assert!(says.is_none_or(|says| reason.contains(&says)), "{value}: {reason}");
+                assert_eq!(reason.contains("did you mean"), meant.is_some(), "{value}: {reason}");
+                // As librdkafka has it.
+                let client: Result<rdkafka::producer::BaseProducer, _> =
+                    ClientConfig::new().set("security.protocol", "sasl_plaintext").set(name, value).create();
+                assert!(client.is_err(), "`{value}` is one");
+            }
+            for value in MECHANISMS {
+                assert!(!matches!(check_option(name, value), Err(OptionError::Invalid { .. })), "{value}");
+            }
+        }
+    }
+
+    /// If this fails, a person who has misspelt a property looks for it in a list of two hundred.
+    #[test]
+    fn a_property_that_is_nearly_right_is_named() {
+        for (name, meant) in [
+            ("sasl.mechansim", Some("sasl.mechanism")),
+            ("sasl.usernam", Some("sasl.username")),
+            ("sasl.pasword", Some("sasl.password")),
+            ("security.protcol", Some("security.protocol")),
+            ("ssl.ca.locaton", Some("ssl.ca.location")),
+            ("Fetch.Min.Byte", Some("fetch.min.bytes")),
+            ("max.partitions.fetch.byte", Some("max.partition.fetch.bytes")),
+            ("interceptor.classes", None),
+            ("key.deserializer", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest_option(name).as_deref(), meant, "{name}");
         }
     }
 

@@ -59,6 +59,11 @@ pub fn one_spelling(name: &str) -> &str {
     table().aliases.get(name).map_or(name, String::as_str)
 }
 
+/// The names that librdkafka's table has, without what it hides, and what only code can say.
+pub(super) fn listed() -> impl Iterator<Item = &'static str> {
+    table().sides.keys().map(String::as_str).filter(|name| !name.ends_with("_cb"))
+}
+
 /// Whether it is a number.
 pub(super) fn is_number(name: &str) -> bool {
     table().numbers.contains(name)

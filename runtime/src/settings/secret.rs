@@ -16,7 +16,10 @@ pub fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     let key = own_part(&key);
     let names_a_place = key.ends_with(".location") || key.ends_with(".ms");
-    let is_certificate = matches!(key.rsplit_once("ssl."), Some((_, "certificate.pem" | "ca.pem")));
+    let is_certificate = matches!(
+        key.rsplit_once("ssl.").or_else(|| key.rsplit_once("https.")),
+        Some((_, "certificate.pem" | "ca.pem"))
+    );
     let is_token_config = key.ends_with("sasl.oauthbearer.config");
     let has_sign = || SIGNS.iter().any(|sign| key.contains(sign)) || key.split(['.', '_', '-']).any(is_misspelt);
     is_token_config || (!names_a_place && !is_certificate && has_sign())

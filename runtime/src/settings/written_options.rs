@@ -12,6 +12,14 @@ use crate::manifest::Setting;
 /// Where a group's own properties stand, behind `groups.NAME.`.
 pub(super) const OF_GROUP: &str = "kafka.";
 
+/// The variable that says a property.
+pub(super) fn variable_of(name: &str) -> String {
+    format!("{FROM_VARIABLE}{}", name.to_uppercase().replace('.', "_"))
+}
+
+/// What a variable begins with that says a property.
+const FROM_VARIABLE: &str = "KARAFKA_OPTIONS_";
+
 /// The properties that the environment says, as in `KARAFKA_OPTIONS_SECURITY_PROTOCOL`. They hold for every client, and win
 /// over whatever the manifest says of the same property.
 pub(super) struct FromVariables {
@@ -23,7 +31,7 @@ impl FromVariables {
     pub(super) fn of(variables: &BTreeMap<String, String>) -> Self {
         let mut names = BTreeMap::new();
         for (variable, text) in variables {
-            let Some(name) = variable.strip_prefix("KARAFKA_OPTIONS_").filter(|_| !text.is_empty()) else { continue };
+            let Some(name) = variable.strip_prefix(FROM_VARIABLE).filter(|_| !text.is_empty()) else { continue };
             let name = name.to_ascii_lowercase().replace('_', ".");
             names.insert(one_spelling(&name).to_owned(), (name, variable.clone()));
         }

@@ -108,6 +108,8 @@ pub(crate) struct Wait {
     /// For how long the group keeps a member that says nothing, where that is this member's to say.
     pub(crate) session: Option<Duration>,
     pub(crate) instance_id: Option<String>,
+    /// Whether all brokers are on this machine, as one that `karafka broker` runs is.
+    pub(crate) may_be_for_development: bool,
 }
 
 impl Wait {
@@ -118,9 +120,16 @@ impl Wait {
         };
         // Of these groups the broker does not say that there is nothing to give.
         let others = if self.session.is_none() { "other members may have all, " } else { "" };
+        // librdkafka's mock cluster waits for more members whenever one has come or gone, also where none is left.
+        let broker = match self.may_be_for_development {
+            true => {
+                "; a broker for development (`karafka broker`) waits about as long after a member that has left well"
+            }
+            false => "",
+        };
         format!(
             "the group has given no partitions yet: {others}a member of it may still be draining, and of one that was killed \
-             the session has to end first{session}"
+             the session has to end first{session}{broker}"
         )
     }
 
@@ -192,7 +201,7 @@ mod tests {
     use super::*;
 
     fn kinds(way: &mut Way, is_joining: bool, now: Instant) -> Vec<ObstacleKind> {
-        let wait = Wait { session: None, instance_id: None };
+        let wait = Wait { session: None, instance_id: None, may_be_for_development: false };
         way.obstacles(is_joining, &wait, now).iter().map(|obstacle| obstacle.kind).collect()
     }
 
@@ -220,10 +229,14 @@ mod tests {
         let wait = |instance_id: Option<&str>| Wait {
             session: Some(Duration::from_secs(45)),
             instance_id: instance_id.map(str::to_owned),
+            may_be_for_development: false,
         };
         assert!(
             wait(None).words().contains("`session.timeout.ms`, 45 s") && wait(None).help().contains("`instance_id: ")
         );
         assert!(wait(Some("a-1")).help().contains("`a-1`"));
+        assert!(!wait(None).words().contains("karafka broker"));
+        let local = Wait { may_be_for_development: true, ..wait(None) };
+        assert!(local.words().contains("`karafka broker`") && local.words().contains("left well"), "{}", local.words());
     }
 }

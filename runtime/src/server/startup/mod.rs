@@ -74,6 +74,7 @@ pub(super) fn page(
     for clash in settings.clashes() {
         let _ = writeln!(page, "  sizes       {}\n              {}", foreign::line(&clash.words), clash.help);
     }
+    page.push_str(&unverified(settings));
     if let Some(address) = health {
         let _ = writeln!(page, "  health      http://{address}/live  /ready  /metrics");
     }
@@ -112,6 +113,17 @@ pub(super) fn log(manifest: &Manifest, settings: &Settings, brokers: &str, healt
     for clash in settings.clashes() {
         tracing::warn!(target: "karafka", help = clash.help, "{}", foreign::cut(&clash.words));
     }
+    settings.log_unverified();
+}
+
+/// What clients are told not to verify, as lines of a page.
+fn unverified(settings: &Settings) -> String {
+    let mut lines = String::new();
+    for unverified in settings.unverified() {
+        let _ =
+            writeln!(lines, "  unverified  {}\n              {}", foreign::line(&unverified.words), unverified.help);
+    }
+    lines
 }
 
 /// What a group consumes here, as the flags leave it.

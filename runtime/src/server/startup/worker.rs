@@ -32,6 +32,7 @@ pub(in crate::server) fn page(
         }
     }
     page.push_str(&table(&rows, "  ", "   "));
+    page.push_str(&super::unverified(settings));
     if let Some(address) = health {
         let _ = writeln!(page, "  health      http://{address}/live  /ready  /metrics");
     }
@@ -46,4 +47,5 @@ pub(in crate::server) fn log(manifest: &Manifest, settings: &Settings, worker: &
     let (process, queues, concurrency) = (worker.identity(), worker.queues().words(), settings.concurrency);
     let (health, karafka) = (health.map(tracing::field::display), info::VERSION);
     tracing::info!(target: "karafka", app, version, environment, karafka, health, redis, process, queues, concurrency, "worker started");
+    settings.log_unverified();
 }

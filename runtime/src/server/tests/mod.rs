@@ -155,6 +155,61 @@ fn info_redacts() {
     snapshot("info_without_brokers", &info::text(&SHOP, &settings, &[], &errors, &[]));
 }
 
+/// If this fails, `info` does not say that a default has won where a variable was to, or that an optional one has left out what
+/// keeps others out; or it says nothing of certificates that nobody looks at.
+#[test]
+fn info_says_what_was_left_to_defaults() {
+    static OPEN: Manifest = Manifest {
+        settings: &[
+            ("kafka.brokers", "${AT:-kafka}:${PORT:-9092}"),
+            ("kafka.options.security.protocol", "${PROTOCOL:-ssl}"),
+            ("kafka.options.enable.ssl.certificate.verification", "${VERIFY:-false}"),
+            ("kafka.options.sasl.username", "${TEAM:-shop}-${KAFKA_USER?}"),
+            ("concurrency", "4"),
+        ],
+        environments: &[("production", &[("concurrency", "${THREADS?}")])],
+        ..SHOP_OF_CONSTANTS
+    };
+    let info = |given: &[(&str, &str)]| {
+        let given = given.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let (settings, errors) = Settings::examine(&OPEN, &given, &Flags::default());
+        let text = info::text(&OPEN, &settings, &[], &errors, &[]);
+        // Whatever the widths of columns are.
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect::<String>()
+    };
+    let text = info(&[("PORT", "9093"), ("KAFKA_USER", "")]);
+    for line in [
+        "kafka.brokers kafka:9093 karafka.yml through ${AT} (not set: its default), ${PORT}",
+        "kafka.options.security.protocol ssl karafka.yml through ${PROTOCOL} (not set: its default)",
+        "kafka.options.sasl.username (left out) karafka.yml through ${KAFKA_USER} (not set)",
+        "concurrency 4 karafka.yml\nconcurrency (left out) karafka.yml (environments.production) through ${THREADS} (not set)",
+        "warning: `kafka.options.enable.ssl.certificate.verification: false`, from karafka.yml through ${VERIFY} (not set",
+    ] {
+        assert!(text.contains(line), "no {line} in\n{text}");
+    }
+    let (settings, _) = Settings::examine(&OPEN, &BTreeMap::new(), &Flags::default());
+    let page = startup::page(&OPEN, &settings, startup::BrokerOrigin::Configured, "h:1", None);
+    let log = secrets::logged(|| startup::log(&OPEN, &settings, "h:1", None));
+    for said in [page, log] {
+        assert!(
+            said.contains("`kafka.options.enable.ssl.certificate.verification: false`, from karafka.yml"),
+            "{said}"
+        );
+    }
+    let set = [
+        ("PREFIX", "a"),
+        ("AT", "h"),
+        ("PORT", "1"),
+        ("PROTOCOL", "ssl"),
+        ("VERIFY", "true"),
+        ("TEAM", "a"),
+        ("KAFKA_USER", "b"),
+    ];
+    let text = info(&[&set[..], &[("THREADS", "8")]].concat());
+    assert!(["not set", "left out", "warning"].iter().all(|words| !text.contains(words)), "{text}");
+    assert!(text.contains("kafka.options.sasl.username a-b karafka.yml through ${TEAM}, ${KAFKA_USER}\n"), "{text}");
+}
+
 /// If this fails, a worker, which consumes nothing, does not start for what only a group's client would not take.
 #[test]
 fn a_worker_is_not_kept_by_what_only_a_groups_client_would_not_take() {

@@ -232,3 +232,25 @@ fn what_cannot_be_read_is_there_all_the_same() {
     ];
     assert_eq!(said, wanted.concat());
 }
+
+/// If this fails, a slip in a property that the environment or the manifest says is to be looked for in a list of two hundred.
+#[test]
+fn a_property_that_is_misspelt_is_named_as_it_is_written() {
+    static MISSPELT: Manifest = Manifest {
+        settings: &[("kafka.brokers", "kafka:9092"), ("kafka.options.ssl.ca.locaton", "/ca.pem")],
+        ..BATCHED
+    };
+    let said = errors(&MISSPELT, &[PROD, ("KARAFKA_OPTIONS_SASL_MECHANSIM", "PLAIN")], &Flags::default());
+    assert!(said.contains("`kafka.options.ssl.ca.locaton` in karafka.yml"), "{said}");
+    assert!(said.contains("did you mean `ssl.ca.location`?"), "{said}");
+    assert!(said.contains("did you mean `KARAFKA_OPTIONS_SASL_MECHANISM`?"), "{said}");
+    let said = errors(
+        &BATCHED,
+        &[PROD, ("KARAFKA_BROKERS", "h:1"), ("KARAFKA_OPTIONS_SASL_MECHANISM", "SCRAM-SHA512")],
+        &Flags::default(),
+    );
+    assert!(
+        said.contains("KARAFKA_OPTIONS_SASL_MECHANISM") && said.contains("did you mean `SCRAM-SHA-512`?"),
+        "{said}"
+    );
+}

@@ -70,7 +70,7 @@ fn two_environments_with_different_ids_have_the_same_settings() {
         rows,
         [
             "groups.audit.id = audit-production  (karafka.yml through ${GROUP})",
-            "groups.audit.kafka.session.timeout.ms = 10000  (karafka.yml through ${SESSION})",
+            "groups.audit.kafka.session.timeout.ms = 10000  (karafka.yml through ${SESSION} (not set: its default))",
         ]
     );
     let settings = of(&[PROD]);
