@@ -62,12 +62,7 @@ pub fn compile(source: &Source) -> Compiled {
     let Some(manifest) = manifest else { return Compiled { diagnostics, ..Compiled::default() } };
     let (model, resolved) = resolve(source, &manifest);
     let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
-    let refused: BTreeMap<usize, usize> =
-        diagnostics.iter().filter(|d| is_error(d)).map(|d| (d.span.start, d.span.end)).collect();
-    let is_refused = |span: Span| {
-        let before = refused.range(..span.end.max(span.start + 1)).next_back();
-        before.is_some_and(|(&start, &end)| start >= span.start || end > span.start)
-    };
+    let refused: Refused = diagnostics.iter().filter(|d| is_error(d)).map(|d| d.span).collect();
     // That a key stands there at all is wrong only once it is called what it is taken for.
     let is_consequence = |found: &Diagnostic| {
         let behind = manifest.misspelt.partition_point(|entry| entry.start <= found.span.start);
@@ -76,13 +71,41 @@ pub fn compile(source: &Source) -> Compiled {
     };
     // What the reader has refused is refused once; and it may have left out what a warning misses.
     let new = resolved.into_iter().filter(|found| match found.severity {
-        Severity::Error => !manifest.is_partial && !is_refused(found.span) && !is_consequence(found),
-        Severity::Warning | Severity::Note => refused.is_empty(),
+        Severity::Error => !manifest.is_partial && !refused.meets(found.span) && !is_consequence(found),
+        Severity::Warning | Severity::Note => refused.0.is_empty(),
     });
     diagnostics.extend(new);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
     let features = manifest::missing_features(&manifest);
-    Compiled { model: model.filter(|_| refused.is_empty()), diagnostics, features }
+    Compiled { model: model.filter(|_| refused.0.is_empty()), diagnostics, features }
+}
+
+/// What the reader has refused: where each place begins, and how far it and those before it reach.
+#[derive(Debug)]
+struct Refused(BTreeMap<usize, usize>);
+
+impl FromIterator<Span> for Refused {
+    fn from_iter<I: IntoIterator<Item = Span>>(places: I) -> Self {
+        let mut reaches = BTreeMap::new();
+        for Span { start, end } in places {
+            let reach: &mut usize = reaches.entry(start).or_default();
+            *reach = end.max(*reach);
+        }
+        let mut furthest = 0;
+        for reach in reaches.values_mut() {
+            furthest = furthest.max(*reach);
+            *reach = furthest;
+        }
+        Self(reaches)
+    }
+}
+
+impl Refused {
+    /// Whether some of `place` is refused. One that is empty is where its next letter is.
+    fn meets(&self, place: Span) -> bool {
+        let before = self.0.range(..place.end.max(place.start + 1)).next_back();
+        before.is_some_and(|(&start, &reach)| start >= place.start || reach > place.start)
+    }
 }
 
 #[cfg(test)]

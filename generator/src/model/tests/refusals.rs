@@ -157,6 +157,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("invalid_app", "app: MyApp\n"),
     ("invalid_app_crate", "app: test\n"),
+    ("invalid_app_letters", "app: \"--\"\n"),
     ("invalid_constant", "app: a\ntopics:\n  orders: { controller: ::Facts::EventsConsumer }\n"),
     ("invalid_constant_underscore", "app: a\ntopics:\n  orders:\n    controller: Facts::Events_Controller\n"),
     ("invalid_constant_keyword", "app: a\ntopics:\n  orders: { controller: Type::LoopController }\n"),
@@ -176,6 +177,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("invalid_constant_number", "app: a\ntopics:\n  codes: { controller: 2fa::CodesController }\n"),
     ("invalid_constant_nothing", "app: a\ntopics:\n  codes: { controller: ___ }\n"),
     ("invalid_message_name_number", "app: a\nmessages:\n  2fa: { code: string }\n"),
+    ("invalid_message_name_self", "app: a\nmessages:\n  self: { id: uuid }\n"),
     ("invalid_message_name", "app: a\nmessages:\n  new_video: { id: uuid }\n"),
     ("invalid_message_name_reserved", "app: a\nmessages:\n  Self: { id: uuid }\n"),
     ("invalid_topic_name", "app: a\ntopics:\n  ___: {}\n"),
@@ -217,6 +219,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "app: a\ntopics:\n  one: { controller: Videos::ListController }\n  two: { controller: Videos }\n",
     ),
     (
+        "name_collision_folder_of_a_whole_name",
+        "app: a\ntopics:\n  one: { controller: VideosController::ListController }\n  two: { controller: VideosController }\n",
+    ),
+    (
         "name_collision_tests",
         "app: a\ntopics:\n  one: { controller: Videos::ListController }\n  two: { controller: VideosListController }\n",
     ),
@@ -246,6 +252,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ("unknown_type_meant", "app: a\nmessages:\n  Order: { at: datetime }\n"),
     ("unknown_type_message", "app: a\nmessages:\n  Order: { channel: Chanel }\n  Channel: { id: u64 }\n"),
     ("unknown_type_far", "app: a\nmessages:\n  Order: { buyer: Customer }\n"),
+    ("unknown_type_small", "app: a\nmessages:\n  Order: { buyer: customer }\n"),
+    (
+        "unknown_topic_of_signs",
+        "app: a\n\ntopics:\n  receipts: {}\n  orders: { controller: OrdersController, emits: [\"--\"] }\n",
+    ),
     (
         "unknown_topic",
         "app: a\n\ntopics:\n  video.details:\n    controller: Videos::DetailsController\n    emits: [video_encodd]\n  video_encoded: {}\n",
@@ -387,6 +398,10 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "unfit_drain_unsaid",
         "app: a\nenvironments:\n  production: { kafka: { consumer: { max.poll.interval.ms: 4000, session.timeout.ms: 3500 } } }\ntopics:\n  orders: { controller: OrdersController }\n",
+    ),
+    (
+        "unfit_drain_unsaid_of_a_group",
+        "app: a\ngroups:\n  audit: { kafka: { max.poll.interval.ms: 4000, session.timeout.ms: 3500 } }\n  main: {}\ntopics:\n  orders:\n    consumers:\n      - { controller: OrdersController, group: audit }\n      - { controller: ClicksController, group: main }\n",
     ),
     (
         "unfit_drain_of_an_attempt",

@@ -117,6 +117,39 @@ fn what_is_near_is_suggested_and_nothing_else_is() {
     }
 }
 
+/// If this fails, a manifest with hundreds of wrong names beside hundreds of right ones takes long, or the first of them
+/// are no longer helped.
+#[test]
+fn not_every_name_of_thousands_is_compared() {
+    let mut text = "app: a\nmessages:\n".to_owned();
+    for number in 0..300 {
+        text.push_str(&format!("  Order{number}: {{ id: u8 }}\n"));
+    }
+    text.push_str("topics:\n");
+    for number in 0..300 {
+        text.push_str(&format!("  orders{number}: {{ message: Oder{number}, controller: A{number}Controller }}\n"));
+    }
+    let found = compile(&source(&text)).diagnostics;
+    let helped: Vec<_> =
+        found.iter().map(|found| found.help.as_deref().is_some_and(|help| help.contains("did you mean"))).collect();
+    assert_eq!(helped.len(), 300);
+    assert!(helped[0] && helped[100] && !helped[299], "{helped:?}");
+}
+
+/// If this fails, an editor writes a name into the middle of what is written in another way.
+#[test]
+fn what_is_not_written_plainly_is_not_replaced() {
+    for (group, is_replaced) in [("shop", true), ("\"shop\"", false)] {
+        let text = format!(
+            "app: a\ngroups: {{ main: {{ id: shop }} }}\ntopics:\n  orders: {{ controller: OrdersController, group: {group} }}\n  \
+             clicks: {{ controller: ClicksController, group: main }}\n"
+        );
+        let found = compile(&source(&text)).diagnostics;
+        let [found] = found.as_slice() else { panic!("{group}: {found:#?}") };
+        assert_eq!((found.code, found.suggestion.is_some()), (codes::SHARED_GROUP_ID, is_replaced), "{group}");
+    }
+}
+
 /// If this fails, a value that lacks a field says nothing of the one that is misspelt, or calls any other one that.
 #[test]
 fn a_field_that_is_nearly_there_is_asked_for() {
