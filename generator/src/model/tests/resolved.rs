@@ -282,3 +282,11 @@ fn what_is_called_redis_is_not_on_it() {
     let on_redis: Vec<_> = model.consumers.iter().map(Consumer::is_on_redis).collect();
     assert_eq!(on_redis, [false, true]);
 }
+
+/// If this fails, generated files change with the order in which environments stand.
+#[test]
+fn environments_are_in_alphabetical_order() {
+    let model = model("app: a\nenvironments: { staging: { concurrency: 2 }, production: { concurrency: 3 } }\n");
+    let names: Vec<_> = model.environments.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["production", "staging"]);
+}

@@ -112,6 +112,25 @@ fn what_does_not_fit_is_said_with_its_path() {
     }
 }
 
+/// If this fails, a person is told of another range than the type has.
+#[test]
+fn each_number_says_what_it_may_be() {
+    let model = messages("M: { u8?: u8, u16?: u16, u32?: u32, u64?: u64, i8?: i8, f64?: f64, one?: only | other }");
+    for (field, value, words) in [
+        ("u8", "-1", "0 to 255"),
+        ("u16", "-1", "0 to 65535"),
+        ("u32", "-1", "0 to 4294967295"),
+        ("u64", "-1", "0 to 18446744073709551615"),
+        ("i8", "128", "-128 to 127"),
+        ("f64", "\"1\"", "expected a number, found"),
+        ("f64", "true", "expected a number, found"),
+    ] {
+        let json = serde_json::from_str(&format!("{{ \"{field}\": {value} }}")).unwrap();
+        let error = value::check(&model, &Payload::Message("M".into()), &json).unwrap_err();
+        assert!(error.message.contains(words), "{field}: {}", error.message);
+    }
+}
+
 /// If this fails, a typing error in a field's name costs its author a search.
 #[test]
 fn a_missing_field_finds_its_misspelling() {
