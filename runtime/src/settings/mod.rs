@@ -15,7 +15,7 @@ mod options;
 pub mod parse;
 mod properties;
 mod questions;
-mod redis;
+mod redis_settings;
 mod redis_url;
 mod secret;
 pub mod sizes;
@@ -45,7 +45,7 @@ pub use options::{
 };
 pub use properties::{Properties, Side, one_spelling, side};
 pub use questions::{Question, questions};
-pub use redis::{Identity, Redis};
+pub use redis_settings::{Identity, Redis};
 #[cfg(feature = "jobs")]
 pub(crate) use redis_url::SentinelUrl;
 pub use redis_url::{redacted_url, redis_url};
@@ -359,7 +359,7 @@ impl Settings {
         let topics: Vec<_> = hand_over.map(|consumer| consumer.topic.clone()).collect();
         if !topics.is_empty() {
             match cfg!(feature = "jobs") {
-                true => settings.redis = redis::read(&mut layers, &environment),
+                true => settings.redis = redis_settings::read(&mut layers, &environment),
                 false => layers.errors.push(SettingError::JobsNotCompiledIn { topics }),
             }
         }
@@ -534,7 +534,7 @@ fn refuse_unknown_keys(layers: &mut Layers<'_>, manifest: &Manifest) {
     let of_environments = manifest.environments.iter().flat_map(|(_, settings)| settings.iter());
     let written = manifest.settings.iter().chain(of_environments).map(|(key, _)| *key);
     let is_option = |key: &str| OPTIONS.iter().any(|prefix| key.starts_with(prefix));
-    let known = [&[BROKERS, "concurrency", "shutdown_timeout", "health"], &redis::KEYS[..]].concat();
+    let known = [&[BROKERS, "concurrency", "shutdown_timeout", "health"], &redis_settings::KEYS[..]].concat();
     entries::refuse_unknown(layers, written.filter(|key| !is_option(key)), &known, str::to_owned);
 }
 
