@@ -58,6 +58,11 @@ impl Workspace {
         })
     }
 
+    /// What `members` lists: folders, and patterns of them.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.texts("members").map(plain)
+    }
+
     /// The text with the package in this folder among the members; what is there keeps its form.
     ///
     /// # Errors

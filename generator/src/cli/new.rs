@@ -148,6 +148,15 @@ fn make(root: &Path, making: &Making, runs: bool, shell: &Shell) -> anyhow::Resu
     let (above, shared) = match place {
         Place::Folder => {
             let above = Above::find(&folder);
+            if let Some(namesake) = above.as_ref().and_then(|above| above.namesake(&model.app)) {
+                bail!(
+                    "the workspace of `{}` has a package `{}` already, in `{}`, and cargo takes no two of one name; give this \
+                     one another, as that of its folder",
+                    above.map(|above| foreign::path(&above.root.join("Cargo.toml")).to_string()).unwrap_or_default(),
+                    model.app,
+                    foreign::line(&namesake),
+                );
+            }
             // A member builds where its workspace builds.
             let shared = if above.is_none() { making.runtime.shared_build() } else { Vec::new() };
             (above, shared)

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use glob::Pattern;
 use karafka::foreign;
 use karafka_generator::{plan::read_file, workspace::Workspace};
 
@@ -48,6 +49,19 @@ impl Above {
         self.workspace.lists(&self.path)
     }
 
+    /// The folder of another package of this name: of two, cargo refuses every command in the workspace.
+    pub(crate) fn namesake(&self, name: &str) -> Option<String> {
+        let pattern = |member: &str| Some(Pattern::escape(self.root.to_str()?) + "/" + member);
+        let listed = self.workspace.members().filter_map(pattern).filter_map(|member| glob::glob(&member).ok());
+        let mut packages = listed.flatten().filter_map(Result::ok).chain([self.root.clone()]);
+        packages.find_map(|folder| {
+            let path = folder.strip_prefix(&self.root).ok()?.to_str()?.replace('\\', "/");
+            let is_another = path != self.path && (path.is_empty() || !self.workspace.excludes(&path));
+            let named = || text(&folder).and_then(|text| package_name(&text)).is_some_and(|found| found == name);
+            (is_another && named()).then(|| if path.is_empty() { ".".to_owned() } else { path })
+        })
+    }
+
     /// What becomes of the workspace where the app is none yet, for a person.
     pub(crate) fn new_member(&self) -> String {
         format!("{}  +1 member, `{}`", foreign::path(&self.root.join("Cargo.toml")), foreign::line(&self.path))
@@ -79,6 +93,12 @@ impl Above {
 /// The text of the `Cargo.toml` in a folder.
 pub(crate) fn text(folder: &Path) -> Option<String> {
     String::from_utf8(read_file(&folder.join("Cargo.toml")).ok()?).ok()
+}
+
+/// The name of the package that a `Cargo.toml` is of.
+fn package_name(text: &str) -> Option<String> {
+    let document: toml_edit::DocumentMut = text.parse().ok()?;
+    Some(document.get("package")?.get("name")?.as_str()?.to_owned())
 }
 
 /// The folder of the repository that a folder lies in, which need not be there.

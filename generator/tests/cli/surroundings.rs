@@ -82,6 +82,37 @@ fn a_new_app_becomes_a_member_as_with_cargo_new() {
     assert_eq!(packages(root), ["billing", "mail"]);
 }
 
+/// If this fails, `karafka new` makes a second package of a name, and cargo refuses every command in the workspace from then on.
+#[test]
+fn a_name_that_the_workspace_has_is_refused() {
+    let package = |name: &str| format!("[package]\nname = \"{name}\"\nedition = \"2021\"\n");
+    let root_too = format!("{WORKSPACE}\n{}", package("whole"));
+    for (text, taken, at) in [
+        (WORKSPACE.to_owned(), "crates/mail", "`crates/mail`"),
+        (WORKSPACE.replace("crates/*", "crates/mail"), "crates/mail", "`crates/mail`"),
+        (root_too, "src", "`.`"),
+    ] {
+        let named = if at == "`.`" { "whole" } else { "mail" };
+        let member = format!("{taken}/Cargo.toml");
+        let mut files = vec![("Cargo.toml", text.as_str())];
+        let mail = package("mail");
+        if at != "`.`" {
+            files.push((&member, &mail));
+        }
+        let folder = tree(&files);
+        for more in [&[][..], &["--dry-run"]] {
+            let said = calls(folder.path(), &[&["new", &format!("services/{named}")], more].concat(), 1);
+            assert!(said.contains(&format!("has a package `{named}` already, in {at}")), "{said}");
+            assert!(!folder.path().join("services").join(named).exists(), "{said}");
+        }
+        assert_eq!(read(folder.path(), "Cargo.toml"), text);
+        calls(folder.path(), &["new", "services/other"], 0);
+    }
+    // What is kept out is no package of it.
+    let folder = tree(&[("Cargo.toml", WORKSPACE), ("apart/Cargo.toml", &package("mail"))]);
+    calls(folder.path(), &["new", "services/mail"], 0);
+}
+
 /// If this fails, `cargo build --locked` of a new app fails until somebody has built it without.
 #[test]
 fn the_lock_file_of_a_new_app_is_right_at_once() {
