@@ -22,8 +22,9 @@ impl Reader<'_> {
             match key.name {
                 "url" => redis.url = self.value(key, entry),
                 "ca_file" => redis.ca_file = self.value(key, entry),
-                "certificate_file" => redis.certificate_file = self.value(key, entry),
-                "key_file" => redis.key_file = self.value(key, entry),
+                // One that is refused is there all the same: the other is not alone.
+                "certificate_file" => redis.certificate_file = Some(self.value_as_written(key, entry)),
+                "key_file" => redis.key_file = Some(self.value_as_written(key, entry)),
                 _ => {}
             }
         }
