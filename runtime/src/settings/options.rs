@@ -217,7 +217,8 @@ pub(super) fn nearest_option(name: &str) -> Option<String> {
     let name = name.to_ascii_lowercase();
     let names = option_names();
     let far = |known: &String| strsim::osa_distance(&name, known);
-    let nearest = names.iter().min_by_key(|known| far(known))?;
+    // What librdkafka takes by calls alone, as `ssl_ca`, nobody can write.
+    let nearest = names.iter().filter(|known| !known.contains('_')).min_by_key(|known| far(known))?;
     // A slip in each word, or two; more is another word.
     (far(nearest) <= (name.len() / 5).clamp(1, 3)).then(|| nearest.clone())
 }
@@ -255,7 +256,8 @@ pub fn needed_feature(name: &str, value: &str) -> Option<&'static str> {
         "enable.sasl.oauthbearer.unsecure.jwt" | "enable.ssl.certificate.verification" | "sasl.oauthbearer.config" => {
             Some("ssl")
         }
-        name => name.starts_with("ssl.").then_some("ssl"),
+        // `ssl_ca` and its kin are taken by calls alone, which need it as well.
+        name => (name.starts_with("ssl.") || name.starts_with("ssl_")).then_some("ssl"),
     }
 }
 

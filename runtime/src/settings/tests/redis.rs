@@ -1,5 +1,6 @@
 //! How to reach Redis.
 
+#[cfg(feature = "ssl")]
 use std::path::Path;
 
 use super::*;
@@ -30,6 +31,7 @@ fn told(redis: &'static [Setting]) -> &'static Manifest {
 
 /// If this fails, an app goes to a Redis over TLS by other certificates than a person says.
 #[test]
+#[cfg(feature = "ssl")]
 fn certificates_are_those_that_are_said() {
     const FILES: &[Setting] = &[
         ("redis.ca_file", "${CERTIFICATES?}/ca.pem"),
@@ -48,6 +50,16 @@ fn certificates_are_those_that_are_said() {
     assert_eq!(shown, ["redis.ca_file = /etc/tls/ca.pem  (karafka.yml through ${CERTIFICATES})"]);
     let (redis, shown) = read(&[DEV]);
     assert_eq!((redis.ca, shown.len()), (None, 0), "an optional variable leaves it out");
+}
+
+/// If this fails, an app that was built without TLS goes to its Redis without, or nobody learns what to write in Cargo.toml.
+#[test]
+#[cfg(not(feature = "ssl"))]
+fn without_tls_there_is_none_to_redis() {
+    for url in ["rediss://redis:6380", "rediss+sentinel://one/jobs"] {
+        let told = errors(&QUEUED, &[PROD, ("REDIS_URL", url)], &Flags::default());
+        assert!(told.contains("add `features = [\"ssl\"]` to `karafka`"), "{told}");
+    }
 }
 
 /// If this fails, somebody believes that jobs are encrypted, or that the app shows who it is, and they are not.
