@@ -186,12 +186,6 @@ impl Reader<'_> {
         let known = known.unwrap_or_default();
         let which = if has_variables { "the default " } else { "" };
         match verdict {
-            // librdkafka takes any text here, and makes no client with it.
-            Ok(()) if !known.is_empty() && option_values::is_none_of(&name.value, &known) => {
-                let diagnostic = self.other_value(name, &text, &known, which)?;
-                self.report(diagnostic);
-                None
-            }
             // What this command was built without, the app may have been built with: see `missing_features`.
             Ok(()) | Err(OptionError::NotCompiledIn { .. }) => {
                 if is_secret(&name.value) && values::is_literal(&text.value) {
