@@ -148,11 +148,13 @@ fn make(root: &Path, making: &Making, runs: bool, shell: &Shell) -> anyhow::Resu
     let (above, shared) = match place {
         Place::Folder => {
             let above = Above::find(&folder);
-            if let Some(namesake) = above.as_ref().and_then(|above| above.namesake(&model.app)) {
+            if let Some(above) = &above
+                && let Some(namesake) = above.namesake(&model.app)
+            {
                 bail!(
                     "the workspace of `{}` has a package `{}` already, in `{}`, and cargo takes no two of one name; give this \
                      one another, as that of its folder",
-                    above.map(|above| foreign::path(&above.root.join("Cargo.toml")).to_string()).unwrap_or_default(),
+                    foreign::path(&above.root.join("Cargo.toml")),
                     model.app,
                     foreign::line(&namesake),
                 );
